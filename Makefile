@@ -1,0 +1,42 @@
+# The door to every habit of the project. `make help` lists what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Workers of the test run; two suit a laptop.
+TEST_WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(STAMP) ## create .venv with everything
+
+# The stamp is written last: an interrupted installation is done again.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: setup ## run the main job on embedded defaults; writes demo/report.html
+	$(BIN)/python -m spectrove.evaluation.demo $(DEMO_ARGS)
+
+test: setup ## run the tests
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) -rs $(TEST_ARGS)
+
+check: setup ## lint, types, docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_documented.py tests/test_public_names.py tests/test_architecture.py tests/test_imports.py
+
+bench: setup ## run every benchmark
+	@set -e; for script in benchmarks/*.py; do \
+	  test -e "$$script" || { echo "benchmarks/ holds no script"; break; }; \
+	  echo "== $$script"; $(BIN)/python "$$script"; done
+
+clean: ## remove what can be made again, the environment included
+	rm -rf $(VENV) demo out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

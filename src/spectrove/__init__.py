@@ -1,0 +1,73 @@
+"""Spectrove: a search engine for astronomical spectra.
+
+Names are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from spectrove.embeddings import Embeddings
+    from spectrove.encoders import load_encoder
+    from spectrove.errors import SpectroveError
+    from spectrove.explain.evidence import Evidence
+    from spectrove.inference import Prediction
+    from spectrove.ingest import read_spectra
+    from spectrove.knowledge import KnowledgeBase, Neighbors
+    from spectrove.pipeline import classify, create, hunt, search
+    from spectrove.spectra import Spectrum, SpectrumSet
+    from spectrove.targets import Target, load_target
+
+#: Public name to the module that defines it. Packages of this name (`ingest`, `explain`) are not repeated here:
+#: a package hides a function of its own name as soon as it is imported.
+_HOMES = {
+    "Embeddings": "spectrove.embeddings",
+    "Evidence": "spectrove.explain.evidence",
+    "KnowledgeBase": "spectrove.knowledge",
+    "Neighbors": "spectrove.knowledge",
+    "Prediction": "spectrove.inference",
+    "Spectrum": "spectrove.spectra",
+    "SpectrumSet": "spectrove.spectra",
+    "SpectroveError": "spectrove.errors",
+    "Target": "spectrove.targets",
+    "classify": "spectrove.pipeline",
+    "create": "spectrove.pipeline",
+    "hunt": "spectrove.pipeline",
+    "load_encoder": "spectrove.encoders",
+    "load_target": "spectrove.targets",
+    "read_spectra": "spectrove.ingest",
+    "search": "spectrove.pipeline",
+}
+
+__all__ = [
+    "Embeddings",
+    "Evidence",
+    "KnowledgeBase",
+    "Neighbors",
+    "Prediction",
+    "Spectrum",
+    "SpectroveError",
+    "SpectrumSet",
+    "Target",
+    "classify",
+    "create",
+    "hunt",
+    "load_encoder",
+    "load_target",
+    "read_spectra",
+    "search",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'spectrove' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,143 @@
+"""Catalog rows: read a catalog, join it to spectra, keep what each source said.
+
+A spectrum finds its row by file path, object id, specobjid, plate-MJD-fibre, or sky position within 2
+arcsec, in this order. Where several catalogs label an object, the label stands only if they agree; the
+column `labels` keeps what each said.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from spectrove.catalog import tables
+from spectrove.catalog.lookup import Lookup
+from spectrove.catalog.merge import LABELS_TYPE, merge, merged_columns, row_flags
+from spectrove.provenance import file_hash
+from spectrove.spectra import SpectrumSet
+
+__all__ = ["LABELS_TYPE", "SKY_RADIUS", "JoinReport", "Joiner", "join", "read_catalog", "row_flags"]
+
+#: How far apart on the sky a spectrum and a catalog row may be to be the same object, arcsec.
+SKY_RADIUS = 2.0
+
+
+@dataclass(frozen=True)
+class JoinReport:
+    """What a join did.
+
+    Attributes:
+        n_spectra: How many spectra were joined.
+        matched: For each catalog, how many spectra were matched by which key.
+        unmatched: Ids that no catalog has.
+        disagreements: For each label column, how many objects its sources disagree about.
+        renamed: How many objects took the id that a catalog gives their file.
+        repeated: For each catalog, rows whose id another row has too; the first was used.
+    """
+
+    n_spectra: int = 0
+    matched: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    unmatched: tuple[str, ...] = ()
+    disagreements: Mapping[str, int] = field(default_factory=dict)
+    renamed: int = 0
+    repeated: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: JoinReport) -> JoinReport:
+        names = {**self.matched, **other.matched}
+        return JoinReport(
+            self.n_spectra + other.n_spectra,
+            {name: _added(self.matched.get(name, {}), other.matched.get(name, {})) for name in names},
+            self.unmatched + other.unmatched,
+            _added(self.disagreements, other.disagreements),
+            self.renamed + other.renamed,
+            {**self.repeated, **other.repeated},
+        )
+
+    def sentence(self) -> str:
+        """The report for people, one line per catalog."""
+        lines = []
+        for name, keys in self.matched.items():
+            how = ", ".join(f"{count} by {key}" for key, count in keys.items() if count)
+            lines.append(
+                f"{name}: {sum(keys.values())} of {self.n_spectra} spectra matched ({how or 'none'})"
+            )
+        for column, count in self.disagreements.items():
+            lines.append(f"{column}: sources disagree about {count} objects, left unlabelled")
+        return "\n".join(lines)
+
+
+def read_catalog(path: Path | str) -> pa.Table:
+    """A catalog as a table with lower-case column names and ids as text.
+
+    The schema's metadata says `name` (the file's stem) and `version` (the start of its SHA-256).
+
+    Raises:
+        CatalogError: If the file is missing, empty, or in none of the known formats.
+    """
+    table = tables.read(path)
+    return table.replace_schema_metadata(
+        {**(table.schema.metadata or {}), "version": f"sha256:{file_hash(path)[:12]}"}
+    )
+
+
+def join(
+    spectra: SpectrumSet, catalogs: Sequence[pa.Table | Path | str], *, radius: float = SKY_RADIUS
+) -> tuple[SpectrumSet, JoinReport]:
+    """The same spectra with the columns of the catalogs, and what matched.
+
+    Numbers of the first catalog that has one win over those of the file. Text and booleans are labels: they
+    stand where all catalogs that give one agree, and are null where they differ.
+
+    Args:
+        spectra: What to join to.
+        catalogs: Tables of `read_catalog`, or files to be read.
+        radius: Largest distance on the sky, arcsec.
+    """
+    return Joiner(catalogs, radius=radius).join(spectra)
+
+
+class Joiner:
+    """Catalogs with their look-ups, built once and joined to many batches."""
+
+    def __init__(self, catalogs: Sequence[pa.Table | Path | str], *, radius: float = SKY_RADIUS) -> None:
+        read = [c if isinstance(c, pa.Table) else read_catalog(c) for c in catalogs]
+        self.catalogs = [Lookup(table, f"catalog{i + 1}", radius) for i, table in enumerate(read)]
+
+    @property
+    def columns(self) -> dict[str, pa.DataType]:
+        """The columns that a join adds or fills, with their types."""
+        return merged_columns(self.catalogs)
+
+    def join(self, spectra: SpectrumSet) -> tuple[SpectrumSet, JoinReport]:
+        """As `spectrove.catalog.join`."""
+        if not self.catalogs or not len(spectra):
+            return spectra, JoinReport(len(spectra))
+        ids = np.array(spectra.object_id, dtype=object)
+        matched, places, keys = {}, [], []
+        for catalog in self.catalogs:
+            place, key = catalog.find(spectra)
+            places.append(place)
+            keys.append(key)
+            matched[catalog.name] = dict(Counter(key[key != ""].tolist()))
+            named = catalog.object_ids(place, key)
+            ids = np.where(named != "", named, ids)
+        rows = {name: spectra.rows.column(name) for name in spectra.rows.column_names}
+        merged, disagreements = merge(rows, self.catalogs, places, keys)
+        report = JoinReport(
+            len(spectra),
+            matched,
+            tuple(ids[np.all([place < 0 for place in places], axis=0)].tolist()),
+            disagreements,
+            int((ids != spectra.object_id).sum()),
+            {c.name: c.repeated for c in self.catalogs if c.repeated},
+        )
+        return replace(spectra, object_id=ids.astype(str), rows=pa.table(merged)), report
+
+
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {key: one.get(key, 0) + other.get(key, 0) for key in {**one, **other}}

@@ -1,0 +1,208 @@
+"""Catalog files as Arrow tables: FITS, CSV, Parquet, ECSV, VOTable; ids never pass through floats."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spectrove.errors import CatalogError
+
+#: Columns that are whole numbers wherever they occur.
+INTEGER_COLUMNS = ("plate", "mjd", "fiberid", "zwarning", "row")
+#: Other spellings (lower case) of the columns that catalogs are joined on.
+ALIASES: dict[str, tuple[str, ...]] = {
+    "object_id": ("objectid", "obj_id"),
+    "specobjid": ("spec_obj_id", "specobj_id", "spec_id"),
+    "plate": ("plateid", "plate_id"),
+    "fiberid": ("fiber", "fibre", "fiber_id", "fibreid"),
+    "ra": ("plug_ra", "target_ra", "raj2000", "ra_deg", "ra_icrs"),
+    "dec": ("plug_dec", "target_dec", "dej2000", "dec_deg", "de_icrs"),
+    "path": ("filename", "file"),
+    "z": ("redshift", "zspec", "z_spec"),
+}
+
+_ID = re.compile(r"(^id$|objid$|obj_id$|_id$|^targetid$|^sourceid$|source_id$|^specobjid$)")
+_NULLS = ("", "nan", "null", "none", "n/a", "--", "masked")
+#: Doubles hold whole numbers exactly below this.
+_EXACT = 2**53
+
+
+def read(path: Path | str) -> pa.Table:
+    """A catalog with lower-case column names, ids as text, missing values as null.
+
+    Columns of arrays are left out. The schema's metadata holds `name`, the file's stem.
+
+    Raises:
+        CatalogError: If the file is missing, empty, or in none of the known formats.
+    """
+    path = Path(path)
+    try:
+        columns = _columns(path)
+    except CatalogError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CatalogError(
+            f"{path.name}: the catalog cannot be opened ({reason}). Check the path."
+        ) from error
+    except Exception as error:
+        # Each format's parser fails in its own way on a broken file.
+        raise CatalogError(
+            f"{path.name}: not a readable catalog ({type(error).__name__}: {str(error)[:200]}), expected "
+            "FITS, CSV, ECSV, Parquet or VOTable. Check the suffix, or fetch it again."
+        ) from error
+    return tidy(columns, path.name)
+
+
+def tidy(columns: dict[str, pa.Array], name: str) -> pa.Table:
+    """Columns under their usual names and types, as one table called `name`."""
+    named: dict[str, pa.Array] = {}
+    for key, values in columns.items():
+        low = re.sub(r"\W+", "_", key.strip().lower()).strip("_")
+        if low and low not in named:
+            named[low] = values
+    for usual, others in ALIASES.items():
+        found = next((other for other in others if other in named), None)
+        if usual not in named and found is not None:
+            named = {usual if key == found else key: values for key, values in named.items()}
+    if not named:
+        raise CatalogError(f"{name}: the catalog has no columns, expected at least one. Fetch it again.")
+    arrays = {key: _typed(key, values, name) for key, values in named.items()}
+    stem = name.split(".")[0] or name
+    return pa.table(arrays).replace_schema_metadata({"name": stem})
+
+
+def _columns(path: Path) -> dict[str, pa.Array]:
+    suffixes = [s.lower() for s in path.suffixes if s.lower() not in (".gz", ".bz2", ".xz")]
+    suffix = suffixes[-1] if suffixes else ""
+    if suffix in (".parquet", ".pq"):
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(path).combine_chunks()
+        return {name: table.column(name) for name in table.column_names}
+    if suffix in (".csv", ".tsv", ".txt", ".dat"):
+        return _from_text(path)
+    formats = {".fits": "fits", ".fit": "fits", ".fts": "fits", ".ecsv": "ascii.ecsv", ".vot": "votable",
+               ".votable": "votable", ".xml": "votable"}  # fmt: skip
+    if suffix not in formats:
+        raise CatalogError(
+            f"{path.name}: suffix {suffix!r}, expected one of .csv, .tsv, .parquet, "
+            f"{', '.join(formats)}. Rename it."
+        )
+    return _by_astropy(path, formats[suffix])
+
+
+def _from_text(path: Path) -> dict[str, pa.Array]:
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
+    with opener(path, "rb") as file:
+        text = file.read().decode("utf-8-sig", errors="replace")
+    lines = text.lstrip().splitlines()
+    if not lines:
+        raise CatalogError(
+            f"{path.name}: the catalog is empty, expected a line of names and rows. Fetch it again."
+        )
+    marks = [mark for mark in (",", "\t", ";", "|") if mark in lines[0]]
+    rows = list(csv.reader(io.StringIO(text.lstrip()), delimiter=marks[0] if marks else ","))
+    header, body = rows[0], [row for row in rows[1:] if row]
+    wrong = next((i for i, row in enumerate(body) if len(row) != len(header)), None)
+    if wrong is not None:
+        raise CatalogError(
+            f"{path.name}: row {wrong + 1} has {len(body[wrong])} values, expected {len(header)} as in the "
+            "first line. Mend that row."
+        )
+    return {name: _from_words([row[i] for row in body]) for i, name in enumerate(header)}
+
+
+def _from_words(words: list[str]) -> pa.Array:
+    """Text as bool, int64 or double if every value is one, else as text; long ids stay text."""
+    values = [None if word.strip().lower() in _NULLS else word.strip() for word in words]
+    known = [value for value in values if value is not None]
+    if not known:
+        return pa.array(values, pa.string())
+    if all(value.lower() in ("true", "false", "t", "f") for value in known):
+        return pa.array([None if value is None else value.lower().startswith("t") for value in values])
+    digits = all(re.fullmatch(r"[+-]?\d+", value) for value in known)
+    if digits:
+        fits = all(len(value) < 19 for value in known)
+        return pa.array([int(v) if v else None for v in values], pa.int64()) if fits else pa.array(values)
+    try:
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    except ValueError:
+        return pa.array(values, pa.string())
+
+
+def _by_astropy(path: Path, kind: str) -> dict[str, pa.Array]:
+    from astropy.table import Table
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # units that break the standard do not matter to a join
+        table = Table.read(path, format=kind)
+    return {name: _from_numpy(table[name]) for name in table.colnames if table[name].ndim == 1}
+
+
+def _from_numpy(column: Any) -> pa.Array:
+    mask = np.ma.getmaskarray(column)
+    values = np.ma.getdata(column)
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "latin-1")
+    if values.dtype.kind in "UO":
+        return pa.array(
+            [None if m or v is None else str(v).strip() for v, m in zip(values, mask, strict=True)],
+            pa.string(),
+        )
+    return pa.array(values.astype(values.dtype.newbyteorder("=")), mask=mask)
+
+
+def _typed(name: str, values: pa.Array, catalog: str) -> pa.Array | pa.ChunkedArray:
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if pa.types.is_large_string(values.type) or pa.types.is_null(values.type):
+        values = values.cast(pa.string())
+    if pa.types.is_floating(values.type):
+        values = values.cast(pa.float64())
+        values = pc.if_else(pc.fill_null(pc.is_finite(values), False), values, pa.scalar(None, pa.float64()))
+    if name in INTEGER_COLUMNS:
+        return _whole(name, values, catalog)
+    if _ID.search(name):
+        return _id_text(values)
+    if pa.types.is_string(values.type):
+        empty = pc.equal(pc.utf8_trim_whitespace(values), "")
+        return pc.if_else(pc.fill_null(empty, True), pa.scalar(None, pa.string()), values)
+    if pa.types.is_integer(values.type) and values.type != pa.int64():
+        big = pa.types.is_uint64(values.type) and (pc.max(values).as_py() or 0) > 2**63 - 1
+        return values.cast(pa.string() if big else pa.int64())
+    return values
+
+
+def _whole(name: str, values: pa.Array, catalog: str) -> pa.Array:
+    try:
+        if pa.types.is_string(values.type):
+            values = pc.utf8_trim_whitespace(values).cast(pa.float64())
+        return values.cast(pa.int64())
+    except pa.ArrowInvalid as error:
+        raise CatalogError(
+            f"{catalog}: column {name} is not of whole numbers ({str(error)[:80]}). "
+            "Rename or mend the column."
+        ) from error
+
+
+def _id_text(values: pa.Array) -> pa.Array:
+    """Ids as text. Those that a float can no longer hold exactly are lost already, and become null."""
+    if pa.types.is_floating(values.type):
+        exact = pc.and_(pc.less(pc.abs(values), float(_EXACT)), pc.equal(pc.floor(values), values))
+        values = pc.if_else(pc.fill_null(exact, False), values, pa.scalar(None, pa.float64())).cast(
+            pa.int64()
+        )
+    if pa.types.is_string(values.type):
+        values = pc.utf8_trim_whitespace(values)
+        return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
+    return values.cast(pa.string())

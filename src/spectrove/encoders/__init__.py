@@ -1,0 +1,16 @@
+"""Encoders: what makes a vector of a prepared spectrum. One contract, several kinds, no target classes."""
+
+from spectrove.encoders.base import Encoder
+from spectrove.encoders.checkpoint import load_encoder, save_encoder, shipped_encoders
+from spectrove.encoders.kinds import ENCODERS
+from spectrove.encoders.recipe import EncoderRecipe, load_recipe
+
+__all__ = [
+    "ENCODERS",
+    "Encoder",
+    "EncoderRecipe",
+    "load_encoder",
+    "load_recipe",
+    "save_encoder",
+    "shipped_encoders",
+]

@@ -1,0 +1,120 @@
+"""The contract of every encoder."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.embeddings import Embeddings
+from spectrove.encoders.recipe import EncoderRecipe
+from spectrove.errors import FingerprintError, RecipeError
+from spectrove.preprocess import Prepared, PreprocessRecipe
+from spectrove.provenance import fingerprint
+
+#: Weights as they are stored and fingerprinted: name to array.
+Weights = Mapping[str, NDArray]
+
+
+class Encoder(ABC):
+    """Turns prepared spectra into vectors.
+
+    A subclass gives the shapes of its weights and `_vectors`. Everything else, so that every kind answers the
+    same way: the check that the input was prepared by this encoder's own recipe, batching, and the fingerprint
+    of recipe and weights.
+    """
+
+    #: Spectra per call of `_vectors`; a matter of memory and speed only.
+    batch_size = 256
+
+    def __init__(
+        self, recipe: EncoderRecipe, weights: Weights, *, training_ids: frozenset[str] = frozenset(), source: str = ""
+    ) -> None:
+        """
+        Args:
+            recipe: What the encoder is.
+            weights: Arrays by name; all floating-point arrays are rounded to float16, the precision they are
+                stored in, so that a saved encoder is the same encoder.
+            training_ids: Ids of every object that had a part in the weights.
+            source: The name or folder that `load_encoder` finds it under again.
+        """
+        self.recipe = recipe
+        self.weights = {name: _as_stored(name, array) for name, array in weights.items()}
+        self.training_ids = training_ids
+        self.source = source or recipe.name
+        self.fingerprint = fingerprint(self.weights, recipe.identity())
+
+    @property
+    def name(self) -> str:
+        """What `load_encoder` finds it under: the name of a shipped encoder or a folder."""
+        return self.source
+
+    @property
+    def preprocess(self) -> PreprocessRecipe:
+        """How its input has to be prepared."""
+        return self.recipe.preprocess
+
+    @property
+    def frame(self) -> str:
+        """"rest" or "observed"."""
+        return self.recipe.preprocess.frame
+
+    def encode(self, prepared: Prepared) -> Embeddings:
+        """Vectors of prepared spectra, shape (n_spectra, n_dimensions).
+
+        Raises:
+            FingerprintError: If the spectra were prepared by another recipe.
+        """
+        if prepared.fingerprint != self.preprocess.fingerprint:
+            raise FingerprintError(
+                f"encoder {self.name}: spectra were prepared with recipe {prepared.fingerprint}, expected "
+                f"{self.preprocess.fingerprint}. Prepare them with preprocess.prepare(spectra, encoder.preprocess)."
+            )
+        parts = [np.zeros((0, self.n_dimensions), np.float32)]
+        for i in range(0, len(prepared), self.batch_size):
+            span = slice(i, i + self.batch_size)
+            parts.append(self._vectors(prepared.flux[span], prepared.ivar[span]).astype(np.float32))
+        return Embeddings(
+            np.concatenate(parts), prepared.object_id, self.fingerprint, prepared.coverage, self.name, self.dtype
+        )
+
+    @property
+    def dtype(self) -> str:
+        """Number format computed in; provenance only."""
+        return "float32"
+
+    @property
+    @abstractmethod
+    def n_dimensions(self) -> int:
+        """Length of a vector."""
+
+    @abstractmethod
+    def _vectors(self, flux: NDArray[np.float32], ivar: NDArray[np.float32]) -> NDArray:
+        """Vectors of one batch; flux and ivar have shape (n_spectra, n_pixels) and are 0 where unknown."""
+
+
+def check_shapes(recipe: EncoderRecipe, weights: Weights, expected: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse weights that are not those of the recipe.
+
+    Raises:
+        RecipeError: Naming the arrays that are missing, unknown or of another shape.
+    """
+    missing, unknown = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
+    wrong = [f"{n} is {weights[n].shape}, expected {s}" for n, s in expected.items() if n in weights and weights[n].shape != s]
+    if missing or unknown or wrong:
+        found = "; ".join(
+            [f"missing {', '.join(missing[:4])}"] * bool(missing)
+            + [f"unknown {', '.join(unknown[:4])}"] * bool(unknown)
+            + wrong[:4]
+        )
+        raise RecipeError(f"encoder {recipe.name}: weights do not fit the recipe: {found}. Train it again, or restore both files.")
+
+
+def _as_stored(name: str, array: NDArray) -> NDArray:
+    """Weights in the precision of the file; `float32.` in a name marks what float16 cannot hold."""
+    array = np.ascontiguousarray(array)
+    if not np.issubdtype(array.dtype, np.floating):
+        return array
+    return array.astype(np.float32 if name.startswith("float32.") else np.float16)

@@ -1,0 +1,81 @@
+"""Every error a user can act on, as one tree.
+
+    SpectroveError
+    ├── SpectrumError       one spectrum or file cannot be used
+    │   ├── FormatError     the file is not what its reader expects
+    │   └── RedshiftError   a redshift is needed and missing, or cannot be right
+    ├── DatasetError        a dataset, folder or disk cannot be read or written
+    ├── CatalogError        a catalog cannot be read or joined, or lacks a column
+    ├── KnowledgeError      a knowledge base cannot do what was asked
+    │   └── FingerprintError  vectors, encoder and base do not belong together
+    ├── TargetError         a target file is wrong, or names what is not there
+    ├── RecipeError         a recipe is wrong, or weights do not fit it
+    ├── LeakError           an evaluation would score objects that were trained on
+    └── ShapeError          arrays differ in shape
+
+A message names the object, what was found beside what was expected, and what to do next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class SpectroveError(Exception):
+    """Anything Spectrove refuses to do, with a sentence a user can act on."""
+
+
+class SpectrumError(SpectroveError):
+    """One spectrum or file cannot be used; the rest of the batch goes on."""
+
+
+class FormatError(SpectrumError):
+    """A file is not what its reader expects: truncated, another instrument, another layout."""
+
+
+class RedshiftError(SpectrumError):
+    """A redshift is needed and missing, or lies where it cannot be right."""
+
+
+class DatasetError(SpectroveError):
+    """A dataset, folder or disk cannot be read or written."""
+
+
+class CatalogError(SpectroveError):
+    """A catalog cannot be read or joined, or lacks a column that was asked for."""
+
+
+class KnowledgeError(SpectroveError):
+    """A knowledge base cannot do what was asked."""
+
+
+class FingerprintError(KnowledgeError):
+    """Vectors of one encoder were brought to a base of another."""
+
+
+class TargetError(SpectroveError):
+    """A target file is wrong, or names a column or value that is not there."""
+
+
+class RecipeError(SpectroveError):
+    """A recipe is wrong, or weights do not fit it."""
+
+
+class LeakError(SpectroveError):
+    """An evaluation would score objects that the encoder was trained on."""
+
+
+class ShapeError(SpectroveError, ValueError):
+    """Arrays that belong together differ in shape."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One spectrum or file that was left out of a batch, and the sentence that says why.
+
+    `name` is the path of a file or the id of an object; `error` is the message of the error that was
+    raised for it.
+    """
+
+    name: str
+    error: str

@@ -1,0 +1,265 @@
+"""The query over its neighbours in the rest frame, with the lines of `spectrove.lines` marked and named."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from spectrove.explain.evidence import Evidence, Measured, NeighborEvidence
+from spectrove.explain.labels import line_labels, mark_lines, mark_only, spread
+from spectrove.explain.style import (
+    FIT_COLOR,
+    GHOST_COLOR,
+    LARGE,
+    NORMAL,
+    QUERY_COLOR,
+    SMALL,
+    color_of,
+    new_figure,
+    tidy,
+)  # fmt: skip
+
+#: Where continua are compared: the paper's normalisation window, rest angstrom.
+NORM_WINDOW = (5300.0, 5850.0)
+#: Zoom panels: title and rest-frame range, angstrom.
+ZOOMS = (("Hβ – [O III]", 4800.0, 5065.0), ("[O I] – Hα – [N II] – [S II]", 6262.0, 6778.0))
+_KEY = (
+    "Grey: the query again, for comparison.  Band: ±1σ.  Dashed: our fit of the stellar continuum.  "
+    "Gaps: masked pixels.\nIn the upper panel strong lines are cut off; the zooms show them whole."
+)
+#: Below this median S/N per pixel the whole-range panel is smoothed, and says so.
+SMOOTH_BELOW, SMOOTH_WIDTH = 12.0, 5
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One drawn spectrum: rest-frame wavelength (angstrom), flux over its norm with NaN where masked."""
+
+    wavelength: NDArray[np.float64]
+    flux: NDArray[np.float64]
+    error: NDArray[np.float64]
+    continuum: NDArray[np.float64] | None
+    sn: float
+
+    def within(self, low: float, high: float) -> Trace:
+        """The part between two rest wavelengths."""
+        keep = (self.wavelength >= low) & (self.wavelength <= high)
+        continuum = None if self.continuum is None else self.continuum[keep]
+        return Trace(self.wavelength[keep], self.flux[keep], self.error[keep], continuum, self.sn)
+
+    def divided(self, norm: float) -> Trace:
+        """The same over another norm."""
+        continuum = None if self.continuum is None else self.continuum / norm
+        return Trace(self.wavelength, self.flux / norm, self.error / norm, continuum, self.sn)
+
+
+def make_trace(item: Measured) -> Trace | None:
+    """A spectrum as it is drawn: rest frame, normalised at 5300-5850 A (else over all good pixels).
+
+    Masked pixels are NaN, so that a line plot leaves a gap. None without a spectrum, redshift or good pixel.
+    """
+    s = item.spectrum
+    if s is None or not s.good.any():
+        return None
+    z = item.z if np.isfinite(item.z) else 0.0
+    rest = s.wavelength / (1 + z)
+    flux = np.where(s.good, s.flux, np.nan).astype(float)
+    error = np.where(s.good, 1 / np.sqrt(np.where(s.good, s.ivar, 1)), np.nan)
+    window = (rest > NORM_WINDOW[0]) & (rest < NORM_WINDOW[1]) & s.good
+    norm = float(np.nanmedian(flux[window] if window.sum() > 50 else flux))
+    norm = norm if norm > 0 else float(np.nanstd(flux)) or 1.0
+    continuum = None if item.lines is None else np.asarray(item.lines.continuum, float) / norm
+    sn = float(np.nanmedian(np.abs(flux[s.good]) / error[s.good]))
+    return Trace(rest, flux / norm, error / norm, continuum, sn)
+
+
+def spectrum_figure(evidence: Evidence, *, max_neighbors: int = 5) -> Figure:
+    """The query above its nearest neighbours, whole range and two zooms, in the rest frame.
+
+    Each neighbour has a grey copy of the query behind it, so that a difference shows as grey. Without a
+    redshift the observed frame is drawn and no line is marked.
+
+    Args:
+        evidence: What to draw.
+        max_neighbors: How many neighbours at most; the table of the report has them all.
+    """
+    query = make_trace(evidence.query)
+    if query is None:
+        figure = new_figure(11.0, 1.2)
+        figure.text(0.5, 0.4, "The query has no good pixel: there is nothing to draw.", ha="center")
+        return figure
+    known_z = bool(np.isfinite(evidence.query.z))
+    pairs = [(n, make_trace(n)) for n in evidence.neighbors][:max_neighbors]
+    shown = [n for n, t in pairs if t is not None]
+    traces = [query] + [t for _, t in pairs if t is not None]
+    top, whole, between = 1.72, 1.2 + 0.72 * len(traces), 1.62
+    zoom, foot = (0.3 + 0.78 * len(traces), 0.9) if known_z else (0.0, 0.3)
+    height = top + whole + foot + (zoom + between if known_z else 0.5)
+    figure = new_figure(11.0, height)
+    _title(figure, evidence, height)
+    ax = figure.add_axes((0.062, 1 - (top + whole) / height, 0.77, whole / height))
+    ends = _whole_range(ax, traces, known_z)
+    _names(ax, evidence, shown, ends)
+    if known_z:
+        for (title, low, high), (left, width) in zip(ZOOMS, ((0.062, 0.36), (0.468, 0.52)), strict=True):
+            _zoom(figure, (left, foot / height, width, zoom / height), title, low, high, traces)
+        figure.text(0.062, 0.13 / height, _KEY, fontsize=SMALL, color="#333333", va="bottom")
+    return figure
+
+
+def _title(figure: Figure, evidence: Evidence, height: float) -> None:
+    z = f"z = {evidence.query.z:.4f}" if np.isfinite(evidence.query.z) else "no redshift"
+    figure.text(
+        0.06, 1 - 0.12 / height, f"{evidence.object_id}, {z}, and its nearest known spectra", fontsize=LARGE,
+        fontweight="bold", va="top", color=QUERY_COLOR,
+    )  # fmt: skip
+
+
+def _whole_range(ax: Axes, traces: list[Trace], known_z: bool) -> list[float]:
+    """Draws the upper panel; gives the height at which each trace ends on the right."""
+    drawn = [smoothed(t) for t in traces]
+    low = float(np.nanmin(drawn[0].wavelength[np.isfinite(drawn[0].flux)]))
+    high = float(np.nanmax(drawn[0].wavelength[np.isfinite(drawn[0].flux)]))
+    margin = 0.01 * (high - low)
+    ax.set_xlim(low - margin, high + margin)
+    ends = _stack(ax, [t.within(low, high) for t in drawn])
+    frame = "Rest" if known_z else "Observed"
+    ax.set_xlabel(f"{frame} wavelength, vacuum (Å)", fontsize=NORMAL)
+    where = "5300–5850 Å" if low < 5400 and high > 5700 else "all pixels"
+    smooth = f", smoothed by {SMOOTH_WIDTH} pixels" if traces[0].sn < SMOOTH_BELOW else ""
+    ax.set_ylabel(f"Flux density / median ({where}){smooth}\n+ offset", fontsize=NORMAL)
+    tidy(ax)
+    if known_z:
+        mark_lines(ax, line_labels(*ax.get_xlim()), size=SMALL)
+    return ends
+
+
+def _zoom(
+    figure: Figure, box: tuple[float, float, float, float], title: str, low: float, high: float,
+    traces: list[Trace],
+) -> None:  # fmt: skip
+    """One row per spectrum, each on its own scale, so that strong and weak lines can both be read."""
+    left, bottom, width, height = box
+    each = height / len(traces)
+    cut = [_local(t.within(low, high)) for t in traces]
+    for i, t in enumerate(cut):
+        ax = figure.add_axes((left, bottom + height - (i + 1) * each, width, each))
+        ax.set_xlim(low, high)
+        tidy(ax)
+        _zoom_row(ax, t, cut[0] if i else None, QUERY_COLOR if i == 0 else color_of(i - 1))
+        ax.text(
+            0.008, 0.93, "query" if i == 0 else str(i), transform=ax.transAxes, va="top", fontsize=SMALL,
+            fontweight="bold", color=QUERY_COLOR if i == 0 else color_of(i - 1),
+        )  # fmt: skip
+        if i < len(cut) - 1:
+            ax.tick_params(labelbottom=False)
+        labels = line_labels(low, high)
+        if i == 0:
+            mark_lines(ax, labels, size=SMALL, lift=0.28)
+        else:
+            mark_only(ax, labels)
+    ax.set_xlabel(f"Rest wavelength, vacuum (Å):  {title}", fontsize=NORMAL)
+    if left < 0.1:  # once is enough for both
+        figure.text(
+            left - 0.045, bottom + height / 2, "Flux density / local median", fontsize=NORMAL, rotation=90,
+            ha="center", va="center",
+        )  # fmt: skip
+
+
+def _zoom_row(ax: Axes, t: Trace, query: Trace | None, color: str) -> None:
+    if np.isfinite(t.flux).sum() < 10:
+        ax.set_yticks([])
+        ax.text(
+            0.5, 0.45, "not covered", transform=ax.transAxes, ha="center", fontsize=SMALL, color="#555555"
+        )
+        return
+    if query is not None:
+        ax.plot(query.wavelength, query.flux, color=GHOST_COLOR, lw=1.0, zorder=1.5, drawstyle="steps-mid")
+    low, high = t.flux - t.error, t.flux + t.error
+    ax.fill_between(t.wavelength, low, high, color=color, alpha=0.22, lw=0, step="mid", zorder=1.8)
+    ax.plot(t.wavelength, t.flux, color=color, lw=1.0, zorder=2, drawstyle="steps-mid")
+    if t.continuum is not None:
+        ax.plot(t.wavelength, t.continuum, color=FIT_COLOR, lw=1.0, dashes=(3, 1.5), zorder=2.5)
+    lowest = t.flux if t.continuum is None else np.fmin(t.flux, t.continuum)
+    bottom, top = float(np.nanmin(lowest)), float(np.nanmax(t.flux))
+    if top - bottom > 0:
+        ax.set_ylim(bottom - 0.1 * (top - bottom), top + 0.14 * (top - bottom))
+    ax.yaxis.set_major_locator(MaxNLocator(3, prune="both"))
+
+
+def _local(t: Trace) -> Trace:
+    norm = float(np.nanmedian(t.flux)) if np.isfinite(t.flux).any() else 1.0
+    return t.divided(norm if norm > 0.05 else 1.0)
+
+
+def _stack(ax: Axes, traces: list[Trace]) -> list[float]:
+    """Draws traces one under the other, the query's grey copy behind each neighbour; gives where they end."""
+    query = traces[0]
+    bottom, peak = _extent(query)
+    step = 0.9 * (peak - bottom)
+    lows = []
+    for i, t in enumerate(traces):
+        if i:
+            ghost = np.minimum(query.flux, peak) - i * step
+            ax.plot(query.wavelength, ghost, color=GHOST_COLOR, lw=0.8, zorder=1.5)
+        drawn = np.minimum(t.flux, peak) - i * step
+        ax.plot(t.wavelength, drawn, color=QUERY_COLOR if i == 0 else color_of(i - 1), lw=0.8, zorder=2)
+        lows.append(min(_extent(t)[0], bottom) - i * step)
+    ax.set_ylim(min(lows) - 0.2 * step, peak + 0.12 * step)
+    return [_right_end(t) - i * step for i, t in enumerate(traces)]
+
+
+def _right_end(t: Trace) -> float:
+    values = t.flux[np.isfinite(t.flux)][-300:]
+    return float(np.median(values)) if len(values) else 0.0
+
+
+def _extent(t: Trace) -> tuple[float, float]:
+    """Bottom and top of a trace; strong lines and noise spikes stick out of the top and are cut off there."""
+    values = t.flux[np.isfinite(t.flux)]
+    if not len(values):
+        return 0.0, 1.0
+    bottom, level = (float(v) for v in np.percentile(values, [0.3, 97]))
+    return bottom, max(min(float(values.max()), 2 * level - bottom), bottom + 0.1)
+
+
+def _names(ax: Axes, evidence: Evidence, shown: list[NeighborEvidence], ends: list[float]) -> None:
+    """Who is who, to the right of the traces in their colours."""
+    texts = [(f"query\n{evidence.object_id}", QUERY_COLOR)]
+    for i, n in enumerate(shown):
+        label = n.label or "no label"
+        texts.append((f"{i + 1}  {n.object_id}\n{label}, d = {n.distance:.2f}", color_of(i)))
+    low, high = ax.get_ylim()
+    height = ax.get_position().height * _figure_height(ax)
+    gap = 2.9 * SMALL / 72 / height * (high - low)
+    places = -spread([-y for y in ends], gap, -high + gap / 2, -low - gap / 2)
+    for (text, color), y in zip(texts, places, strict=True):
+        ax.annotate(
+            text, (1.012, float(y)), xycoords=ax.get_yaxis_transform(), color=color, fontsize=SMALL,
+            va="center", ha="left", linespacing=1.3, fontweight="bold" if color == QUERY_COLOR else "normal",
+            annotation_clip=False,
+        )  # fmt: skip
+
+
+def _figure_height(ax: Axes) -> float:
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return float(figure.get_size_inches()[1])
+
+
+def smoothed(t: Trace) -> Trace:
+    """The trace, averaged over a few pixels where its signal-to-noise is low; gaps stay gaps."""
+    if t.sn >= SMOOTH_BELOW:
+        return t
+    good = np.isfinite(t.flux)
+    box = np.ones(SMOOTH_WIDTH)
+    total = np.convolve(np.where(good, t.flux, 0), box, mode="same")
+    count = np.convolve(good.astype(float), box, mode="same")
+    flux = np.where(good, total / np.maximum(count, 1), np.nan)
+    return Trace(t.wavelength, flux, t.error / math.sqrt(SMOOTH_WIDTH), t.continuum, t.sn)

@@ -1,0 +1,111 @@
+"""Prediction: an answer, its probabilities, its interval (or why there is none) and who voted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Vote:
+    """One neighbour's part in an answer.
+
+    Attributes:
+        object_id: The neighbour.
+        distance: Euclidean, in the view that was searched.
+        weight: Its share of all votes; 0 where it does not vote.
+        label: Its value in the label column, None where unlabelled.
+        group: The class that value means; None where it does not vote.
+        view: The view it was found in.
+    """
+
+    object_id: str
+    distance: float
+    weight: float
+    label: str | None
+    group: str | None
+    view: str = "shape"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as the commands print them."""
+        return {
+            "object_id": self.object_id,
+            "distance": self.distance,
+            "weight": self.weight,
+            "label": self.label,
+        }
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the neighbours say about one query.
+
+    Attributes:
+        object_id: The query.
+        label: The label column, such as `class_derived`.
+        value: The most probable class; None where no neighbour votes.
+        probabilities: Class to probability, summing to one; empty where no neighbour votes.
+        interval: 68% interval of the probability of `value` (of the target's class in a hunt). It counts
+            votes only and is not calibrated.
+        reason_no_interval: Why `interval` is None, as a sentence; "" otherwise.
+        neighbors: Everyone who was asked, nearest first, with weights that sum to one over all who vote.
+        flags: Names of cautions, see `spectra.FLAGS`.
+        target: Name of the target, in a hunt.
+        positive: The class that is hunted.
+        is_target: Whether its probability reaches the target's threshold.
+        z, z_source: The query's redshift and where it came from, for display only.
+    """
+
+    object_id: str
+    label: str
+    value: str | None
+    probabilities: dict[str, float]
+    interval: tuple[float, float] | None
+    reason_no_interval: str = ""
+    neighbors: tuple[Vote, ...] = ()
+    flags: tuple[str, ...] = ()
+    target: str | None = None
+    positive: str | None = None
+    is_target: bool | None = None
+    z: float | None = None
+    z_source: str | None = None
+    n_effective: float = field(default=math.nan, compare=False)
+
+    @property
+    def probability(self) -> float | None:
+        """Of the hunted class, or of `value` where nothing is hunted; None where no neighbour votes."""
+        name = self.positive if self.target is not None else self.value
+        return self.probabilities.get(name) if name is not None else None
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Each neighbour's share of the votes."""
+        return tuple(vote.weight for vote in self.neighbors)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `hunt --json` or `classify --json` prints. Where there is no interval a hunt says why."""
+        neighbors = [vote.to_dict() for vote in self.neighbors]
+        if self.target is None:
+            return {
+                "object_id": self.object_id,
+                "label": self.label,
+                "value": self.value,
+                "probabilities": dict(self.probabilities),
+                "neighbors": neighbors,
+                "flags": list(self.flags),
+            }
+        answer = {
+            "object_id": self.object_id,
+            "target": self.target,
+            "probability": self.probability,
+            "interval": None if self.interval is None else list(self.interval),
+            "is_target": bool(self.is_target),
+            "z": self.z,
+            "z_source": self.z_source,
+            "neighbors": neighbors,
+            "flags": list(self.flags),
+        }
+        return (
+            answer if self.interval is not None else {**answer, "reason_no_interval": self.reason_no_interval}
+        )

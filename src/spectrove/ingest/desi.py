@@ -1,0 +1,205 @@
+"""DESI spectra: official coadd files (many objects, three arms), and single-object tables on its grid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.errors import FormatError
+from spectrove.ingest.assemble import assemble, file_id
+from spectrove.ingest.fitsfile import Hdu
+from spectrove.ingest.options import Options
+from spectrove.spectra import Mask, Spectrum
+
+ARMS = ("B", "R", "Z", "BR", "RZ", "BRZ")
+#: The joint grid of DESI's arms: first and last wavelength and step, vacuum angstrom.
+GRID = (3600.0, 9824.0, 0.8)
+
+_TARGETID = re.compile(r"^(\d{14,19})(?!\d)")
+
+
+def recognises(hdus: Sequence[Hdu]) -> bool:
+    """Whether the file has DESI's arms, or one table on DESI's grid."""
+    return bool(_arms(hdus)) or _single(hdus) is not None
+
+
+def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
+    """The spectra of a DESI file's extensions: one per row of a coadd, else one."""
+    arms = _arms(hdus)
+    if arms:
+        return _coadd(arms, hdus, path, options)
+    found = _single(hdus)
+    if found is None:
+        raise FormatError(
+            f"{path.name}: neither extensions B_WAVELENGTH, B_FLUX, ... nor a table on DESI's grid "
+            f"{GRID[0]:g}-{GRID[1]:g} A. Leave --survey at auto, or name the survey it comes from."
+        )
+    table, wave = found
+    redshift = table.get("redshift", table.get("z"))
+    target = _TARGETID.match(path.name)
+    row: dict[str, Any] = {"targetid": target[1] if target else None}
+    if redshift is not None and len(redshift) and np.isfinite(redshift[0]):
+        row["z"] = float(redshift[0])
+    return [
+        assemble(
+            file_id(path),
+            wave,
+            table["flux"],
+            table.get("ivar"),
+            path=path,
+            survey="desi",
+            row=row,
+            medium=options.medium_or("vacuum"),
+        )
+    ]
+
+
+def join_arms(
+    wavelengths: Sequence[NDArray], fluxes: Sequence[NDArray], ivars: Sequence[NDArray],
+    bads: Sequence[NDArray], sigmas: Sequence[NDArray],
+) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:  # fmt: skip
+    """Spectrum of several arms as one: the ivar-weighted mean where they overlap.
+
+    Args:
+        wavelengths: One grid per arm, angstrom, all of one step and phase.
+        fluxes: One array per arm.
+        ivars: The same, inverse variance.
+        bads: The same, True where the survey's mask forbids the pixel; it then weighs nothing.
+        sigmas: The same, one sigma of the line-spread function, angstrom.
+
+    Returns:
+        Wavelength, flux, ivar, bad and sigma on the joint grid. A pixel is bad if all that went into it were.
+    """
+    step = float(np.median(np.diff(wavelengths[0])))
+    start = min(w[0] for w in wavelengths)
+    places = [(w - start) / step for w in wavelengths]
+    if any(np.abs(p - np.rint(p)).max() > 0.05 for p in places):
+        raise FormatError(f"arms are not on one grid of {step:g} A, expected DESI's common grid")
+    index = [np.rint(p).astype(int) for p in places]
+    n = max(i.max() for i in index) + 1
+    weight, total, spread, used, good, plain = (np.zeros(n) for _ in range(6))
+    for i, flux, ivar, bad, sigma in zip(index, fluxes, ivars, bads, sigmas, strict=True):
+        w = np.where(bad | ~np.isfinite(ivar) | ~np.isfinite(flux) | (ivar < 0), 0.0, ivar)
+        total[i] += w * np.where(w > 0, flux, 0.0)
+        weight[i] += w
+        plain[i] += np.nan_to_num(flux)
+        used[i] += 1
+        good[i] += ~bad
+        spread[i] += np.where(w > 0, w * sigma, 0.0)
+    inside = used > 0
+    safe = np.where(weight > 0, weight, 1.0)
+    flux = np.where(weight > 0, total / safe, plain / np.maximum(used, 1))
+    sigma = np.where(weight > 0, spread / safe, np.nan)
+    wavelength = start + step * np.arange(n)
+    return tuple(a[inside] for a in (wavelength, flux, weight, good == 0, sigma))  # type: ignore[return-value]
+
+
+def resolution_sigma(resolution: NDArray, step: float) -> NDArray[np.float64]:
+    """One sigma in angstrom from the diagonals of a resolution matrix, shape (n_diagonals, n_pixels).
+
+    Diagonals run from the upper to the lower as in `desispec.resolution`; the width is the second moment of
+    each column, which does not depend on their order.
+    """
+    offsets = np.arange(len(resolution))[:, None] - (len(resolution) - 1) / 2
+    total = resolution.sum(axis=0)
+    norm = np.where(np.abs(total) > 1e-6, total, np.nan)
+    mean = (resolution * offsets).sum(axis=0) / norm
+    variance = (resolution * offsets**2).sum(axis=0) / norm - mean**2
+    return np.sqrt(np.where(variance > 0, variance, np.nan)) * step
+
+
+def _coadd(arms: Sequence[str], hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
+    images = {hdu.name: hdu.image for hdu in hdus if hdu.image is not None}
+    fibermap: Mapping[str, NDArray] = next((h.table for h in hdus if h.name == "FIBERMAP"), {})
+    n_rows = {len(np.atleast_2d(images[f"{arm}_{kind}"])) for arm in arms for kind in ("FLUX", "IVAR")}
+    if fibermap and "targetid" in fibermap:
+        n_rows.add(len(fibermap["targetid"]))
+    if len(n_rows) != 1:
+        raise FormatError(
+            f"{path.name}: arms and FIBERMAP have {sorted(n_rows)} rows, expected one number. Fetch it again."
+        )
+    n = n_rows.pop()
+    spectra = []
+    for i in range(n):
+        wavelength, flux, ivar, bad, sigma = _joined(arms, images, i, path)
+        row = _fibermap_row(fibermap, i)
+        flags = ["sky"] if row.pop("sky") else []
+        spectra.append(
+            assemble(
+                f"{file_id(path)}#{i}" if n > 1 else file_id(path),
+                wavelength,
+                flux,
+                ivar,
+                path=path,
+                survey="desi",
+                row=row | ({"class": "SKY"} if flags else {}),
+                mask=np.where(bad, np.int32(Mask.BADPIXEL), np.int32(0)),
+                lsf=sigma,
+                medium=options.medium_or("vacuum"),
+                flags=flags,
+            )
+        )
+    return spectra
+
+
+def _joined(arms: Sequence[str], images: Mapping[str, NDArray], i: int, path: Path) -> tuple[NDArray, ...]:
+    columns: tuple[list[NDArray], ...] = ([], [], [], [], [])
+    for arm in arms:
+        wave = images[f"{arm}_WAVELENGTH"]
+        flux, ivar = np.atleast_2d(images[f"{arm}_FLUX"])[i], np.atleast_2d(images[f"{arm}_IVAR"])[i]
+        mask, resolution = images.get(f"{arm}_MASK"), images.get(f"{arm}_RESOLUTION")
+        bad = np.zeros(len(flux), bool) if mask is None else np.atleast_2d(mask)[i] != 0
+        step = float(np.median(np.diff(wave)))
+        sigma = np.full(len(flux), np.nan) if resolution is None else resolution_sigma(resolution[i], step)
+        if len({len(a) for a in (wave, flux, ivar, bad, sigma)}) != 1:
+            raise FormatError(
+                f"{path.name}: arrays of arm {arm} differ in length, expected one. Fetch it again."
+            )
+        for into, value in zip(columns, (wave, flux, ivar, bad, sigma), strict=True):
+            into.append(np.asarray(value))
+    try:
+        return join_arms(*columns)
+    except FormatError as error:
+        raise FormatError(f"{path.name}: {error}. Fetch it again.") from error
+
+
+def _fibermap_row(fibermap: Mapping[str, NDArray], i: int) -> dict[str, Any]:
+    def value(name: str) -> Any:
+        return fibermap[name][i] if name in fibermap else None
+
+    ra, dec = (
+        (value("target_ra"), value("target_dec")) if "target_ra" in fibermap else (value("ra"), value("dec"))
+    )
+    target, fibre = value("targetid"), value("fiber")
+    return {
+        "targetid": None if target is None else str(int(target)),
+        "fiberid": None if fibre is None else int(fibre),
+        "ra": None if ra is None else float(ra),
+        "dec": None if dec is None else float(dec),
+        "sky": str(value("objtype") or "").strip().upper() == "SKY",
+    }
+
+
+def _arms(hdus: Sequence[Hdu]) -> list[str]:
+    names = {hdu.name for hdu in hdus if hdu.image is not None}
+    return [a for a in ARMS if {f"{a}_WAVELENGTH", f"{a}_FLUX", f"{a}_IVAR"} <= names]
+
+
+def _single(hdus: Sequence[Hdu]) -> tuple[Mapping[str, NDArray], NDArray] | None:
+    for hdu in hdus:
+        name = next((n for n in ("wavelength", "wave", "lambda") if n in hdu.table), None)
+        if name is None or "flux" not in hdu.table:
+            continue
+        wave = hdu.table[name]
+        if wave.ndim != 1 or wave.dtype.kind != "f" or len(wave) < 100:
+            continue
+        start, stop, step = GRID
+        on_grid = abs(wave[0] - start) < 0.01 and abs(wave[-1] - stop) < 0.01
+        if on_grid and np.allclose(np.diff(wave), step, atol=1e-3):
+            return hdu.table, wave
+    return None

@@ -1,0 +1,88 @@
+"""Which files a user means by a path, a folder or a glob."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from spectrove.errors import DatasetError
+
+#: Files of these kinds stand beside spectra and are none.
+NOT_SPECTRA = {
+    ".md", ".rst", ".json", ".jsonl", ".toml", ".yaml", ".yml", ".html", ".htm", ".png", ".jpg", ".jpeg",
+    ".pdf", ".svg", ".py", ".ipynb", ".log", ".tmp", ".part", ".lock", ".sha256", ".md5", ".sh", ".parquet",
+    ".zip", ".tar",
+}  # fmt: skip
+#: Names, without suffixes, of files that describe a folder.
+DESCRIPTIONS = {"index", "readme", "licence", "license", "catalog", "manifest", "checksums"}
+
+DATASET_SUFFIX = ".lance"
+
+
+def is_dataset(path: Path | str) -> bool:
+    """Whether a path names a dataset rather than files of spectra."""
+    return Path(path).suffix == DATASET_SUFFIX
+
+
+def find_files(paths: Path | str | Iterable[Path | str], leave_out: Sequence[Path | str] = ()) -> list[Path]:
+    """The files of paths, folders (with their subfolders) and globs, sorted within each, each file once.
+
+    Args:
+        paths: One or many.
+        leave_out: Files that are not spectra, such as catalogs.
+
+    Raises:
+        DatasetError: If a path is not there, a folder is empty or cannot be read.
+    """
+    if isinstance(paths, str | Path):
+        paths = [paths]
+    excluded = {os.path.abspath(path) for path in leave_out}
+    found: dict[str, Path] = {}
+    for path in paths:
+        for file in _expand(Path(path)):
+            key = os.path.abspath(file)
+            if key not in excluded:
+                found.setdefault(key, file)
+    if not found:
+        raise DatasetError("no files were named; give at least one file, folder or glob of spectra.")
+    return list(found.values())
+
+
+def _expand(path: Path) -> list[Path]:
+    if path.is_dir():
+        return _walk(path)
+    if path.exists():
+        return [path]
+    if glob.has_magic(str(path)):
+        matches = sorted(Path(p) for p in glob.glob(str(path), recursive=True))
+        files = [file for match in matches for file in (_walk(match) if match.is_dir() else [match])]
+        if files:
+            return files
+        raise DatasetError(f"{path}: no file matches, expected at least one. Check the pattern.")
+    raise DatasetError(f"{path}: there is no such file or folder. Check the path.")
+
+
+def _walk(folder: Path) -> list[Path]:
+    def refuse(error: OSError) -> None:
+        raise DatasetError(
+            f"{error.filename}: the folder cannot be read ({error.strerror}). Check its rights."
+        ) from error
+
+    files = []
+    for place, subfolders, names in os.walk(folder, onerror=refuse):
+        subfolders[:] = sorted(s for s in subfolders if not s.startswith(".") and not is_dataset(s))
+        files += [Path(place) / name for name in sorted(names) if _may_be_spectrum(name)]
+    if not files:
+        raise DatasetError(
+            f"{folder}: the folder holds no files of spectra, expected at least one. Check the path."
+        )
+    return files
+
+
+def _may_be_spectrum(name: str) -> bool:
+    stem = name.lower().split(".")[0]
+    return (
+        not name.startswith(".") and Path(name).suffix.lower() not in NOT_SPECTRA and stem not in DESCRIPTIONS
+    )

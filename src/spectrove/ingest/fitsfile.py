@@ -1,0 +1,329 @@
+"""FITS files as plain headers and arrays: a direct reader for the common layouts, astropy for the rest.
+
+The direct reader parses header cards as bytes and views tables with `numpy.frombuffer`. It stops after the
+last extension that was asked for, so the exposures behind a full SDSS file are never decompressed. What it
+does not know (scaled or variable-length columns, compressed images, ASCII tables) it leaves to astropy.
+Both give exactly the same values; a test holds this over the real files.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import re
+import warnings
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.errors import FormatError
+
+BLOCK = 2880
+CARD = 80
+#: Extensions beyond these are not read.
+MAX_HDUS = 64
+#: More than this in one extension is a data cube or an archive, not a table of spectra.
+MAX_BYTES = 2 << 30
+
+_TABLE_TYPES = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8", "A": "S"}
+_OTHER_WIDTHS = {"X": 0, "C": 8, "M": 16, "P": 8, "Q": 16}
+_FORM = re.compile(r"^(\d*)([A-Z])")
+_UNSIGNED = {"I": 2**15, "J": 2**31, "K": 2**63}
+
+
+class Unsupported(Exception):
+    """The direct reader does not know this; astropy may."""
+
+
+class Header(Mapping[str, Any]):
+    """Header values by keyword, parsed when they are asked for; the first card of a name counts."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._cards: dict[str, bytes] = {}
+        for start in range(0, len(raw), CARD):
+            card = raw[start : start + CARD]
+            if card[8:10] == b"= ":
+                self._cards.setdefault(card[:8].decode("latin-1").rstrip(), card[10:])
+
+    def __getitem__(self, name: str) -> Any:
+        return _card_value(self._cards[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._cards)
+
+    def __len__(self) -> int:
+        return len(self._cards)
+
+    def text(self, name: str) -> str:
+        """The value as stripped text, "" where absent."""
+        value = self.get(name)
+        return "" if value is None else str(value).strip()
+
+
+def _card_value(text: bytes) -> Any:
+    value = text.decode("latin-1").lstrip()
+    if value.startswith("'"):
+        end = value.find("'", 1)
+        while end != -1 and value[end + 1 : end + 2] == "'":
+            end = value.find("'", end + 2)
+        return value[1 : end if end > 0 else None].replace("''", "'").rstrip()
+    value = value.split("/", 1)[0].strip()
+    if value in ("T", "F"):
+        return value == "T"
+    for kind in (int, float):
+        try:
+            return kind(value.replace("D", "E").replace("d", "e") if kind is float else value)
+        except ValueError:
+            continue
+    return None
+
+
+@dataclass(frozen=True)
+class Hdu:
+    """One header with its image, or with its table as native-endian columns under lower-case names."""
+
+    header: Mapping[str, Any]
+    image: NDArray | None = None
+    table: Mapping[str, NDArray] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """EXTNAME in upper case, "" where absent."""
+        return str(self.header.get("EXTNAME") or "").strip().upper()
+
+    def text(self, keyword: str) -> str:
+        """A header value as stripped text, "" where absent."""
+        value = self.header.get(keyword)
+        return "" if value is None else str(value).strip()
+
+    def number(self, keyword: str) -> float | None:
+        """A header value as a finite number, None where absent or not a number."""
+        value = self.header.get(keyword)
+        if isinstance(value, str):
+            try:
+                value = float(value)
+            except ValueError:
+                return None
+        if value is None or isinstance(value, bool) or not np.isfinite(value):
+            return None
+        return float(value)
+
+
+class _Columns(Mapping[str, NDArray]):
+    """The columns of a binary table, converted when they are asked for."""
+
+    def __init__(self, header: Header, data: bytes, n_rows: int, row_bytes: int) -> None:
+        self._header, self._data, self._n_rows, self._row_bytes = header, data, n_rows, row_bytes
+        self._places: dict[str, tuple[int, int, str, int]] = {}
+        offset = 0
+        for i in range(1, int(header.get("TFIELDS") or 0) + 1):
+            found = _FORM.match(header.text(f"TFORM{i}"))
+            if not found or (found[2] not in _TABLE_TYPES and found[2] not in _OTHER_WIDTHS):
+                raise Unsupported(f"column format {header.text(f'TFORM{i}')!r}")
+            repeat, code = int(found[1] or 1), found[2]
+            self._places[header.text(f"TTYPE{i}").lower()] = (offset, repeat, code, i)
+            offset += _width(repeat, code)
+        if offset != row_bytes:
+            raise Unsupported(f"columns fill {offset} bytes of rows of {row_bytes}")
+
+    def __getitem__(self, name: str) -> NDArray:
+        offset, repeat, code, i = self._places[name]
+        if code not in _TABLE_TYPES or self._header.get(f"TSCAL{i}", 1) != 1:
+            raise Unsupported(f"column {name} of kind {code}, or scaled")
+        kind = f"S{repeat}" if code == "A" else _TABLE_TYPES[code]
+        if repeat == 0:
+            raise Unsupported(f"empty column {name}")
+        shape: tuple[int, ...] = (self._n_rows,) if code == "A" or repeat == 1 else (self._n_rows, repeat)
+        strides = (self._row_bytes,) if len(shape) == 1 else (self._row_bytes, np.dtype(kind).itemsize)
+        raw = np.ndarray(shape, kind, buffer=self._data, offset=offset, strides=strides)
+        if code == "A":
+            return (
+                np.char.rstrip(np.char.decode(raw, "latin-1").astype(str), " \x00") if self._n_rows else raw
+            )
+        if code == "L":
+            return raw == b"T"
+        native = raw.astype(raw.dtype.newbyteorder("="))
+        zero = self._header.get(f"TZERO{i}")
+        if zero is None or zero == 0:
+            return native
+        if zero != _UNSIGNED.get(code):
+            raise Unsupported(f"column {name} with TZERO {zero}")
+        unsigned = native.view(np.dtype(f"u{native.itemsize}"))
+        return unsigned ^ unsigned.dtype.type(_UNSIGNED[code])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+def _width(repeat: int, code: str) -> int:
+    if code == "X":
+        return (repeat + 7) // 8
+    if code == "A":
+        return repeat
+    return repeat * (_OTHER_WIDTHS.get(code) or np.dtype(_TABLE_TYPES[code]).itemsize)
+
+
+def open_plain(path: Path) -> IO[bytes]:
+    """The file's bytes, decompressed if they are gzip's."""
+    with open(path, "rb") as file:
+        magic = file.read(2)
+    return gzip.open(path, "rb") if magic == b"\x1f\x8b" else open(path, "rb")  # type: ignore[return-value]
+
+
+#: Reads no further than a header for which this is true.
+Stop = Callable[[Mapping[str, Any]], bool]
+
+
+def read_direct(path: Path, stop: Stop = lambda header: False) -> list[Hdu]:
+    """The extensions of a FITS file before the one that `stop` names, without astropy.
+
+    Raises:
+        FormatError: If the file is empty, truncated, not FITS, or has a broken header.
+        Unsupported: If astropy is needed.
+    """
+    hdus: list[Hdu] = []
+    with open_plain(path) as file:
+        while len(hdus) < MAX_HDUS:
+            header = read_header(file, path, len(hdus))
+            if header is None or stop(header):
+                break
+            hdus.append(_read_data(file, header, path, len(hdus)))
+    return hdus
+
+
+def read_header(file: IO[bytes], path: Path, number: int) -> Header | None:
+    """The next header of an open file; None at the end of the file."""
+    blocks: list[bytes] = []
+    while True:
+        block = _take(file, BLOCK, path)
+        if not block.strip(b"\x00 \n") and not blocks:
+            if number:
+                return None
+            raise FormatError(
+                f"{path.name}: the file is empty (0 bytes of content), expected a FITS file. Fetch it again."
+            )
+        if not blocks and number == 0 and not block.startswith(b"SIMPLE"):
+            raise FormatError(
+                f"{path.name}: begins with {block[:16]!r}, expected the 'SIMPLE' of a FITS file. "
+                "Name text files .txt, .dat or .csv."
+            )
+        if len(block) < BLOCK:
+            raise FormatError(
+                f"{path.name}: truncated in the header of extension {number} "
+                f"({len(block)} of {BLOCK} bytes in its last block). Fetch it again."
+            )
+        if not blocks and number and not block.startswith(b"XTENSION"):
+            return None  # special records behind the last extension are allowed by the standard
+        blocks.append(block)
+        if any(block[i : i + 8] == b"END     " for i in range(0, BLOCK, CARD)):
+            return Header(b"".join(blocks))
+        if len(blocks) > 2000:
+            raise FormatError(f"{path.name}: the header of extension {number} has no END. Fetch it again.")
+
+
+def _read_data(file: IO[bytes], header: Header, path: Path, number: int) -> Hdu:
+    names = [f"NAXIS{i + 1}" for i in range(_integer(header, "NAXIS", path, number))]
+    axes = [_integer(header, name, path, number) for name in names]
+    bits = _integer(header, "BITPIX", path, number)
+    size = abs(bits) // 8 * math.prod(axes) if axes else 0
+    heap = header.get("PCOUNT") or 0
+    total = size + (heap if isinstance(heap, int) and heap > 0 else 0)
+    if total > MAX_BYTES:
+        raise FormatError(
+            f"{path.name}: extension {number} claims {total} bytes, expected less than {MAX_BYTES}. "
+            "Cut the spectra out of the cube first."
+        )
+    data = _take(file, total, path)
+    if len(data) < total:
+        raise FormatError(
+            f"{path.name}: truncated in the data of extension {number} "
+            f"({len(data)} of {total} bytes). Fetch it again."
+        )
+    _take(file, -total % BLOCK, path)
+    return _interpret(header, data[:size], axes, bits)
+
+
+def _interpret(header: Header, data: bytes, axes: list[int], bits: int) -> Hdu:
+    kind = header.text("XTENSION") or "IMAGE"
+    if kind == "BINTABLE" and len(axes) == 2:
+        if "ZIMAGE" in header:
+            raise Unsupported("a compressed image")
+        return Hdu(header, table=_Columns(header, data, axes[1], axes[0]))
+    if kind != "IMAGE":
+        raise Unsupported(f"an extension of kind {kind}")
+    if not data:
+        return Hdu(header)
+    if (header.get("BSCALE") or 1) != 1 or (header.get("BZERO") or 0) != 0 or "BLANK" in header:
+        raise Unsupported("a scaled image")
+    kinds = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+    if bits not in kinds:
+        raise Unsupported(f"BITPIX {bits}")
+    image = np.frombuffer(data, kinds[bits]).reshape(axes[::-1])
+    return Hdu(header, image=image.astype(image.dtype.newbyteorder("=")))
+
+
+def _integer(header: Header, name: str, path: Path, number: int) -> int:
+    value = header.get(name)
+    low, high = {"BITPIX": (-64, 64), "NAXIS": (0, 999)}.get(name, (0, MAX_BYTES))
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise FormatError(
+            f"{path.name}: {name} of extension {number} is {value!r}, expected {low} to {high}. "
+            "Fetch it again."
+        )
+    return value
+
+
+def _take(file: IO[bytes], n: int, path: Path) -> bytes:
+    """Up to n bytes. Read in steps, so that a false length in a header cannot claim the memory."""
+    parts = []
+    try:
+        while n > 0:
+            part = file.read(min(n, 1 << 24))
+            if not part:
+                break
+            parts.append(part)
+            n -= len(part)
+    except (EOFError, OSError, ValueError, zlib.error) as error:
+        raise FormatError(f"{path.name}: cannot be read to its end ({error}). Fetch it again.") from error
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def read_astropy(path: Path, stop: Stop = lambda header: False) -> list[Hdu]:
+    """The same by astropy: slower, and knows all of the FITS standard."""
+    from astropy.io import fits
+
+    hdus = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # astropy warns of headers that break the standard and reads them
+        with fits.open(path, memmap=False, lazy_load_hdus=True) as file:
+            for i in range(MAX_HDUS):
+                try:
+                    hdu = file[i]
+                except IndexError:
+                    break
+                if stop(hdu.header):
+                    break
+                hdus.append(_from_astropy(hdu))
+    return hdus
+
+
+def _from_astropy(hdu: Any) -> Hdu:
+    header = {name: hdu.header[name] for name in hdu.header if name not in ("COMMENT", "HISTORY", "")}
+    if hdu.data is None:
+        return Hdu(header)
+    if hdu.data.dtype.names is None:
+        return Hdu(header, image=_native(np.asarray(hdu.data)))
+    names = {name.lower(): name for name in reversed(hdu.columns.names)}
+    return Hdu(header, table={low: _native(np.asarray(hdu.data[name])) for low, name in names.items()})
+
+
+def _native(array: NDArray) -> NDArray:
+    return array.astype(array.dtype.newbyteorder("=")) if array.dtype.kind in "iufc" else array

@@ -1,0 +1,80 @@
+"""What is refused before anything is written or searched, each with its sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spectrove.embeddings import Embeddings
+from spectrove.errors import FingerprintError, KnowledgeError
+from spectrove.knowledge.reading import Reader
+from spectrove.knowledge.store import Store
+from spectrove.spectra import SpectrumSet
+
+
+def refuse_repeats(path: Path, spectra: SpectrumSet) -> None:
+    """Nothing, if every id occurs once."""
+    ids, counts = np.unique(spectra.object_id, return_counts=True)
+    if (counts > 1).any():
+        first = int(np.argmax(counts > 1))
+        raise KnowledgeError(
+            f"{path}: {ids[first]} occurs {counts[first]} times among the {len(spectra)} spectra to store. "
+            "Leave the repeats out, or rename them; upsert them one after the other to keep the last."
+        )
+
+
+def refuse_known(store: Store, reader: Reader, spectra: SpectrumSet) -> None:
+    """Nothing, if none of the ids is in the base."""
+    known = pc.is_in(pa.array(spectra.object_id.tolist(), pa.string()), reader.ids())
+    if n := pc.sum(known).as_py():
+        first = str(spectra.object_id[pc.index(known, True).as_py()])
+        raise KnowledgeError(
+            f"{store.path}: {first} is in the base already ({n} of {len(spectra)} are). "
+            "Use upsert to replace objects that are there."
+        )
+
+
+def check_views(store: Store, reader: Reader, views: Mapping[str, Embeddings]) -> None:
+    """Nothing, if these are vectors of exactly the base's views, by the base's encoder."""
+    have = reader.views()
+    if set(views) != set(have):
+        raise KnowledgeError(
+            f"{store.path}: the base has the views {', '.join(have)}, found {', '.join(views) or 'none'}. "
+            "Give vectors for exactly these views."
+        )
+    for view, vectors in views.items():
+        check_vectors(store, reader, vectors, view)
+
+
+def check_query(store: Store, reader: Reader, query: Embeddings, view: str) -> None:
+    """Nothing, if these vectors can be searched with."""
+    views = reader.views()
+    if view not in views:
+        raise KnowledgeError(f"{store.path}: no view {view!r}; it has {', '.join(views)}. Name one of these.")
+    check_vectors(store, reader, query, view)
+    if not np.isfinite(query.vectors).all():
+        bad = query.object_id[~np.isfinite(query.vectors).all(axis=1)]
+        raise KnowledgeError(
+            f"{bad[0]}: its vector holds NaN or infinity ({len(bad)} such queries). Leave these spectra out."
+        )
+
+
+def check_vectors(store: Store, reader: Reader, vectors: Embeddings, view: str) -> None:
+    """Nothing, if the vectors carry the view's fingerprint and length."""
+    fingerprint, dimensions = reader.views()[view]
+    if vectors.fingerprint != fingerprint:
+        raise FingerprintError(
+            f"{store.path}: view {view} holds vectors with fingerprint {fingerprint} (encoder "
+            f"{store.about.get('encoder') or 'unknown'}), these have {vectors.fingerprint or 'none'} "
+            f"(encoder {vectors.encoder or 'unknown'}). Encode with the base's encoder, or create a base "
+            "with the other one."
+        )
+    if vectors.vectors.shape[1] != dimensions:
+        raise KnowledgeError(
+            f"{store.path}: view {view} has {dimensions} dimensions, these vectors "
+            f"{vectors.vectors.shape[1]}. Encode with the base's encoder."
+        )

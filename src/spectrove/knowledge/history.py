@@ -1,0 +1,142 @@
+"""Versions of a base: which there are, going back to one, tidying up, and what the base holds now."""
+
+from __future__ import annotations
+
+import warnings
+from datetime import UTC, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spectrove.errors import KnowledgeError
+from spectrove.knowledge.reading import Reader
+from spectrove.knowledge.schema import is_own
+from spectrove.knowledge.store import FORMAT, Store, sentence
+from spectrove.spectra import CORE_COLUMNS
+
+#: Older than any base: Lance would else forget versions after a week.
+NEVER = timedelta(days=36500)
+
+#: A text column with no more different values than this is shown as a label column.
+MOST_CLASSES = 32
+
+
+def versions(store: Store) -> list[dict[str, Any]]:
+    """The last version of each operation, oldest first."""
+    with sentence(store.path, "list the versions"):
+        listed = sorted(store.objects.list_versions(), key=lambda v: v["version"])
+    log = store.operations()
+    result: list[dict[str, Any]] = []
+    owner: int | None = None
+    for entry in listed:
+        number = int(entry["version"])
+        # Of operations begun at the same version, only the last can have finished.
+        origin = max((i for i, e in enumerate(log) if e["after"] < number), default=None)
+        version = {
+            "version": number,
+            "timestamp": entry["timestamp"].astimezone(UTC).isoformat(timespec="seconds"),
+            "rows": int(entry["metadata"].get("total_rows", 0)),
+            "operation": log[origin]["operation"] if origin is not None else "unknown",
+        }
+        if result and origin is not None and origin == owner:
+            result[-1] = version  # an operation of several steps is one version
+        else:
+            result.append(version)
+        owner = origin
+    return result
+
+
+def rollback(store: Store, version: int) -> int:
+    """Make the old version the newest; the new number."""
+    with store.writing("rollback", to=version):
+        numbers = [int(v["version"]) for v in store.objects.list_versions()]
+        if version not in numbers:
+            raise KnowledgeError(
+                f"{store.path}: no version {version}; there are {min(numbers)} to {max(numbers)}. "
+                "List them with kb versions."
+            )
+        try:
+            store.objects.checkout(version)
+            store.objects.restore()
+        finally:
+            store.objects.checkout_latest()
+        return int(store.objects.version)
+
+
+def optimize(store: Store, forget_older_than: timedelta | None) -> None:
+    """Compact both tables and index the ids; on request forget old versions and unneeded spectra."""
+    from lancedb.index import BTree
+
+    keep = NEVER if forget_older_than is None else forget_older_than
+    with store.writing("optimize"), warnings.catch_warnings():
+        # Lance warns that readers of a forgotten version will fail; our caller asked for exactly that.
+        warnings.simplefilter("ignore", UserWarning)
+        if forget_older_than is not None:
+            store.objects.optimize(cleanup_older_than=keep)
+            _drop_unneeded_spectra(store)
+        for table, column in ((store.spectra, "spectrum_key"), (store.objects, "object_id")):
+            if table.count_rows():
+                table.create_index(column, config=BTree(), replace=True)
+        store.spectra.optimize(cleanup_older_than=keep)
+        store.objects.optimize(cleanup_older_than=keep)
+
+
+def _drop_unneeded_spectra(store: Store) -> None:
+    """Delete spectra that no remaining version refers to; the writers' lock is held."""
+    needed: set[str] = set()
+    try:
+        for version in store.objects.list_versions():
+            store.objects.checkout(int(version["version"]))
+            needed.update(_column(store.objects, "spectrum_key"))
+    finally:
+        store.objects.checkout_latest()
+    unneeded = sorted(set(_column(store.spectra, "spectrum_key")) - needed)
+    for start in range(0, len(unneeded), 500):
+        quoted = ", ".join(f"'{key}'" for key in unneeded[start : start + 500])
+        store.spectra.delete(f"spectrum_key IN ({quoted})")
+
+
+def _column(table: Any, name: str) -> list[str]:
+    return table.search().select([name]).to_arrow().column(name).to_pylist()
+
+
+def info(store: Store, reader: Reader) -> dict[str, Any]:
+    """What the base holds, as plain values."""
+    return {
+        "path": str(store.path),
+        "format": int(store.about.get("format", FORMAT)),
+        "created": store.about.get("created"),
+        "version": reader.version,
+        "rows": reader.count(),
+        "encoder": store.about.get("encoder", ""),
+        "views": {
+            view: {"dimensions": dimensions, "fingerprint": fingerprint, "rows": len(reader.snapshot(view))}
+            for view, (fingerprint, dimensions) in reader.views().items()
+        },
+        "labels": _label_columns(store, reader),
+        "columns": reader.columns(),
+        "bytes": store.size(),
+    }
+
+
+def _label_columns(store: Store, reader: Reader) -> dict[str, dict[str, int]]:
+    """Text columns with few different values, at least one of them shared, with the count of each."""
+    schema: pa.Schema = store.objects.schema
+    names = [
+        field.name
+        for field in schema
+        if pa.types.is_string(field.type) and field.name not in CORE_COLUMNS and not is_own(field.name)
+    ]
+    table = reader.scan(names) if names else None
+    labels = {}
+    for name in names:
+        column = table.column(name).drop_null()  # type: ignore[union-attr]
+        if not 0 < pc.count_distinct(column).as_py() <= MOST_CLASSES:
+            continue
+        counts = {
+            str(c["values"]): int(c["counts"]) for c in pc.value_counts(column).to_pylist() if c["values"]
+        }
+        if counts and max(counts.values()) > 1:
+            labels[name] = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    return labels

@@ -1,0 +1,214 @@
+"""What a search may find, what it must not, and what it says about what it found."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spectrove.embeddings import Embeddings
+from spectrove.errors import KnowledgeError
+from spectrove.knowledge.reading import Reader
+from spectrove.knowledge.schema import sky_positions
+from spectrove.knowledge.search import Snapshot, nearest
+from spectrove.knowledge.store import Store, write_json
+from spectrove.spectra import SpectrumSet
+from spectrove.targets import Target, label_text
+from spectrove.targets.target import id_hash
+
+#: Objects that the scale is taken from: the median is then good to about 3%.
+SCALE_SAMPLE = 512
+
+#: Choices of objects that are kept, for those who ask with one spectrum at a time.
+POOLS_KEPT = 8
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The part of a snapshot that is searched, and how many objects of each label it holds."""
+
+    allowed: NDArray[np.bool_] | None
+    counts: dict[str, int]
+
+
+def choose(
+    reader: Reader, view: str, *, where: str | None, labelled: str | None, target: Target | None
+) -> Pool:
+    """The objects of a view that condition, label column and target leave; the last few choices are kept."""
+    key = ("pool", view, where, labelled, target.model_dump_json() if target else None)
+    if key not in reader.kept:
+        pools = [k for k in reader.kept if k[0] == "pool"]
+        if len(pools) >= POOLS_KEPT:
+            del reader.kept[pools[0]]
+        reader.kept[key] = _choose(reader, reader.snapshot(view), where, labelled, target)
+    return reader.kept[key]
+
+
+def _choose(
+    reader: Reader, snapshot: Snapshot, where: str | None, labelled: str | None, target: Target | None
+) -> Pool:
+    allowed = np.ones(len(snapshot), dtype=bool)
+    for condition in (where, target.filter if target else None):
+        if condition:
+            allowed &= reader.meets(snapshot, condition)
+    counts: dict[str, int] = {}
+    if labelled:
+        labels = [label_text(v) for v in reader.values(snapshot, labelled)]
+        allowed &= np.array([label is not None for label in labels], dtype=bool)
+        counts = _count(labels, allowed)
+    if target:
+        allowed, counts = _compose(reader, snapshot, target, allowed)
+    if not allowed.any():
+        raise KnowledgeError(
+            f"nothing is left to search: of {len(snapshot)} objects with a vector none meets "
+            + " and ".join(_said(where, labelled, target) or ["any condition (the base is empty)"])
+            + ". Loosen the condition, or add such objects."
+        )
+    return Pool(None if allowed.all() else allowed, counts)
+
+
+def _compose(
+    reader: Reader, snapshot: Snapshot, target: Target, allowed: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    target.check(reader.columns())
+    values = reader.values(snapshot, target.label)
+    target.check(reader.columns(), {label_text(values[i]) for i in np.flatnonzero(allowed)})
+    classes = [c if ok else None for c, ok in zip(target.classes_of(values), allowed, strict=True)]
+    keep = np.array(target.compose([str(i) for i in snapshot.object_id], classes), dtype=bool)
+    counts = _count(classes, keep)
+    return keep, {name: counts.get(name, 0) for name in target.classes}
+
+
+def _count(labels: list[str | None], allowed: NDArray[np.bool_]) -> dict[str, int]:
+    counts = Counter(label for label, ok in zip(labels, allowed, strict=True) if ok and label is not None)
+    return dict(sorted(counts.items()))
+
+
+def _said(where: str | None, labelled: str | None, target: Target | None) -> list[str]:
+    said = [f"the condition {where!r}"] if where else []
+    said += [f"having a value in {labelled!r}"] if labelled else []
+    return said + ([f"the target {target.name}"] if target else [])
+
+
+def exclusions(
+    reader: Reader,
+    snapshot: Snapshot,
+    query: Embeddings,
+    spectra: SpectrumSet | None,
+    *,
+    allow_self: bool,
+    column: str | None,
+) -> list[NDArray[np.int64]]:
+    """For each query, the positions it may not find: itself, and what shares its value in `column`."""
+    index = _rows_of(query, spectra)
+    nothing = np.zeros(0, dtype=np.int64)
+    excluded = [nothing] * len(query)
+    if not allow_self:
+        ra = dec = np.full(len(query), np.nan)
+        if spectra is not None:
+            ra, dec = (values[index] for values in sky_positions(spectra.rows))
+        excluded = [
+            snapshot.same_object(str(query.object_id[i]), float(ra[i]), float(dec[i]))
+            for i in range(len(query))
+        ]
+    if column is not None:
+        groups = _positions_by_value(reader.values(snapshot, column))
+        own = _query_values(reader, spectra, column)
+        excluded = [
+            np.union1d(positions, groups.get(own[int(i)], nothing))
+            for positions, i in zip(excluded, index, strict=True)
+        ]
+    return excluded
+
+
+def _rows_of(query: Embeddings, spectra: SpectrumSet | None) -> NDArray[np.int64]:
+    """Where each query's row stands in `spectra`."""
+    if spectra is None:
+        return np.zeros(len(query), dtype=np.int64)
+    where = {str(object_id): i for i, object_id in enumerate(spectra.object_id)}
+    if absent := [str(i) for i in query.object_id if str(i) not in where]:
+        raise KnowledgeError(
+            f"{absent[0]}: a query without a spectrum ({len(absent)} of {len(query)}). "
+            "Give the spectra that the vectors were made from."
+        )
+    return np.array([where[str(i)] for i in query.object_id], dtype=np.int64)
+
+
+def _positions_by_value(values: list[object]) -> dict[object, NDArray[np.int64]]:
+    groups: dict[object, list[int]] = {}
+    for i, value in enumerate(values):
+        if value is not None:
+            groups.setdefault(value, []).append(i)
+    return {value: np.array(positions, dtype=np.int64) for value, positions in groups.items()}
+
+
+def _query_values(reader: Reader, spectra: SpectrumSet | None, column: str) -> list[object]:
+    """The queries' values in the base's own type: 1445.0 and "1445" must not slip past 1445."""
+    if spectra is None or column not in spectra.rows.column_names:
+        raise KnowledgeError(
+            f"column {column!r}: the queries do not have it, so nothing can be left out by it. "
+            "Give their spectra with that column, or search without exclude_column."
+        )
+    try:
+        return spectra.rows.column(column).cast(reader.column_type(column)).to_pylist()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise KnowledgeError(
+            f"column {column!r}: the queries have {spectra.rows.column(column).type}, the base "
+            f"{reader.column_type(column)}, and the values do not convert. Give both the same type."
+        ) from error
+
+
+def flags(snapshot: Snapshot, query: Embeddings, positions: NDArray[np.int64]) -> tuple[tuple[str, ...], ...]:
+    """Cautions for each query: too few neighbours, or one that shares less than half of its range."""
+    result = []
+    for i, found in enumerate(positions):
+        low, high = query.coverage[i]
+        ranges = snapshot.coverage[found[found >= 0]]
+        shared = np.minimum(high, ranges[:, 1]) - np.maximum(low, ranges[:, 0])
+        names = ["few_neighbors"] if (found < 0).any() else []
+        # An unknown range (NaN) compares false: no caution without a reason.
+        names += ["neighbor_coverage"] if (shared < 0.5 * (high - low)).any() else []
+        result.append(tuple(names))
+    return tuple(result)
+
+
+def scale(store: Store, reader: Reader, view: str) -> float:
+    """Median nearest-neighbour distance of a view, from scales.json if this version's is there."""
+    if ("scale", view) not in reader.kept:
+        key, path = f"{reader.version}:{view}", store.path / "scales.json"
+        known = _read_scales(path)
+        if key not in known:
+            known[key] = _measure_scale(reader.snapshot(view))
+            with suppress(OSError):  # a base that may only be read: measure again next time
+                write_json(path, known)
+        reader.kept["scale", view] = known[key]
+    return float(reader.kept["scale", view])
+
+
+def _read_scales(path: Path) -> dict[str, float]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(content, dict):
+        return {}
+    return {str(k): float(v) for k, v in content.items() if isinstance(v, int | float) and v > 0}
+
+
+def _measure_scale(snapshot: Snapshot) -> float:
+    hashes = [id_hash(str(i)) for i in snapshot.object_id]
+    sample = np.argsort(np.array(hashes, dtype=np.uint64), kind="stable")[:SCALE_SAMPLE]
+    itself = [
+        snapshot.same_object(str(snapshot.object_id[i]), float(snapshot.ra[i]), float(snapshot.dec[i]))
+        for i in sample
+    ]
+    _, distance = nearest(snapshot, snapshot.vectors[sample], 1, None, itself)
+    # Exact copies say nothing about how far apart different objects lie.
+    different = distance[np.isfinite(distance) & (distance > 0)]
+    return float(np.median(different)) if len(different) else 1.0

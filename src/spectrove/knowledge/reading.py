@@ -1,0 +1,259 @@
+"""Reader: everything that is read from one version of a base, kept in memory while the version lasts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spectrove.embeddings import Embeddings
+from spectrove.errors import KnowledgeError
+from spectrove.knowledge.schema import COVERAGE, SPECTRA, VECTOR, is_own, sky_positions
+from spectrove.knowledge.search import Snapshot
+from spectrove.knowledge.store import Store, sentence
+from spectrove.spectra import SpectrumSet
+from spectrove.targets import label_text
+
+#: Ids in one SQL condition.
+IDS_AT_ONCE = 500
+
+
+class Reader:
+    """Reads one version; `refresh` moves to the newest and forgets what was kept of an older one."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.version = store.refresh()
+        self._snapshots: dict[str, Snapshot] = {}
+        self._values: dict[str, dict[int, Any]] = {}
+        #: What other parts derive from this version and want to keep as long as it lasts.
+        self.kept: dict[Any, Any] = {}
+
+    def refresh(self) -> int:
+        """The newest version's number, after moving to it."""
+        version = self._store.refresh()
+        if version != self.version:
+            self.version = version
+            self._snapshots.clear()
+            self._values.clear()
+            self.kept.clear()
+        return version
+
+    def views(self) -> dict[str, tuple[str, int]]:
+        """View to fingerprint and number of dimensions, as the vector columns themselves say."""
+        return {
+            field.name.removeprefix(VECTOR): (
+                (field.metadata or {}).get(b"fingerprint", b"").decode(),
+                field.type.list_size,
+            )
+            for field in self._store.objects.schema
+            if field.name.startswith(VECTOR)
+        }
+
+    def columns(self) -> list[str]:
+        """Columns a condition may name: everything but the vectors."""
+        return [name for name in self._store.objects.schema.names if not name.startswith((VECTOR, COVERAGE))]
+
+    def catalog_columns(self) -> list[str]:
+        """Columns that came with the spectra."""
+        return [name for name in self._store.objects.schema.names if not is_own(name)]
+
+    def column_type(self, column: str) -> pa.DataType:
+        """Arrow type of a column."""
+        self.need_column(column)
+        return self._store.objects.schema.field(column).type
+
+    def need_column(self, column: str) -> None:
+        """Nothing, if a condition may name this column."""
+        if column not in self.columns():
+            raise KnowledgeError(
+                f"{self._store.path}: no column {column!r}; there are {', '.join(self.columns())}. "
+                "Name one of these."
+            )
+
+    def count(self, where: str | None = None) -> int:
+        """Objects that meet the condition."""
+        with self._condition(where):
+            return int(self._store.objects.count_rows(where))
+
+    def scan(self, columns: Sequence[str], where: str | None = None) -> pa.Table:
+        """The named columns and `_rowid` of every object that meets the condition."""
+        with self._condition(where):
+            query = self._store.objects.search().select(list(columns)).with_row_id(True)
+            return (query.where(where) if where else query).to_arrow()
+
+    def rows(self, where: str | None, columns: Sequence[str] | None) -> pa.Table:
+        """Catalog values, object_id first."""
+        names = list(self.catalog_columns() if columns is None else columns)
+        for name in names:
+            self.need_column(name)
+        names = ["object_id", *(n for n in names if n != "object_id")]
+        return self.scan(names, where).select(names)
+
+    def ids(self) -> pa.Array:
+        """Every object id."""
+        column = self.scan(["object_id"]).column("object_id")
+        return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())
+
+    def stored_keys(self, keys: Iterable[str]) -> set[str]:
+        """Those of the keys that table `spectra` has already."""
+        wanted, found = sorted(set(keys)), set()
+        for part in _parts(wanted):
+            table = self._store.spectra.search().select(["spectrum_key"]).where(_one_of("spectrum_key", part))
+            found.update(table.to_arrow().column("spectrum_key").to_pylist())
+        return found
+
+    def snapshot(self, view: str) -> Snapshot:
+        """The vectors of a view, in memory."""
+        if view not in self._snapshots:
+            table = self.scan(
+                ["object_id", "ra", "dec", VECTOR + view, COVERAGE + view], f"{VECTOR}{view} IS NOT NULL"
+            )
+            ra, dec = sky_positions(table)
+            self._snapshots[view] = Snapshot(
+                row_id=np.asarray(table.column("_rowid").to_numpy(), dtype=np.uint64),
+                object_id=np.array(table.column("object_id").to_pylist(), dtype=str),
+                vectors=_matrix(table.column(VECTOR + view)),
+                coverage=_matrix(table.column(COVERAGE + view)),
+                ra=ra,
+                dec=dec,
+            )
+        return self._snapshots[view]
+
+    def embeddings(self, view: str, where: str | None, encoder: str) -> Embeddings:
+        """Vectors sorted by id."""
+        views = self.views()
+        if view not in views:
+            raise KnowledgeError(f"{self._store.path}: no view {view!r}; it has {', '.join(views)}.")
+        snapshot = self.snapshot(view)
+        keep = np.ones(len(snapshot), bool) if where is None else self.meets(snapshot, where)
+        order = np.flatnonzero(keep)
+        order = order[np.argsort(snapshot.object_id[order])]
+        return Embeddings(
+            snapshot.vectors[order],
+            snapshot.object_id[order],
+            views[view][0],
+            snapshot.coverage[order],
+            encoder,
+        )
+
+    def meets(self, snapshot: Snapshot, where: str) -> NDArray[np.bool_]:
+        """Which objects of the snapshot meet the condition."""
+        found = self.scan(["object_id"], where).column("_rowid").to_numpy()
+        return np.isin(snapshot.row_id, found)
+
+    def values(self, snapshot: Snapshot, column: str) -> list[Any]:
+        """A column's values in the order of the snapshot."""
+        if column not in self._values:
+            self.need_column(column)
+            table = self.scan([column])
+            pairs = zip(table.column("_rowid").to_pylist(), table.column(column).to_pylist(), strict=True)
+            self._values[column] = dict(pairs)
+        kept = self._values[column]
+        return [kept[int(row)] for row in snapshot.row_id]
+
+    def label_values(self, column: str) -> dict[str, int]:
+        """Label text to the number of objects, most frequent first."""
+        self.need_column(column)
+        counts = Counter(label_text(v) for v in self.scan([column]).column(column).to_pylist())
+        counts.pop(None, None)
+        return {str(v): n for v, n in sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))}
+
+    def rows_at(self, snapshot: Snapshot, positions: NDArray[np.int64]) -> list[list[dict[str, Any]]]:
+        """Catalog values at these positions, a list for each row of `positions`; -1 is left out."""
+        wanted = np.unique(positions[positions >= 0])
+        table: dict[int, dict[str, Any]] = {}
+        if len(wanted):
+            names = ["object_id", *self.catalog_columns()]
+            row_ids = [int(r) for r in snapshot.row_id[wanted]]
+            with sentence(self._store.path, "read the neighbours"):
+                query = self._store.objects.take_row_ids(row_ids).select(names).with_row_id()
+                found = query.to_arrow()
+            by_id = dict(
+                zip(found.column("_rowid").to_pylist(), found.select(names).to_pylist(), strict=True)
+            )
+            table = {int(p): by_id[r] for p, r in zip(wanted, row_ids, strict=True)}
+        return [[table[int(p)] for p in found if p >= 0] for found in positions]
+
+    def spectra(self, object_ids: Sequence[str]) -> SpectrumSet:
+        """Stored spectra in the order asked for."""
+        names = ["object_id", "spectrum_key", *self.catalog_columns()]
+        tables = [self.scan(names, _one_of("object_id", part)) for part in _parts(sorted(set(object_ids)))]
+        objects = pa.concat_tables(tables) if tables else self.scan(names, "false")
+        where = {object_id: i for i, object_id in enumerate(objects.column("object_id").to_pylist())}
+        if absent := [i for i in object_ids if i not in where]:
+            raise KnowledgeError(
+                f"{self._store.path}: {absent[0]} is not in the base ({len(absent)} of {len(object_ids)} are "
+                "not). Check the ids with kb info, or add these objects."
+            )
+        objects = objects.take(pa.array([where[i] for i in object_ids], pa.int64()))
+        pixels = self._pixels(objects.column("spectrum_key").to_pylist())
+        rows = objects.select(self.catalog_columns())
+        columns = [objects.column("object_id"), *pixels.columns, *rows.columns]
+        return SpectrumSet.from_arrow(
+            pa.table(columns, names=["object_id", *pixels.column_names, *rows.column_names])
+        )
+
+    def _pixels(self, keys: list[str]) -> pa.Table:
+        """Pixel columns for these keys, in order."""
+        tables = []
+        with sentence(self._store.path, "read the spectra"):
+            for part in _parts(sorted(set(keys))):
+                tables.append(self._store.spectra.search().where(_one_of("spectrum_key", part)).to_arrow())
+        table = pa.concat_tables(tables) if tables else SPECTRA.empty_table()
+        where = {key: i for i, key in enumerate(table.column("spectrum_key").to_pylist())}
+        if lost := [key for key in keys if key not in where]:
+            raise KnowledgeError(
+                f"{self._store.path}: {len(lost)} spectra are missing from table spectra. "
+                "Restore the folder from a copy, or upsert these objects again."
+            )
+        ordered = table.take(pa.array([where[key] for key in keys], pa.int64()))
+        return ordered.select([name for name in SPECTRA.names if name != "spectrum_key"])
+
+    def _condition(self, where: str | None) -> _Condition:
+        return _Condition(self, self._store, where)
+
+
+class _Condition:
+    """Turns what a wrong SQL condition raises into a sentence that lists the columns."""
+
+    def __init__(self, reader: Reader, store: Store, where: str | None) -> None:
+        self._reader, self._store, self._where = reader, store, where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, OSError | RuntimeError | ValueError | pa.ArrowException):
+            return
+        if self._where is None:
+            raise KnowledgeError(f"{self._store.path}: cannot be read ({_first_line(error)}).") from error
+        raise KnowledgeError(
+            f"{self._store.path}: the condition {self._where!r} cannot be used ({_first_line(error)}). "
+            f"Columns are {', '.join(self._reader.columns())}."
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].split(". Valid fields are")[0][:300]
+
+
+def _matrix(column: pa.ChunkedArray) -> NDArray[Any]:
+    """A fixed-size list column as (n_rows, list_size)."""
+    size = column.type.list_size
+    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    kind = column.type.value_type.to_pandas_dtype()
+    return np.concatenate([np.zeros(0, kind), *parts]).reshape(-1, size).astype(kind, copy=False)
+
+
+def _parts(items: list[str]) -> list[list[str]]:
+    return [items[i : i + IDS_AT_ONCE] for i in range(0, len(items), IDS_AT_ONCE)]
+
+
+def _one_of(column: str, values: Iterable[str]) -> str:
+    quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+    return f"{column} IN ({quoted})"

@@ -1,0 +1,184 @@
+"""The two tables of a knowledge base: `objects` (labels, vectors) and `spectra` (pixels)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spectrove.embeddings import Embeddings
+from spectrove.errors import KnowledgeError
+from spectrove.spectra import CORE_COLUMNS, PIXEL_COLUMNS, SpectrumSet
+
+#: What each source says about an object; the flat column of that name holds the agreed value.
+LABELS = pa.list_(pa.struct([(name, pa.string()) for name in ("name", "value", "source", "version")]))
+
+#: Columns that the base makes itself; a catalog may not bring one.
+OWN_COLUMNS = ("object_id", "healpix29", "spectrum_key")
+VECTOR = "vector_"
+COVERAGE = "coverage_"
+
+#: Table `spectra`: a row per different spectrum, found by the hash of its pixels.
+SPECTRA = pa.schema(
+    [pa.field("spectrum_key", pa.string(), nullable=False)]
+    + [pa.field(name, pa.large_list(kind)) for name, kind in PIXEL_COLUMNS.items()]
+)
+
+
+def is_own(column: str) -> bool:
+    """Whether the base made this column, so that it is no catalog value."""
+    return column in OWN_COLUMNS or column.startswith((VECTOR, COVERAGE))
+
+
+def spectrum_keys(spectra: SpectrumSet) -> list[str]:
+    """A hash of each spectrum's pixels: equal keys mean equal pixels."""
+    keys = []
+    for start, stop in zip(spectra.offsets[:-1], spectra.offsets[1:], strict=True):
+        digest = blake2b(digest_size=16)
+        for name, kind in PIXEL_COLUMNS.items():
+            pixels = getattr(spectra, name)[start:stop]
+            digest.update(np.ascontiguousarray(pixels, kind.to_pandas_dtype()).tobytes())
+        keys.append(digest.hexdigest())
+    return keys
+
+
+def spectra_table(spectra: SpectrumSet, keys: list[str]) -> pa.Table:
+    """Rows of table `spectra`, one for each different key."""
+    first = sorted({key: i for i, key in reversed(list(enumerate(keys)))}.values())
+    chosen = spectra if len(first) == len(spectra) else spectra.take(np.asarray(first, np.int64))
+    table = chosen.to_arrow().select(list(PIXEL_COLUMNS))
+    key_column = pa.array([keys[i] for i in first], pa.string())
+    return pa.Table.from_arrays([key_column, *table.columns], schema=SPECTRA)
+
+
+def objects_table(spectra: SpectrumSet, views: Mapping[str, Embeddings], keys: list[str]) -> pa.Table:
+    """Rows of table `objects`: ids, sky pixel, every catalog column, and the vectors of each view."""
+    columns: dict[pa.Field, pa.Array] = {
+        pa.field("object_id", pa.string()): pa.array(spectra.object_id.tolist(), pa.string()),
+        pa.field("healpix29", pa.int64()): healpix29(spectra.rows),
+        pa.field("spectrum_key", pa.string()): pa.array(keys, pa.string()),
+    }
+    for name, kind in CORE_COLUMNS.items():
+        given = name in spectra.rows.column_names
+        column = spectra.rows.column(name) if given else pa.nulls(len(spectra), kind)
+        columns[pa.field(name, kind)] = cast(column, pa.field(name, kind))
+    for name in spectra.rows.column_names:
+        if name in CORE_COLUMNS:
+            continue
+        _check_name(name)
+        column = _plain(spectra.rows.column(name))
+        kind = LABELS if name == "labels" else column.type
+        # A column without any value has no type yet; it is added when a value comes.
+        if not pa.types.is_null(kind):
+            columns[pa.field(name, kind)] = cast(column, pa.field(name, kind))
+    if "labels" not in spectra.rows.column_names:
+        columns[pa.field("labels", LABELS)] = pa.nulls(len(spectra), LABELS)
+    for view, embeddings in views.items():
+        columns.update(_view_columns(view, embeddings, spectra.object_id))
+    return pa.Table.from_arrays(list(columns.values()), schema=pa.schema(list(columns)))
+
+
+def _view_columns(view: str, embeddings: Embeddings, ids: NDArray[np.str_]) -> dict[pa.Field, pa.Array]:
+    """Vectors and coverage in the order of `ids`; null where the encoder gave none."""
+    if not view.isidentifier():
+        raise KnowledgeError(f"view {view!r}: a view's name holds letters, digits and underscores only.")
+    known = {str(i) for i in ids}
+    if strangers := [str(i) for i in embeddings.object_id if str(i) not in known]:
+        raise KnowledgeError(
+            f"view {view}: {len(strangers)} vectors belong to none of the spectra (first: {strangers[0]}). "
+            "Give the spectra the vectors were made from."
+        )
+    if not np.isfinite(embeddings.vectors).all():
+        bad = embeddings.object_id[~np.isfinite(embeddings.vectors).all(axis=1)]
+        raise KnowledgeError(
+            f"view {view}: the vector of {bad[0]} holds NaN or infinity ({len(bad)} such vectors). "
+            "Leave these spectra out, or encode them again."
+        )
+    where = {str(object_id): i for i, object_id in enumerate(embeddings.object_id)}
+    order = np.array([where.get(str(i), -1) for i in ids], dtype=np.int64)
+    missing = pa.array(order < 0)
+    vector_type = pa.list_(pa.float32(), embeddings.vectors.shape[1])
+    metadata = {"fingerprint": embeddings.fingerprint}
+    return {
+        pa.field(VECTOR + view, vector_type, metadata=metadata): _fixed(
+            embeddings.vectors, order, vector_type, missing
+        ),
+        pa.field(COVERAGE + view, COVERAGE_TYPE): _fixed(embeddings.coverage, order, COVERAGE_TYPE, missing),
+    }
+
+
+COVERAGE_TYPE = pa.list_(pa.float64(), 2)
+
+
+def _fixed(values: NDArray, order: NDArray, kind: pa.DataType, missing: pa.Array) -> pa.Array:
+    filled = np.zeros((len(order), values.shape[1]), dtype=kind.value_type.to_pandas_dtype())
+    filled[order >= 0] = values[order[order >= 0]]
+    return pa.FixedSizeListArray.from_arrays(pa.array(filled.ravel()), type=kind, mask=missing)
+
+
+def healpix29(rows: pa.Table) -> pa.Array:
+    """HEALPix pixel of order 29, nested, for each row; null where ra or dec is unknown or impossible."""
+    import astropy.units as u
+    from astropy_healpix import lonlat_to_healpix
+
+    ra, dec = sky_positions(rows)
+    known = np.isfinite(ra)
+    pixels = np.zeros(len(ra), dtype=np.int64)
+    if known.any():
+        pixels[known] = lonlat_to_healpix(ra[known] * u.deg, dec[known] * u.deg, 2**29, order="nested")
+    return pa.array(pixels, pa.int64(), mask=~known)
+
+
+def sky_positions(rows: pa.Table) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Right ascension and declination, degrees; NaN for both where either is unknown or impossible."""
+    sky = []
+    for name in ("ra", "dec"):
+        given = name in rows.column_names
+        column = rows.column(name).cast(pa.float64()) if given else pa.nulls(rows.num_rows, pa.float64())
+        sky.append(np.array(column.to_numpy(zero_copy_only=False), dtype=float))
+    ra, dec = sky
+    # Surveys write -9999 for "unknown"; NaN compares false.
+    known = np.isfinite(ra) & (np.abs(ra) <= 360) & (np.abs(dec) <= 90)
+    return np.where(known, ra, np.nan), np.where(known, dec, np.nan)
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with exactly these columns: cast where types differ, null where one is missing."""
+    have, n = set(table.column_names), table.num_rows
+    columns = [cast(table.column(f.name), f) if f.name in have else pa.nulls(n, f.type) for f in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def cast(column: pa.Array | pa.ChunkedArray, field: pa.Field) -> pa.Array | pa.ChunkedArray:
+    """The column in the field's type; refused where a value would change."""
+    if column.type == field.type:
+        return column
+    try:
+        return column.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        raise KnowledgeError(
+            f"column {field.name}: found {column.type}, expected {field.type}, and the values do not convert "
+            f"({str(error).splitlines()[0]}). Convert the column in the catalog, or give it another name."
+        ) from error
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Categories and large strings as plain strings, so that later batches need not agree on that."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if pa.types.is_large_string(kind):
+        column = column.cast(pa.string())
+    return column
+
+
+def _check_name(name: str) -> None:
+    if is_own(name):
+        raise KnowledgeError(
+            f"column {name}: the base makes this column itself. Give the catalog's another name."
+        )
+    if "." in name or not name:
+        raise KnowledgeError(f"column {name!r}: SQL would read the dot as a member of a column. Rename it.")

@@ -1,0 +1,207 @@
+"""The folder of a knowledge base: two Lance tables, kb.json, a log of operations, a lock for writers.
+
+    KB/kb.json            what this folder is; written last, so its presence means "complete"
+    KB/spectra.lance      pixels, found by content hash; rows are only ever added
+    KB/objects.lance      ids, labels, vectors; its Lance versions are the base's versions
+    KB/operations.jsonl   what was asked, written before it is done, so that versions can be named
+    KB/scales.json        a cache: median nearest-neighbour distance per version and view
+    KB/.lock              held by whoever writes; the system frees it when a writer dies
+
+Spectra are written before objects. A writer that dies in between leaves pixels nobody refers to, never an
+object without its pixels.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from spectrove.errors import KnowledgeError, SpectroveError
+
+if TYPE_CHECKING:
+    from lancedb.table import Table
+
+KIND = "spectrove knowledge base"
+FORMAT = 1
+
+
+class Store:
+    """An open folder; `objects` and `spectra` are its LanceDB tables."""
+
+    def __init__(self, path: Path, about: dict[str, Any]) -> None:
+        import lancedb
+
+        self.path = path
+        self.about = about
+        with sentence(path, "open the tables"):
+            database = lancedb.connect(str(path))
+            self.objects: Table = database.open_table("objects")
+            self.spectra: Table = database.open_table("spectra")
+
+    @staticmethod
+    def create(path: Path, about: dict[str, Any], spectra: pa.Table, objects: pa.Table) -> Store:
+        """A new folder with both tables. Nothing is left behind where this fails; a kill leaves a folder
+        without kb.json, which `open` recognises."""
+        import lancedb
+
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise KnowledgeError(_occupied(path))
+        with sentence(path, "create the folder"):
+            # Two that create at once: the second finds a folder where it expected none, and stops.
+            path.mkdir(parents=True, exist_ok=path.is_dir())
+        try:
+            with sentence(path, "write the tables"):
+                database = lancedb.connect(str(path))
+                database.create_table("spectra", spectra)
+                database.create_table("objects", objects)
+                about = {"kind": KIND, "format": FORMAT, "created": _now(), **about}
+                append_line(path / "operations.jsonl", {"after": 0, "operation": "create", "time": _now()})
+                write_json(path / "kb.json", about)
+        except BaseException:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
+        return Store(path, about)
+
+    @staticmethod
+    def open(path: Path) -> Store:
+        """The base in that folder, if it is complete and of a format this version reads."""
+        if not (path / "kb.json").is_file():
+            raise KnowledgeError(_not_a_base(path))
+        try:
+            about = json.loads((path / "kb.json").read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise KnowledgeError(
+                f"{path}: kb.json cannot be read ({error}). Restore it from a copy."
+            ) from error
+        if not isinstance(about, dict) or about.get("kind") != KIND:
+            raise KnowledgeError(
+                f"{path}: kb.json does not describe a knowledge base. Give a folder made by kb create."
+            )
+        if not isinstance(about.get("format"), int) or about["format"] > FORMAT:
+            raise KnowledgeError(
+                f"{path}: the base has format {about.get('format')}, this version reads up to {FORMAT}. "
+                "Install a newer spectrove, or create the base again."
+            )
+        return Store(path, about)
+
+    def refresh(self) -> int:
+        """See what other writers have committed since; the version now."""
+        with sentence(self.path, "read the tables"):
+            self.objects.checkout_latest()
+            self.spectra.checkout_latest()
+            return int(self.objects.version)
+
+    @contextmanager
+    def writing(self, operation: str, **details: Any) -> Iterator[None]:
+        """Hold the writers' lock around one operation, and name the versions it will make."""
+        with locked(self.path / ".lock"), sentence(self.path, operation):
+            after = self.refresh()
+            entry = {"after": after, "operation": operation, "time": _now(), **details}
+            append_line(self.path / "operations.jsonl", entry)
+            yield
+
+    def operations(self) -> list[dict[str, Any]]:
+        """The log: each entry names what made the versions that follow its `after`."""
+        entries = []
+        log = self.path / "operations.jsonl"
+        for line in log.read_text("utf-8").splitlines() if log.is_file() else ():
+            try:
+                entries.append(json.loads(line))
+            except ValueError:  # a writer died inside this line
+                continue
+        return [e for e in entries if isinstance(e, dict) and isinstance(e.get("after"), int)]
+
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(f.stat().st_size for f in self.path.rglob("*") if f.is_file())
+
+
+@contextmanager
+def sentence(path: Path, doing: str) -> Iterator[None]:
+    """Turn what Lance, Arrow and the system raise into a KnowledgeError; ours pass through."""
+    try:
+        yield
+    except SpectroveError:
+        raise
+    except (OSError, RuntimeError, ValueError, pa.ArrowException) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise KnowledgeError(
+            f"{path}: could not {doing}: {reason[0][:300]}. Nothing acknowledged before is lost; "
+            "check that the disk has room and that the folder may be written, then try again."
+        ) from error
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One writer at a time on one machine. The system frees the lock when its holder dies."""
+    try:
+        import fcntl
+    except ImportError:  # not a POSIX system: Lance's own commit check remains
+        yield
+        return
+    with sentence(path.parent, "lock the base for writing"):
+        handle = open(path, "a")  # noqa: SIM115 (closed below, around the yield)
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a JSON file in one step: a reader sees the old or the new content, never a part."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}.tmp")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(value, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def append_line(path: Path, value: Any) -> None:
+    """Add one JSON line and wait until it is on disk."""
+    with open(path, "ab+") as file:
+        file.seek(0, os.SEEK_END)
+        if file.tell() > 0:
+            file.seek(-1, os.SEEK_END)
+            torn = file.read(1) != b"\n"  # the last writer died inside its line
+            file.write(b"\n" if torn else b"")
+        file.write(json.dumps(value).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _occupied(path: Path) -> str:
+    if (path / "kb.json").is_file():
+        return f"{path}: a knowledge base is there already. Use add or upsert, or choose another name."
+    if path.is_dir() and any(path.glob("*.lance")):
+        return _not_a_base(path)
+    return f"{path}: something else is there already. Choose a name that does not exist."
+
+
+def _not_a_base(path: Path) -> str:
+    if not path.exists():
+        return f"{path}: no such knowledge base. Make one with kb create, or correct the path."
+    if path.is_dir() and (path / "_versions").is_dir():
+        return f"{path}: this is a dataset, not a knowledge base. Make a base from it with kb create."
+    if path.is_dir() and any(path.glob("*.lance")):
+        return (
+            f"{path}: a half-made knowledge base, whose creation was interrupted before it was complete. "
+            "Nothing in it was acknowledged: remove the folder and create it again."
+        )
+    return f"{path}: not a knowledge base (no kb.json inside). Give a folder made by kb create."

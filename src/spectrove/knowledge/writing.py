@@ -1,0 +1,39 @@
+"""The steps of a change, in the order that loses nothing: columns, then spectra, and objects last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from spectrove.embeddings import Embeddings
+from spectrove.knowledge import schema
+from spectrove.knowledge.checks import check_views
+from spectrove.knowledge.reading import Reader
+from spectrove.knowledge.store import Store
+from spectrove.spectra import SpectrumSet
+
+
+def prepare_objects(
+    store: Store, reader: Reader, spectra: SpectrumSet, views: Mapping[str, Embeddings]
+) -> pa.Table:
+    """Rows for table `objects`, once its new columns and the spectra are in place; the lock is held."""
+    check_views(store, reader, views)
+    keys = schema.spectrum_keys(spectra)
+    objects = schema.objects_table(spectra, views, keys)
+    known = store.objects.schema
+    fresh = [field for field in objects.schema if field.name not in known.names]
+    objects = schema.conform(objects, pa.schema([*known, *fresh]))
+    _add_spectra(store, reader, spectra, keys)
+    if fresh:
+        store.objects.add_columns(pa.schema(fresh))
+    return objects
+
+
+def _add_spectra(store: Store, reader: Reader, spectra: SpectrumSet, keys: list[str]) -> None:
+    stored = reader.stored_keys(keys)
+    wanted = [i for i, key in enumerate(keys) if key not in stored]
+    if wanted:
+        chosen = spectra.take(np.asarray(wanted, np.int64))
+        store.spectra.add(schema.spectra_table(chosen, [keys[i] for i in wanted]))

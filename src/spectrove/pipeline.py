@@ -1,0 +1,181 @@
+"""READ FIRST: the path of the data, as code.
+
+    spectra -> prepare -> embed -> search -> predict -> explain
+
+Each step takes what the one before gives. Nothing here knows about files' formats (ingest), how a vector is
+made (encoders), how it is kept (knowledge), how neighbours vote (inference) or how a page looks (explain).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from spectrove.embeddings import Embeddings
+from spectrove.encoders import Encoder, load_encoder
+from spectrove.errors import KnowledgeError, Refusal, SpectrumError
+from spectrove.explain.evidence import Evidence, build_evidence
+from spectrove.inference import Prediction
+from spectrove.inference import classify as vote_classes
+from spectrove.inference import hunt as vote_target
+from spectrove.knowledge import KnowledgeBase, Neighbors
+from spectrove.preprocess import prepare
+from spectrove.spectra import SpectrumSet
+from spectrove.targets import Target, load_target
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Spectra that could be embedded, their vectors in the same order, and what was refused."""
+
+    spectra: SpectrumSet
+    embeddings: Embeddings
+    refusals: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One batch of answers: spectra, neighbours and predictions in the same order, and what was refused.
+
+    `predictions` is empty after `search`, which does not decide anything.
+    """
+
+    spectra: SpectrumSet
+    neighbors: Neighbors
+    predictions: tuple[Prediction, ...] = ()
+    refusals: tuple[Refusal, ...] = field(default=())
+
+
+def embed(spectra: SpectrumSet, encoder: Encoder) -> Embedded:
+    """Vectors of all spectra that the encoder can take; the others are refused by name.
+
+    Only flux, ivar, mask, wavelength, LSF and, for rest-frame encoders, the redshift are read.
+    """
+    prepared, refusals = prepare(spectra, encoder.preprocess)
+    position = {name: i for i, name in enumerate(spectra.object_id.tolist())}
+    kept = spectra.take(np.array([position[name] for name in prepared.object_id.tolist()], dtype=int))
+    return Embedded(kept, encoder.encode(prepared), tuple(refusals))
+
+
+def create(
+    path: Path | str,
+    batches: Iterable[SpectrumSet],
+    encoder: Encoder | str = "base",
+    *,
+    progress: Progress | None = None,
+) -> tuple[KnowledgeBase, list[Refusal]]:
+    """A new knowledge base from batches of spectra; `progress` is told how many were added."""
+    encoder = load_encoder(encoder) if isinstance(encoder, str) else encoder
+    base: KnowledgeBase | None = None
+    refusals: list[Refusal] = []
+    for batch in batches:
+        embedded = embed(batch, encoder)
+        refusals += embedded.refusals
+        if len(embedded.spectra):
+            views = {"shape": embedded.embeddings}
+            if base is None:
+                base = KnowledgeBase.create(path, embedded.spectra, views, encoder=encoder.name)
+            else:
+                base.add(embedded.spectra, views)
+        if progress:
+            progress(len(batch))
+    if base is None:
+        reason = f" The first reason: {refusals[0].error}" if refusals else ""
+        raise KnowledgeError(
+            f"{path}: no spectrum could be added ({len(refusals)} refused), so no base was made.{reason}"
+        )
+    base.optimize()
+    return base, refusals
+
+
+def add(
+    base: KnowledgeBase, batches: Iterable[SpectrumSet], *, upsert: bool = False, progress: Progress | None = None
+) -> list[Refusal]:
+    """Add spectra to a base, embedded with its own encoder; returns what was refused."""
+    encoder = load_encoder(base.encoder)
+    refusals: list[Refusal] = []
+    for batch in batches:
+        embedded = embed(batch, encoder)
+        refusals += embedded.refusals
+        if len(embedded.spectra):
+            write = base.upsert if upsert else base.add
+            write(embedded.spectra, {"shape": embedded.embeddings})
+        if progress:
+            progress(len(batch))
+    return refusals
+
+
+def search(
+    base: KnowledgeBase,
+    spectra: SpectrumSet,
+    *,
+    k: int = 3,
+    where: str | None = None,
+    allow_self: bool = False,
+    encoder: Encoder | None = None,
+) -> Answers:
+    """The k nearest known spectra of each query."""
+    embedded = embed(spectra, encoder or load_encoder(base.encoder))
+    neighbors = base.search(
+        embedded.embeddings, k, spectra=embedded.spectra, where=where, allow_self=allow_self
+    )
+    return Answers(embedded.spectra, neighbors, refusals=embedded.refusals)
+
+
+def classify(
+    base: KnowledgeBase,
+    spectra: SpectrumSet,
+    label: str,
+    *,
+    k: int = 3,
+    where: str | None = None,
+    allow_self: bool = False,
+    weighting: str = "exp",
+    normalise: str = "sum",
+    encoder: Encoder | None = None,
+) -> Answers:
+    """The class of each query by the weighted vote of its k nearest labelled neighbours."""
+    embedded = embed(spectra, encoder or load_encoder(base.encoder))
+    neighbors = base.search(
+        embedded.embeddings, k, spectra=embedded.spectra, where=where, allow_self=allow_self, labelled=label
+    )
+    predictions = vote_classes(neighbors, label, weighting=weighting, normalise=normalise)
+    return Answers(embedded.spectra, neighbors, tuple(predictions), embedded.refusals)
+
+
+def hunt(
+    base: KnowledgeBase,
+    spectra: SpectrumSet,
+    target: Target | str,
+    *,
+    k: int | None = None,
+    where: str | None = None,
+    allow_self: bool = False,
+    encoder: Encoder | None = None,
+) -> Answers:
+    """Which of these spectra are what the target names, with probability and neighbours."""
+    target = load_target(target) if isinstance(target, str) else target
+    embedded = embed(spectra, encoder or load_encoder(base.encoder))
+    neighbors = base.search(
+        embedded.embeddings, k, spectra=embedded.spectra, where=where, allow_self=allow_self, target=target
+    )
+    predictions = vote_target(neighbors, target, spectra=embedded.spectra)
+    return Answers(embedded.spectra, neighbors, tuple(predictions), embedded.refusals)
+
+
+def explain(base: KnowledgeBase, answers: Answers, i: int = 0, *, target: Target | None = None) -> Evidence:
+    """Everything that made the i-th answer what it is: neighbours, weights, lines, provenance."""
+    if not answers.predictions:
+        raise SpectrumError("explain: these answers hold no prediction; call classify or hunt first.")
+    return build_evidence(base, answers.spectra[i], answers.predictions[i], answers.neighbors, i, target=target)
+
+
+def in_batches(spectra: SpectrumSet, size: int = 1024) -> Iterator[SpectrumSet]:
+    """A large set, a batch at a time."""
+    return (spectra.take(np.arange(i, min(i + size, len(spectra)))) for i in range(0, len(spectra), size))
+

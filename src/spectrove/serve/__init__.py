@@ -1,0 +1,1 @@
+"""How people and programs reach Spectrove. No science here: read arguments, call one function, print."""

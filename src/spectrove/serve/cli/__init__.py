@@ -1,0 +1,65 @@
+"""The command line: one file per command, put together here.
+
+Nothing that computes is imported before a command runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+import spectrove
+from spectrove.serve.cli import classify, evaluate, explain, hunt, ingest, kb, mock, search, train
+from spectrove.serve.cli.guard import GuardedGroup, quiet_libraries
+
+#: Every command, in the order that --help shows.
+COMMANDS: dict[str, Callable[..., None]] = {
+    "ingest": ingest.ingest,
+    "search": search.search,
+    "hunt": hunt.hunt,
+    "classify": classify.classify,
+    "explain": explain.explain,
+    "mock": mock.mock,
+    "train": train.train,
+    "evaluate": evaluate.evaluate,
+}
+
+Version = Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)]
+
+
+def top(context: typer.Context, version: Version = False) -> None:
+    """A search engine for astronomical spectra: find what looks like this, and why."""
+    if version:
+        typer.echo(f"spectrove {spectrove.__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+
+def build() -> typer.Typer:
+    """The program, from the tables of commands."""
+    plain = {"rich_markup_mode": None, "add_completion": False}
+    program = typer.Typer(
+        cls=GuardedGroup, invoke_without_command=True, pretty_exceptions_enable=False, **plain,  # type: ignore[arg-type]
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )  # fmt: skip
+    program.callback()(top)
+    bases = typer.Typer(no_args_is_help=True, help=kb.__doc__.partition(": ")[2], **plain)  # type: ignore[arg-type, union-attr]
+    for name, command in kb.KB_COMMANDS.items():
+        bases.command(name)(command)
+    for name, command in COMMANDS.items():
+        program.command(name)(command)
+    program.add_typer(bases, name="kb")
+    return program
+
+
+app = build()
+
+
+def main() -> None:
+    """The `spectrove` command."""
+    quiet_libraries()
+    app(prog_name="spectrove")

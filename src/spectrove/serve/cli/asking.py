@@ -1,0 +1,192 @@
+"""What every question has in common: the base, the spectra that are asked about, the answers in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from glob import glob
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spectrove.errors import DatasetError, KnowledgeError, Refusal, SpectroveError
+from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError, asking
+from spectrove.serve.cli.output import print_refusals
+from spectrove.serve.cli.progress import done_of, progress_bar
+
+if TYPE_CHECKING:
+    from spectrove.encoders import Encoder
+    from spectrove.knowledge import KnowledgeBase
+    from spectrove.pipeline import Answers
+    from spectrove.spectra import SpectrumSet
+
+#: Spectra that are read, encoded and answered together.
+BATCH = 512
+
+
+def open_base(path: Path, where: str | None = None) -> KnowledgeBase:
+    """The base at `path`, after a look whether the condition on it can be understood and is met at all."""
+    from spectrove.knowledge import KnowledgeBase
+
+    if not (path / "kb.json").is_file():
+        with asking():
+            return KnowledgeBase.open(path)  # says what is there instead
+    base = KnowledgeBase.open(path)
+    if where is not None:
+        with asking():
+            if not base.count(where):
+                raise KnowledgeError(
+                    f"{path}: none of the {len(base)} objects meets --where {where!r}. Loosen the condition; "
+                    "kb info lists the columns and their values."
+                )
+    return base
+
+
+def encoder_of(base: KnowledgeBase, named: str | None) -> Encoder:
+    """The encoder that made the base's vectors, from where the user or the base says it is."""
+    from spectrove.encoders import load_encoder
+    from spectrove.errors import RecipeError
+
+    try:
+        return load_encoder(named or base.encoder)
+    except RecipeError as error:
+        hint = (
+            ""
+            if named
+            else f" (the base {base.path} says its encoder is there; name another place with --encoder)"
+        )
+        raise RecipeError(f"{error}{hint}") from error
+
+
+def need_paths(paths: Sequence[str | Path]) -> None:
+    """Nothing, if each path or glob is there."""
+    for path in paths:
+        if not Path(path).exists() and not glob(str(path), recursive=True):
+            raise AskedWronglyError(
+                DatasetError(f"{path}: there is no such file, folder or dataset. Correct the path.")
+            )
+
+
+@dataclass
+class Asked:
+    """The spectra that are asked about: iterate over batches, then look at `unread` and `count`."""
+
+    paths: Sequence[str]
+    queries: str | None = None
+    option: str = "--queries"
+    unread: list[Refusal] = field(default_factory=list)
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        need_paths(self.paths)
+
+    def __iter__(self) -> Iterator[SpectrumSet]:
+        """Batches in the order of the input; files that cannot be read are reported as they are met."""
+        from spectrove.ingest.files import is_dataset
+
+        batches = self._from_datasets() if all(map(is_dataset, self.paths)) else self._from_files()
+        for batch in batches:
+            self.count += len(batch)
+            yield batch
+        if not self.count:
+            raise self._nothing()
+
+    def _from_datasets(self) -> Iterator[SpectrumSet]:
+        from spectrove.ingest import iter_dataset
+
+        for path in self.paths:
+            batches = iter_dataset(path, where=self.queries, batch_size=BATCH)
+            with asking():  # a condition that is not understood shows with the first batch
+                first = next(batches, None)
+            if first is not None:
+                yield first
+            yield from batches
+
+    def _from_files(self) -> Iterator[SpectrumSet]:
+        from spectrove.ingest import read_spectra
+        from spectrove.ingest.dataset import select
+        from spectrove.pipeline import in_batches
+
+        with progress_bar("reading") as advance:
+            spectra, refusals = read_spectra(self.paths, progress=done_of(advance))
+        self.unread += refusals
+        print_refusals(refusals)
+        with asking():
+            spectra = select(spectra, self.queries)
+        yield from in_batches(spectra, BATCH)
+
+    def _nothing(self) -> SpectroveError:
+        shown = ", ".join(self.paths)
+        if self.unread:
+            return DatasetError(f"{shown}: no spectrum could be read; the lines above say why, file by file.")
+        if self.queries:
+            return DatasetError(
+                f"{shown}: no spectrum meets {self.option} {self.queries!r}. Loosen the condition."
+            )
+        return DatasetError(f"{shown}: holds no spectra. Name files, a folder or a dataset that has some.")
+
+
+@dataclass
+class Tally:
+    """What became of the spectra that were asked about."""
+
+    asked: Asked
+    answered: int = 0
+    refused: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """1 where a file could not be read or nothing at all could be answered, else 0."""
+        return COULD_NOT if self.asked.unread or not self.answered else 0
+
+    def cautions(self) -> str:
+        """What was left out, for the summary; "" if nothing was."""
+        parts = []
+        if self.refused:
+            parts.append(f"{self.refused} without an answer")
+        if self.asked.unread:
+            parts.append(f"{len(self.asked.unread)} unreadable")
+        return "".join(f", {part}" for part in parts)
+
+
+def answered(
+    batches: Iterable[SpectrumSet], ask: Callable[[SpectrumSet], Answers], tally: Tally
+) -> Iterator[Answers]:
+    """Answers batch by batch, with the flags of their spectra; what was refused is reported at once."""
+    with progress_bar("answering") as advance:
+        for batch in batches:
+            answers = ask(batch)
+            paths = dict(zip(batch.object_id.tolist(), batch.column("path"), strict=True))
+            tally.refused += print_refusals(answers.refusals, paths)
+            tally.answered += len(answers.spectra)
+            advance(len(batch))
+            yield with_own_flags(answers)
+
+
+def with_own_flags(answers: Answers) -> Answers:
+    """The same answers; each prediction's flags begin with those of its own spectrum."""
+    own = [tuple(flags or ()) for flags in answers.spectra.column("flags")]
+    merged = [
+        replace(p, flags=tuple(dict.fromkeys([*flags, *p.flags])))
+        for p, flags in zip(answers.predictions, own, strict=bool(answers.predictions))
+    ]
+    neighbors = replace(
+        answers.neighbors,
+        flags=tuple(
+            tuple(dict.fromkeys([*a, *b])) for a, b in zip(own, answers.neighbors.flags, strict=True)
+        ),
+    )
+    return replace(answers, predictions=tuple(merged), neighbors=neighbors)
+
+
+def about(base: KnowledgeBase, **asked: Any) -> dict[str, Any]:
+    """Where the answers in a file come from."""
+    import spectrove
+
+    return {
+        "creator": f"spectrove {spectrove.__version__}",
+        "base": base.path.name,
+        "version": base.version,
+        "encoder": base.encoder,
+        "fprint": ",".join(base.fingerprints.values()),
+        **asked,
+    }

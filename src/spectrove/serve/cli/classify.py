@@ -1,0 +1,80 @@
+"""spectrove classify: the label that the nearest known spectra vote for."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spectrove.errors import KnowledgeError
+from spectrove.serve.cli import options, text
+from spectrove.serve.cli.asking import Asked, Tally, about, answered, encoder_of, open_base
+from spectrove.serve.cli.guard import asking
+from spectrove.serve.cli.output import check_output, print_json, say, write_table
+
+if TYPE_CHECKING:
+    from spectrove.inference import Prediction
+    from spectrove.knowledge import KnowledgeBase
+    from spectrove.pipeline import Answers
+    from spectrove.spectra import SpectrumSet
+
+Label = Annotated[
+    str,
+    typer.Option("--label", metavar="COLUMN", help="Column of the base with the classes."),
+]
+
+
+def classify(
+    kb: options.Base,
+    spectra: options.Spectra,
+    label: Label,
+    k: options.K = 3,
+    where: options.Where = None,
+    queries: options.Queries = None,
+    encoder: options.QueryEncoder = None,
+    allow_self: options.AllowSelf = False,
+    as_json: options.Json = False,
+    output: options.Output = None,
+) -> None:
+    """The class of each spectrum.
+
+    Its nearest labelled neighbours vote; near ones have more weight.
+    """
+    check_output(output)
+    asked = Asked(spectra, queries)
+    base = open_base(kb, where)
+    check_label(base, label)
+    network = encoder_of(base, encoder)
+    from spectrove import pipeline
+
+    def ask(batch: SpectrumSet) -> Answers:
+        return pipeline.classify(base, batch, label, k=k, where=where, allow_self=allow_self, encoder=network)
+
+    tally = Tally(asked)
+    predictions: list[Prediction] = []
+    for answers in answered(asked, ask, tally):
+        predictions += answers.predictions
+        if as_json:
+            for prediction in answers.predictions:
+                print_json(prediction.to_dict())
+            sys.stdout.flush()
+    if output:
+        write_table(output, [p.to_dict() for p in predictions], about(base, label=label, k=k))
+    if not as_json:
+        for line in text.class_table(predictions):
+            say(line)
+    wrote = f"   wrote {output}" if output else ""
+    say(f" {text.class_summary(predictions)}{tally.cautions()}{wrote}", as_json=as_json)
+    raise typer.Exit(tally.exit_code)
+
+
+def check_label(base: KnowledgeBase, label: str) -> None:
+    """Nothing, if the base has such a column and it holds values."""
+    with asking():
+        if not base.label_values(label):
+            known = ", ".join(base.info()["labels"]) or "none"
+            raise KnowledgeError(
+                f"{base.path}: no object has a value in {label!r}; label columns with values: {known}. "
+                "Name one of these, or add labels with a catalog."
+            )

@@ -1,0 +1,118 @@
+"""spectrove explain: why one spectrum got its answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spectrove.errors import DatasetError, KnowledgeError
+from spectrove.serve.cli import options, text
+from spectrove.serve.cli.asking import Asked, Tally, answered, encoder_of, open_base
+from spectrove.serve.cli.classify import check_label
+from spectrove.serve.cli.guard import AskedWronglyError
+from spectrove.serve.cli.output import check_output, print_json, say
+
+if TYPE_CHECKING:
+    from spectrove.knowledge import KnowledgeBase
+    from spectrove.pipeline import Answers
+    from spectrove.spectra import SpectrumSet
+    from spectrove.targets import Target
+
+One = Annotated[str, typer.Argument(metavar="SPECTRUM", help="A file, or a DATASET with --id.")]
+Page = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE.html", help="Write the page with figures and tables."),
+]
+TargetName = Annotated[
+    str | None, typer.Option("--target", metavar="NAME|FILE", help="Explain the answer of a hunt.")
+]
+Label = Annotated[
+    str | None,
+    typer.Option(
+        "--label", metavar="COLUMN", help="Explain a classification; by default class_derived if there."
+    ),
+]
+ObjectId = Annotated[
+    str | None, typer.Option("--id", metavar="OBJECT_ID", help="Which, where SPECTRUM holds several.")
+]
+
+
+def explain(
+    kb: options.Base,
+    spectrum: One,
+    output: Page = None,
+    target: TargetName = None,
+    label: Label = None,
+    object_id: ObjectId = None,
+    k: options.TargetK = None,
+    where: options.Where = None,
+    queries: options.Queries = None,
+    encoder: options.QueryEncoder = None,
+    allow_self: options.AllowSelf = False,
+    as_json: options.Json = False,
+) -> None:
+    """Why one spectrum got its answer.
+
+    Its neighbours, their weights, the lines and diagrams, as a page.
+    """
+    check_output(output, (".html",))
+    if target and label:
+        raise typer.BadParameter("give --target or --label, not both", param_hint="--label")
+    from spectrove.targets import load_target
+
+    wanted = load_target(target) if target else None
+    asked = Asked([spectrum], queries)
+    base = open_base(kb, where)
+    if wanted:
+        wanted.check(base.columns)
+        wanted.check(base.columns, base.label_values(wanted.label))
+    column = choose_label(base, label) if wanted is None else ""
+    network = encoder_of(base, encoder)
+    from spectrove import pipeline
+
+    def ask(batch: SpectrumSet) -> Answers:
+        said = {"where": where, "allow_self": allow_self, "encoder": network}
+        if wanted:
+            return pipeline.hunt(base, batch, wanted, k=k, **said)
+        return pipeline.classify(base, batch, column, k=k or 3, **said)
+
+    tally = Tally(asked)
+    chosen = the_one(asked, object_id)
+    answers = next(answered(asked, ask, tally, [chosen]))
+    raise NotImplementedError
+
+
+def the_one(asked: Asked, object_id: str | None) -> SpectrumSet:
+    """The one spectrum that is meant."""
+    found: list[SpectrumSet] = []
+    names: list[str] = []
+    for batch in asked:
+        ids = batch.object_id.tolist()
+        names += ids
+        found += [batch.take([i]) for i, name in enumerate(ids) if object_id in (None, name)][:2]
+    if len(found) == 1:
+        return found[0]
+    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    finding = (
+        f"holds {len(names)} spectra ({shown})"
+        if object_id is None
+        else f"holds no {object_id} (but {shown})"
+    )
+    raise AskedWronglyError(DatasetError(f"{', '.join(asked.paths)}: {finding}. Name one of them with --id."))
+
+
+def choose_label(base: KnowledgeBase, label: str | None) -> str:
+    """The label column to explain: what was asked for, else class_derived, else the first there is."""
+    if label is not None:
+        check_label(base, label)
+        return label
+    known = list(base.info()["labels"])
+    if not known:
+        raise AskedWronglyError(
+            KnowledgeError(
+                f"{base.path}: no label column to explain by. Name one with --label, or a --target."
+            )
+        )
+    return "class_derived" if "class_derived" in known else known[0]

@@ -1,0 +1,258 @@
+"""spectrove kb: Make, change and look at knowledge bases."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spectrove.errors import KnowledgeError
+from spectrove.serve.cli import options, text
+from spectrove.serve.cli.asking import Asked, open_base
+from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError, asking
+from spectrove.serve.cli.output import print_json, print_refusals, say
+from spectrove.serve.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from spectrove.knowledge import KnowledgeBase
+    from spectrove.spectra import SpectrumSet
+
+From = Annotated[
+    list[str],
+    typer.Option("--from", metavar="DATASET", help="Dataset, files or folder. Repeatable."),
+]
+FromWhere = Annotated[
+    str | None, typer.Option("--where", metavar="SQL", help="Condition on the rows that go in.")
+]
+Encoder = Annotated[
+    str, typer.Option("--encoder", metavar="NAME|DIR", help="Makes the vectors: base, pca, or a folder.")
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a base of that name, once the new one is whole.")
+]
+Upsert = Annotated[bool, typer.Option("--upsert", help="Replace objects that are there already.")]
+Doomed = Annotated[str, typer.Option("--where", metavar="SQL", help='Which objects; "true" means all.')]
+Version = Annotated[int, typer.Argument(metavar="VERSION", help="A number from kb versions.")]
+Forget = Annotated[
+    float | None,
+    typer.Option("--forget-older-than", min=0, metavar="DAYS", help="Also remove versions older than this."),
+]
+
+
+def create(
+    kb: options.Base,
+    source: From,
+    encoder: Encoder = "base",
+    where: FromWhere = None,
+    overwrite: Overwrite = False,
+    as_json: options.Json = False,
+) -> None:
+    """A new knowledge base from a dataset."""
+    refuse_occupied(kb, overwrite)
+    asked = Asked(source, where, "--where")
+    from spectrove import pipeline
+    from spectrove.encoders import load_encoder
+
+    network = load_encoder(encoder_place(encoder))
+    with replacing(kb) as temporary, progress_bar("embedding") as advance:
+        _, refusals = pipeline.create(temporary, asked, network, progress=advance)
+    base = open_base(kb)
+    print_refusals(refusals, dict.fromkeys((r.name for r in refusals), ", ".join(source)))
+    if as_json:
+        print_json(base.info())
+    objects = text.count(len(base), "object", "objects")
+    say(f" {objects}, encoder {base.encoder}{left_out(refusals)}   wrote {kb}", as_json=as_json)
+    raise typer.Exit(COULD_NOT if asked.unread else 0)
+
+
+def add(
+    kb: options.Base,
+    source: From,
+    where: FromWhere = None,
+    upsert: Upsert = False,
+    as_json: options.Json = False,
+) -> None:
+    """Add objects to a base.
+
+    Those that are there already stay as they are, unless --upsert replaces them.
+    """
+    asked = Asked(source, where, "--where")
+    base = open_base(kb)
+    from spectrove import pipeline
+
+    before = len(base)
+    known = Known(base, upsert)
+    with progress_bar("embedding") as advance:
+        refusals = pipeline.add(base, known.new(asked), upsert=upsert, progress=advance)
+    print_refusals(refusals, dict.fromkeys((r.name for r in refusals), ", ".join(source)))
+    done = {
+        "added": len(base) - before,
+        "already_there": known.count,
+        "refused": len(refusals),
+        "version": base.version,
+    }
+    if as_json:
+        print_json(done)
+    what = "replaced" if upsert else "were there already"
+    say(
+        f" {text.count(done['added'], 'object', 'objects')} added, {known.count} {what}{left_out(refusals)}; "
+        f"{kb} has {len(base)}, version {base.version}",
+        as_json=as_json,
+    )
+    raise typer.Exit(COULD_NOT if asked.unread else 0)
+
+
+def delete(kb: options.Base, where: Doomed, as_json: options.Json = False) -> None:
+    """Delete objects; rollback brings them back."""
+    base = open_base(kb)
+    before = base.version
+    with asking():
+        base.count(where or "")
+    n = base.delete(where)
+    if as_json:
+        print_json({"deleted": n, "version": base.version})
+    back = f"; bring them back with kb rollback {kb} {before}" if n else ""
+    say(f" {text.count(n, 'object', 'objects')} deleted, {len(base)} left{back}", as_json=as_json)
+
+
+def info(kb: options.Base, as_json: options.Json = False) -> None:
+    """What a base holds."""
+    found = open_base(kb).info()
+    if as_json:
+        print_json(found)
+        return
+    views = "; ".join(
+        f"{name}: {view['rows']} vectors of {view['dimensions']}, fingerprint {view['fingerprint']}"
+        for name, view in found["views"].items()
+    )
+    rows = [
+        ("objects", str(found["rows"])),
+        ("encoder", found["encoder"]),
+        ("views", views),
+        ("version", f"{found['version']} (created {found['created']})"),
+        ("size", f"{found['bytes'] / 1e6:.1f} MB"),
+        *((f"label {name}", values_text(values)) for name, values in found["labels"].items()),
+        ("columns", ", ".join(found["columns"])),
+    ]
+    for line in text.columns([(name, str(value)) for name, value in rows]):
+        say(line)
+
+
+def versions(kb: options.Base, as_json: options.Json = False) -> None:
+    """The versions one can go back to."""
+    listed = open_base(kb).versions()
+    if as_json:
+        for version in listed:
+            print_json(version)
+        return
+    rows = [("version", "objects", "made by", "at")]
+    rows += [(str(v["version"]), str(v["rows"]), v["operation"], v["timestamp"]) for v in listed]
+    for line in text.columns(rows):
+        say(line)
+
+
+def rollback(kb: options.Base, version: Version, as_json: options.Json = False) -> None:
+    """Make an old version the newest.
+
+    Nothing in between is lost: a rollback can be rolled back.
+    """
+    base = open_base(kb)
+    with asking():
+        new = base.rollback(version)
+    if as_json:
+        print_json({"version": new, "objects": len(base)})
+    say(f" {kb} is as it was at version {version}: {len(base)} objects, now version {new}", as_json=as_json)
+
+
+def optimize(kb: options.Base, forget: Forget = None, as_json: options.Json = False) -> None:
+    """Join small files to make reading faster."""
+    base = open_base(kb)
+    before = base.info()["bytes"]
+    base.optimize(forget_older_than=None if forget is None else timedelta(days=forget))
+    after = base.info()["bytes"]
+    if as_json:
+        print_json({"bytes_before": before, "bytes": after, "version": base.version})
+    say(f" {kb}: {before / 1e6:.1f} MB before, {after / 1e6:.1f} MB now", as_json=as_json)
+
+
+#: The commands of `spectrove kb`.
+KB_COMMANDS: dict[str, Callable[..., None]] = {
+    "create": create,
+    "add": add,
+    "delete": delete,
+    "info": info,
+    "versions": versions,
+    "rollback": rollback,
+    "optimize": optimize,
+}
+
+
+class Known:
+    """Leaves out what a base has already and counts it, so that an interrupted `kb add` can be run again."""
+
+    def __init__(self, base: KnowledgeBase, upsert: bool) -> None:
+        self.ids = set(base.rows(columns=[]).column("object_id").to_pylist())
+        self.upsert = upsert
+        self.count = 0
+
+    def new(self, asked: Asked) -> Iterator[SpectrumSet]:
+        """The batches without what is there; with `upsert` all of them."""
+        for batch in asked:
+            fresh = [i for i, name in enumerate(batch.object_id.tolist()) if name not in self.ids]
+            self.count += len(batch) - len(fresh)
+            yield batch if self.upsert else batch.take(fresh)
+
+
+def refuse_occupied(path: Path, overwrite: bool) -> None:
+    """Nothing, if a base may be made there; a folder that is no base is never replaced."""
+    is_base = (path / "kb.json").is_file()
+    if not path.exists() or (is_base and overwrite) or (path.is_dir() and not any(path.iterdir())):
+        return
+    found = "a knowledge base is there already" if is_base else "something that is no knowledge base is there"
+    hint = "Replace it with --overwrite, add to it with kb add, or choose" if is_base else "Choose"
+    raise AskedWronglyError(KnowledgeError(f"{path}: {found}. {hint} another name."))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A place to build in; when all went well it becomes `path`, else it is removed and `path` is as it was."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    try:
+        yield temporary
+        try:
+            if path.exists():
+                path.rename(old)
+            temporary.rename(path)
+        except OSError as error:
+            if old.exists() and not path.exists():
+                old.rename(path)
+            raise KnowledgeError(
+                f"{path}: the finished base cannot be put there ({error.strerror}). Check the folder's rights."
+            ) from error
+    finally:
+        for leftover in (temporary, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def encoder_place(named: str) -> str:
+    """A shipped name as it is, a folder as its absolute path: a base has to find it again from anywhere."""
+    from spectrove.encoders import shipped_encoders
+
+    return named if named in shipped_encoders() or not Path(named).is_dir() else str(Path(named).resolve())
+
+
+def left_out(refusals: list[Any]) -> str:
+    """ ", 3 refused" or nothing."""
+    return f", {len(refusals)} refused" if refusals else ""
+
+
+def values_text(values: dict[str, int]) -> str:
+    """The values of a label column with how many objects have each."""
+    return ", ".join(f"{name} {n}" for name, n in values.items())

@@ -1,0 +1,39 @@
+"""Arguments and options that mean the same in every command, said once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Base = Annotated[Path, typer.Argument(metavar="KB", help="Folder of the knowledge base.")]
+Spectra = Annotated[
+    list[str],
+    typer.Argument(metavar="SPECTRA", help="Files, folders, globs or a DATASET."),
+]
+K = Annotated[int, typer.Option("-k", metavar="N", min=1, help="Neighbours per spectrum.")]
+TargetK = Annotated[
+    int | None,
+    typer.Option("-k", metavar="N", min=1, help="Neighbours per spectrum; the target says how many (3)."),
+]
+Where = Annotated[str | None, typer.Option("--where", metavar="SQL", help="Condition on the base's objects.")]
+Queries = Annotated[str | None, typer.Option("--queries", metavar="SQL", help="Condition on SPECTRA.")]
+AllowSelf = Annotated[
+    bool,
+    typer.Option("--allow-self", help="Let an object be its own neighbour."),
+]
+QueryEncoder = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder", metavar="NAME|DIR", help="Where the base's encoder is, if not where the base says."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON Lines on stdout.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", help="Write a table: .parquet .fits .ecsv .vot .csv."),
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", metavar="N", min=1, help="Processes; by default one per core.")
+]

@@ -1,0 +1,196 @@
+"""What commands print and write: JSON Lines, tables by suffix, refusals and summaries."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from spectrove.errors import DatasetError, Refusal
+from spectrove.serve.cli.guard import AskedWronglyError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Row = Mapping[str, Any]
+
+#: Columns of numbers, which stay so where every value is unknown.
+NUMBERS = ("z", "probability", "interval_", "distance_", "weight_", "p_")
+
+
+def print_json(row: Any) -> None:
+    """One JSON line on stdout; NaN and infinity, which JSON does not have, become null."""
+    sys.stdout.write(json.dumps(_plain(row), ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def print_refusals(refusals: Iterable[Refusal], paths: Mapping[str, str] | None = None) -> int:
+    """How many there were; each is one JSON line on stderr.
+
+    A file gives {"path", "error"}; a spectrum that was read but could not be used gives its `object_id` too.
+    """
+    count = 0
+    for count, refusal in enumerate(refusals, 1):  # noqa: B007 (the last count is returned)
+        line: dict[str, Any] = {"path": refusal.name}
+        if paths is not None:
+            line = {"path": paths.get(refusal.name), "object_id": refusal.name}
+        typer.echo(json.dumps({**line, "error": refusal.error}, ensure_ascii=False), err=True)
+    return count
+
+
+def say(text: str, *, as_json: bool = False) -> None:
+    """A sentence for people: on stdout, or on stderr where stdout carries JSON."""
+    typer.echo(text, err=as_json)
+
+
+def check_output(path: Path | None, suffixes: Sequence[str] = ()) -> None:
+    """Nothing, if a table (or a file with one of `suffixes`) can be written there; called before the work."""
+    if path is None:
+        return
+    known = tuple(suffixes) or tuple(WRITERS)
+    if path.suffix.lower() not in known:
+        raise AskedWronglyError(
+            DatasetError(
+                f"{path}: the suffix {path.suffix or '(none)'} names no format, expected one of "
+                f"{' '.join(known)}. Give the file one of these."
+            )
+        )
+    if not path.absolute().parent.is_dir():
+        raise AskedWronglyError(
+            DatasetError(f"{path}: there is no folder {path.parent}. Make it, or correct the path.")
+        )
+    if path.is_dir():
+        raise AskedWronglyError(DatasetError(f"{path}: this is a folder, expected a file. Name a file."))
+
+
+def write_table(path: Path, rows: Sequence[Row], about: Mapping[str, Any]) -> None:
+    """Rows as a flat table in the format that the suffix names; `about` is kept where the format has room.
+
+    Raises:
+        DatasetError: It could not be written. The file is then as it was before.
+    """
+    table = flat_table(rows)
+    notes = {name: str(value) for name, value in about.items() if value not in (None, "")}
+    replace_file(path, lambda temporary: WRITERS[path.suffix.lower()](table, temporary, notes))
+
+
+def replace_file(path: Path, write: Callable[[Path], None]) -> None:
+    """Write beside `path` and rename: a reader sees the old file or the whole new one."""
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: cannot be written ({error.strerror or error}). Nothing was changed there; "
+            "make room or choose another place, then run the same command again."
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def flat_table(rows: Sequence[Row]) -> pa.Table:
+    """A row per answer without nested values: interval_low, p_CLASS, neighbor_1, flags joined by ";"."""
+    import pyarrow as pa
+
+    flat = [flat_row(row) for row in rows]
+    names = list(dict.fromkeys(name for row in flat for name in row))
+    return pa.table({name: _column(name, [row.get(name) for row in flat]) for name in names})
+
+
+def flat_row(row: Row) -> dict[str, Any]:
+    """One answer without nested values."""
+    flat: dict[str, Any] = {}
+    for name, value in row.items():
+        if name == "interval":
+            flat |= dict(zip(("interval_low", "interval_high"), value or (None, None), strict=True))
+        elif name == "probabilities":
+            flat |= {f"p_{key}": p for key, p in value.items()}
+        elif name == "neighbors":
+            for i, neighbor in enumerate(value, 1):
+                flat |= {_neighbor_column(key, i): v for key, v in neighbor.items()}
+        elif isinstance(value, list | tuple):
+            flat[name] = ";".join(map(str, value))
+        elif isinstance(value, Mapping):
+            flat |= {f"{name}_{key}": v for key, v in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _neighbor_column(key: str, i: int) -> str:
+    return f"neighbor_{i}" if key == "object_id" else f"{key}_{i}"
+
+
+def _column(name: str, values: list[Any]) -> pa.Array:
+    import pyarrow as pa
+
+    known = [value for value in values if value is not None]
+    if not known:
+        return pa.array(values, pa.float64() if name.startswith(NUMBERS) else pa.string())
+    for kinds, arrow in ((bool, pa.bool_()), (int, pa.int64()), ((int, float), pa.float64())):
+        if all(isinstance(value, kinds) for value in known) and (
+            kinds is bool or not any(isinstance(value, bool) for value in known)
+        ):
+            return pa.array(values, arrow)
+    return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value.item() if hasattr(value, "item") else value
+
+
+def _write_parquet(table: pa.Table, path: Path, notes: Mapping[str, str]) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(table.replace_schema_metadata(dict(notes)), path)
+
+
+def _write_csv(table: pa.Table, path: Path, notes: Mapping[str, str]) -> None:
+    import pyarrow.csv as csv
+
+    csv.write_csv(table, path)
+
+
+def _write_astropy(table: pa.Table, path: Path, notes: Mapping[str, str], kind: str) -> None:
+    import numpy as np
+    import pyarrow as pa
+    from astropy.table import Table
+
+    columns = {}
+    for name in table.column_names:
+        column = table.column(name)
+        # None of the three formats has one way to say null: text becomes "", numbers NaN, unknown is not true.
+        if pa.types.is_string(column.type):
+            columns[name] = np.array([value or "" for value in column.to_pylist()], dtype=str)
+        elif pa.types.is_boolean(column.type):
+            columns[name] = np.array([bool(value) for value in column.to_pylist()], dtype=bool)
+        else:
+            columns[name] = column.to_numpy()
+    meta = {name.upper()[:8]: value for name, value in notes.items()}
+    Table(columns, meta=meta).write(path, format=kind, overwrite=True)
+
+
+#: Suffix to the function that writes a table so.
+WRITERS: dict[str, Callable[[pa.Table, Path, Mapping[str, str]], None]] = {
+    ".parquet": _write_parquet,
+    ".fits": lambda table, path, notes: _write_astropy(table, path, notes, "fits"),
+    ".ecsv": lambda table, path, notes: _write_astropy(table, path, notes, "ascii.ecsv"),
+    ".vot": lambda table, path, notes: _write_astropy(table, path, notes, "votable"),
+    ".votable": lambda table, path, notes: _write_astropy(table, path, notes, "votable"),
+    ".xml": lambda table, path, notes: _write_astropy(table, path, notes, "votable"),
+    ".csv": _write_csv,
+}

@@ -1,0 +1,65 @@
+"""spectrove train: an encoder from a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spectrove.serve.cli import options
+from spectrove.serve.cli.asking import need_paths
+from spectrove.serve.cli.output import print_json, say
+from spectrove.serve.cli.progress import stages
+
+Recipe = Annotated[
+    str,
+    typer.Argument(metavar="RECIPE.toml", help="What to train: a file, or the name of a shipped one."),
+]
+Folder = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the encoder.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")]
+Data = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data", metavar="DATASET", help="Spectra to learn from besides the recipe's mocks. Repeatable."
+    ),
+]
+
+
+def train(
+    recipe: Recipe,
+    output: Folder,
+    resume: Resume = False,
+    data: Data = None,
+    queries: options.Queries = None,
+    workers: options.Workers = None,
+    as_json: options.Json = False,
+) -> None:
+    """Train an encoder from a recipe.
+
+    No target classes are needed or read.
+    """
+    need_paths(data or [])
+    from spectrove.encoders import load_recipe
+    from spectrove.ingest import read_dataset
+    from spectrove.serve.cli.guard import asking
+    from spectrove.training import train as run
+
+    wanted = load_recipe(recipe)
+    with asking():
+        datasets = [read_dataset(path, queries) for path in data or ()]
+    with stages() as progress:
+        encoder = run(wanted, output, resume=resume, datasets=datasets, workers=workers, progress=progress)
+    done = {
+        "encoder": encoder.name,
+        "fingerprint": encoder.fingerprint,
+        "dimensions": encoder.n_dimensions,
+        "trained_on": len(encoder.training_ids),
+    }
+    if as_json:
+        print_json(done)
+    say(
+        f" {wanted.name}: {done['dimensions']} dimensions, learned from {done['trained_on']} spectra, "
+        f"fingerprint {done['fingerprint']}   wrote {encoder.name}",
+        as_json=as_json,
+    )

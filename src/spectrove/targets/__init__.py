@@ -1,0 +1,69 @@
+"""Targets: what is hunted, as TOML files. A new science goal is a new file, never a retraining."""
+
+from __future__ import annotations
+
+import tomllib
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from spectrove.errors import TargetError
+from spectrove.targets.target import Composition, Target, label_text
+
+#: The targets that come with the package, each a file NAME.toml beside this one.
+TARGETS: tuple[str, ...] = ("liner", "strong_lens", "outlier", "star_forming_agn_normal")
+
+__all__ = ["TARGETS", "Composition", "Target", "label_text", "load_target"]
+
+
+def load_target(name_or_path: str | Path) -> Target:
+    """The target of that shipped name, or of that TOML file.
+
+    Raises:
+        TargetError: No such name or file, not TOML, or a key or value that a target cannot have.
+    """
+    text = str(name_or_path)
+    if text in TARGETS:
+        return parse_target(resources.files(__package__).joinpath(f"{text}.toml").read_text("utf-8"), text)
+    path = Path(name_or_path)
+    if not path.is_file():
+        near = get_close_matches(text, TARGETS, n=1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise TargetError(
+            f"{text}: neither a shipped target ({', '.join(TARGETS)}) nor a file. {hint}"
+            "Name one of these, or give the path of a TOML file."
+        )
+    try:
+        content = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TargetError(f"{text}: cannot be read as UTF-8 text ({error}). Give a TOML file.") from error
+    return parse_target(content, text)
+
+
+def parse_target(content: str, origin: str) -> Target:
+    """The target that TOML text describes; `origin` names it in messages."""
+    try:
+        values = tomllib.loads(content)
+    except tomllib.TOMLDecodeError as error:
+        raise TargetError(f"{origin}: not valid TOML ({error}). Correct that line.") from error
+    try:
+        return Target.model_validate(values)
+    except ValidationError as error:
+        raise TargetError(f"{origin}: " + "; ".join(_sentence(e) for e in error.errors()) + ".") from error
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        known = list(Composition.model_fields if key.startswith("composition.") else Target.model_fields)
+        near = get_close_matches(key.split(".")[-1], known, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else f"keys are {', '.join(known)}"
+        return f"unknown key `{key}`, {hint}"
+    if problem["type"] == "missing":
+        return f"key `{key}` is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    return f"`{key}`: {message} (found {problem['input']!r})" if key else message

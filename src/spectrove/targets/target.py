@@ -1,0 +1,202 @@
+"""Target: what is hunted, as data. One frozen model, read from a TOML file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from spectrove.errors import TargetError
+
+#: The value that stands for every labelled value that no other class names.
+REST = "*"
+
+#: Names of the weight functions; `inference.voting.WEIGHTS` implements each.
+Weighting = Literal["inverse", "inverse_square", "negative", "exp"]
+
+#: How weights become shares of a vote: over their sum, or softmax of the weights.
+Normalise = Literal["sum", "softmax"]
+
+Share = Annotated[float, Field(ge=0, le=1)]
+LabelValue = str | bool | int | float
+
+
+def label_text(value: Any) -> str | None:
+    """One spelling of a label: text as it is, true or false, 3 for 3.0; None where null, NaN or ""."""
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+class Composition(BaseModel):
+    """How much of each class the searched part of the base may hold. At most one of the two is given.
+
+    Attributes:
+        maximum: At most so many objects of a class; classes not named are kept whole.
+        share: The fraction of the searched part that each class makes up; it must name every class and
+            sum to one. The largest part with these shares is taken.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    maximum: dict[str, Annotated[int, Field(ge=0)]] = {}
+    share: dict[str, Share] = {}
+
+    def sizes(self, counts: Mapping[str, int]) -> dict[str, int]:
+        """How many objects of each class are kept, of the `counts` there are."""
+        if self.share:
+            # The class that runs out first sets the size. The small term keeps 0.3 * 10 from becoming 2.
+            whole = min(counts.get(name, 0) / part for name, part in self.share.items() if part > 0)
+            return {name: math.floor(whole * self.share[name] + 1e-9) for name in counts}
+        return {name: min(n, self.maximum.get(name, n)) for name, n in counts.items()}
+
+
+class Target(BaseModel):
+    """What is hunted: which column says it, which of its values are what, and how neighbours vote.
+
+    Attributes:
+        name: Short name, as `hunt --target` takes it.
+        description: One or two sentences for people.
+        label: Column of the knowledge base that holds the labels.
+        classes: Class name to the label values that mean it. `"*"` takes every other labelled value.
+            Objects whose value belongs to no class do not vote.
+        positive: The class that is hunted.
+        k: Neighbours per query.
+        weighting: Weight of a neighbour at scaled distance x; see `inference.voting.WEIGHTS`.
+        normalise: "sum" divides weights by their sum, "softmax" takes the softmax of the weights.
+        views: Vector columns to search; the votes of several are averaged.
+        threshold: An object is a target where its probability reaches this.
+        prior: Fraction of each class among the objects to be hunted through. Where given, it replaces the
+            fraction the class has in the base.
+        composition: Caps or shares of the classes in the part of the base that is searched.
+        filter: SQL condition on the base's columns.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    label: Annotated[str, Field(min_length=1)]
+    classes: dict[str, tuple[LabelValue, ...]]
+    positive: str
+    k: Annotated[int, Field(ge=1)] = 3
+    weighting: Weighting = "exp"
+    normalise: Normalise = "sum"
+    views: Annotated[tuple[str, ...], Field(min_length=1)] = ("shape",)
+    threshold: Share = 0.5
+    prior: dict[str, Annotated[float, Field(gt=0, lt=1)]] | None = None
+    composition: Composition = Composition()
+    filter: str | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Target:
+        if len(self.classes) < 2:
+            raise ValueError(f"classes has {len(self.classes)} entry, expected two or more to tell apart")
+        if self.positive not in self.classes:
+            raise ValueError(
+                f"positive is {self.positive!r}, expected one of the classes {list(self.classes)}"
+            )
+        values = [label_text(v) for values in self.classes.values() for v in values]
+        if twice := sorted({v for v in values if v is not None and values.count(v) > 1}):
+            raise ValueError(
+                f"label values {twice} are listed more than once, expected once over all classes"
+            )
+        if empty := [name for name, values in self.classes.items() if not values]:
+            raise ValueError(f"classes {empty} list no label value, expected one or more")
+        for what, table in (("prior", self.prior or {}), ("composition.share", self.composition.share)):
+            if table and set(table) != set(self.classes):
+                raise ValueError(
+                    f"{what} names {sorted(table)}, expected every class: {sorted(self.classes)}"
+                )
+            if table and not math.isclose(total := sum(table.values()), 1, abs_tol=1e-6):
+                raise ValueError(f"{what} sums to {total:g}, expected 1")
+        if unknown := sorted(set(self.composition.maximum) - set(self.classes)):
+            raise ValueError(f"composition.maximum names {unknown}, expected some of {sorted(self.classes)}")
+        if self.composition.maximum and self.composition.share:
+            raise ValueError("composition gives both maximum and share, expected one of them")
+        return self
+
+    def class_of(self, value: Any) -> str | None:
+        """The class a label value means; None where it is unknown or belongs to no class."""
+        return self._table().get(text, self._rest()) if (text := label_text(value)) is not None else None
+
+    def classes_of(self, values: Iterable[Any]) -> list[str | None]:
+        """`class_of` for many values."""
+        table, rest = self._table(), self._rest()
+        return [None if (text := label_text(v)) is None else table.get(text, rest) for v in values]
+
+    def check(self, columns: Iterable[str], values: Iterable[Any] | None = None) -> None:
+        """Nothing, if the label column exists and the positive class occurs.
+
+        Args:
+            columns: Names of the columns that the base has.
+            values: Values of the label column, or their set; not checked where None.
+
+        Raises:
+            TargetError: The column is absent (the message names the nearest), or no value of the positive
+                class is among `values`.
+        """
+        columns = sorted(columns)
+        if self.label not in columns:
+            near = get_close_matches(self.label, columns, n=3, cutoff=0.5)
+            hint = f"near names: {', '.join(near)}" if near else f"columns: {', '.join(columns)}"
+            raise TargetError(
+                f"target {self.name}: the base has no column {self.label!r} to read labels from ({hint}). "
+                "Set `label` to one of the base's columns, or add the column with a catalog."
+            )
+        if values is None:
+            return
+        found = {text for v in values if (text := label_text(v)) is not None}
+        if not any(self.class_of(v) == self.positive for v in found):
+            shown = ", ".join(sorted(found)[:12]) or "no value at all"
+            raise TargetError(
+                f"target {self.name}: no object of the base is {self.positive} "
+                f"({self.label} = {', '.join(map(str, self.classes[self.positive]))}); the column holds: "
+                f"{shown}. Add labelled objects of that class, or correct `classes`."
+            )
+
+    def compose(self, object_id: Sequence[str], classes: Sequence[str | None]) -> list[bool]:
+        """Which objects the composition keeps; those without a class are never kept.
+
+        The choice within a class goes by a hash of the object's id: it never depends on the order of the
+        rows, and a smaller part is contained in a larger one.
+        """
+        from collections import Counter
+
+        counts = Counter(c for c in classes if c is not None)
+        sizes = self.composition.sizes({name: counts.get(name, 0) for name in self.classes})
+        keep = [c is not None for c in classes]
+        for name, size in sizes.items():
+            if size == counts.get(name, 0):
+                continue
+            members = [i for i, c in enumerate(classes) if c == name]
+            members.sort(key=lambda i: (id_hash(object_id[i]), object_id[i]))
+            for i in members[size:]:
+                keep[i] = False
+        return keep
+
+    def _table(self) -> dict[str, str]:
+        """Label text to class, without the rest class."""
+        return {
+            text: name
+            for name, values in self.classes.items()
+            for value in values
+            if value != REST and (text := label_text(value)) is not None
+        }
+
+    def _rest(self) -> str | None:
+        return next((name for name, values in self.classes.items() if REST in values), None)
+
+
+def id_hash(object_id: str) -> int:
+    """A number that shuffles ids the same way on every machine."""
+    from hashlib import blake2b
+
+    return int.from_bytes(blake2b(str(object_id).encode(), digest_size=8).digest(), "big")

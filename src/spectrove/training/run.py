@@ -1,0 +1,55 @@
+"""train: from a recipe to a folder that `load_encoder` reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from spectrove.encoders import Encoder, load_recipe, save_encoder
+from spectrove.encoders.recipe import EncoderRecipe
+from spectrove.spectra import SpectrumSet
+from spectrove.training.data import training_data
+from spectrove.training.empca import fit_pca
+from spectrove.training.loop import fit_network
+
+Progress = Callable[[int, int, str], None]
+
+
+def train(
+    recipe: EncoderRecipe | Path | str,
+    out: Path | str,
+    *,
+    resume: bool = False,
+    datasets: Sequence[SpectrumSet] = (),
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Encoder:
+    """Train what a recipe describes and write it to `out/<name>`.
+
+    Args:
+        recipe: A recipe, its file, or the name of one that comes along.
+        out: Folder; the encoder goes to a folder of its name within, the run's state to `<name>/run`.
+        resume: Go on with a run that was stopped; a finished one is returned as it is.
+        datasets: Spectra to learn from besides the recipe's mocks. Their ids are recorded, and `evaluate` refuses
+            to score them.
+        workers: Processes that make mocks; all cores if None.
+        progress: Told (done, total, text).
+    """
+    recipe = recipe if isinstance(recipe, EncoderRecipe) else load_recipe(recipe)
+    folder = Path(out) / recipe.name
+    run = folder / "run"
+
+    def tell(stage: str) -> Callable[[int, int], None]:
+        return lambda done, total: progress(done, total, stage) if progress else None
+
+    data = training_data(
+        recipe, datasets, cache=run, workers=workers or os.cpu_count() or 1, progress=tell("mock spectra")
+    )
+    if recipe.kind == "pca":
+        encoder: Encoder = fit_pca(recipe, data.prepared, source=str(folder), progress=tell("EM-PCA"))
+        report = {"n_spectra": len(data.prepared)}
+    else:
+        encoder, report = fit_network(recipe, data, run, resume=resume, progress=progress)
+    save_encoder(encoder, folder, report=report)
+    return encoder

@@ -1,0 +1,17 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The real spectra, catalogs and templates; tests that need them are skipped where they are absent."""
+    folder = os.environ.get("SPECTROVE_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("SPECTROVE_DATA does not name a folder with the real spectra")
+    return Path(folder)

@@ -1,0 +1,233 @@
+"""Files of any other origin: text, tables, images, units, air and vacuum."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from numpy.testing import assert_allclose, assert_array_equal
+
+from spectrove.errors import FormatError
+from spectrove.ingest import parse_columns, read_file
+from spectrove.ingest.assemble import air_to_vacuum
+from spectrove.ingest.units import parse_unit
+from spectrove.spectra import Mask
+
+N = 60
+WAVE = np.linspace(4000.0, 5180.0, N)
+FLUX = 5 + np.sin(WAVE / 7)
+
+
+def table(path, primary=None, **columns):
+    """A FITS table; a value may be (array, unit)."""
+    made = []
+    for name, value in columns.items():
+        values, unit = value if isinstance(value, tuple) else (value, None)
+        values = np.asarray(values, float)
+        made.append(fits.Column(name, f"{values.shape[1] if values.ndim == 2 else ''}D", array=values, unit=unit))
+    first = fits.PrimaryHDU()
+    first.header.update(primary or {})
+    fits.HDUList([first, fits.BinTableHDU.from_columns(made)]).writeto(path)
+    return path
+
+
+def text(path, *columns, header="", delimiter=" ", comments="# "):
+    np.savetxt(path, np.stack(columns, 1), header=header, delimiter=delimiter, comments=comments)
+    return path
+
+
+def test_text_with_a_commented_line_of_names(tmp_path):
+    path = text(tmp_path / "UDS_1.dat", WAVE, FLUX * 1e-18, np.full(N, 1e-19), header="wl flam flam_err")
+    (s,) = read_file(path)
+    assert_allclose(s.flux, FLUX / 10, rtol=1e-6)  # in 1e-17 erg/s/cm2/A, so that float32 can hold 1/error^2
+    assert_allclose(s.ivar, 1e4, rtol=1e-6)
+    assert s.row["flux_unit"] == "1e-17 erg/s/cm2/A"
+    assert s.row["calibrated"]
+
+
+def test_text_without_names_and_errors(tmp_path):
+    """Three columns, the last of 0 and 1: bad pixels. No errors: estimated. Redshift in a comment."""
+    bad = np.zeros(N)
+    bad[:5] = 1
+    path = text(tmp_path / "SPEC1n.txt", WAVE, FLUX, bad, header="obs: 255739-43\nz: 1.02200\nlines: [OII],H9")
+    (s,) = read_file(path)
+    assert s.row["z"] == 1.022
+    assert (s.mask[:5] & Mask.BADPIXEL).all()
+    assert {"ivar_estimated", "air_converted", "air_assumed", "not_calibrated", "lsf_unknown"} == set(s.row["flags"])
+    assert_allclose(s.wavelength, air_to_vacuum(WAVE))
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", " "])
+def test_a_csv_of_any_delimiter_with_a_line_of_names(tmp_path, delimiter):
+    path = text(tmp_path / "a.csv", WAVE, FLUX, np.full(N, 0.5), header=delimiter.join(("Wave", "Flux", "Err")),
+                delimiter=delimiter, comments="")  # fmt: skip
+    (s,) = read_file(path, medium="vacuum")
+    assert_allclose(s.wavelength, WAVE)
+    assert_allclose(s.ivar, 4)
+    assert s.row["flags"] == ["lsf_unknown", "not_calibrated", "no_redshift"]
+
+
+def test_columns_can_be_named(tmp_path):
+    path = table(tmp_path / "odd.fits", XL=WAVE, YF=FLUX, SG=np.full(N, 2.0))
+    with pytest.raises(FormatError, match=r"odd.fits: no layout .*a table of xl, yf, sg.*--columns wavelength=NAME"):
+        read_file(path)
+    (s,) = read_file(path, columns=parse_columns("wavelength=XL, flux=YF, error=SG"))
+    assert_allclose(s.ivar, 0.25)
+    with pytest.raises(FormatError, match="no column 'NO' for flux; it has xl, yf, sg"):
+        read_file(path, columns={"wavelength": "XL", "flux": "NO"})
+
+
+def test_wrong_options_list_the_choices():
+    with pytest.raises(FormatError, match="expected one of auto, air, vacuum"):
+        read_file("a.fits", medium="water")
+    with pytest.raises(FormatError, match="expected names among wavelength, flux, error"):
+        read_file("a.fits", columns={"colour": "A"})
+    with pytest.raises(FormatError, match="--flux-unit 'furlong'"):
+        read_file("a.fits", flux_unit="furlong")
+    with pytest.raises(FormatError, match="expected QUANTITY=COLUMN"):
+        parse_columns("wavelength")
+
+
+def test_microns_and_microjansky_become_angstrom_and_flux_per_wavelength(tmp_path):
+    """1 uJy at 2 micron is 1e-29 erg/s/cm2/Hz * c / lambda^2 = 7.4948e-19 / 10 erg/s/cm2/A."""
+    micron = np.linspace(2.0, 3.0, N)
+    path = table(tmp_path / "jwst.fits", wave=(micron, "um"), flux=(np.ones(N), "uJy"), err=(np.full(N, 0.1), "uJy"))
+    (s,) = read_file(path)
+    assert_allclose(s.wavelength[0], 20000)
+    expected = 1e-29 * 2.99792458e18 / s.wavelength**2 / 1e-17
+    assert_allclose(s.flux, expected, rtol=1e-5)
+    assert_allclose(s.ivar, (0.1 * expected) ** -2, rtol=1e-5)
+    assert s.row["calibrated"]
+
+
+@pytest.mark.parametrize(
+    ("spelling", "same_as"),
+    [("1E-17 erg/cm^2/s/Ang", "1e-17 erg / (s cm2 Angstrom)"), ("Angstroms", "Angstrom"), ("A", "Angstrom"),
+     ("10**-20 Angstrom-1 cm-2 erg s-1", "1e-20 erg / (s cm2 Angstrom)"), ("microns", "um"), ("erg/s/cm2/A", "erg/(s cm2 Angstrom)")],
+)  # fmt: skip
+def test_units_as_surveys_spell_them(spelling, same_as):
+    import astropy.units as u
+
+    assert parse_unit(spelling) == u.Unit(same_as)
+
+
+def test_a_word_is_no_unit():
+    assert parse_unit("relative") is None
+    assert parse_unit(None) is None
+
+
+@pytest.mark.parametrize(
+    ("cards", "flags"),
+    [
+        ({"VACUUM": True}, set()),
+        ({"VACUUM": False}, {"air_converted"}),
+        ({"AIRORVAC": "air"}, {"air_converted"}),
+        ({"CTYPE1": "WAVE"}, set()),
+        ({"CTYPE1": "AWAV"}, {"air_converted"}),
+        ({}, {"air_converted", "air_assumed"}),
+        ({"TELESCOP": "JWST"}, {"air_assumed"}),
+    ],
+)
+def test_the_header_says_air_or_vacuum_else_it_is_assumed_and_flagged(tmp_path, cards, flags):
+    (s,) = read_file(table(tmp_path / "a.fits", cards, wave=WAVE, flux=FLUX, ivar=np.ones(N)))
+    assert set(s.row["flags"]) & {"air_converted", "air_assumed"} == flags
+    assert (s.wavelength[0] == WAVE[0]) == ("air_converted" not in flags)
+
+
+def test_the_option_overrules_and_is_not_an_assumption(tmp_path):
+    path = table(tmp_path / "a.fits", wave=WAVE, flux=FLUX, ivar=np.ones(N))
+    assert not {"air_converted", "air_assumed"} & set(read_file(path, medium="vacuum")[0].row["flags"])
+    assert "air_assumed" not in read_file(path, medium="air")[0].row["flags"]
+
+
+def test_a_vector_column_holds_a_spectrum_per_row(tmp_path):
+    many = np.stack([FLUX, FLUX + 1, FLUX + 2])
+    path = table(tmp_path / "many.fits", wave=np.stack([WAVE] * 3), flux=many, ivar=np.ones((3, N)))
+    spectra = read_file(path)
+    assert [s.object_id for s in spectra] == ["many#0", "many#1", "many#2"]
+    assert_allclose(spectra[2].flux, FLUX + 2, rtol=1e-6)
+
+
+def images(path, cards=None, **arrays):
+    hdus = [fits.PrimaryHDU()]
+    for name, array in arrays.items():
+        hdus.append(fits.ImageHDU(array, name=name))
+        hdus[-1].header.update(cards or {})
+    fits.HDUList(hdus).writeto(path)
+    return path
+
+
+def test_named_images_with_a_grid_extension_and_resolution(tmp_path):
+    """The layout of MaNGA's unit-test spectra: R = 2000 is a sigma of lambda / 2000 / 2.3548."""
+    mask = np.zeros((2, N), "i4")
+    mask[1, 0] = 1026
+    path = images(tmp_path / "m.fits", WAVE=WAVE, FLUX=np.stack([FLUX, FLUX * 2]), IVAR=np.ones((2, N)), MASK=mask,
+                  SRES=np.full((2, N), 2000.0), Z=np.array([0.03, 0.13]))  # fmt: skip
+    first, second = read_file(path, medium="vacuum")
+    assert (first.object_id, second.object_id) == ("m#0", "m#1")
+    assert (first.row["z"], second.row["z"]) == (0.03, 0.13)
+    assert second.mask[0] & Mask.BADPIXEL
+    assert_allclose(first.lsf, WAVE / 2000 / 2.3548, rtol=1e-5)
+
+
+def test_data_and_stat_with_a_grid_in_the_header(tmp_path):
+    cards = {"CRVAL1": 4750.0, "CRPIX1": 1.0, "CDELT1": 1.25, "CTYPE1": "AWAV", "CUNIT1": "Angstrom"}
+    path = images(tmp_path / "muse.fits", cards, DATA=FLUX, STAT=np.full(N, 4.0))
+    (s,) = read_file(path)
+    assert_allclose(s.wavelength, air_to_vacuum(4750 + 1.25 * np.arange(N)))
+    assert_allclose(s.ivar, 0.25)
+
+
+def test_an_image_on_a_log_grid(tmp_path):
+    path = tmp_path / "iraf.fits"
+    hdu = fits.PrimaryHDU(FLUX)
+    hdu.header.update({"CRVAL1": 3.6, "CD1_1": 1e-4, "CRPIX1": 1, "DC-FLAG": 1, "BUNIT": "erg/cm2/s/Angstrom"})
+    hdu.writeto(path)
+    (s,) = read_file(path, medium="vacuum")
+    assert_allclose(s.wavelength, 10 ** (3.6 + 1e-4 * np.arange(N)))
+    assert s.row["flux_unit"] == "1e-17 erg/s/cm2/A"
+
+
+def test_six_df_takes_the_observed_wavelength_not_the_header(tmp_path):
+    """The header's grid is de-redshifted; row 3 of the array is the observed one."""
+    path = tmp_path / "g0001363-380156.ir.fits"
+    hdu = fits.PrimaryHDU(np.stack([FLUX, np.full(N, 4.0), FLUX * 0, WAVE]).astype("f4"))
+    hdu.header.update({"CRVAL1": 3844.7, "CDELT1": 1.47, "OBSRA": 0.4, "OBSDEC": -38.0, "Z": 0.049974, "Z_HELIO": 0.049958,
+                       "QUALITY": 2})  # fmt: skip
+    hdu.writeto(path)
+    (s,) = read_file(path)
+    assert_allclose(s.wavelength, air_to_vacuum(WAVE.astype("f4")))
+    assert_allclose(s.ivar, 0.25)
+    assert (s.row["z"], s.row["ra"], s.row["survey"], s.row["zwarning"]) == (0.049958, 0.4, "6dfgs", 1)
+    assert {"not_calibrated", "air_converted", "air_assumed", "z_warning"} <= set(s.row["flags"])
+
+
+def test_ascii_tables_go_through_astropy(tmp_path):
+    path = tmp_path / "0000115_1d.fits"
+    columns = [fits.Column("WAVE", "E12.4", array=WAVE, ascii=True), fits.Column("FLUX", "E12.4", array=FLUX, ascii=True)]
+    fits.HDUList([fits.PrimaryHDU(), fits.TableHDU.from_columns(columns, name="spectrum")]).writeto(path)
+    (s,) = read_file(path, medium="vacuum")
+    assert_allclose(s.wavelength, WAVE, rtol=1e-4)
+    assert "ivar_estimated" in s.row["flags"]
+
+
+def test_gzipped_text_is_text(tmp_path):
+    plain = text(tmp_path / "a.csv", WAVE, FLUX, np.ones(N), header="wave,flux,ivar", delimiter=",", comments="")
+    packed = tmp_path / "b.csv.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert_array_equal(read_file(packed)[0].flux, read_file(plain)[0].flux)
+
+
+def test_what_specutils_reads_is_read(tmp_path):
+    """A layout of ours that fits nothing above: a wcs1d cube with the spectrum in three axes."""
+    from specutils import Spectrum
+    import astropy.units as u
+
+    path = tmp_path / "wcs1d.fits"
+    made = Spectrum(flux=FLUX * u.Unit("erg / (s cm2 Angstrom)"), spectral_axis=WAVE * u.AA)
+    made.write(path, format="tabular-fits")
+    (s,) = read_file(path, medium="vacuum")
+    assert_allclose(s.wavelength, WAVE)
+    assert_allclose(s.flux, FLUX * 1e17, rtol=1e-6)
