@@ -2,10 +2,10 @@
 
     python scripts/fit_line_ratios.py CATALOG.csv INDEX.csv [OUTPUT.json]
 
-CATALOG has ra, dec (degrees) and `ha_flux`, `ha_err`... of many galaxies; INDEX lists the spectra that figures are
-measured on, and no galaxy within 3 arcsec of one of them is used. Each class gets a Gaussian mixture in five
-ratios, with each galaxy's own measurement errors deconvolved: what is stored is the distribution of true
-ratios, and only that.
+CATALOG has ra, dec (degrees) and `ha_flux`, `ha_err`... of many galaxies; INDEX lists the spectra that
+figures are measured on, and no galaxy within 3 arcsec of one of them is used. Each class gets a Gaussian
+mixture in five ratios, with each galaxy's own measurement errors deconvolved: what is stored is the
+distribution of true ratios, and only that.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def near_any(ra: np.ndarray, dec: np.ndarray, other_ra: np.ndarray, other_dec: n
 def ratios_and_errors(columns: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Log ratios (n, 5) and their error covariances (n, 5, 5).
 
-    [S II] or [O I] below WEAK_SN counts as barely known (0.5 dex), not as absent: leaving those galaxies out would
-    keep only the strong lines of faint galaxies.
+    [S II] or [O I] below WEAK_SN counts as barely known (0.5 dex), not as absent: leaving those galaxies out
+    would keep only the strong lines of faint galaxies.
     """
     n, log10e = len(columns["ha_flux"]), np.log10(np.e)
     flux = {k: columns[f"{k}_flux"] for k in ("ha", "hb", "oiii", "nii", "sii", "oi")}
@@ -112,7 +112,9 @@ def main(catalog: Path, index: Path, output: Path) -> None:
     columns = read_columns(catalog, ["ra", "dec", *names])
     known = read_columns(index, ["ra", "dec"])
     near = near_any(columns["ra"], columns["dec"], known["ra"], known["dec"])
-    strong = np.all([columns[f"{k}_flux"] > MIN_SN * columns[f"{k}_err"] for k in ("ha", "hb", "oiii", "nii")], axis=0)
+    strong = np.all(
+        [columns[f"{k}_flux"] > MIN_SN * columns[f"{k}_err"] for k in ("ha", "hb", "oiii", "nii")], axis=0
+    )
     values, noise = ratios_and_errors(columns)
     usable = strong & ~near & np.isfinite(values).all(axis=1) & np.isfinite(noise).all(axis=(1, 2))
     classes = bpt_class(values[:, 0], values[:, 1])

@@ -24,7 +24,7 @@ OUTPUT = Path(__file__).resolve().parents[1] / "src" / "spectrove" / "data" / "s
 
 
 def air_to_vacuum(air: np.ndarray) -> np.ndarray:
-    """Vacuum wavelengths, angstrom. Source: Ciddor 1996, in the form of Morton 2000, ApJS 130, 403, sec. 2."""
+    """Vacuum wavelengths, angstrom. Source: Ciddor 1996, Applied Optics 35, 1566, by iteration."""
     vacuum = air.copy()
     for _ in range(3):
         sigma2 = (1e4 / vacuum) ** 2

@@ -145,7 +145,9 @@ def test_tables_are_literal(module: str, table: str):
     """What can be chosen is written down in one place as a dictionary."""
     tree = ast.parse((SOURCE / module).read_text("utf-8"))
     for node in tree.body:
-        names = [t.id for t in getattr(node, "targets", [getattr(node, "target", None)]) if isinstance(t, ast.Name)]
+        names = [
+            t.id for t in getattr(node, "targets", [getattr(node, "target", None)]) if isinstance(t, ast.Name)
+        ]
         if table in names:
             assert isinstance(node, ast.Assign | ast.AnnAssign)
             assert isinstance(node.value, ast.Dict)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from spectrove.spectra import Spectrum, SpectrumSet
     from spectrove.targets import Target, load_target
 
-#: Public name to the module that defines it. Packages of this name (`ingest`, `explain`) are not repeated here:
-#: a package hides a function of its own name as soon as it is imported.
+#: Public name to the module that defines it. The functions `ingest` and `explain` are not among them: a
+#: package hides a function of its own name as soon as it is imported.
 _HOMES = {
     "Embeddings": "spectrove.embeddings",
     "Evidence": "spectrove.explain.evidence",
@@ -49,8 +49,8 @@ __all__ = [
     "KnowledgeBase",
     "Neighbors",
     "Prediction",
-    "Spectrum",
     "SpectroveError",
+    "Spectrum",
     "SpectrumSet",
     "Target",
     "classify",

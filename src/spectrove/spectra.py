@@ -368,6 +368,8 @@ def _rows_table(rows: list[dict[str, Any]]) -> pa.Table:
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    if column.num_chunks == 0:
+        return pa.array([], column.type)
     return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
 
 

@@ -15,7 +15,7 @@ LINES = ("H_beta", "[O_III] 5007", "[O_I] 6300", "H_alpha", "[N_II] 6583", "[S_I
 
 @pytest.fixture
 def write_sdss(tmp_path: Path) -> Callable[..., Path]:
-    """A function that writes an SDSS spec file; keywords change pixels, SpecObj row, header or what is left out."""
+    """A function that writes an SDSS spec file; keywords change pixels, SpecObj row, header or parts."""
 
     def write(
         name: str | None = None,
@@ -48,13 +48,32 @@ def write_sdss(tmp_path: Path) -> Callable[..., Path]:
         } | (pixels or {})
         row: dict[str, Any] = {
             "SPECOBJID": str(plate << 50 | fiber << 38 | (mjd - 50000) << 24 | 26 << 10).rjust(22),
-            "RUN2D": "26", "PLATE": np.int32(plate), "MJD": np.int32(mjd), "FIBERID": np.int32(fiber),
-            "PLUG_RA": 150.0 + fiber / 100, "PLUG_DEC": 2.0, "CLASS": "GALAXY", "SUBCLASS": "STARFORMING",
-            "Z": np.float32(0.1), "Z_ERR": np.float32(1e-5), "ZWARNING": np.int32(0), "VDISP": np.float32(150),
-            "VDISP_ERR": np.float32(5), "SN_MEDIAN_ALL": np.float32(10), "SOURCETYPE": "GALAXY", "SURVEY": "sdss",
-        } | (specobj or {})  # fmt: skip
+            "RUN2D": "26",
+            "PLATE": np.int32(plate),
+            "MJD": np.int32(mjd),
+            "FIBERID": np.int32(fiber),
+            "PLUG_RA": 150.0 + fiber / 100,
+            "PLUG_DEC": 2.0,
+            "CLASS": "GALAXY",
+            "SUBCLASS": "STARFORMING",
+            "Z": np.float32(0.1),
+            "Z_ERR": np.float32(1e-5),
+            "ZWARNING": np.int32(0),
+            "VDISP": np.float32(150),
+            "VDISP_ERR": np.float32(5),
+            "SN_MEDIAN_ALL": np.float32(10),
+            "SOURCETYPE": "GALAXY",
+            "SURVEY": "sdss",
+        } | (specobj or {})
         primary = fits.PrimaryHDU()
-        cards = {"PLATEID": plate, "MJD": mjd, "FIBERID": fiber, "VACUUM": True, "PLUG_RA": 150.0, "PLUG_DEC": 2.0}
+        cards = {
+            "PLATEID": plate,
+            "MJD": mjd,
+            "FIBERID": fiber,
+            "VACUUM": True,
+            "PLUG_RA": 150.0,
+            "PLUG_DEC": 2.0,
+        }
         for key, value in (cards | (header or {})).items():
             if key not in leave_out:
                 primary.header[key] = value
@@ -84,5 +103,7 @@ def _table(name: str, columns: dict[str, Any]) -> fits.BinTableHDU:
             made.append(fits.Column(key, "K", bzero=2**63, array=values))
         else:
             size = values.shape[1] if values.ndim == 2 else ""
-            made.append(fits.Column(key, f"{size}{kinds[values.dtype.kind][values.dtype.itemsize]}", array=values))
+            made.append(
+                fits.Column(key, f"{size}{kinds[values.dtype.kind][values.dtype.itemsize]}", array=values)
+            )
     return fits.BinTableHDU.from_columns(made, name=name)

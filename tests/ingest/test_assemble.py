@@ -91,7 +91,10 @@ def test_no_flux_or_ivar_whatever_gives_an_unclean_pixel(flux, ivar):
     [
         ("g0001363-380156.ir.fits", "g0001363-380156.ir"),
         ("spectrum_desi_221925.57+272806.4.csv.gz", "spectrum_desi_221925.57+272806.4"),
-        ("rubies-uds31-v4_prism-clear_4233_154183.spec.fits.gz", "rubies-uds31-v4_prism-clear_4233_154183.spec"),
+        (
+            "rubies-uds31-v4_prism-clear_4233_154183.spec.fits.gz",
+            "rubies-uds31-v4_prism-clear_4233_154183.spec",
+        ),
         ("SPEC107n.txt", "SPEC107n"),
         ("plain", "plain"),
     ],

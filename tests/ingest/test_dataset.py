@@ -55,7 +55,9 @@ def test_two_processes_give_the_same_dataset_as_one(write_sdss, tmp_path):
         write_sdss(fiber=i, seed=i, n_pixels=30, folder=folder)
     told = []
     ingest(folder, tmp_path / "one.lance", workers=1)
-    report = ingest(folder, tmp_path / "two.lance", workers=2, progress=lambda done, total: told.append((done, total)))
+    report = ingest(
+        folder, tmp_path / "two.lance", workers=2, progress=lambda done, total: told.append((done, total))
+    )
     assert report.n_spectra == 60
     assert told[-1] == (60, 60)
     assert told == sorted(told)
@@ -121,8 +123,12 @@ def test_a_catalog_that_renames_leaves_no_row_of_the_old_name(survey, tmp_path):
 def test_sql_chooses_rows_and_a_wrong_column_is_listed(survey, labels, tmp_path):
     ingest(survey, tmp_path / "a.lance", catalogs=[labels])
     assert len(read_dataset(tmp_path / "a.lance", "split = 'test' AND bpt_class = 'LINER'")) == 1
-    assert list(read_dataset(tmp_path / "a.lance", "z > 0.35").object_id) == [f"0266-51602-{i:04d}" for i in (4, 5, 6)]
-    with pytest.raises(DatasetError, match=r"a.lance: .*No field named splt.* Columns are: object_id, .*split"):
+    assert list(read_dataset(tmp_path / "a.lance", "z > 0.35").object_id) == [
+        f"0266-51602-{i:04d}" for i in (4, 5, 6)
+    ]
+    with pytest.raises(
+        DatasetError, match=r"a.lance: .*No field named splt.* Columns are: object_id, .*split"
+    ):
         read_dataset(tmp_path / "a.lance", "splt = 'test'")
     with pytest.raises(DatasetError, match="was not understood"):
         read_dataset(tmp_path / "a.lance", "z >")
@@ -154,7 +160,11 @@ def test_a_bad_file_is_reported_and_the_rest_goes_on(survey, tmp_path):
     (survey / "notes.txt").write_text("we observed nothing that night\n")
     report = ingest(survey, tmp_path / "a.lance")
     assert report.n_spectra == 6
-    assert sorted(r.name.split("/")[-1] for r in report.refusals) == ["broken.fits", "empty.fits", "notes.txt"]
+    assert sorted(r.name.split("/")[-1] for r in report.refusals) == [
+        "broken.fits",
+        "empty.fits",
+        "notes.txt",
+    ]
     assert all(r.error.startswith(r.name.split("/")[-1]) and r.error.endswith(".") for r in report.refusals)
 
 
@@ -167,7 +177,7 @@ def test_when_nothing_can_be_read_nothing_is_written(tmp_path):
 
 
 def test_a_dataset_must_end_in_lance_and_exist(tmp_path):
-    with pytest.raises(DatasetError, match="ending in .lance"):
+    with pytest.raises(DatasetError, match=r"ending in .lance"):
         ingest(tmp_path, tmp_path / "data")
     with pytest.raises(DatasetError, match="there is no dataset here"):
         read_dataset(tmp_path / "a.lance")
@@ -175,7 +185,7 @@ def test_a_dataset_must_end_in_lance_and_exist(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_a_sentence(survey, tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(DatasetError, match="cannot be read or written .* Check the folder and its rights"):
+    with pytest.raises(DatasetError, match=r"cannot be read or written .* Check the folder and its rights"):
         ingest(survey, tmp_path / "file" / "a.lance")
 
 
@@ -204,7 +214,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_what_was_committed(survey, write_s
 
     with monkeypatch.context() as patched:
         patched.setattr(LanceTable, "add", full)
-        with pytest.raises(DatasetError, match="the disk is full. What was committed before is whole"):
+        with pytest.raises(DatasetError, match=r"the disk is full. What was committed before is whole"):
             ingest(survey, tmp_path / "a.lance")
     assert len(read_dataset(tmp_path / "a.lance")) == 6
     assert ingest(survey, tmp_path / "a.lance").n_spectra == 1
@@ -240,7 +250,7 @@ def test_a_column_of_another_type_is_refused_with_both_types(survey, write_sdss,
     words = pa.table({"object_id": ["0266-51602-0008"], "morph": ["spiral"]})
     with pytest.raises(DatasetError, match="column morph is string, the dataset has it as double"):
         ingest(more, tmp_path / "a.lance", catalogs=[words])
-    with pytest.raises(CatalogError, match="a catalog's is of type|whole numbers"):
+    with pytest.raises(CatalogError, match=r"a catalog's is of type|whole numbers"):
         ingest(more, tmp_path / "b.lance", catalogs=[pa.table({"object_id": ["a"], "plate": ["one"]})])
 
 
@@ -260,7 +270,7 @@ def test_where_may_name_a_column_of_the_catalog(survey, labels, tmp_path):
     for paths in (survey, tmp_path / "a.lance"):
         found, _ = read_spectra(paths, catalogs=[labels], where="split = 'test'")
         assert list(found.object_id) == ["0266-51602-0005", "0266-51602-0006"]
-    with pytest.raises(DatasetError, match="No field named splt.*Columns are: .*split"):
+    with pytest.raises(DatasetError, match=r"No field named splt.*Columns are: .*split"):
         read_spectra(survey, catalogs=[labels], where="splt = 'test'")
 
 
@@ -281,9 +291,14 @@ def spectra(draw):
     for i in range(draw(st.integers(1, 4))):
         n = draw(st.integers(0, 6))
         pixels = [np.array(draw(st.lists(numbers, min_size=n, max_size=n)), "f4") for _ in range(3)]
-        row = {"z": draw(st.none() | st.floats(-1, 10)), "class": draw(st.none() | st.sampled_from(["GALAXY", "'"])),
-               "flags": draw(st.lists(st.sampled_from(["sky", "star"]), max_size=2))}  # fmt: skip
-        made.append(Spectrum(f"id {i}", 4000.0 + np.arange(n), *pixels[:2], np.zeros(n, "i4"), pixels[2], row))
+        row = {
+            "z": draw(st.none() | st.floats(-1, 10)),
+            "class": draw(st.none() | st.sampled_from(["GALAXY", "'"])),
+            "flags": draw(st.lists(st.sampled_from(["sky", "star"]), max_size=2)),
+        }
+        made.append(
+            Spectrum(f"id {i}", 4000.0 + np.arange(n), *pixels[:2], np.zeros(n, "i4"), pixels[2], row)
+        )
     return SpectrumSet.from_spectra(made)
 
 

@@ -91,7 +91,11 @@ def test_the_resolution_matrix_gives_sigma_in_angstrom(coadd):
 def test_one_object_keeps_the_file_name_as_id(tmp_path):
     path = tmp_path / "one.fits"
     n = ARM_GRIDS["B"][1]
-    images = [("B_WAVELENGTH", 3600 + 0.8 * np.arange(n)), ("B_FLUX", np.ones((1, n))), ("B_IVAR", np.ones((1, n)))]
+    images = [
+        ("B_WAVELENGTH", 3600 + 0.8 * np.arange(n)),
+        ("B_FLUX", np.ones((1, n))),
+        ("B_IVAR", np.ones((1, n))),
+    ]
     fits.HDUList([fits.PrimaryHDU(), *(fits.ImageHDU(a, name=k) for k, a in images)]).writeto(path)
     (s,) = read_file(path)
     assert s.object_id == "one"
@@ -101,7 +105,9 @@ def test_one_object_keeps_the_file_name_as_id(tmp_path):
 def test_arms_of_another_number_of_rows_are_refused(coadd):
     with fits.open(coadd, mode="update") as file:
         file["R_FLUX"].data = np.ones((2, 2326), "f4")
-    with pytest.raises(FormatError, match=r"coadd-main-bright-9876.fits: arms and FIBERMAP have \[2, 3\] rows"):
+    with pytest.raises(
+        FormatError, match=r"coadd-main-bright-9876.fits: arms and FIBERMAP have \[2, 3\] rows"
+    ):
         read_file(coadd)
 
 
@@ -115,8 +121,10 @@ def test_arms_off_the_common_grid_are_refused():
 def test_a_table_on_the_grid_is_known_as_desi_and_vacuum(tmp_path):
     grid = 3600 + 0.8 * np.arange(7781)
     path = tmp_path / "39627896897146613elg.fits"
-    columns = [fits.Column(n, "D", array=a) for n, a in
-               (("Wavelength", grid), ("Flux", np.sin(grid)), ("Redshift", np.full(7781, 0.7)))]  # fmt: skip
+    columns = [
+        fits.Column(n, "D", array=a)
+        for n, a in (("Wavelength", grid), ("Flux", np.sin(grid)), ("Redshift", np.full(7781, 0.7)))
+    ]
     fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]).writeto(path)
     (s,) = read_file(path)
     assert (s.row["survey"], s.row["targetid"], s.row["z"]) == ("desi", "39627896897146613", 0.7)
@@ -127,7 +135,13 @@ def test_a_table_on_the_grid_is_known_as_desi_and_vacuum(tmp_path):
 def test_csv_on_the_grid_is_known_as_desi(tmp_path):
     grid = 3600 + 0.8 * np.arange(7781)
     path = tmp_path / "spectrum_desi.csv"
-    np.savetxt(path, np.stack([grid, grid * 0 + 2, grid * 0 + 4], 1), delimiter=",", header="wave,flux,ivar", comments="")
+    np.savetxt(
+        path,
+        np.stack([grid, grid * 0 + 2, grid * 0 + 4], 1),
+        delimiter=",",
+        header="wave,flux,ivar",
+        comments="",
+    )
     (s,) = read_file(path)
     assert s.row["survey"] == "desi"
     assert (s.flux == 2).all()

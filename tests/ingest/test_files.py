@@ -12,7 +12,15 @@ from spectrove.ingest.files import find_files
 
 @pytest.fixture
 def folder(tmp_path):
-    for name in ("b.fits", "a.fits", "sub/c.txt", "index.csv", "README.md", ".hidden.fits", "sub/x.lance/data.bin"):
+    for name in (
+        "b.fits",
+        "a.fits",
+        "sub/c.txt",
+        "index.csv",
+        "README.md",
+        ".hidden.fits",
+        "sub/x.lance/data.bin",
+    ):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
@@ -33,7 +41,11 @@ def test_a_glob_is_expanded_in_order(folder):
 
 
 def test_each_file_is_named_once(folder):
-    assert names(find_files([folder / "b.fits", folder, str(folder / "*.fits")])) == ["b.fits", "a.fits", "c.txt"]
+    assert names(find_files([folder / "b.fits", folder, str(folder / "*.fits")])) == [
+        "b.fits",
+        "a.fits",
+        "c.txt",
+    ]
 
 
 def test_a_catalog_is_not_a_spectrum(folder):
@@ -60,5 +72,7 @@ def test_a_folder_that_may_not_be_read_is_a_sentence(folder, monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "scandir", denied)
-    with pytest.raises(DatasetError, match="the folder cannot be read .Permission denied.. Check its rights"):
+    with pytest.raises(
+        DatasetError, match=r"the folder cannot be read .Permission denied.. Check its rights"
+    ):
         find_files(folder)

@@ -49,7 +49,9 @@ def assert_same_spectra(one, other):
 def test_direct_and_astropy_read_the_same_sdss_file(write_sdss):
     path = write_sdss(specobj={"SPECOBJID": np.uint64(2**63 + 12345)})
     assert_same_hdus(fitsfile.read_direct(path), fitsfile.read_astropy(path))
-    results = [sdss.parse(read(path), path, Options()) for read in (fitsfile.read_direct, fitsfile.read_astropy)]
+    results = [
+        sdss.parse(read(path), path, Options()) for read in (fitsfile.read_direct, fitsfile.read_astropy)
+    ]
     assert_same_spectra(*results)
 
 
@@ -113,7 +115,9 @@ def test_what_only_astropy_knows_is_left_to_it(tmp_path):
 def test_a_truncated_file_is_one_sentence(write_sdss, cut):
     path = write_sdss()
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(FormatError, match=r"^spec-0266-51602-0001.fits: .*, expected|trunc.*Fetch it again\.$"):
+    with pytest.raises(
+        FormatError, match=r"^spec-0266-51602-0001.fits: .*, expected|trunc.*Fetch it again\.$"
+    ):
         fitsfile.read_direct(path)
 
 
@@ -128,7 +132,11 @@ def test_a_false_length_does_not_claim_memory(write_sdss):
 @pytest.mark.real
 def test_direct_and_astropy_give_the_same_spectra_of_real_files(data_dir):
     """A sample over all SDSS groups, with every full file and every pipeline version."""
-    files = [f for g in ("sdss", "boss", "qso", "star", "sky") for f in sorted((data_dir / "galaxies" / g).iterdir())]
+    files = [
+        f
+        for g in ("sdss", "boss", "qso", "star", "sky")
+        for f in sorted((data_dir / "galaxies" / g).iterdir())
+    ]
     full = [f for f in files if f.stat().st_size > 600_000]
     for path in files[::25] + full[:5]:
         direct = sdss.parse(fitsfile.read_direct(path, sdss.is_exposure), path, Options())

@@ -26,7 +26,9 @@ def table(path, primary=None, **columns):
     for name, value in columns.items():
         values, unit = value if isinstance(value, tuple) else (value, None)
         values = np.asarray(values, float)
-        made.append(fits.Column(name, f"{values.shape[1] if values.ndim == 2 else ''}D", array=values, unit=unit))
+        made.append(
+            fits.Column(name, f"{values.shape[1] if values.ndim == 2 else ''}D", array=values, unit=unit)
+        )
     first = fits.PrimaryHDU()
     first.header.update(primary or {})
     fits.HDUList([first, fits.BinTableHDU.from_columns(made)]).writeto(path)
@@ -51,18 +53,29 @@ def test_text_without_names_and_errors(tmp_path):
     """Three columns, the last of 0 and 1: bad pixels. No errors: estimated. Redshift in a comment."""
     bad = np.zeros(N)
     bad[:5] = 1
-    path = text(tmp_path / "SPEC1n.txt", WAVE, FLUX, bad, header="obs: 255739-43\nz: 1.02200\nlines: [OII],H9")
+    path = text(
+        tmp_path / "SPEC1n.txt", WAVE, FLUX, bad, header="obs: 255739-43\nz: 1.02200\nlines: [OII],H9"
+    )
     (s,) = read_file(path)
     assert s.row["z"] == 1.022
     assert (s.mask[:5] & Mask.BADPIXEL).all()
-    assert {"ivar_estimated", "air_converted", "air_assumed", "not_calibrated", "lsf_unknown"} == set(s.row["flags"])
+    assert {"ivar_estimated", "air_converted", "air_assumed", "not_calibrated", "lsf_unknown"} == set(
+        s.row["flags"]
+    )
     assert_allclose(s.wavelength, air_to_vacuum(WAVE))
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", " "])
 def test_a_csv_of_any_delimiter_with_a_line_of_names(tmp_path, delimiter):
-    path = text(tmp_path / "a.csv", WAVE, FLUX, np.full(N, 0.5), header=delimiter.join(("Wave", "Flux", "Err")),
-                delimiter=delimiter, comments="")  # fmt: skip
+    path = text(
+        tmp_path / "a.csv",
+        WAVE,
+        FLUX,
+        np.full(N, 0.5),
+        header=delimiter.join(("Wave", "Flux", "Err")),
+        delimiter=delimiter,
+        comments="",
+    )
     (s,) = read_file(path, medium="vacuum")
     assert_allclose(s.wavelength, WAVE)
     assert_allclose(s.ivar, 4)
@@ -71,7 +84,9 @@ def test_a_csv_of_any_delimiter_with_a_line_of_names(tmp_path, delimiter):
 
 def test_columns_can_be_named(tmp_path):
     path = table(tmp_path / "odd.fits", XL=WAVE, YF=FLUX, SG=np.full(N, 2.0))
-    with pytest.raises(FormatError, match=r"odd.fits: no layout .*a table of xl, yf, sg.*--columns wavelength=NAME"):
+    with pytest.raises(
+        FormatError, match=r"odd.fits: no layout .*a table of xl, yf, sg.*--columns wavelength=NAME"
+    ):
         read_file(path)
     (s,) = read_file(path, columns=parse_columns("wavelength=XL, flux=YF, error=SG"))
     assert_allclose(s.ivar, 0.25)
@@ -93,7 +108,9 @@ def test_wrong_options_list_the_choices():
 def test_microns_and_microjansky_become_angstrom_and_flux_per_wavelength(tmp_path):
     """1 uJy at 2 micron is 1e-29 erg/s/cm2/Hz * c / lambda^2 = 7.4948e-19 / 10 erg/s/cm2/A."""
     micron = np.linspace(2.0, 3.0, N)
-    path = table(tmp_path / "jwst.fits", wave=(micron, "um"), flux=(np.ones(N), "uJy"), err=(np.full(N, 0.1), "uJy"))
+    path = table(
+        tmp_path / "jwst.fits", wave=(micron, "um"), flux=(np.ones(N), "uJy"), err=(np.full(N, 0.1), "uJy")
+    )
     (s,) = read_file(path)
     assert_allclose(s.wavelength[0], 20000)
     expected = 1e-29 * 2.99792458e18 / s.wavelength**2 / 1e-17
@@ -104,9 +121,15 @@ def test_microns_and_microjansky_become_angstrom_and_flux_per_wavelength(tmp_pat
 
 @pytest.mark.parametrize(
     ("spelling", "same_as"),
-    [("1E-17 erg/cm^2/s/Ang", "1e-17 erg / (s cm2 Angstrom)"), ("Angstroms", "Angstrom"), ("A", "Angstrom"),
-     ("10**-20 Angstrom-1 cm-2 erg s-1", "1e-20 erg / (s cm2 Angstrom)"), ("microns", "um"), ("erg/s/cm2/A", "erg/(s cm2 Angstrom)")],
-)  # fmt: skip
+    [
+        ("1E-17 erg/cm^2/s/Ang", "1e-17 erg / (s cm2 Angstrom)"),
+        ("Angstroms", "Angstrom"),
+        ("A", "Angstrom"),
+        ("10**-20 Angstrom-1 cm-2 erg s-1", "1e-20 erg / (s cm2 Angstrom)"),
+        ("microns", "um"),
+        ("erg/s/cm2/A", "erg/(s cm2 Angstrom)"),
+    ],
+)
 def test_units_as_surveys_spell_them(spelling, same_as):
     import astropy.units as u
 
@@ -163,8 +186,15 @@ def test_named_images_with_a_grid_extension_and_resolution(tmp_path):
     """The layout of MaNGA's unit-test spectra: R = 2000 is a sigma of lambda / 2000 / 2.3548."""
     mask = np.zeros((2, N), "i4")
     mask[1, 0] = 1026
-    path = images(tmp_path / "m.fits", WAVE=WAVE, FLUX=np.stack([FLUX, FLUX * 2]), IVAR=np.ones((2, N)), MASK=mask,
-                  SRES=np.full((2, N), 2000.0), Z=np.array([0.03, 0.13]))  # fmt: skip
+    path = images(
+        tmp_path / "m.fits",
+        WAVE=WAVE,
+        FLUX=np.stack([FLUX, FLUX * 2]),
+        IVAR=np.ones((2, N)),
+        MASK=mask,
+        SRES=np.full((2, N), 2000.0),
+        Z=np.array([0.03, 0.13]),
+    )
     first, second = read_file(path, medium="vacuum")
     assert (first.object_id, second.object_id) == ("m#0", "m#1")
     assert (first.row["z"], second.row["z"]) == (0.03, 0.13)
@@ -183,7 +213,9 @@ def test_data_and_stat_with_a_grid_in_the_header(tmp_path):
 def test_an_image_on_a_log_grid(tmp_path):
     path = tmp_path / "iraf.fits"
     hdu = fits.PrimaryHDU(FLUX)
-    hdu.header.update({"CRVAL1": 3.6, "CD1_1": 1e-4, "CRPIX1": 1, "DC-FLAG": 1, "BUNIT": "erg/cm2/s/Angstrom"})
+    hdu.header.update(
+        {"CRVAL1": 3.6, "CD1_1": 1e-4, "CRPIX1": 1, "DC-FLAG": 1, "BUNIT": "erg/cm2/s/Angstrom"}
+    )
     hdu.writeto(path)
     (s,) = read_file(path, medium="vacuum")
     assert_allclose(s.wavelength, 10 ** (3.6 + 1e-4 * np.arange(N)))
@@ -194,8 +226,17 @@ def test_six_df_takes_the_observed_wavelength_not_the_header(tmp_path):
     """The header's grid is de-redshifted; row 3 of the array is the observed one."""
     path = tmp_path / "g0001363-380156.ir.fits"
     hdu = fits.PrimaryHDU(np.stack([FLUX, np.full(N, 4.0), FLUX * 0, WAVE]).astype("f4"))
-    hdu.header.update({"CRVAL1": 3844.7, "CDELT1": 1.47, "OBSRA": 0.4, "OBSDEC": -38.0, "Z": 0.049974, "Z_HELIO": 0.049958,
-                       "QUALITY": 2})  # fmt: skip
+    hdu.header.update(
+        {
+            "CRVAL1": 3844.7,
+            "CDELT1": 1.47,
+            "OBSRA": 0.4,
+            "OBSDEC": -38.0,
+            "Z": 0.049974,
+            "Z_HELIO": 0.049958,
+            "QUALITY": 2,
+        }
+    )
     hdu.writeto(path)
     (s,) = read_file(path)
     assert_allclose(s.wavelength, air_to_vacuum(WAVE.astype("f4")))
@@ -206,7 +247,10 @@ def test_six_df_takes_the_observed_wavelength_not_the_header(tmp_path):
 
 def test_ascii_tables_go_through_astropy(tmp_path):
     path = tmp_path / "0000115_1d.fits"
-    columns = [fits.Column("WAVE", "E12.4", array=WAVE, ascii=True), fits.Column("FLUX", "E12.4", array=FLUX, ascii=True)]
+    columns = [
+        fits.Column("WAVE", "E12.4", array=WAVE, ascii=True),
+        fits.Column("FLUX", "E12.4", array=FLUX, ascii=True),
+    ]
     fits.HDUList([fits.PrimaryHDU(), fits.TableHDU.from_columns(columns, name="spectrum")]).writeto(path)
     (s,) = read_file(path, medium="vacuum")
     assert_allclose(s.wavelength, WAVE, rtol=1e-4)
@@ -214,7 +258,9 @@ def test_ascii_tables_go_through_astropy(tmp_path):
 
 
 def test_gzipped_text_is_text(tmp_path):
-    plain = text(tmp_path / "a.csv", WAVE, FLUX, np.ones(N), header="wave,flux,ivar", delimiter=",", comments="")
+    plain = text(
+        tmp_path / "a.csv", WAVE, FLUX, np.ones(N), header="wave,flux,ivar", delimiter=",", comments=""
+    )
     packed = tmp_path / "b.csv.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes()))
     assert_array_equal(read_file(packed)[0].flux, read_file(plain)[0].flux)
@@ -222,8 +268,8 @@ def test_gzipped_text_is_text(tmp_path):
 
 def test_what_specutils_reads_is_read(tmp_path):
     """A layout of ours that fits nothing above: a wcs1d cube with the spectrum in three axes."""
-    from specutils import Spectrum
     import astropy.units as u
+    from specutils import Spectrum
 
     path = tmp_path / "wcs1d.fits"
     made = Spectrum(flux=FLUX * u.Unit("erg / (s cm2 Angstrom)"), spectral_axis=WAVE * u.AA)

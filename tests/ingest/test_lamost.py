@@ -12,8 +12,20 @@ from spectrove.spectra import Mask
 
 N = 100
 GRID = 10 ** (3.5682 + 1e-4 * np.arange(N))
-CARDS = {"TELESCOP": "LAMOST", "Z": -1e-4, "Z_ERR": 1e-5, "CLASS": "STAR", "SUBCLASS": "G5", "OBSID": 901013,
-         "RA": 97.7, "DEC": 25.8, "MJD": 55861, "FIBERID": 13, "VACUUM": True, "FIBERTYP": "Obj"}  # fmt: skip
+CARDS = {
+    "TELESCOP": "LAMOST",
+    "Z": -1e-4,
+    "Z_ERR": 1e-5,
+    "CLASS": "STAR",
+    "SUBCLASS": "G5",
+    "OBSID": 901013,
+    "RA": 97.7,
+    "DEC": 25.8,
+    "MJD": 55861,
+    "FIBERID": 13,
+    "VACUUM": True,
+    "FIBERTYP": "Obj",
+}
 LAYOUTS = {
     "older": ("Flux Inverse Subcontinuum Andmask Ormask", np.full(N, 0.98)),
     "newer": ("Flux, Inverse, Wavelength, Andmask, Ormask", GRID),
@@ -51,9 +63,16 @@ def test_the_table_layout_of_later_releases(tmp_path):
     primary = fits.PrimaryHDU()
     for key, value in CARDS.items():
         primary.header[key] = value
-    columns = [fits.Column(n, f"{N}{k}", array=a[None]) for n, k, a in
-               (("FLUX", "E", np.arange(N)), ("IVAR", "E", np.ones(N)), ("WAVELENGTH", "E", GRID),
-                ("ANDMASK", "I", np.zeros(N)), ("ORMASK", "I", np.zeros(N)))]  # fmt: skip
+    columns = [
+        fits.Column(n, f"{N}{k}", array=a[None])
+        for n, k, a in (
+            ("FLUX", "E", np.arange(N)),
+            ("IVAR", "E", np.ones(N)),
+            ("WAVELENGTH", "E", GRID),
+            ("ANDMASK", "I", np.zeros(N)),
+            ("ORMASK", "I", np.zeros(N)),
+        )
+    ]
     fits.HDUList([primary, fits.BinTableHDU.from_columns(columns, name="COADD")]).writeto(path)
     (s,) = read_file(path)
     assert_allclose(s.wavelength, GRID, rtol=1e-6)

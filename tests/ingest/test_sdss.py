@@ -44,7 +44,9 @@ def test_specobj_values_become_columns(write_sdss):
     (s,) = read_file(write_sdss())
     assert (s.row["plate"], s.row["mjd"]) == (266, 51602)
     assert (s.row["class"], s.row["subclass"], s.row["run2d"]) == ("GALAXY", "STARFORMING", "26")
-    assert_allclose([s.row["z"], s.row["ra"], s.row["vdisp"], s.row["sn_median"]], [0.1, 150.01, 150, 10], rtol=1e-6)
+    assert_allclose(
+        [s.row["z"], s.row["ra"], s.row["vdisp"], s.row["sn_median"]], [0.1, 150.01, 150, 10], rtol=1e-6
+    )
     assert s.row["z_source"] == "file"
 
 
@@ -129,10 +131,18 @@ def test_nan_and_negative_ivar_never_leave_the_reader(write_sdss):
 
 
 STRIPPED = [
-    ("model",), ("sky",), ("wdisp",), ("and_mask", "or_mask"), ("SPECOBJ",), ("SPZLINE",), ("SPECOBJ", "SPZLINE"),
-    ("CLASS", "SUBCLASS", "Z", "Z_ERR", "ZWARNING", "SN_MEDIAN_ALL"), ("SPECOBJID", "RUN2D"),
-    ("SPECOBJ", "SPZLINE", "PLATEID", "MJD", "FIBERID", "model"), ("SPECOBJ", "VACUUM", "PLUG_RA", "PLUG_DEC"),
-]  # fmt: skip
+    ("model",),
+    ("sky",),
+    ("wdisp",),
+    ("and_mask", "or_mask"),
+    ("SPECOBJ",),
+    ("SPZLINE",),
+    ("SPECOBJ", "SPZLINE"),
+    ("CLASS", "SUBCLASS", "Z", "Z_ERR", "ZWARNING", "SN_MEDIAN_ALL"),
+    ("SPECOBJID", "RUN2D"),
+    ("SPECOBJ", "SPZLINE", "PLATEID", "MJD", "FIBERID", "model"),
+    ("SPECOBJ", "VACUUM", "PLUG_RA", "PLUG_DEC"),
+]
 
 
 @pytest.mark.parametrize("leave_out", STRIPPED)
@@ -154,19 +164,29 @@ def test_without_ivar_it_is_estimated_and_flagged(write_sdss):
 
 def test_the_id_comes_from_the_name_when_nothing_else_says_it(write_sdss):
     bare = ("SPECOBJ", "SPZLINE", "PLATEID", "MJD", "FIBERID")
-    assert read_file(write_sdss("spec-0300-51943-0015.fits", leave_out=bare))[0].object_id == "0300-51943-0015"
+    assert (
+        read_file(write_sdss("spec-0300-51943-0015.fits", leave_out=bare))[0].object_id == "0300-51943-0015"
+    )
     assert read_file(write_sdss("mystery.fits", leave_out=bare))[0].object_id == "mystery"
 
 
 def test_the_id_comes_from_the_header_when_the_name_does_not_say_it(write_sdss):
-    path = write_sdss("anonymous.fits", leave_out=("SPECOBJ",), plate=389, fiber=208, mjd=51794,
-                      header={"MJDLIST": "51794 51795"})  # fmt: skip
+    path = write_sdss(
+        "anonymous.fits",
+        leave_out=("SPECOBJ",),
+        plate=389,
+        fiber=208,
+        mjd=51794,
+        header={"MJDLIST": "51794 51795"},
+    )
     assert read_file(path)[0].object_id == "0389-51795-0208"  # the plate's MJD is its last night
 
 
 def test_spec_id_of_the_header_decides_between_two_nights(write_sdss):
     spec_id = str(389 << 50 | 208 << 38 | (51795 - 50000) << 24 | 26 << 10)
-    path = write_sdss("a.fits", leave_out=("SPECOBJ",), plate=389, fiber=208, mjd=51794, header={"SPEC_ID": spec_id})
+    path = write_sdss(
+        "a.fits", leave_out=("SPECOBJ",), plate=389, fiber=208, mjd=51794, header={"SPEC_ID": spec_id}
+    )
     (s,) = read_file(path)
     assert s.object_id == "0389-51795-0208"
     assert s.row["specobjid"] == spec_id
@@ -175,7 +195,9 @@ def test_spec_id_of_the_header_decides_between_two_nights(write_sdss):
 def test_unsigned_ids_beyond_int64_are_exact(write_sdss):
     """11259000016306413568 is above 2^63, where doubles are 2048 apart."""
     number = 10000 << 50 | 3 << 38 | (57346 - 50000) << 24 | 1000 << 10
-    path = write_sdss(plate=10000, mjd=57346, fiber=3, specobj={"SPECOBJID": np.uint64(number), "RUN2D": "v5_10_0"})
+    path = write_sdss(
+        plate=10000, mjd=57346, fiber=3, specobj={"SPECOBJID": np.uint64(number), "RUN2D": "v5_10_0"}
+    )
     (s,) = read_file(path)
     assert s.row["specobjid"] == str(number) == "11259000016306413568"
     assert s.row["flags"] == []
@@ -183,9 +205,13 @@ def test_unsigned_ids_beyond_int64_are_exact(write_sdss):
 
 
 @given(
-    st.integers(1, 2**14 - 1), st.integers(50001, 66000), st.integers(1, 4095), st.integers(5, 6), st.integers(0, 60),
+    st.integers(1, 2**14 - 1),
+    st.integers(50001, 66000),
+    st.integers(1, 4095),
+    st.integers(5, 6),
+    st.integers(0, 60),
     st.integers(0, 99),
-)  # fmt: skip
+)
 def test_specobjid_and_its_parts_are_the_same_thing(plate, mjd, fiber, n, m, p):
     text = sdss.specobjid(plate, mjd, fiber, f"v{n}_{m}_{p}")
     run = (n - 5) * 10000 + m * 100 + p

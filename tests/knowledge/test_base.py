@@ -49,6 +49,7 @@ def test_labels_keep_their_source_and_version(tmp_path, ids, make_spectra, make_
         tmp_path / "x.kb", spectra.with_rows(rows), {"shape": make_vectors(ids)}, encoder=""
     )
     assert base.rows(columns=["labels"]).column("labels")[3].as_py() == said
+    assert set(base.info()["labels"]) == {"class_derived"}  # what a source called a label, and nothing else
 
 
 def test_sky_pixels_are_those_of_astropy_healpix(base):
@@ -63,7 +64,7 @@ def test_sky_pixels_are_those_of_astropy_healpix(base):
 
 
 def test_impossible_positions_have_no_sky_pixel(tmp_path, make_spectra, make_vectors):
-    spectra = make_spectra(["a", "b", "c"], ra=[10.0, -9999.0, None], dec=[20.0, -9999.0, 5.0])
+    spectra = make_spectra(["a", "b", "c"], ra=[10.0, 30.0, None], dec=[20.0, -9999.0, 5.0])
     base = KnowledgeBase.create(
         tmp_path / "x.kb", spectra, {"shape": make_vectors(["a", "b", "c"])}, encoder=""
     )

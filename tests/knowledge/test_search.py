@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError, TargetError
 from spectrove.knowledge import KnowledgeBase
-from spectrove.knowledge.search import Snapshot, nearest, separation_arcsec
+from spectrove.knowledge.search import Snapshot, _approximate, nearest, separation_arcsec
 from spectrove.targets import Target
 
 LINER = Target(
@@ -96,6 +96,22 @@ def test_equal_distances_are_ordered_by_id():
     snapshot = snapshot_of(np.ones((6, 3)), ids=["f", "b", "e", "a", "d", "c"])
     positions, _ = nearest(snapshot, np.zeros((1, 3), np.float32), 4)
     assert snapshot.object_id[positions[0]].tolist() == ["a", "b", "c", "d"]
+
+
+def test_rounding_far_from_the_origin_hides_nobody():
+    """200 objects all exactly 1 away from a query of squared length about 2e16: the first ids are found.
+
+    A matrix product cannot tell their squared distances apart from 0 or 4 there.
+    """
+    centre = np.random.default_rng(4).integers(10**7, 16 * 10**6, 100).astype(float)
+    around = np.concatenate([centre + np.eye(100), centre - np.eye(100)])
+    ids = [f"{i:03d}" for i in np.random.default_rng(3).permutation(200)]
+    far = snapshot_of(around, ids=ids)
+    squared, doubt = _approximate(far.vectors, far.squared_norms, centre[None])
+    assert 1 < np.ptp(squared) < doubt[0]
+    positions, distances = nearest(far, centre[None].astype(np.float32), 5)
+    assert far.object_id[positions[0]].tolist() == ["000", "001", "002", "003", "004"]
+    assert distances.tolist() == [[1.0] * 5]
 
 
 @settings(max_examples=100, deadline=None)

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 
+import numpy as np
 import pytest
 
 from spectrove.errors import KnowledgeError
@@ -79,6 +80,25 @@ def test_a_half_made_base_is_recognised_and_the_remedy_named(base, ids, make_spe
     ):
         with pytest.raises(KnowledgeError, match=r"half-made.*remove the folder and create it again"):
             action()
+
+
+def test_a_creation_in_batches_is_no_base_until_it_says_it_is_complete(
+    tmp_path, ids, make_spectra, make_vectors
+):
+    path = tmp_path / "x.kb"
+    spectra, vectors = make_spectra(ids), make_vectors(ids)
+    first, rest = np.arange(10), np.arange(10, 40)
+    base = KnowledgeBase.create(
+        path, spectra.take(first), {"shape": vectors.take(first)}, encoder="made-up", complete=False
+    )
+    with pytest.raises(KnowledgeError, match="half-made"):
+        KnowledgeBase.open(path)
+    base.add(spectra.take(rest), {"shape": vectors.take(rest)})
+    with pytest.raises(KnowledgeError, match="half-made"):
+        KnowledgeBase.open(path)
+    base.complete()
+    opened = KnowledgeBase.open(path)
+    assert (opened.count(), opened.encoder) == (40, "made-up")
 
 
 def test_create_never_writes_over_what_is_there(base, tmp_path, ids, make_spectra, make_vectors):

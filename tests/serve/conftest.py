@@ -48,7 +48,9 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Survey:
     ingest(made.files, made.dataset, catalogs=[catalog], workers=1)
     spectra = read_dataset(made.dataset)
     recipe = load_recipe("pca")
-    recipe = recipe.model_copy(update={"pca": recipe.pca.model_copy(update={"n_components": 6, "iterations": 3})})
+    recipe = recipe.model_copy(
+        update={"pca": recipe.pca.model_copy(update={"n_components": 6, "iterations": 3})}
+    )
     prepared, _ = prepare(spectra, recipe.preprocess)
     save_encoder(fit_pca(recipe, prepared, source=str(made.encoder)), made.encoder)
     train = spectra.take([i for i, split in enumerate(spectra.column("split")) if split == "train"])
@@ -77,10 +79,11 @@ def spectrove(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., 
 def program(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs the real program as a process of its own, from an empty folder."""
 
-    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        start = command(*arguments)
         return subprocess.run(
-            command(*arguments), capture_output=True, text=True, timeout=120, cwd=tmp_path, env=environment(), **options
-        )  # fmt: skip
+            start, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120
+        )
 
     return run
 

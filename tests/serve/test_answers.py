@@ -32,7 +32,17 @@ def test_hunt_json_has_the_documented_keys_in_the_order_of_the_input(spectrove, 
     assert result.exit_code == 0
     rows = lines(result.stdout)
     assert [row["object_id"] for row in rows] == test_ids
-    keys = ["object_id", "target", "probability", "interval", "is_target", "z", "z_source", "neighbors", "flags"]
+    keys = [
+        "object_id",
+        "target",
+        "probability",
+        "interval",
+        "is_target",
+        "z",
+        "z_source",
+        "neighbors",
+        "flags",
+    ]
     assert list(rows[0]) == keys
     assert list(rows[0]["neighbors"][0]) == ["object_id", "distance", "weight", "label"]
     for row in rows:
@@ -51,9 +61,7 @@ def test_hunt_for_people_puts_the_most_probable_first(spectrove, survey, test_id
     probabilities = [float(line.split()[1]) for line in body]
     assert probabilities == sorted(probabilities, reverse=True)
     assert "of 3 neighbours; nearest" in body[0]
-    said = lines(
-        spectrove("hunt", survey.base, survey.dataset, *TEST, "--target", "liner", "--json").stdout
-    )
+    said = lines(spectrove("hunt", survey.base, survey.dataset, *TEST, "--target", "liner", "--json").stdout)
     hits = [row["probability"] for row in said if row["is_target"]]
     false = sum(1 - p for p in hits)
     assert f"{len(hits)} of {len(said)} spectra are LINER" in summary
@@ -115,7 +123,7 @@ def test_search_for_people_names_the_neighbours(spectrove, survey, test_ids):
 
 
 def test_an_object_finds_itself_only_when_allowed(spectrove, survey):
-    """By default a query that is in the base is no neighbour of its own; with --allow-self it is the nearest."""
+    """By default a query in the base is no neighbour of its own; with --allow-self it is the nearest."""
     ask = ("search", survey.base, survey.dataset, "--queries", "split = 'train'", "--json")
     for row in lines(spectrove(*ask).stdout):
         assert row["object_id"] not in [n["object_id"] for n in row["neighbors"]]
@@ -127,12 +135,15 @@ def test_an_object_finds_itself_only_when_allowed(spectrove, survey):
 def test_where_filters_the_base_and_not_the_queries(spectrove, survey, test_ids):
     """All queries are answered, by the objects that meet the condition."""
     rows = lines(
-        spectrove("search", survey.base, survey.dataset, *TEST, "--where", "class_derived = 'SF'", "--json").stdout
+        spectrove(
+            "search", survey.base, survey.dataset, *TEST, "--where", "class_derived = 'SF'", "--json"
+        ).stdout
     )
     assert [row["object_id"] for row in rows] == test_ids
     from spectrove.knowledge import KnowledgeBase
 
-    allowed = set(KnowledgeBase.open(survey.base).rows("class_derived = 'SF'", []).column("object_id").to_pylist())
+    found = KnowledgeBase.open(survey.base).rows("class_derived = 'SF'", [])
+    allowed = set(found.column("object_id").to_pylist())
     assert all(n["object_id"] in allowed for row in rows for n in row["neighbors"])
 
 
@@ -142,7 +153,9 @@ def test_a_file_a_folder_a_glob_and_a_dataset_give_the_same_answers(spectrove, s
     ask = ("search", survey.base)
     by_dataset = {r["object_id"]: r for r in lines(spectrove(*ask, survey.dataset, "--json").stdout)}
     by_folder = {r["object_id"]: r for r in lines(spectrove(*ask, survey.files, "--json").stdout)}
-    by_glob = {r["object_id"]: r for r in lines(spectrove(*ask, survey.files / "spec-*.fits", "--json").stdout)}
+    by_glob = {
+        r["object_id"]: r for r in lines(spectrove(*ask, survey.files / "spec-*.fits", "--json").stdout)
+    }
     by_files = {r["object_id"]: r for r in lines(spectrove(*ask, *files, "--json").stdout)}
     near = {key: [n["object_id"] for n in row["neighbors"]] for key, row in by_dataset.items()}
     for found in (by_folder, by_glob, by_files):
@@ -186,7 +199,9 @@ def test_a_hunt_can_be_written_in_every_format(spectrove, survey):
         spectrove("hunt", survey.base, survey.dataset, *TEST, "--target", "liner", "-o", name)
         table = pq.read_table(name).to_pydict() if suffix == ".parquet" else Table.read(name)
         assert {str(v) for v in table["is_target"]} <= {"True", "False", "true", "false"}
-        assert all(low <= high for low, high in zip(table["interval_low"], table["interval_high"], strict=True))
+        assert all(
+            low <= high for low, high in zip(table["interval_low"], table["interval_high"], strict=True)
+        )
 
 
 def test_a_parquet_table_says_where_it_comes_from(spectrove, survey):

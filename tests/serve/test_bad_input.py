@@ -1,4 +1,4 @@
-"""What is asked wrongly or cannot be done: one line with object, finding and next step, and the right exit code."""
+"""What is asked wrongly or cannot be done: one line with object, finding, next step; and the exit code."""
 
 from __future__ import annotations
 
@@ -111,9 +111,11 @@ def test_a_label_without_values_is_said_so(spectrove, survey):
 @pytest.mark.parametrize("what", ["nothing there", "a file", "a folder", "a dataset"])
 def test_what_is_not_a_base(spectrove, survey, tmp_path, what):
     """Each says what was found instead."""
-    path = {"nothing there": tmp_path / "no.kb", "a file": tmp_path / "f.kb", "a folder": tmp_path / "d.kb"}.get(
-        what, survey.dataset
-    )
+    path = {
+        "nothing there": tmp_path / "no.kb",
+        "a file": tmp_path / "f.kb",
+        "a folder": tmp_path / "d.kb",
+    }.get(what, survey.dataset)
     if what == "a file":
         path.write_text("")
     elif what == "a folder":
@@ -213,7 +215,10 @@ def test_a_bad_file_never_stops_a_folder(spectrove, survey, tmp_path):
     assert result.exit_code == 1
     assert len(result.stdout.splitlines()) == 2
     refused = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
-    assert {os.path.basename(line["path"]) for line in refused} == {"spec-0001-00001-0001.fits", "nothing.fits"}
+    assert {os.path.basename(line["path"]) for line in refused} == {
+        "spec-0001-00001-0001.fits",
+        "nothing.fits",
+    }
     assert all(set(line) == {"path", "error"} for line in refused)
     assert "2 unreadable" in result.stderr
     result = spectrove("ingest", folder, "-o", "new.lance")

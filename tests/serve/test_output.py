@@ -123,7 +123,7 @@ def test_a_full_disk_leaves_the_old_file_as_it_was(tmp_path, monkeypatch, suffix
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(DatasetError, match="No space left on device.*Nothing was changed there"):
+    with pytest.raises(DatasetError, match=r"No space left on device.*Nothing was changed there"):
         write_table(path, [{"object_id": "a"}], {})
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == [path.name]

@@ -49,7 +49,7 @@ class Lookup:
         columns = {c: spectra.column(c) if c in names else [None] * len(spectra)
                    for c in ("path", "specobjid", "plate", "mjd", "fiberid", "ra", "dec")}  # fmt: skip
         place = np.full(len(spectra), -1, np.int64)
-        key = np.full(len(spectra), "", dtype="U12")
+        key = np.full(len(spectra), "", dtype="U16")
         for i, object_id in enumerate(spectra.object_id):
             triple = (columns["plate"][i], columns["mjd"][i], columns["fiberid"][i])
             for name, found in (

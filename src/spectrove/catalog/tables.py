@@ -49,13 +49,12 @@ def read(path: Path | str) -> pa.Table:
         columns = _columns(path)
     except CatalogError:
         raise
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise CatalogError(
-            f"{path.name}: the catalog cannot be opened ({reason}). Check the path."
-        ) from error
     except Exception as error:
-        # Each format's parser fails in its own way on a broken file.
+        # Each format's parser fails in its own way on a broken file, some with an OSError of no number.
+        if isinstance(error, OSError) and error.strerror:
+            raise CatalogError(
+                f"{path.name}: the catalog cannot be opened ({error.strerror}). Check the path."
+            ) from error
         raise CatalogError(
             f"{path.name}: not a readable catalog ({type(error).__name__}: {str(error)[:200]}), expected "
             "FITS, CSV, ECSV, Parquet or VOTable. Check the suffix, or fetch it again."

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spectrove.explain.diagnostics import DIVIDING_LINES, Bpt, Ratio
 from spectrove.explain.evidence import Evidence
+from spectrove.explain.labels import pretty
 from spectrove.explain.style import (
     LARGE,
     NORMAL,
@@ -21,6 +22,7 @@ from spectrove.explain.style import (
     color_of,
     marker_of,
     new_figure,
+    short,
     tidy,
 )  # fmt: skip
 
@@ -87,10 +89,16 @@ def bpt_figure(evidence: Evidence, *, background: tuple[ArrayLike, ArrayLike] | 
     figure = new_figure(8.6, 5.9)
     ax = figure.add_axes((0.085, 0.1, 0.595, 0.84))
     points = [
-        Point(f"{n.object_id} ({n.label or 'no label'})", n.bpt, color_of(i), marker_of(i), number=str(i + 1))
+        Point(
+            f"{short(n.object_id)} ({n.label or 'no label'})",
+            n.bpt,
+            color_of(i),
+            marker_of(i),
+            number=str(i + 1),
+        )
         for i, n in enumerate(evidence.neighbors)
     ]
-    query = Point(f"query {evidence.object_id}", evidence.query.bpt, QUERY_COLOR, "*", size=17)
+    query = Point(f"query {short(evidence.object_id)}", evidence.query.bpt, QUERY_COLOR, "*", size=17)
     draw_diagram(ax, background)
     draw_points(ax, [query, *points])  # neighbours on top: the star is the largest
     _legend(figure, [query, *points])
@@ -219,5 +227,5 @@ def _why_absent(b: Bpt | None) -> str:
     if b is None:
         return "lines not measured"
     if b.uncovered():
-        return "not covered: " + ", ".join(b.uncovered())
-    return "no line detected" if b.no_lines else "undetected: " + ", ".join(b.missing())
+        return "not covered: " + ", ".join(pretty(v) for v in b.uncovered())
+    return "no line detected" if b.no_lines else "undetected: " + ", ".join(pretty(v) for v in b.missing())

@@ -106,13 +106,21 @@ class Bpt:
         """Printed names of the four lines that were not measured."""
         return [LINE[k].name for k in (*_Y[::-1], *_X[::-1]) if k not in self.covered]
 
-    def nearest_line(self) -> tuple[str, float]:
-        """The dividing line that borders the object's class most closely, and the signed distance to it."""
+    def border(self) -> tuple[str, float]:
+        """The dividing line that the class turns on, and the signed distance to it in sigma.
+
+        LINERs and Seyferts are told apart by the straight line; Kewley's is named only where noise could take
+        the point across it.
+        """
         if not self.sigma:
             return "", float("nan")
-        borders = {"SF": ("Kauffmann 2003",), "Composite": ("Kauffmann 2003", "Kewley 2001")}
-        names = borders.get(self.own_class, ("Kewley 2001", "1.18x+0.77"))
-        name = min(names, key=lambda n: abs(self.sigma[n]))
+        if self.own_class == "SF":
+            name = "Kauffmann 2003"
+        elif self.own_class == "Composite":
+            name = min(("Kauffmann 2003", "Kewley 2001"), key=lambda n: abs(self.sigma[n]))
+        else:
+            near, straight = abs(self.sigma["Kewley 2001"]), abs(self.sigma["1.18x+0.77"])
+            name = "Kewley 2001" if near < min(DETECTION, straight) else "1.18x+0.77"
         return name, self.sigma[name]
 
     def to_dict(self) -> dict[str, Any]:

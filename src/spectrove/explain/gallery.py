@@ -47,7 +47,7 @@ def gallery_figure(hits: Sequence[Evidence], *, columns: int = 2) -> Figure:
         columns: Hits per row.
     """
     rows = max(-(-len(hits) // columns), 1)
-    width, each, head, foot = 11.0, 1.42, 0.32, 0.45
+    width, each, head, foot = 11.0, 1.42, 0.06, 0.45
     height = rows * each + head + foot
     figure = new_figure(width, height)
     cell = 0.945 / columns
@@ -151,7 +151,7 @@ def _cell(
     wide = figure.add_axes((left, bottom, 0.64 * width, height))
     close = figure.add_axes((left + 0.715 * width, bottom, 0.235 * width, height))
     for ax, limits in ((wide, span), (close, _CLOSE[1:])):
-        tidy(ax)
+        tidy(ax, minor=False)
         ax.set_xlim(*limits)
         ax.tick_params(labelsize=7.5, labelbottom=last)
     if trace is None:
@@ -204,4 +204,5 @@ def _mark(ax: Axes, labels: Sequence[LineLabel]) -> None:
         ax.text(
             float(x), 0.97, item.text, transform=ax.get_xaxis_transform(), fontsize=7,
             color=KIND_STYLE["emission"][0], ha="center", va="top",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
         )  # fmt: skip

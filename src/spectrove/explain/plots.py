@@ -22,6 +22,7 @@ from spectrove.explain.style import (
     SMALL,
     color_of,
     new_figure,
+    short,
     tidy,
 )  # fmt: skip
 
@@ -30,9 +31,10 @@ NORM_WINDOW = (5300.0, 5850.0)
 #: Zoom panels: title and rest-frame range, angstrom.
 ZOOMS = (("Hβ – [O III]", 4800.0, 5065.0), ("[O I] – Hα – [N II] – [S II]", 6262.0, 6778.0))
 _KEY = (
-    "Grey: the query again, for comparison.  Band: ±1σ.  Dashed: our fit of the stellar continuum.  "
-    "Gaps: masked pixels.\nIn the upper panel strong lines are cut off; the zooms show them whole."
+    "Above: flux density over its median at 5300–5850 Å (else over all pixels), shifted{smooth}; strong "
+    "lines are cut off.  Grey: the query again.\n"
 )
+_ZOOM_KEY = "Below: each on its own scale.  Band: ±1σ.  Dashed: our fit of the stellar continuum.  "
 #: Below this median S/N per pixel the whole-range panel is smoothed, and says so.
 SMOOTH_BELOW, SMOOTH_WIDTH = 12.0, 5
 
@@ -59,15 +61,16 @@ class Trace:
         return Trace(self.wavelength, self.flux / norm, self.error / norm, continuum, self.sn)
 
 
-def make_trace(item: Measured) -> Trace | None:
+def make_trace(item: Measured, *, observed: bool = False) -> Trace | None:
     """A spectrum as it is drawn: rest frame, normalised at 5300-5850 A (else over all good pixels).
 
-    Masked pixels are NaN, so that a line plot leaves a gap. None without a spectrum, redshift or good pixel.
+    `observed` keeps the observed frame, as does a missing redshift. Masked pixels are NaN, so that a line
+    plot leaves a gap. None without a spectrum or a good pixel.
     """
     s = item.spectrum
     if s is None or not s.good.any():
         return None
-    z = item.z if np.isfinite(item.z) else 0.0
+    z = item.z if np.isfinite(item.z) and not observed else 0.0
     rest = s.wavelength / (1 + z)
     flux = np.where(s.good, s.flux, np.nan).astype(float)
     error = np.where(s.good, 1 / np.sqrt(np.where(s.good, s.ivar, 1)), np.nan)
@@ -94,12 +97,12 @@ def spectrum_figure(evidence: Evidence, *, max_neighbors: int = 5) -> Figure:
         figure = new_figure(11.0, 1.2)
         figure.text(0.5, 0.4, "The query has no good pixel: there is nothing to draw.", ha="center")
         return figure
-    known_z = bool(np.isfinite(evidence.query.z))
-    pairs = [(n, make_trace(n)) for n in evidence.neighbors][:max_neighbors]
+    known_z = bool(np.isfinite(evidence.query.z))  # else all are drawn as observed
+    pairs = [(n, make_trace(n, observed=not known_z)) for n in evidence.neighbors][:max_neighbors]
     shown = [n for n, t in pairs if t is not None]
     traces = [query] + [t for _, t in pairs if t is not None]
-    top, whole, between = 1.72, 1.2 + 0.72 * len(traces), 1.62
-    zoom, foot = (0.3 + 0.78 * len(traces), 0.9) if known_z else (0.0, 0.3)
+    top, whole, between = 1.72 if known_z else 0.45, 1.2 + 0.72 * len(traces), 1.62
+    zoom, foot = (0.3 + 0.78 * len(traces), 0.9) if known_z else (0.0, 0.55)
     height = top + whole + foot + (zoom + between if known_z else 0.5)
     figure = new_figure(11.0, height)
     _title(figure, evidence, height)
@@ -109,7 +112,19 @@ def spectrum_figure(evidence: Evidence, *, max_neighbors: int = 5) -> Figure:
     if known_z:
         for (title, low, high), (left, width) in zip(ZOOMS, ((0.062, 0.36), (0.468, 0.52)), strict=True):
             _zoom(figure, (left, foot / height, width, zoom / height), title, low, high, traces)
-        figure.text(0.062, 0.13 / height, _KEY, fontsize=SMALL, color="#333333", va="bottom")
+    smooth = f", smoothed by {SMOOTH_WIDTH} pixels" if query.sn < SMOOTH_BELOW else ""
+    key = _KEY.format(smooth=smooth) + (_ZOOM_KEY if known_z else "") + "Gaps: masked pixels."
+    figure.text(0.062, 0.13 / height, key, fontsize=SMALL, color="#333333", va="bottom")
+    middle = 1 - (top + whole / 2) / height
+    figure.text(
+        0.017,
+        middle,
+        "Flux density / median + offset",
+        fontsize=NORMAL,
+        rotation=90,
+        ha="center",
+        va="center",
+    )
     return figure
 
 
@@ -131,9 +146,6 @@ def _whole_range(ax: Axes, traces: list[Trace], known_z: bool) -> list[float]:
     ends = _stack(ax, [t.within(low, high) for t in drawn])
     frame = "Rest" if known_z else "Observed"
     ax.set_xlabel(f"{frame} wavelength, vacuum (Å)", fontsize=NORMAL)
-    where = "5300–5850 Å" if low < 5400 and high > 5700 else "all pixels"
-    smooth = f", smoothed by {SMOOTH_WIDTH} pixels" if traces[0].sn < SMOOTH_BELOW else ""
-    ax.set_ylabel(f"Flux density / median ({where}){smooth}\n+ offset", fontsize=NORMAL)
     tidy(ax)
     if known_z:
         mark_lines(ax, line_labels(*ax.get_xlim()), size=SMALL)
@@ -151,10 +163,10 @@ def _zoom(
     for i, t in enumerate(cut):
         ax = figure.add_axes((left, bottom + height - (i + 1) * each, width, each))
         ax.set_xlim(low, high)
-        tidy(ax)
+        tidy(ax, minor=False)
         _zoom_row(ax, t, cut[0] if i else None, QUERY_COLOR if i == 0 else color_of(i - 1))
         ax.text(
-            0.008, 0.93, "query" if i == 0 else str(i), transform=ax.transAxes, va="top", fontsize=SMALL,
+            0.014, 0.93, "query" if i == 0 else str(i), transform=ax.transAxes, va="top", fontsize=SMALL,
             fontweight="bold", color=QUERY_COLOR if i == 0 else color_of(i - 1),
         )  # fmt: skip
         if i < len(cut) - 1:
@@ -167,7 +179,7 @@ def _zoom(
     ax.set_xlabel(f"Rest wavelength, vacuum (Å):  {title}", fontsize=NORMAL)
     if left < 0.1:  # once is enough for both
         figure.text(
-            left - 0.045, bottom + height / 2, "Flux density / local median", fontsize=NORMAL, rotation=90,
+            0.017, bottom + height / 2, "Flux density / local median", fontsize=NORMAL, rotation=90,
             ha="center", va="center",
         )  # fmt: skip
 
@@ -231,10 +243,10 @@ def _extent(t: Trace) -> tuple[float, float]:
 
 def _names(ax: Axes, evidence: Evidence, shown: list[NeighborEvidence], ends: list[float]) -> None:
     """Who is who, to the right of the traces in their colours."""
-    texts = [(f"query\n{evidence.object_id}", QUERY_COLOR)]
+    texts = [(f"query\n{short(evidence.object_id, 20)}", QUERY_COLOR)]
     for i, n in enumerate(shown):
         label = n.label or "no label"
-        texts.append((f"{i + 1}  {n.object_id}\n{label}, d = {n.distance:.2f}", color_of(i)))
+        texts.append((f"{i + 1}  {short(n.object_id)}\n{label}, d = {n.distance:.2f}", color_of(i)))
     low, high = ax.get_ylim()
     height = ax.get_position().height * _figure_height(ax)
     gap = 2.9 * SMALL / 72 / height * (high - low)

@@ -186,7 +186,7 @@ def _place(b: Bpt) -> str:
         return ""
     if not b.own_class:
         return f", allow {' or '.join(_region(c) for c in b.possible)}"
-    line, sigma = b.nearest_line()
+    line, sigma = b.border()
     if not line:
         return f", allow only the {_region(b.own_class)} region"
     if b.own_class == "Composite" or line == "Kewley 2001":
@@ -213,7 +213,7 @@ def _near_line(evidence: Evidence) -> str:
     b = evidence.query.bpt
     if b is None or not b.sigma or evidence.asked not in _DIAGRAM:
         return ""
-    line, sigma = b.nearest_line()
+    line, sigma = b.border()
     if abs(sigma) >= NEAR_LINE:
         return ""
     return (

@@ -112,7 +112,9 @@ def assemble(
         values["z_source"] = "file"
     spectrum = Spectrum(object_id, np.ascontiguousarray(wavelength), flux32, ivar32, bits, sigma, values)
     if values.get("sn_median") is None and (good := spectrum.good).any():
-        values["sn_median"] = float(np.median(flux32[good].astype(float) * np.sqrt(ivar32[good].astype(float))))
+        values["sn_median"] = float(
+            np.median(flux32[good].astype(float) * np.sqrt(ivar32[good].astype(float)))
+        )
     values["flags"] = flags_of(spectrum, found)
     return spectrum
 

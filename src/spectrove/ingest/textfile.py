@@ -38,6 +38,10 @@ def read(path: Path) -> list[Hdu]:
         names, body = first, body[1:]
     elif comments and len(words := split(comments[-1])) == len(first) and not _KEY_VALUE.match(comments[-1]):
         names = words
+    if not body:
+        raise FormatError(
+            f"{path.name}: only names ({', '.join(first)[:60]}) and no rows, expected both. Fetch it again."
+        )
     names = [name.strip().strip('"').lower() for name in names or map(str, range(1, len(first) + 1))]
     header = {m[1].strip().upper(): m[2] for line in comments if (m := _KEY_VALUE.match(line))}
     return [Hdu(header, table=_columns(body, split, names, path))]

@@ -41,7 +41,13 @@ class KnowledgeBase:
 
     @classmethod
     def create(
-        cls, path: str | PathLike[str], spectra: SpectrumSet, views: Mapping[str, Embeddings], *, encoder: str
+        cls,
+        path: str | PathLike[str],
+        spectra: SpectrumSet,
+        views: Mapping[str, Embeddings],
+        *,
+        encoder: str,
+        complete: bool = True,
     ) -> KnowledgeBase:
         """A new base in the folder `path`, which must not exist (or be empty).
 
@@ -51,6 +57,8 @@ class KnowledgeBase:
             views: View name to vectors. Matched to the spectra by id; a spectrum without a vector is kept
                 and cannot be found in that view.
             encoder: Name or folder of the encoder, so that queries can be encoded the same way.
+            complete: Give False where more batches follow at once: until `complete()` is called the folder
+                counts as half-made, so that a creation killed between batches never passes for a base.
 
         Raises:
             KnowledgeError: Something is at `path`, there are no spectra or views, or an id occurs twice.
@@ -64,7 +72,12 @@ class KnowledgeBase:
         checks.refuse_repeats(path, spectra)
         keys = schema.spectrum_keys(spectra)
         objects = schema.objects_table(spectra, views, keys)
-        return cls(Store.create(path, {"encoder": encoder}, schema.spectra_table(spectra, keys), objects))
+        pixels = schema.spectra_table(spectra, keys)
+        return cls(Store.create(path, {"encoder": encoder}, pixels, objects, complete=complete))
+
+    def complete(self) -> None:
+        """End a creation that began with `complete=False`: from now on the base opens."""
+        self._store.complete()
 
     @classmethod
     def open(cls, path: str | PathLike[str]) -> KnowledgeBase:

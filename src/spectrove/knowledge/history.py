@@ -18,7 +18,7 @@ from spectrove.spectra import CORE_COLUMNS
 #: Older than any base: Lance would else forget versions after a week.
 NEVER = timedelta(days=36500)
 
-#: A text column with no more different values than this is shown as a label column.
+#: A text column with more different values than this is not taken for one of labels.
 MOST_CLASSES = 32
 
 
@@ -121,22 +121,21 @@ def info(store: Store, reader: Reader) -> dict[str, Any]:
 
 
 def _label_columns(store: Store, reader: Reader) -> dict[str, dict[str, int]]:
-    """Text columns with few different values, at least one of them shared, with the count of each."""
-    schema: pa.Schema = store.objects.schema
-    names = [
-        field.name
-        for field in schema
-        if pa.types.is_string(field.type) and field.name not in CORE_COLUMNS and not is_own(field.name)
-    ]
-    table = reader.scan(names) if names else None
-    labels = {}
-    for name in names:
-        column = table.column(name).drop_null()  # type: ignore[union-attr]
-        if not 0 < pc.count_distinct(column).as_py() <= MOST_CLASSES:
+    """Columns that hold labels, with the number of objects of each value, most frequent first.
+
+    They are those that `labels` names; where no source said anything, text columns with few different
+    values of which at least one is shared.
+    """
+    said = reader.scan(["labels"]).column("labels").combine_chunks()
+    named = set(pc.unique(pc.struct_field(pc.list_flatten(said), "name")).to_pylist())
+    if found := [name for name in reader.catalog_columns() if name in named]:
+        counts = {name: reader.label_values(name) for name in found}
+        return {name: values for name, values in counts.items() if values}
+    guessed = {}
+    for field in store.objects.schema:
+        if not pa.types.is_string(field.type) or field.name in CORE_COLUMNS or is_own(field.name):
             continue
-        counts = {
-            str(c["values"]): int(c["counts"]) for c in pc.value_counts(column).to_pylist() if c["values"]
-        }
-        if counts and max(counts.values()) > 1:
-            labels[name] = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-    return labels
+        values = reader.label_values(field.name)
+        if 0 < len(values) <= MOST_CLASSES and max(values.values()) > 1:
+            guessed[field.name] = values
+    return guessed

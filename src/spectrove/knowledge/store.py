@@ -48,9 +48,11 @@ class Store:
             self.spectra: Table = database.open_table("spectra")
 
     @staticmethod
-    def create(path: Path, about: dict[str, Any], spectra: pa.Table, objects: pa.Table) -> Store:
+    def create(
+        path: Path, about: dict[str, Any], spectra: pa.Table, objects: pa.Table, *, complete: bool = True
+    ) -> Store:
         """A new folder with both tables. Nothing is left behind where this fails; a kill leaves a folder
-        without kb.json, which `open` recognises."""
+        without kb.json, which `open` recognises, and so does not yet saying that it is complete."""
         import lancedb
 
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -65,11 +67,17 @@ class Store:
                 database.create_table("objects", objects)
                 about = {"kind": KIND, "format": FORMAT, "created": _now(), **about}
                 append_line(path / "operations.jsonl", {"after": 0, "operation": "create", "time": _now()})
-                write_json(path / "kb.json", about)
+                if complete:
+                    write_json(path / "kb.json", about)
         except BaseException:
             shutil.rmtree(path, ignore_errors=True)
             raise
         return Store(path, about)
+
+    def complete(self) -> None:
+        """From now on the folder opens."""
+        with sentence(self.path, "write kb.json"):
+            write_json(self.path / "kb.json", self.about)
 
     @staticmethod
     def open(path: Path) -> Store:

@@ -46,7 +46,8 @@ class LineSet:
         keys: Of `lines.LINE` or `FAINT_LINES`.
         relative: (n_lines,).
         sigma: km/s.
-        wing_share: Share of the flux in a broader component; `wing_sigma` and `wing_shift` (km/s) describe it.
+        wing_share: Share of the flux in a broader component; `wing_sigma` and `wing_shift` (km/s) describe
+        it.
     """
 
     keys: tuple[str, ...]
@@ -68,7 +69,9 @@ class LineSet:
         if self.wing_share > 0:
             moved = centre * (1 + self.wing_shift / SPEED_OF_LIGHT)
             strong = self.relative > 0.05
-            out += paint_lines(wavelength, lsf, moved[strong], flux[strong] * self.wing_share, self.wing_sigma)
+            out += paint_lines(
+                wavelength, lsf, moved[strong], flux[strong] * self.wing_share, self.wing_sigma
+            )
         return out
 
 
@@ -89,8 +92,8 @@ def _fitted() -> dict[str, tuple[NDArray, NDArray, NDArray]]:
 def draw_ratios(name: str, rng: np.random.Generator, scatter: float = 0.0) -> LineRatios:
     """Line ratios of one galaxy that truly lies in the named class of the [N II] diagram.
 
-    Draws from the fitted mixture of the class, widened by `scatter` dex, until one falls inside the class and its
-    Balmer decrement is one that gas and dust can have.
+    Draws from the fitted mixture of the class, widened by `scatter` dex, until one falls inside the class and
+    its Balmer decrement is one that gas and dust can have.
     """
     cumulative, means, roots = _fitted()[name]
     values = means[0]
@@ -116,9 +119,11 @@ def draw_lines(name: str, ratios: LineRatios, sigma: float, rng: np.random.Gener
     neiii = oiii * (0.13 if agn else 0.09) * 10 ** rng.normal(0, 0.15) * _redden("neiii", "oiii", ebv)
     flux = {
         "ha": 1.0, "nii": nii, "nii_6548": nii / 3.05, "hb": hb,
-        "hg": hb * _CASE_B["hg"] * _redden("hg", "hb", ebv), "hd": hb * _CASE_B["hd"] * _redden("hd", "hb", ebv),
+        "hg": hb * _CASE_B["hg"] * _redden("hg", "hb", ebv), "hd": hb * _CASE_B["hd"] * _redden("hd", "hb",
+        ebv),
         "oiii": oiii, "oiii_4959": oiii / 2.98,
-        "sii_6716": sii * doublet / (1 + doublet), "sii_6731": sii / (1 + doublet), "oi": oi, "oi_6364": oi / 3,
+        "sii_6716": sii * doublet / (1 + doublet), "sii_6731": sii / (1 + doublet), "oi": oi,
+        "oi_6364": oi / 3,
         "oii_3726": oii * 0.42, "oii_3729": oii * 0.58, "neiii": neiii,
         "hei": hb * 0.105 * 10 ** rng.normal(0, 0.1) * _redden("hei", "hb", ebv),
         "oiii_4363": oiii * rng.uniform(0.004, 0.02),
@@ -135,7 +140,9 @@ def draw_lines(name: str, ratios: LineRatios, sigma: float, rng: np.random.Gener
     wings = rng.uniform(0.05, 0.35) if rng.random() < (0.6 if agn else 0.3) else 0.0
     spread = sigma * rng.uniform(2.0, 3.5)
     shift = rng.normal(-60, 80) if agn else rng.normal(0, 20)
-    return LineSet(tuple(flux), np.array(list(flux.values())), sigma, float(wings), float(spread), float(shift))
+    return LineSet(
+        tuple(flux), np.array(list(flux.values())), sigma, float(wings), float(spread), float(shift)
+    )
 
 
 def _redden(line: str, reference: str, ebv: float) -> float:

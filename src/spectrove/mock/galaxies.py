@@ -19,8 +19,10 @@ _YOUNG, _OLD = 0.8, 4.0
 
 
 def _bursts(ages: NDArray) -> NDArray[np.float64]:
-    """Concentrations of the Dirichlet distribution over ages: A stars alone, without younger or older, are rare."""
-    return np.select([ages < 0.15, ages < 0.3, ages < 0.8, ages < 1.2, ages < 1.7], [0.9, 0.5, 0.3, 0.3, 0.5], 0.8)
+    """Dirichlet concentrations over ages: A stars alone, without younger or older ones, are rare."""
+    return np.select(
+        [ages < 0.15, ages < 0.3, ages < 0.8, ages < 1.2, ages < 1.7], [0.9, 0.5, 0.3, 0.3, 0.5], 0.8
+    )
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Galaxy:
     Attributes:
         name: One of `recipe.GALAXY_CLASSES`.
         z: True redshift.
-        light: Share of each stellar population in the light, (n_templates,); `hot` that of stars too young for the
+        light: Share of each stellar population in the light, (n_templates,); `hot` that of stars too young
+        for the
             populations, or of a nucleus.
         strength: Relative depth of the stellar absorption lines (1 = as the populations have it).
         sodium: Equivalent width of interstellar Na D, angstrom.
@@ -76,7 +79,8 @@ def draw_galaxy(name: str, recipe: MockRecipe, rng: np.random.Generator) -> Gala
         name=name,
         z=draw_redshift(name, recipe, rng),
         hot=float(hot),
-        light=(1 - hot) * draw_populations((young - hot) / (1 - hot), c.middle, metallicity, recipe.populations, rng),
+        light=(1 - hot)
+        * draw_populations((young - hot) / (1 - hot), c.middle, metallicity, recipe.populations, rng),
         strength=float(np.clip(rng.normal(c.depth, recipe.noise.line_strength), 0.6, 1.5)),
         sodium=float(c.sodium * rng.exponential()),
         ebv=float(ebv + c.dust * rng.exponential()),
@@ -94,13 +98,15 @@ def _matching_ratios(
 ) -> LineRatios:
     """Line ratios; with a `metal_slope`, those of four draws that suit the equivalent width best.
 
-    The fitted mixture counts galaxies in a volume, most of them small; a flux-limited sample has more metal-rich
-    ones, and the strongest lines belong to the metal-poor.
+    The fitted mixture counts galaxies in a volume, most of them small; a flux-limited sample has more
+    metal-rich ones, and the strongest lines belong to the metal-poor.
     """
     if c.metal_slope is None:
         return draw_ratios(lines_of, rng, scatter)
     wanted = c.metal_median + c.metal_slope * np.log10(ha_ew / c.ha_ew) + rng.normal(0, 0.22)
-    return min((draw_ratios(lines_of, rng, scatter) for _ in range(4)), key=lambda r: abs(r.log_nii_ha - wanted))
+    return min(
+        (draw_ratios(lines_of, rng, scatter) for _ in range(4)), key=lambda r: abs(r.log_nii_ha - wanted)
+    )
 
 
 def draw_redshift(name: str, recipe: MockRecipe, rng: np.random.Generator) -> float:
@@ -177,7 +183,9 @@ def _sodium(galaxy: Galaxy, rest: NDArray) -> NDArray[np.float64]:
         width = centre * np.hypot(galaxy.vdisp, 69.0) / 299792.458
         low, high = np.searchsorted(rest, [centre - 5 * width, centre + 5 * width])
         u = (rest[low:high] - centre) / width
-        out[low:high] -= np.minimum(galaxy.sodium * share / (np.sqrt(2 * np.pi) * width), 0.8) * np.exp(-0.5 * u * u)
+        out[low:high] -= np.minimum(galaxy.sodium * share / (np.sqrt(2 * np.pi) * width), 0.8) * np.exp(
+            -0.5 * u * u
+        )
     return np.maximum(out, 0.05)
 
 

@@ -16,7 +16,7 @@ from spectrove.stellar import broaden, stellar_basis
 
 @dataclass(frozen=True)
 class Background:
-    """The lensed galaxy: redshift, lines, S/N of its strongest visible line, share of young continuum light."""
+    """The lensed galaxy: redshift, lines, S/N of its strongest visible line, share of continuum."""
 
     z: float
     lines: LineSet
@@ -38,7 +38,7 @@ def draw_background(
     line_sn_range: tuple[float, float] = (8.0, 60.0),
     z_max: float = 1.4,
 ) -> Background:
-    """A galaxy behind the lens whose [O II], H beta, [O III] or H alpha is within reach (observed angstrom)."""
+    """A galaxy behind the lens whose [O II] or [O III] is within reach (observed angstrom)."""
     if z_source is None:
         z_source = _draw_redshift(z_lens, reach, z_max, rng)
     ratios = draw_ratios("SF", rng)
@@ -48,7 +48,9 @@ def draw_background(
     return Background(float(z_source), lines, sn, float(rng.uniform(0, 0.06)))
 
 
-def _draw_redshift(z_lens: float, reach: tuple[float, float], z_max: float, rng: np.random.Generator) -> float:
+def _draw_redshift(
+    z_lens: float, reach: tuple[float, float], z_max: float, rng: np.random.Generator
+) -> float:
     low, high = z_lens + 0.05, max(z_max, z_lens + 0.1)
     z = low
     for _ in range(200):
@@ -76,7 +78,11 @@ def _strongest_sn(spectrum: Spectrum, background: Background, centre: NDArray) -
         pair = ("oii_3726", "oii_3729") if key == "oii_3726" else (key,)
         which = [background.lines.keys.index(k) for k in pair]
         profile = paint_lines(
-            spectrum.wavelength, spectrum.lsf, centre[which], background.lines.relative[which], background.lines.sigma
+            spectrum.wavelength,
+            spectrum.lsf,
+            centre[which],
+            background.lines.relative[which],
+            background.lines.sigma,
         )
         best = max(best, float(np.sqrt(np.sum(profile**2 * ivar))))
     return best
@@ -100,8 +106,8 @@ def inject_lens(
 ) -> Spectrum:
     """The host as the foreground of a strong lens: emission of a galaxy behind it is added.
 
-    The host keeps its redshift and catalog values. Its row says `lens` = "lens" and holds `truth_z_source` and
-    `truth_line_sn`.
+    The host keeps its redshift and catalog values. Its row says `lens` = "lens" and holds `truth_z_source`
+    and `truth_line_sn`.
 
     Args:
         spectrum: Host with a redshift, real or mock; best a red galaxy.

@@ -49,7 +49,7 @@ class Exposure:
 
 @dataclass(frozen=True)
 class Observed:
-    """A recorded spectrum: flux (1e-17 erg/s/cm2/A), inverse variance and SDSS mask bits, each (n_pixels,)."""
+    """A recorded spectrum: flux (1e-17 erg/s/cm2/A), inverse variance, SDSS mask bits; each (n_pixels,)."""
 
     flux: NDArray[np.float32]
     ivar: NDArray[np.float32]
@@ -79,7 +79,7 @@ def flux_for_sn(exposure: Exposure, sn: float) -> float:
 
 
 def variance(exposure: Exposure, flux: NDArray) -> NDArray[np.float64]:
-    """Variance of each pixel from photons of object and sky, read-out, and the calibration floor, (n_pixels,)."""
+    """Variance of each pixel: photons of object and sky, read-out, calibration floor; (n_pixels,)."""
     light = np.maximum(flux, 0) + exposure.sky
     photons = exposure.depth * (sky.gain()[exposure.span] * light + sky.read_variance()[exposure.span])
     return photons + (_FLOOR * flux) ** 2
@@ -88,8 +88,8 @@ def variance(exposure: Exposure, flux: NDArray) -> NDArray[np.float64]:
 def observe(flux: NDArray, exposure: Exposure, recipe: NoiseRecipe, rng: np.random.Generator) -> Observed:
     """What the survey records of a true flux density (1e-17 erg/s/cm2/A), with all its faults.
 
-    Inverse variances tell the photon noise only, and a little too much of it; what the sky model and the calibration
-    leave is not in them. Both as in real data.
+    Inverse variances tell the photon noise only, and a little too much of it; what the sky model and the
+    calibration leave is not in them. Both as in real data.
     """
     n = len(flux)
     true_variance = variance(exposure, flux)
@@ -122,8 +122,8 @@ def _correlated(n: int, correlation: float, rng: np.random.Generator) -> NDArray
 
 
 def _calibration(exposure: Exposure, size: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Factor of flux-calibration errors: a tilt, waves of some 400 angstrom, the joint of the two cameras, and
-    what is left of the telluric bands."""
+    """Factor of flux-calibration errors: a tilt, waves of some 400 angstrom, the joint of the two cameras,
+    and what is left of the telluric bands."""
     x = np.linspace(-1, 1, len(exposure.loglam))
     tilt = rng.normal(0, size) * x + rng.normal(0, 0.6 * size) * (1.5 * x * x - 0.5)
     nodes = rng.normal(0, 0.35 * size, 14)

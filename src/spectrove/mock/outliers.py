@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -25,7 +26,7 @@ def _calibration_jump(host: Spectrum, z: float, rng: np.random.Generator) -> Spe
     factor = 1 + rng.choice([-1, 1]) * rng.uniform(0.15, 0.5)
     step = 0.5 * (1 + np.tanh((host.wavelength - joint) / rng.uniform(2, 30)))
     scale = np.where(rng.random() < 0.5, 1 + (factor - 1) * step, factor + (1 - factor) * step)
-    return with_flux(host, host.flux * scale, host.ivar / scale**2)
+    return _with_flux(host, host.flux * scale, host.ivar / scale**2)
 
 
 def _star_blend(host: Spectrum, z: float, rng: np.random.Generator) -> Spectrum:
@@ -61,7 +62,9 @@ def _broad_lines(host: Spectrum, z: float, rng: np.random.Generator) -> Spectrum
     ew = 10 ** rng.uniform(1.7, 2.5)
     keys = ("ha", "hb", "hg", "hd")
     flux = _continuum_at(host, "ha", z) * ew * (1 + z) * np.array([1, 1 / rng.uniform(3, 4.5), 0.12, 0.06])
-    centre = np.array([LINE[key].wavelength for key in keys]) * (1 + z) * (1 + rng.normal(0, 300) / 299792.458)
+    centre = (
+        np.array([LINE[key].wavelength for key in keys]) * (1 + z) * (1 + rng.normal(0, 300) / 299792.458)
+    )
     blue = level(host) * rng.uniform(0, 0.4) * (host.wavelength / 5500) ** -1.5
     return change_light(host, rng, added=paint_lines(host.wavelength, host.lsf, centre, flux, sigma) + blue)
 
@@ -78,7 +81,9 @@ def _extreme_emission(host: Spectrum, z: float, rng: np.random.Generator) -> Spe
 def _strong_nad(host: Spectrum, z: float, rng: np.random.Generator) -> Spectrum:
     """Deep Na D absorption, often blueshifted: a neutral wind."""
     sigma, shift = rng.uniform(80, 220), -rng.choice([0, 1]) * rng.uniform(50, 400)
-    centre = np.array([LINE[k].wavelength for k in ("nad_5890", "nad_5896")]) * (1 + z) * (1 + shift / 299792.458)
+    centre = (
+        np.array([LINE[k].wavelength for k in ("nad_5890", "nad_5896")]) * (1 + z) * (1 + shift / 299792.458)
+    )
     ew = rng.uniform(5, 12) * (1 + z) * np.array([0.55, 0.45])
     depth = paint_lines(host.wavelength, host.lsf, centre, ew, sigma)
     return change_light(host, rng, factor=np.exp(-depth))
@@ -91,12 +96,16 @@ def _post_starburst(host: Spectrum, z: float, rng: np.random.Generator) -> Spect
     which = names.index(str(rng.choice(["Z-0.25_T00.4000", "Z+0.06_T00.4000", "Z+0.06_T00.7000"])))
     burst = np.interp(host.wavelength / (1 + z), wavelength, broaden(templates[which], 150.0))
     share = rng.uniform(0.6, 0.95)
-    return change_light(host, rng, factor=1 - share, added=share * level(host) * burst - (1 - share) * fit.emission)
+    return change_light(
+        host, rng, factor=1 - share, added=share * level(host) * burst - (1 - share) * fit.emission
+    )
 
 
 def _supernova(host: Spectrum, z: float, rng: np.random.Generator) -> Spectrum:
     """A supernova near maximum light in the fibre."""
-    return change_light(host, rng, added=supernova(host.wavelength / (1 + z), rng) * level(host) * rng.uniform(0.4, 2))
+    return change_light(
+        host, rng, added=supernova(host.wavelength / (1 + z), rng) * level(host) * rng.uniform(0.4, 2)
+    )
 
 
 def _dust(host: Spectrum, z: float, rng: np.random.Generator) -> Spectrum:
@@ -108,7 +117,7 @@ def _dust(host: Spectrum, z: float, rng: np.random.Generator) -> Spectrum:
 
 def _wrong_redshift(host: Spectrum, z: float, rng: np.random.Generator) -> Spectrum:
     """The catalog's redshift is wrong: one line taken for another, or a chance minimum."""
-    pairs = (("ha", "oiii"), ("oiii", "ha"), ("hb", "oiii"), ("oii_3729", "ha"), ("nii", "ha"), ("oiii", "hb"))
+    pairs = (("ha", "oiii"), ("oiii", "ha"), ("oii_3729", "ha"), ("hb", "oii_3729"), ("oiii", "oii_3729"))
     if rng.random() < 0.6:
         true, taken = pairs[int(rng.integers(len(pairs)))]
         wrong = (1 + z) * LINE[true].wavelength / LINE[taken].wavelength - 1
@@ -128,7 +137,9 @@ def _odd_ratios(host: Spectrum, z: float, rng: np.random.Generator) -> Spectrum:
         (base.log_nii_ha, base.log_oiii_hb, rng.uniform(0.35, 0.7), rng.uniform(0.1, 0.5)),
         (rng.uniform(-1.6, -1.2), rng.uniform(-1.0, -0.6), base.log_sii_ha, base.log_oi_ha),
     )[int(rng.integers(4))]
-    return _replace_lines(host, z, LineRatios(*odd, base.log_ha_hb), "Composite", 10 ** rng.uniform(1.2, 2), rng)
+    return _replace_lines(
+        host, z, LineRatios(*odd, base.log_ha_hb), "Composite", 10 ** rng.uniform(1.2, 2), rng
+    )
 
 
 #: Every kind of outlier, by name.
@@ -150,10 +161,8 @@ OUTLIERS: Mapping[str, Outlier] = {
 OUTLIER_KINDS: tuple[str, ...] = tuple(OUTLIERS)
 
 
-def with_flux(host: Spectrum, flux: NDArray, ivar: NDArray) -> Spectrum:
+def _with_flux(host: Spectrum, flux: NDArray, ivar: NDArray) -> Spectrum:
     """The host with other pixels; masked ones keep their values."""
-    import dataclasses
-
     good = host.good
     return dataclasses.replace(
         host,

@@ -42,15 +42,22 @@ class ClassRecipe(_Model):
     vdisp_sigma_dex: float = Field(ge=0)
     dust: float = Field(ge=0, description="mean stellar E(B-V) beyond what the Balmer decrement says")
     hot: float = Field(0.0, ge=0, le=1, description="share of hot stars or a nucleus in the young light")
-    hot_slope: float = Field(0.0, description="gain of that share per dex of equivalent width above the median")
+    hot_slope: float = Field(
+        0.0, description="gain of that share per dex of equivalent width above the median"
+    )
     sodium: float = Field(0.0, ge=0, description="mean extra Na D absorption, angstrom")
-    depth: float = Field(1.0, gt=0, description="mean depth of stellar absorption lines relative to the populations'")
+    depth: float = Field(
+        1.0, gt=0, description="mean depth of stellar absorption lines relative to the populations'"
+    )
     gas: float = Field(0.75, gt=0, description="median width of the emission lines relative to the stars'")
     brightness: float = Field(1.0, gt=0, description="S/N relative to the sample's")
     metal_slope: float | None = Field(
-        None, description="log [N II]/H alpha gained per dex of equivalent width; None if they are independent"
+        None,
+        description="log [N II]/H alpha gained per dex of equivalent width; None if they are independent",
     )
-    metal_median: float = Field(-0.5, description="log [N II]/H alpha at the median equivalent width, with metal_slope")
+    metal_median: float = Field(
+        -0.5, description="log [N II]/H alpha at the median equivalent width, with metal_slope"
+    )
 
 
 class RedshiftRecipe(_Model):
@@ -80,7 +87,9 @@ class NoiseRecipe(_Model):
     cosmics: float = Field(ge=0, description="cosmic rays per spectrum that no mask marks")
     bad_columns: float = Field(ge=0, description="masked stretches per spectrum")
     line_strength: float = Field(ge=0, description="relative scatter of stellar absorption depth")
-    overstated: float = Field(ge=0, lt=1, description="how much the pipeline's errors exceed the true ones at most")
+    overstated: float = Field(
+        ge=0, lt=1, description="how much the pipeline's errors exceed the true ones at most"
+    )
     foreground: float = Field(ge=0, description="mean E(B-V) of the Milky Way in front")
 
 

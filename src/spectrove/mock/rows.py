@@ -33,7 +33,8 @@ MOCK_COLUMNS: dict[str, pa.DataType] = {
     **{
         f"truth_{name}": pa.float64()
         for name in (
-            "z", "z_source", "line_sn", "ha_ew", "log_nii_ha", "log_oiii_hb", "log_sii_ha", "log_oi_ha", "log_ha_hb",
+            "z", "z_source", "line_sn", "ha_ew", "log_nii_ha", "log_oiii_hb", "log_sii_ha", "log_oi_ha",
+            "log_ha_hb",
             "vdisp", "line_width", "ebv",
         )
     },

@@ -25,7 +25,8 @@ _BLOCK = 2880
 
 #: Columns of index.csv: those of real catalogs first, in their order, then what only mocks have.
 CATALOG_COLUMNS: tuple[str, ...] = (
-    "object_id", "path", "group", "survey", "plate", "mjd", "fiberid", "specobjid", "ra", "dec", "class", "subclass", "z",
+    "object_id", "path", "group", "survey", "plate", "mjd", "fiberid", "specobjid", "ra", "dec", "class",
+    "subclass", "z",
     "z_err", "zwarning", "sn_median", "n_pixels", "wave_min", "wave_max", "flux_unit",
 )  # fmt: skip
 
@@ -79,7 +80,8 @@ def _header(cards: list[bytes]) -> bytes:
 def _table_header(form: str, name: str, n_rows: int) -> bytes:
     cards = [
         _card("XTENSION", "BINTABLE", "binary table extension"), _card("BITPIX", 8), _card("NAXIS", 2),
-        _card("NAXIS1", layout.dtype(form).itemsize), _card("NAXIS2", n_rows), _card("PCOUNT", 0), _card("GCOUNT", 1),
+        _card("NAXIS1", layout.dtype(form).itemsize), _card("NAXIS2", n_rows), _card("PCOUNT", 0),
+        _card("GCOUNT", 1),
         _card("TFIELDS", len(layout.columns(form))),
     ]  # fmt: skip
     for i, (column, kind) in enumerate(layout.columns(form), 1):
@@ -95,19 +97,22 @@ def _table(form: str, name: str, rows: NDArray) -> bytes:
 def _primary(made: MockObject) -> bytes:
     row, loglam = made.spectrum.row, made.exposure.loglam
     return _header([
-        _card("SIMPLE", True, "conforms to FITS standard"), _card("BITPIX", 8), _card("NAXIS", 0), _card("EXTEND", True),
+        _card("SIMPLE", True, "conforms to FITS standard"), _card("BITPIX", 8), _card("NAXIS", 0),
+        _card("EXTEND", True),
         _card("RA", row["ra"], "Right ascension of telescope boresight"),
         _card("DEC", row["dec"], "Declination of telescope boresight"),
         _card("MJD", row["mjd"], "MJD of observation"), _card("MJDLIST", str(row["mjd"])),
         _card("TELESCOP", "MOCK", "Simulated: nobody observed this"), _card("FLAVOR", "science"),
         _card("QUALITY", "excellent"), _card("PLATEID", row["plate"], "Plate Id"),
         _card("TILEID", row["plate"]), _card("FIBERID", row["fiberid"], "Fiber number (1-640)"),
-        _card("VERS2D", "mock"), _card("VERSCOMB", "mock"), _card("VACUUM", True, "Wavelengths are in vacuum"),
+        _card("VERS2D", "mock"), _card("VERSCOMB", "mock"), _card("VACUUM", True,
+        "Wavelengths are in vacuum"),
         _card("NWORDER", 2, "Linear-log10 coefficients"), _card("WFITTYPE", "LOG-LINEAR"),
         _card("COEFF0", float(loglam[0]), "Central wavelength (log10) of first pixel"),
         _card("COEFF1", 1e-4, "Log10 dispersion per pixel"), _card("DC-FLAG", 1, "Log-linear flag"),
         _card("BUNIT", "1E-17 erg/cm^2/s/Ang"), _card("PLUG_RA", row["ra"], "RA of object [deg]"),
-        _card("PLUG_DEC", row["dec"], "dec of object [deg]"), _card("SPEC_ID", row["specobjid"], "Unique object identifier"),
+        _card("PLUG_DEC", row["dec"], "dec of object [deg]"), _card("SPEC_ID", row["specobjid"],
+        "Unique object identifier"),
         _card("NEXP", 3),
     ])  # fmt: skip
 
@@ -130,13 +135,16 @@ def _specobj(made: MockObject) -> NDArray:
         "SURVEY": "mock", "INSTRUMENT": "MOCK", "CHUNK": "mock", "PROGRAMNAME": "mock", "PLATERUN": "mock",
         "PLATEQUALITY": "good", "LAMBDA_EFF": 5000, "BLUEFIBER": -1, "SPECPRIMARY": 1, "SPECLEGACY": 1,
         "SPECOBJID": row["specobjid"], "NSPECOBS": 1, "FIRSTRELEASE": "", "RUN2D": "26", "DESIGNID": -1,
-        "CX": np.cos(dec) * np.cos(ra), "CY": np.cos(dec) * np.sin(ra), "CZ": np.sin(dec), "SOURCETYPE": "GALAXY",
+        "CX": np.cos(dec) * np.cos(ra), "CY": np.cos(dec) * np.sin(ra), "CZ": np.sin(dec),
+        "SOURCETYPE": "GALAXY",
         "TARGETTYPE": "SCIENCE", "PLATE": row["plate"], "TILE": row["plate"], "MJD": row["mjd"],
         "FIBERID": row["fiberid"], "PLUG_RA": row["ra"], "PLUG_DEC": row["dec"], "CLASS": row["class"],
         "SUBCLASS": row["subclass"] or "", "Z": row["z"], "Z_ERR": row["z_err"], "ZWARNING": row["zwarning"],
-        "VDISP": row["vdisp"] or 0.0, "WAVEMIN": made.spectrum.wavelength[0], "WAVEMAX": made.spectrum.wavelength[-1],
+        "VDISP": row["vdisp"] or 0.0, "WAVEMIN": made.spectrum.wavelength[0],
+        "WAVEMAX": made.spectrum.wavelength[-1],
         "SN_MEDIAN_ALL": row["sn_median"], "SN_MEDIAN": row["sn_median"],
-        "ANYANDMASK": np.bitwise_or.reduce(made.observed.and_mask), "ANYORMASK": np.bitwise_or.reduce(made.observed.or_mask),
+        "ANYANDMASK": np.bitwise_or.reduce(made.observed.and_mask),
+        "ANYORMASK": np.bitwise_or.reduce(made.observed.or_mask),
     }  # fmt: skip
     for name, value in values.items():
         out[name] = value.encode("ascii") if isinstance(value, str) else value
@@ -152,7 +160,10 @@ def _line_rows(made: MockObject) -> NDArray:
     for record, (name, wavelength, key) in zip(out, layout.SPZLINE_ROWS, strict=True):
         record["LINENAME"], record["LINEWAVE"] = name.encode("ascii"), wavelength
         if key and np.isfinite(fit.flux[key]) and np.isfinite(fit.ew[key]):
-            record["LINEZ"], record["LINEZ_ERR"] = row["z"] + (1 + row["z"]) * fit.velocity / 299792.458, row["z_err"]
+            record["LINEZ"], record["LINEZ_ERR"] = (
+                row["z"] + (1 + row["z"]) * fit.velocity / 299792.458,
+                row["z_err"],
+            )
             record["LINESIGMA"], record["LINESIGMA_ERR"] = fit.width, 10.0
             record["LINEAREA"], record["LINEAREA_ERR"] = fit.flux[key], fit.error[key]
             record["LINEEW"], record["LINEEW_ERR"] = fit.ew[key], fit.ew_error[key]

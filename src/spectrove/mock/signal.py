@@ -32,7 +32,11 @@ def level(spectrum: Spectrum) -> float:
 
 
 def change_light(
-    spectrum: Spectrum, rng: np.random.Generator, *, factor: NDArray | float = 1.0, added: NDArray | float = 0.0
+    spectrum: Spectrum,
+    rng: np.random.Generator,
+    *,
+    factor: NDArray | float = 1.0,
+    added: NDArray | float = 0.0,
 ) -> Spectrum:
     """The spectrum as recorded had the source sent `factor` times its light plus `added`.
 
@@ -55,7 +59,9 @@ def change_light(
     total = var * np.asarray(factor) ** 2 + extra
     ivar = np.where(good & (total > 0), 1 / np.where(total > 0, total, 1), 0)
     keep = np.where(good, flux, spectrum.flux).astype(np.float32)
-    return dataclasses.replace(spectrum, flux=keep, ivar=np.where(good, ivar, spectrum.ivar).astype(np.float32))
+    return dataclasses.replace(
+        spectrum, flux=keep, ivar=np.where(good, ivar, spectrum.ivar).astype(np.float32)
+    )
 
 
 def with_row(spectrum: Spectrum, **values: Any) -> Spectrum:

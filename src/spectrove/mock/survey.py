@@ -64,11 +64,13 @@ def make_survey(
         progress: Called with the number of objects done and n.
 
     Returns:
-        Spectra in SDSS units and on SDSS grids. Rows hold what a catalog would (measured from the noisy spectrum),
-        and the truth in columns `truth_*`, `lens`, `outlier`, `outlier_kind`.
+        Spectra in SDSS units and on SDSS grids. Rows hold what a catalog would (measured from the noisy
+        spectrum), and the truth in columns `truth_*`, `lens`, `outlier`, `outlier_kind`.
     """
     task = partial(_make_chunk, n=n, recipe=recipe or load_recipe(), seed=seed)
-    return SpectrumSet.concatenate(list(run_chunks(task, n, workers, progress)) or [_make_chunk(range(0), n=0)])
+    return SpectrumSet.concatenate(
+        list(run_chunks(task, n, workers, progress)) or [_make_chunk(range(0), n=0)]
+    )
 
 
 def write_survey(
@@ -98,7 +100,9 @@ def run_chunks(
 ) -> Iterator[T]:
     """What `task` gives for each stretch of 0..n-1, in order, from one or several processes."""
     if n < 0 or workers < 1:
-        raise RecipeError(f"A survey of {n} objects with {workers} workers; expected n >= 0 and workers >= 1.")
+        raise RecipeError(
+            f"A survey of {n} objects with {workers} workers; expected n >= 0 and workers >= 1."
+        )
     chunks = [range(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
     if workers == 1 or len(chunks) < 2:
         yield from _reported(map(task, chunks), chunks, n, progress)
@@ -121,7 +125,9 @@ def _make_chunk(chunk: range, *, n: int, recipe: MockRecipe | None = None, seed:
     return made.with_rows(mock_rows([s.row for s in spectra]))
 
 
-def _write_chunk(chunk: range, *, n: int, recipe: MockRecipe, seed: int, folder: Path) -> list[dict[str, Any]]:
+def _write_chunk(
+    chunk: range, *, n: int, recipe: MockRecipe, seed: int, folder: Path
+) -> list[dict[str, Any]]:
     from spectrove.mock.sdss_files import write_file
 
     rows = []
@@ -150,9 +156,7 @@ def make_object(i: int, n: int, recipe: MockRecipe, seed: int) -> MockObject:
         )
     elif kind == "outlier":
         which = OUTLIER_KINDS[int(i * math.sqrt(2) % 1.0 * len(OUTLIER_KINDS))]
-        spectrum = OUTLIERS[which](
-            with_row(spectrum, outlier="outlier", outlier_kind=which), spectrum.z, rng
-        )
+        spectrum = OUTLIERS[which](with_row(spectrum, outlier="outlier", outlier_kind=which), spectrum.z, rng)
     fit = measure_lines(spectrum, spectrum.z)
     good = spectrum.good
     sn = float(np.median(spectrum.flux[good] * np.sqrt(spectrum.ivar[good]))) if good.any() else 0.0
@@ -163,7 +167,13 @@ def _kind(i: int, recipe: MockRecipe, seed: int) -> str:
     """What the i-th object is: shares are met closely even in small surveys (a golden-ratio sequence)."""
     names, shares = list(recipe.shares), np.array(list(recipe.shares.values()))
     start = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, 1))).random()
-    return names[int(np.searchsorted(np.cumsum(shares / shares.sum()), (start + i * _GOLDEN) % 1.0).clip(0, len(names) - 1))]
+    return names[
+        int(
+            np.searchsorted(np.cumsum(shares / shares.sum()), (start + i * _GOLDEN) % 1.0).clip(
+                0, len(names) - 1
+            )
+        )
+    ]
 
 
 def _host_class(recipe: MockRecipe, rng: np.random.Generator) -> str:
@@ -194,7 +204,12 @@ def _light(galaxy: Galaxy, exposure: Exposure, recipe: MockRecipe, rng: np.rando
 
 
 def _spectrum(
-    place: Place, galaxy: Galaxy, exposure: Exposure, observed: Observed, recipe: MockRecipe, rng: np.random.Generator
+    place: Place,
+    galaxy: Galaxy,
+    exposure: Exposure,
+    observed: Observed,
+    recipe: MockRecipe,
+    rng: np.random.Generator,
 ) -> Spectrum:
     """The recorded pixels with the row of a plain galaxy."""
     z_err = recipe.redshift.error * 10 ** rng.normal(0, 0.25)
@@ -205,10 +220,12 @@ def _spectrum(
     mask[observed.ivar == 0] |= int(Mask.NODATA)
     row = {
         "survey": "mock", "path": None, "ra": place.ra, "dec": place.dec,
-        "z": float(np.float32(galaxy.z + rng.normal(0, z_err))), "z_err": float(np.float32(z_err)), "z_source": "catalog",
+        "z": float(np.float32(galaxy.z + rng.normal(0, z_err))), "z_err": float(np.float32(z_err)),
+        "z_source": "catalog",
         "zwarning": 0, "flux_unit": FLUX_UNIT, "calibrated": True, "flags": [],
         "group": "mock", "class": "GALAXY", "plate": place.plate, "mjd": place.mjd, "fiberid": place.fiberid,
-        "specobjid": place.specobjid, "split": place.split, "lens": "none", "outlier": "none", "outlier_kind": "none",
+        "specobjid": place.specobjid, "split": place.split, "lens": "none", "outlier": "none",
+        "outlier_kind": "none",
         **truth_columns(galaxy),
     }  # fmt: skip
     lsf = exposure.lsf.astype(np.float32)
@@ -232,5 +249,3 @@ def truth_columns(galaxy: Galaxy) -> dict[str, Any]:
         "truth_line_width": galaxy.lines.sigma,
         "truth_ebv": galaxy.ebv,
     }
-
-

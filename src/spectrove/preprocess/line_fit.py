@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spectrove.errors import RedshiftError
 from spectrove.lines import LINE, bpt_class
 from spectrove.spectra import Spectrum
-from spectrove.stellar import RESOLUTION_FWHM, SPEED_OF_LIGHT, fit_continuum
+from spectrove.stellar import SPEED_OF_LIGHT, fit_continuum
 
 #: Fitted lines, by the stretch of continuum they share (one constant offset each).
 GROUPS: tuple[tuple[str, ...], ...] = (
@@ -46,7 +46,8 @@ class LineFit:
     """Lines and continuum of one galaxy.
 
     Attributes:
-        flux: Line flux by `Line.key`, plus "oii" and "sii" for the sums; unit of the spectrum times angstrom. NaN
+        flux: Line flux by `Line.key`, plus "oii" and "sii" for the sums; unit of the spectrum times angstrom.
+        NaN
             where less than half of the line was observed.
         error: One sigma, from the inverse variance; same keys and unit.
         ew: Rest-frame equivalent width, angstrom, positive in emission; `ew_error` its one sigma.
@@ -83,8 +84,8 @@ def measure_lines(spectrum: Spectrum, z: float) -> LineFit:
     """Line fluxes, widths and ratios of one galaxy at a known redshift.
 
     The continuum is a non-negative mix of stellar populations (`stellar.fit_continuum`) fitted with the lines
-    masked. All lines share one velocity and width; where they are strong, Balmer and forbidden lines get one of
-    each. Amplitudes are linear and may come out negative: an absent line averages to zero.
+    masked. All lines share one velocity and width; where they are strong, Balmer and forbidden lines get one
+    of each. Amplitudes are linear and may come out negative: an absent line averages to zero.
 
     Args:
         spectrum: Vacuum wavelengths, observed frame. Bad pixels are left out.
@@ -102,7 +103,9 @@ def measure_lines(spectrum: Spectrum, z: float) -> LineFit:
     fitted = fit_continuum(rest, flux, weight)
     continuum = np.full(len(rest), np.nan) if fitted is None else fitted.flux
     known = np.isfinite(continuum)
-    lines = _Lines(rest, flux - np.where(known, continuum, 0), np.where(known, ivar, 0), _lsf(spectrum, rest, z))
+    lines = _Lines(
+        rest, flux - np.where(known, continuum, 0), np.where(known, ivar, 0), _lsf(spectrum, rest, z)
+    )
     amplitude, error, theta = lines.fit()
     emission = lines.model(amplitude, theta)
     values = dict(zip(FITTED, amplitude * (1 + z), strict=True))
@@ -168,7 +171,7 @@ class _Lines:
         x = np.log(rest)
         reach = _WINDOW / SPEED_OF_LIGHT
         group = np.full(len(x), -1)
-        for i, key in enumerate(FITTED):
+        for i in range(len(FITTED)):
             low, high = np.searchsorted(x, [_CENTRE[i] - reach, _CENTRE[i] + reach])
             group[low:high] = _GROUP_OF[i]
         self.n_total, self.lsf = len(x), lsf
@@ -187,7 +190,7 @@ class _Lines:
         return (near.sum(axis=0) >= 3) & (good > 0.6 * near.sum(axis=0))
 
     def profiles(self, theta: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-        """Unit-flux Gaussians (n, n_lines), distance from their centres in sigmas, and per line sigma (c = 1) and width."""
+        """Unit-flux Gaussians (n, n_lines), distances in sigmas; per line, total sigma and width (c = 1)."""
         velocity = np.where(_IS_BALMER, theta[0], theta[1])
         width = np.where(_IS_BALMER, theta[2], theta[3]) / SPEED_OF_LIGHT
         sigma = np.sqrt(width**2 + (self.lsf / SPEED_OF_LIGHT) ** 2)
@@ -204,7 +207,7 @@ class _Lines:
         return out
 
     def solve(self, theta: NDArray, moves: NDArray | None = None) -> tuple[NDArray, NDArray, float, NDArray]:
-        """Amplitudes, their covariance, chi2 and (with `moves`, which map parameters to theta) the next step."""
+        """Amplitudes, covariance, chi2, and (with `moves`, from free parameters to theta) the next step."""
         single, u, sigma, width = self.profiles(theta)
         gauss, n = self.tie(single), len(FITTED)
         design = np.hstack([gauss, self.offsets])
@@ -228,7 +231,9 @@ class _Lines:
         gram = weighted.T @ weighted
         scale = np.sqrt(np.diag(gram))
         scale[scale == 0] = 1.0
-        inverse = np.linalg.inv(gram / np.outer(scale, scale) + 1e-9 * np.eye(len(gram))) / np.outer(scale, scale)
+        inverse = np.linalg.inv(gram / np.outer(scale, scale) + 1e-9 * np.eye(len(gram))) / np.outer(
+            scale, scale
+        )
         answer = inverse @ (weighted.T @ data)
         return answer, inverse, float(np.sum((data - weighted @ answer) ** 2))
 
@@ -290,11 +295,14 @@ class _Lines:
 
 
 def _levels(rest: NDArray, continuum: NDArray, keys: tuple[str, ...], z: float) -> dict[str, float]:
-    """Continuum under each line, stellar absorption included, as SDSS's line table has it; per rest-frame angstrom."""
+    """Continuum under each line, stellar absorption included, as SDSS has it; per rest-frame angstrom."""
     centres = _wavelengths(tuple(SUMS[key][0] if key in SUMS else key for key in keys))
     edges = np.searchsorted(rest, centres[:, None] * (1 + np.array([-150, 150]) / SPEED_OF_LIGHT))
     means = [continuum[a:b].mean() if b > a else np.nan for a, b in edges]
-    return {key: float(mean) * (1 + z) if mean > 0 else float("nan") for key, mean in zip(keys, means, strict=True)}
+    return {
+        key: float(mean) * (1 + z) if mean > 0 else float("nan")
+        for key, mean in zip(keys, means, strict=True)
+    }
 
 
 def _log_ratio(flux: dict[str, float], error: dict[str, float], top: str, bottom: str) -> tuple[float, float]:

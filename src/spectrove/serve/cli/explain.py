@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from spectrove.errors import DatasetError, KnowledgeError
-from spectrove.serve.cli import options, text
+from spectrove.serve.cli import options
 from spectrove.serve.cli.asking import Asked, Tally, answered, encoder_of, open_base
 from spectrove.serve.cli.classify import check_label
-from spectrove.serve.cli.guard import AskedWronglyError
+from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError
 from spectrove.serve.cli.output import check_output, print_json, say
 
 if TYPE_CHECKING:
     from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
     from spectrove.spectra import SpectrumSet
-    from spectrove.targets import Target
 
 One = Annotated[str, typer.Argument(metavar="SPECTRUM", help="A file, or a DATASET with --id.")]
 Page = Annotated[
@@ -34,6 +33,7 @@ Label = Annotated[
         "--label", metavar="COLUMN", help="Explain a classification; by default class_derived if there."
     ),
 ]
+Figures = Annotated[bool, typer.Option("--figures", help="Also write the figures as PNG, beside the page.")]
 ObjectId = Annotated[
     str | None, typer.Option("--id", metavar="OBJECT_ID", help="Which, where SPECTRUM holds several.")
 ]
@@ -51,6 +51,7 @@ def explain(
     queries: options.Queries = None,
     encoder: options.QueryEncoder = None,
     allow_self: options.AllowSelf = False,
+    figures: Figures = False,
     as_json: options.Json = False,
 ) -> None:
     """Why one spectrum got its answer.
@@ -60,6 +61,8 @@ def explain(
     check_output(output, (".html",))
     if target and label:
         raise typer.BadParameter("give --target or --label, not both", param_hint="--label")
+    if figures and not output:
+        raise typer.BadParameter("the figures go beside the page: give -o too", param_hint="--figures")
     from spectrove.targets import load_target
 
     wanted = load_target(target) if target else None
@@ -73,15 +76,29 @@ def explain(
     from spectrove import pipeline
 
     def ask(batch: SpectrumSet) -> Answers:
-        said = {"where": where, "allow_self": allow_self, "encoder": network}
+        said: dict[str, Any] = {"where": where, "allow_self": allow_self, "encoder": network}
         if wanted:
             return pipeline.hunt(base, batch, wanted, k=k, **said)
         return pipeline.classify(base, batch, column, k=k or 3, **said)
 
     tally = Tally(asked)
     chosen = the_one(asked, object_id)
-    answers = next(answered(asked, ask, tally, [chosen]))
-    raise NotImplementedError
+    answers = next(answered([chosen], ask, tally))
+    if not tally.answered:
+        raise typer.Exit(COULD_NOT)  # why is on stderr already
+    from spectrove.explain.report import write_report
+    from spectrove.explain.sentences import cautions, why
+
+    evidence = pipeline.explain(base, answers, target=wanted)
+    if output:
+        write_report(evidence, output, figures=figures)
+    if as_json:
+        print_json(evidence.to_dict())
+    asked_for = f"--target {wanted.name}" if wanted else f"--label {column}"
+    for line in (why(evidence), *(f"? {caution}" for caution in cautions(evidence))):
+        say(f" {line}", as_json=as_json)
+    say(f" explained by {asked_for}" + (f"   wrote {output}" if output else ""), as_json=as_json)
+    raise typer.Exit(tally.exit_code)
 
 
 def the_one(asked: Asked, object_id: str | None) -> SpectrumSet:
@@ -92,6 +109,8 @@ def the_one(asked: Asked, object_id: str | None) -> SpectrumSet:
         ids = batch.object_id.tolist()
         names += ids
         found += [batch.take([i]) for i, name in enumerate(ids) if object_id in (None, name)][:2]
+        if object_id is not None and found:
+            break
     if len(found) == 1:
         return found[0]
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from spectrove.errors import RecipeError, SpectroveError, TargetError
+from spectrove.errors import DatasetError, RecipeError, SpectroveError, TargetError
 
 DONE, COULD_NOT, ASKED_WRONGLY, INTERRUPTED = 0, 1, 2, 130
 
@@ -53,15 +53,27 @@ class GuardedGroup(TyperGroup):
             typer.echo("interrupted; run the same command to continue", err=True)
             raise typer.Exit(INTERRUPTED) from error
         except BrokenPipeError as error:
-            # The reader has seen enough (`| head -3`). What is still buffered must not fail once more.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_stdout()  # the reader has seen enough (`| head -3`)
             raise typer.Exit(DONE) from error
+        except OSError as error:
+            _drop_stdout()
+            place = error.filename or "standard output or a temporary file"
+            refused = DatasetError(
+                f"{place}: {error.strerror or error}. Make room or check its rights, then run again."
+            )
+            raise _ended(refused, COULD_NOT) from error
 
 
 def _ended(error: SpectroveError, code: int) -> typer.Exit:
     sentence = " ".join(str(error).split())
     typer.echo(f"{type(error).__name__}: {sentence}", err=True)
     return typer.Exit(code)
+
+
+def _drop_stdout() -> None:
+    """What is still buffered must not fail once more when the interpreter ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def quiet_libraries() -> None:

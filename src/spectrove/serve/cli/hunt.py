@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,11 +12,14 @@ import typer
 from spectrove.serve.cli import options, text
 from spectrove.serve.cli.asking import Asked, Tally, about, answered, encoder_of, open_base
 from spectrove.serve.cli.output import check_output, print_json, say, write_table
+from spectrove.serve.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from spectrove.inference import Prediction
+    from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
     from spectrove.spectra import SpectrumSet
+    from spectrove.targets import Target
 
 TargetName = Annotated[
     str,
@@ -28,9 +32,12 @@ Report = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE.html", help="Write a page with the evidence for the best."),
 ]
+Figures = Annotated[
+    bool, typer.Option("--figures", help="Also write the report's figures as PNG, beside it.")
+]
 
 #: Objects that a report explains where --top does not say how many.
-IN_REPORT = 20
+IN_REPORT = 12
 
 
 def hunt(
@@ -46,6 +53,7 @@ def hunt(
     as_json: options.Json = False,
     output: options.Output = None,
     report: Report = None,
+    figures: Figures = False,
 ) -> None:
     """Which spectra are what a target describes.
 
@@ -53,6 +61,8 @@ def hunt(
     """
     check_output(output)
     check_output(report, (".html",))
+    if figures and not report:
+        raise typer.BadParameter("the figures go beside the page: give --report too", param_hint="--figures")
     from spectrove.targets import load_target
 
     wanted = load_target(target)
@@ -71,7 +81,7 @@ def hunt(
     kept: list[Answers] = []
     for answers in answered(asked, ask, tally):
         predictions += answers.predictions
-        kept += [answers] if report else []
+        kept = best_of(kept, answers, top or IN_REPORT) if report else []
         if as_json and top is None:
             for prediction in answers.predictions:
                 print_json(prediction.to_dict())
@@ -84,7 +94,7 @@ def hunt(
         chosen = predictions if top is None else best
         write_table(output, [p.to_dict() for p in chosen], about(base, target=wanted.name, k=k or wanted.k))
     if report:
-        write_report(report, kept, best[: top or IN_REPORT])
+        write_page(report, base, wanted, predictions, kept, figures)
     if not as_json:
         for line in text.hunt_table(best, wanted):
             say(line)
@@ -96,8 +106,49 @@ def hunt(
 
 def ranked(predictions: list[Prediction]) -> list[Prediction]:
     """Most probable first; those without an answer last; equals in the order they came."""
-    return sorted(predictions, key=lambda p: -1.0 if p.probability is None else p.probability, reverse=True)
+    return sorted(predictions, key=rank, reverse=True)
 
 
-def write_report(path: Path, answers: list[Answers], best: list[Prediction]) -> None:
-    raise NotImplementedError
+def rank(prediction: Prediction) -> float:
+    """Larger is better; no answer is worst."""
+    return -1.0 if prediction.probability is None else prediction.probability
+
+
+def best_of(kept: list[Answers], more: Answers, n: int) -> list[Answers]:
+    """The n most probable answers, one in each; what the others hold can then be forgotten."""
+    import numpy as np
+
+    pool = [(answers, i) for answers in (*kept, more) for i in range(len(answers.predictions))]
+    pool.sort(key=lambda one: rank(one[0].predictions[one[1]]), reverse=True)
+    return [
+        answers
+        if len(answers.predictions) == 1
+        else replace(
+            answers,
+            spectra=answers.spectra.take([i]),
+            neighbors=answers.neighbors.take(np.array([i])),
+            predictions=(answers.predictions[i],),
+        )
+        for answers, i in pool[:n]
+    ]
+
+
+def write_page(
+    path: Path,
+    base: KnowledgeBase,
+    target: Target,
+    predictions: list[Prediction],
+    kept: list[Answers],
+    figures: bool,
+) -> None:
+    """The page of a hunt: every answer in a ranked table, the best with their evidence."""
+    from spectrove import pipeline
+    from spectrove.explain.report import Hunt, write_hunt_report
+
+    with progress_bar("explaining", 2 * len(kept)) as advance:
+        evidence = []
+        for answers in kept:
+            evidence.append(pipeline.explain(base, answers, target=target))
+            advance(1)
+        hunt_ = Hunt(target.name, predictions, evidence, target.description, target.threshold)
+        write_hunt_report(hunt_, path, top=len(kept), figures=figures, progress=advance)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spectrove.errors import FormatError
+from spectrove.errors import DatasetError, FormatError
 from spectrove.serve.cli import options, text
 from spectrove.serve.cli.asking import need_paths
 from spectrove.serve.cli.guard import COULD_NOT, DONE, AskedWronglyError, asking
@@ -62,6 +62,7 @@ def ingest(
         known = ", ".join(("auto", *READERS))
         raise AskedWronglyError(FormatError(f"--survey {survey}: no such reader. Name one of {known}."))
     with asking():
+        need_suffix(output)
         said = Options(columns=parse_columns(columns), medium=medium)
     with progress_bar("reading") as advance:
         report = ingest_files(
@@ -74,6 +75,14 @@ def ingest(
     for line in summary(report):
         say(line, as_json=as_json)
     raise typer.Exit(COULD_NOT if report.refusals else DONE)
+
+
+def need_suffix(dataset: Path) -> None:
+    """Nothing, if this can be the name of a dataset."""
+    from spectrove.ingest.files import DATASET_SUFFIX, is_dataset
+
+    if not is_dataset(dataset):
+        raise DatasetError(f"{dataset}: a dataset's name ends in {DATASET_SUFFIX}. Add the suffix.")
 
 
 def summary(report: IngestReport) -> list[str]:

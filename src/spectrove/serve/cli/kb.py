@@ -221,7 +221,7 @@ def refuse_occupied(path: Path, overwrite: bool) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A place to build in; when all went well it becomes `path`, else it is removed and `path` is as it was."""
+    """A place to build in: it becomes `path` when all went well, else it is removed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
     try:
@@ -234,7 +234,7 @@ def replacing(path: Path) -> Iterator[Path]:
             if old.exists() and not path.exists():
                 old.rename(path)
             raise KnowledgeError(
-                f"{path}: the finished base cannot be put there ({error.strerror}). Check the folder's rights."
+                f"{path}: the finished base cannot be put there ({error.strerror}). Check its rights."
             ) from error
     finally:
         for leftover in (temporary, old):

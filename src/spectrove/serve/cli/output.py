@@ -173,7 +173,7 @@ def _write_astropy(table: pa.Table, path: Path, notes: Mapping[str, str], kind: 
     columns = {}
     for name in table.column_names:
         column = table.column(name)
-        # None of the three formats has one way to say null: text becomes "", numbers NaN, unknown is not true.
+        # These formats have no common null: text becomes "", numbers NaN, and unknown is not true.
         if pa.types.is_string(column.type):
             columns[name] = np.array([value or "" for value in column.to_pylist()], dtype=str)
         elif pa.types.is_boolean(column.type):

@@ -24,6 +24,7 @@ Data = Annotated[
         "--data", metavar="DATASET", help="Spectra to learn from besides the recipe's mocks. Repeatable."
     ),
 ]
+Queries = Annotated[str | None, typer.Option("--queries", metavar="SQL", help="Condition on --data.")]
 
 
 def train(
@@ -31,7 +32,7 @@ def train(
     output: Folder,
     resume: Resume = False,
     data: Data = None,
-    queries: options.Queries = None,
+    queries: Queries = None,
     workers: options.Workers = None,
     as_json: options.Json = False,
 ) -> None:

@@ -1,0 +1,326 @@
+"""Reports: one self-contained HTML page for an answer, or for whole hunts, and the figures as PNG files."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from spectrove.explain.bpt_plot import bpt_figure
+from spectrove.explain.evidence import Evidence, Provenance
+from spectrove.explain.gallery import gallery_figure, hits_bpt_figure, probability_figure
+from spectrove.explain.plots import spectrum_figure
+from spectrove.explain.scores import Score, score
+from spectrove.explain.sentences import cautions, many, why
+from spectrove.explain.style import png, save
+from spectrove.explain.tables import RATIOS, Table, line_rows, neighbor_rows
+from spectrove.inference import Prediction
+
+Background = tuple[ArrayLike, ArrayLike]
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """One hunt as it is reported.
+
+    Attributes:
+        target: Name of the target.
+        predictions: Every answer, in any order.
+        evidence: Of the hits that get a section of their own; those not among the predictions are left out.
+        description: What is hunted, a sentence or two.
+        threshold: Probability from which an object counts as found.
+        truth: Object id to whether it truly is the target, where known.
+        tables: Further tables, such as what other encoders reach.
+        notes: Sentences for the reader, such as that lenses were injected into real hosts.
+        refused: Names of spectra that could not be used, each with its sentence.
+    """
+
+    target: str
+    predictions: Sequence[Prediction]
+    evidence: Sequence[Evidence] = ()
+    description: str = ""
+    threshold: float = 0.5
+    truth: Mapping[str, bool] | None = None
+    tables: Sequence[Table] = ()
+    notes: Sequence[str] = ()
+    refused: Sequence[tuple[str, str]] = ()
+    background: Background | None = field(default=None, repr=False)
+
+    def ranked(self) -> list[Prediction]:
+        """All answers, most probable first; equal ones by id; those without a probability last."""
+        return sorted(self.predictions, key=_rank)
+
+    def hits(self) -> list[Prediction]:
+        """The answers that count as found, most probable first."""
+        return [p for p in self.ranked() if p.is_target]
+
+    def score(self) -> Score | None:
+        """Precision, recall and F1 against the truth; None where it is not known."""
+        if self.truth is None:
+            return None
+        pairs = [(bool(p.is_target), self.truth.get(p.object_id)) for p in self.predictions]
+        return score([(found, is_true) for found, is_true in pairs if is_true is not None])
+
+
+def write_report(
+    evidence: Evidence, path: Path | str, *, background: Background | None = None, figures: bool = False
+) -> Path:
+    """Writes the page that explains one answer; gives its path.
+
+    Everything is inside the one file: no script, no network. It appears whole or not at all.
+
+    Args:
+        evidence: What to report.
+        path: The HTML file to write; an older one is replaced.
+        background: log [N II]/Ha and log [O III]/Hb of the base's own objects, for the diagram.
+        figures: Also write the figures beside the page, as NAME-spectra.png and NAME-bpt.png.
+
+    Raises:
+        DatasetError: If the file cannot be written.
+    """
+    path = Path(path)
+    section = _section(evidence, background)
+    html = _page("report.html", title=f"{evidence.object_id}: {_answer(evidence)}", item=section)
+    if figures:
+        save(section["spectrum_png"], path.with_name(f"{path.stem}-spectra.png"))
+        save(section["bpt_png"], path.with_name(f"{path.stem}-bpt.png"))
+    return save(html.encode(), path)
+
+
+def write_hunt_report(
+    hunts: Hunt | Sequence[Hunt],
+    path: Path | str,
+    *,
+    title: str = "",
+    intro: Sequence[str] = (),
+    top: int = 12,
+    rows: int = 100,
+    figures: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Path:
+    """Writes the page of one hunt, or of several one after the other; gives its path.
+
+    Args:
+        hunts: What to report.
+        path: The HTML file to write; an older one is replaced.
+        title: Heading of the page; made from the targets if "".
+        intro: Sentences under the heading.
+        top: How many objects per hunt get a section of their own and a place in the contact sheet.
+        rows: How many objects per hunt the ranked table lists.
+        figures: Also write the figures of the hunts beside the page.
+        progress: Called with 1 for each section drawn.
+
+    Raises:
+        DatasetError: If the file cannot be written.
+    """
+    path = Path(path)
+    several = [hunts] if isinstance(hunts, Hunt) else list(hunts)
+    parts = [_hunt(hunt, i, top, rows, progress) for i, hunt in enumerate(several)]
+    heading = title or "Hunt for " + ", ".join(many(_positive(hunt)) for hunt in several)
+    html = _page("hunt.html", title=heading, intro=intro, hunts=parts)
+    if figures:
+        for part in parts:
+            for figure in part["figures"]:
+                save(figure["png"], path.with_name(f"{path.stem}-{part['target']}-{figure['name']}.png"))
+    return save(html.encode(), path)
+
+
+def _page(template: str, **values: Any) -> str:
+    return _environment().get_template(template).render(**values)
+
+
+def _environment() -> Environment:
+    """Every value is escaped; an undefined name is an error, not an empty string."""
+    environment = Environment(
+        loader=PackageLoader("spectrove.explain"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["data_url"] = _data_url
+    return environment
+
+
+def _data_url(data: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(data).decode()
+
+
+def _section(evidence: Evidence, background: Background | None) -> dict[str, Any]:
+    """What the template needs to show one answer."""
+    return {
+        "id": evidence.object_id,
+        "answer": _answer(evidence),
+        "why": why(evidence),
+        "cautions": cautions(evidence),
+        "facts": _facts(evidence),
+        "spectrum_png": png(spectrum_figure(evidence)),
+        "bpt_png": png(bpt_figure(evidence, background=background)),
+        "neighbors": neighbor_rows(evidence),
+        "ratio_names": [name for name, _, _ in RATIOS],
+        "lines": line_rows(evidence),
+        "flux_unit": _flux_unit(evidence),
+        "provenance": _provenance(evidence.provenance),
+    }
+
+
+def _hunt(
+    hunt: Hunt, number: int, top: int, rows: int, progress: Callable[[int], None] | None
+) -> dict[str, Any]:
+    place = {p.object_id: i for i, p in enumerate(hunt.ranked())}
+    shown = sorted((e for e in hunt.evidence if e.object_id in place), key=lambda e: place[e.object_id])[:top]
+    sections = []
+    for evidence in shown:
+        sections.append(
+            _section(evidence, hunt.background) | {"anchor": _anchor(number, evidence.object_id, place)}
+        )
+        if progress:
+            progress(1)
+    anchors = {section["id"]: section["anchor"] for section in sections}
+    return {
+        "anchor": f"hunt-{number + 1}",
+        "target": hunt.target,
+        "positive": many(_positive(hunt)),
+        "description": hunt.description,
+        "summary": _summary(hunt),
+        "score": hunt.score(),
+        "tables": list(hunt.tables),
+        "notes": list(hunt.notes),
+        "refused": list(hunt.refused),
+        "figures": _hunt_figures(hunt, shown),
+        "ranked": [_ranked_row(hunt, p, i + 1, anchors) for i, p in enumerate(hunt.ranked()[:rows])],
+        "left_out": max(len(hunt.predictions) - rows, 0),
+        "has_truth": hunt.truth is not None,
+        "sections": sections,
+    }
+
+
+def _hunt_figures(hunt: Hunt, shown: Sequence[Evidence]) -> list[dict[str, Any]]:
+    made: list[tuple[str, str, bool, Figure]] = []
+    if shown:
+        made.append(
+            ("gallery", "The best, ranked: whole spectrum and Hα window.", True, gallery_figure(shown))
+        )
+    made.append(
+        ("probabilities", "Probabilities of all spectra.", False,
+         probability_figure(hunt.predictions, threshold=hunt.threshold, truth=hunt.truth))
+    )  # fmt: skip
+    if shown:
+        figure = hits_bpt_figure(shown, background=hunt.background, truth=hunt.truth)
+        made.append(
+            ("bpt", "The best on the [N II] diagram, numbered by rank; lines measured by us.", False, figure)
+        )
+    return [{"name": n, "caption": c, "wide": wide, "png": png(figure)} for n, c, wide, figure in made]
+
+
+def _ranked_row(hunt: Hunt, p: Prediction, rank: int, anchors: Mapping[str, str]) -> dict[str, Any]:
+    voters = [vote for vote in p.neighbors if vote.group is not None]
+    nearest = voters[0] if voters else None
+    known = None if hunt.truth is None else hunt.truth.get(p.object_id)
+    return {
+        "rank": rank,
+        "id": p.object_id,
+        "anchor": anchors.get(p.object_id),
+        "found": bool(p.is_target),
+        "probability": number(p.probability),
+        "interval": _interval(p),
+        "z": number(p.z, 4),
+        "votes": f"{sum(v.group == p.positive for v in voters)} of {len(voters)}",
+        "nearest": "–"
+        if nearest is None
+        else f"{nearest.object_id} ({nearest.label}, d {nearest.distance:.2f})",
+        "flags": ", ".join(p.flags),
+        "truth": {True: "target", False: "not", None: "–"}[known],
+        "wrong": known is not None and known != bool(p.is_target),
+    }
+
+
+def _summary(hunt: Hunt) -> str:
+    """How many were found among how many, and how many of them should be wrong."""
+    hits, n = hunt.hits(), len(hunt.predictions)
+    false = sum(1 - p.probability for p in hits if p.probability is not None)
+    verb = "is" if len(hits) == 1 else "are"
+    expected = f" (false ones expected from the probabilities: {false:.1f})" if hits else ""
+    plural = "spectrum" if n == 1 else "spectra"
+    what = many(_positive(hunt))
+    return f"{len(hits)} of {n} {plural} {verb} called {what} at P ≥ {hunt.threshold:.2f}{expected}."
+
+
+def _answer(evidence: Evidence) -> str:
+    """The answer as a headline: "LINER, P 0.93"."""
+    p = evidence.prediction
+    if p.probability is None:
+        return "no answer"
+    name = p.value if not evidence.is_hunt else (p.positive if p.is_target else f"not {p.positive}")
+    about = f" of {p.positive}" if evidence.is_hunt and not p.is_target else ""
+    return f"{name}, P{about} {p.probability:.2f}"
+
+
+def _facts(evidence: Evidence) -> list[tuple[str, str]]:
+    p, query = evidence.prediction, evidence.query
+    others = sorted(p.probabilities.items(), key=lambda item: (-item[1], item[0]))
+    facts = [("Probabilities", ", ".join(f"{name} {value:.2f}" for name, value in others) or "none")]
+    facts.append(
+        (
+            "68% interval",
+            f"{_interval(p)} (counts votes; not calibrated)"
+            if p.interval
+            else (p.reason_no_interval or "none"),
+        )
+    )
+    source = f" ({evidence.z_source})" if evidence.z_source else ""
+    facts.append(("Redshift", number(query.z, 5) + source if math.isfinite(query.z) else "none"))
+    if query.bpt is not None:
+        facts.append(("log [N II]/Hα", query.bpt.nii_ha.text()))
+        facts.append(("log [O III]/Hβ", query.bpt.oiii_hb.text()))
+        facts.append(("Class by its own lines", _own_class(evidence)))
+    return facts
+
+
+def _own_class(evidence: Evidence) -> str:
+    b = evidence.query.bpt
+    if b is None or b.no_lines:
+        return "no line detected"
+    return b.own_class or (" or ".join(b.possible) if b.possible else "unknown")
+
+
+def _flux_unit(evidence: Evidence) -> str:
+    spectrum = evidence.query.spectrum
+    return str((spectrum.row.get("flux_unit") if spectrum else None) or "the unit of the spectrum")
+
+
+def _provenance(p: Provenance) -> list[tuple[str, str]]:
+    size = f", {p.base_size:,} objects" if p.base_size else ""
+    rows = [
+        ("Encoder", p.encoder), ("Fingerprint", p.fingerprint),
+        ("Knowledge base", f"{p.base}, version {p.base_version}{size}"),
+        ("View", p.view), ("Target", p.target), ("Label column", p.label_column),
+        ("Neighbours (K)", str(p.k)), ("Weights", p.weighting), ("Spectrove", p.spectrove_version),
+    ]  # fmt: skip
+    return [(name, value) for name, value in rows if value]
+
+
+def _interval(p: Prediction) -> str:
+    return "–" if p.interval is None else f"{p.interval[0]:.2f} – {p.interval[1]:.2f}"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number as printed, or a dash."""
+    return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def _rank(p: Prediction) -> tuple[float, str]:
+    return (math.inf if p.probability is None else -p.probability, p.object_id)
+
+
+def _positive(hunt: Hunt) -> str:
+    return next((p.positive for p in hunt.predictions if p.positive), hunt.target)
+
+
+def _anchor(number: int, object_id: str, place: Mapping[str, int]) -> str:
+    """By rank, so that no id needs to be made fit for a link."""
+    return f"hunt-{number + 1}-object-{place[object_id] + 1}"

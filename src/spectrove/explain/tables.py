@@ -1,0 +1,106 @@
+"""The tables of a report: neighbours with distances, weights and ratios; the query's lines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spectrove.explain.diagnostics import is_detected, ratio
+from spectrove.explain.evidence import Evidence, Measured, NeighborEvidence
+from spectrove.explain.labels import pretty
+from spectrove.lines import LINE
+
+#: Ratios of the neighbour table, as log10: heading, numerator, denominator.
+RATIOS = (
+    ("[N II]/Hα", "nii", "ha"),
+    ("[O III]/Hβ", "oiii", "hb"),
+    ("[S II]/Hα", "sii", "ha"),
+    ("[O I]/Hα", "oi", "ha"),
+)
+_SUM_NAMES = {"oii": "[O II] 3726+3729", "sii": "[S II] 6716+6731"}
+#: The two [O II] lines blend at survey resolution: only their sum means something.
+_HIDDEN = ("oii_3726", "oii_3729")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table for the page: heading row, rows of text, and a note below it."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+
+def neighbor_rows(evidence: Evidence) -> list[dict[str, Any]]:
+    """The query first, then each neighbour, as the template prints them."""
+    query = _object_row(evidence.query) | {
+        "number": "query", "distance": "", "scaled": "", "weight": "", "label": "", "agrees": None,
+    }  # fmt: skip
+    return [query, *(_neighbor_row(evidence, n, i + 1) for i, n in enumerate(evidence.neighbors))]
+
+
+def line_rows(evidence: Evidence) -> list[dict[str, Any]]:
+    """Flux and equivalent width of each line of the query, with errors; empty if none was measured."""
+    lines = evidence.query.lines
+    if lines is None:
+        return []
+    keys = sorted((k for k in lines.flux if k not in _HIDDEN), key=_wavelength)
+    return [
+        {
+            "name": _SUM_NAMES.get(key) or pretty(LINE[key].name),
+            "flux": with_error(lines.flux[key], lines.error.get(key, math.nan)),
+            "ew": with_error(lines.ew.get(key, math.nan), lines.ew_error.get(key, math.nan)),
+            "sn": _sn(lines.flux[key], lines.error.get(key, math.nan)),
+            "detected": is_detected(lines, key),
+        }
+        for key in keys
+    ]
+
+
+def with_error(value: float, error: float) -> str:
+    """A value with its error to two figures of the error: "12.3 ± 1.4"; a dash if not known."""
+    if not (math.isfinite(value) and math.isfinite(error)):
+        return "–"
+    digits = max(0, 1 - math.floor(math.log10(error))) if error > 0 else 2
+    return f"{value:.{min(digits, 4)}f} ± {error:.{min(digits, 4)}f}".replace("-", "−")
+
+
+def _neighbor_row(evidence: Evidence, n: NeighborEvidence, number: int) -> dict[str, Any]:
+    scaled = f"{n.distance / evidence.scale:.2f}" if evidence.scale > 0 else "–"
+    return _object_row(n) | {
+        "number": str(number),
+        "distance": f"{n.distance:.3f}",
+        "scaled": scaled,
+        "weight": "no vote" if n.group is None else f"{n.weight:.3f}",
+        "label": n.label or "–",
+        "agrees": None if n.group is None else n.group == evidence.asked,
+    }
+
+
+def _object_row(item: Measured) -> dict[str, Any]:
+    ratios = ["–"] * len(RATIOS)
+    if item.lines is not None:
+        ratios = [ratio(item.lines, top, bottom).text() for _, top, bottom in RATIOS]
+    b = item.bpt
+    return {
+        "id": item.object_id,
+        "z": f"{item.z:.4f}".replace("-", "−") if math.isfinite(item.z) else "–",
+        "ratios": ratios,
+        "own": "–"
+        if b is None
+        else "no lines"
+        if b.no_lines
+        else b.own_class or " / ".join(b.possible) or "unknown",
+        "reason": item.reason,
+    }
+
+
+def _wavelength(key: str) -> float:
+    return LINE[{"oii": "oii_3729", "sii": "sii_6731"}.get(key, key)].wavelength + 0.1 * (key in _SUM_NAMES)
+
+
+def _sn(flux: float, error: float) -> str:
+    return f"{flux / error:.1f}".replace("-", "−") if error > 0 and math.isfinite(flux) else "–"

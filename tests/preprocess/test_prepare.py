@@ -1,0 +1,129 @@
+"""What reaches an encoder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from pydantic import ValidationError
+
+from spectrove.preprocess import PreprocessRecipe, prepare
+from spectrove.preprocess.quality import flag_cosmics
+from spectrove.spectra import Mask, Spectrum, SpectrumSet
+
+RECIPE = PreprocessRecipe(scale="continuum", softening=0.3)
+WAVE = 10 ** (3.58 + 1e-4 * np.arange(3850))
+
+
+def line_spectrum(name="a", z=0.05, row=None, seed=0, amplitude=5.0):
+    """A flat continuum of 10 with H alpha at redshift z and S/N 20 a pixel."""
+    rng = np.random.default_rng(seed)
+    flux = 10 + amplitude * np.exp(-0.5 * ((WAVE / (6564.614 * (1 + z)) - 1) / 4e-4) ** 2) + rng.normal(0, 0.5, len(WAVE))
+    none = np.zeros(len(WAVE), np.int32)
+    return Spectrum(name, WAVE, flux.astype(np.float32), np.full(len(WAVE), 4.0, np.float32), none,
+                    np.full(len(WAVE), np.nan, np.float32), {"z": z} | (row or {}))  # fmt: skip
+
+
+def prepared(*spectra, recipe=RECIPE):
+    return prepare(SpectrumSet.from_spectra(spectra), recipe)
+
+
+def test_a_line_lands_at_its_rest_wavelength_whatever_the_redshift():
+    matrix, _ = prepared(line_spectrum("near", 0.02), line_spectrum("far", 0.2))
+    near = np.abs(matrix.wavelength - 6564.614) < 15
+    peaks = matrix.wavelength[near][matrix.flux[:, near].argmax(axis=1)]
+    assert_allclose(peaks, 6564.6, atol=4)
+
+
+def test_the_unit_of_flux_does_not_matter():
+    spectrum = line_spectrum()
+    other = replace(spectrum, object_id="b", flux=spectrum.flux * 1e3, ivar=spectrum.ivar / 1e6)
+    for recipe in (RECIPE, PreprocessRecipe(scale="median")):
+        matrix, _ = prepared(spectrum, other, recipe=recipe)
+        assert_allclose(matrix.flux[0], matrix.flux[1], atol=2e-5)
+        assert_allclose(matrix.ivar[0], matrix.ivar[1], rtol=1e-3)
+
+
+def test_bad_pixels_never_reach_the_encoder_as_values():
+    clean = line_spectrum()
+    mask, flux = clean.mask.copy(), clean.flux.copy()
+    mask[1000:1050] = int(Mask.BADPIXEL)
+    flux[1000:1050] = 1e6
+    other = line_spectrum("b")
+    spoiled = replace(other, mask=mask, flux=flux)
+    hidden = replace(clean, mask=mask)
+    matrix, _ = prepared(hidden, spoiled)
+    assert_array_equal(matrix.flux[0], matrix.flux[1])
+    assert not matrix.flux[~matrix.valid].any()
+
+
+def test_a_catalog_row_cannot_change_the_result():
+    told = line_spectrum("b", row={"class": "GALAXY", "subclass": "AGN", "ha_flux": 1e9, "class_derived": "LINER"})
+    matrix, _ = prepared(line_spectrum("a"), told)
+    assert_array_equal(matrix.flux[0], matrix.flux[1])
+
+
+def test_a_missing_redshift_is_refused_by_name_and_the_rest_goes_on():
+    matrix, refusals = prepared(line_spectrum("good"), line_spectrum("lost", z=0.05, row={"z": None}))
+    assert matrix.object_id.tolist() == ["good"]
+    assert refusals[0].name == "lost"
+    assert "no redshift" in refusals[0].error
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"ivar": np.zeros(len(WAVE))}, "no good pixel"),
+        ({"row": {"z": 40.0}}, "lies outside"),
+        ({"row": {"z": 5.0}}, "cover 0%"),
+        ({"flux": np.full(len(WAVE), np.nan)}, "no good pixel"),
+    ],
+)
+def test_what_cannot_be_prepared_is_refused_with_a_reason(change, words):
+    _, refusals = prepared(replace(line_spectrum("x"), **change))
+    assert words in refusals[0].error
+    assert refusals[0].error.startswith("x: ")
+
+
+def test_order_and_company_do_not_matter():
+    one, two = line_spectrum("a", 0.03, seed=1), line_spectrum("b", 0.1, seed=2)
+    together, _ = prepared(one, two)
+    alone, _ = prepared(two)
+    assert_array_equal(together.flux[1], alone.flux[0])
+
+
+def test_a_cosmic_ray_is_masked_and_a_narrow_line_is_not():
+    spectrum = line_spectrum(amplitude=200.0)
+    flux = spectrum.flux.copy()
+    flux[500] += 500.0
+    flux[700:702] += 400.0
+    found = np.flatnonzero(flag_cosmics(replace(spectrum, flux=flux)) & int(Mask.COSMIC))
+    assert found.tolist() == [500, 700, 701]
+
+
+def test_the_sharpest_line_the_instrument_makes_survives():
+    for center in (0.0, 0.25, 0.5):
+        pixel = np.arange(len(WAVE))
+        flux = 10 + 3000 * np.exp(-0.5 * ((pixel - 2000 - center) / 0.9) ** 2)
+        spectrum = replace(line_spectrum(), flux=flux.astype(np.float32))
+        assert not (flag_cosmics(spectrum) & int(Mask.COSMIC)).any()
+
+
+def test_equal_recipes_have_equal_fingerprints_and_others_do_not():
+    assert PreprocessRecipe().fingerprint == PreprocessRecipe().fingerprint
+    assert PreprocessRecipe().fingerprint != PreprocessRecipe(softening=0.1).fingerprint
+
+
+def test_an_unknown_key_of_a_recipe_is_an_error():
+    with pytest.raises(ValidationError):
+        PreprocessRecipe(fram="rest")
+
+
+def test_the_papers_grid_is_the_papers_grid():
+    from spectrove.encoders import load_recipe
+
+    recipe = load_recipe("galspecencoder").preprocess
+    assert (recipe.wavelength[0], recipe.wavelength[-1], len(recipe.wavelength)) == (3850.0, 9000.0, 3688)
+    assert recipe.needs_redshift  # for the window of the median, though the frame is the observed one

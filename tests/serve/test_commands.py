@@ -1,0 +1,268 @@
+"""ingest, kb, mock, explain, train, evaluate: what they make and what they say."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+
+def lines(text: str) -> list[dict]:
+    """JSON Lines as dictionaries."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_ingest_says_what_it_read_and_what_was_there_already(spectrove, survey):
+    """Counts, then what the catalog matched; the second run has nothing to do."""
+    ask = (
+        "ingest",
+        survey.files,
+        "--catalog",
+        survey.files / "index.csv",
+        "-o",
+        "again.lance",
+        "--workers",
+        1,
+    )
+    first = spectrove(*ask)
+    assert first.exit_code == 0
+    assert "72 spectra from 72 files, 0 refused, 0 files already there   wrote again.lance" in first.stdout
+    assert "72 of 72 spectra matched" in first.stdout
+    second = spectrove(*ask)
+    assert second.exit_code == 0
+    assert "0 spectra from 0 files, 0 refused, 72 files already there" in second.stdout
+
+
+def test_ingest_json_is_the_report(spectrove, survey):
+    """One object on stdout, the sentence on stderr."""
+    file = sorted(survey.files.glob("spec-*.fits"))[0]
+    result = spectrove("ingest", file, "-o", "one.lance", "--json")
+    assert lines(result.stdout) == [
+        {
+            "dataset": "one.lance", "spectra": 1, "files": 1, "already_there": 0, "refused": 0,
+            "matched": {}, "disagreements": {},
+        }
+    ]  # fmt: skip
+    assert "1 spectrum from 1 file, 0 refused" in result.stderr
+
+
+def test_ingest_reads_text_with_named_columns(spectrove, tmp_path):
+    """In air, by option, with columns in any order."""
+    rows = "\n".join(f"{1 + i % 3},{0.1},{5000 + i}" for i in range(40))
+    (tmp_path / "a.csv").write_text(f"signal,noise,lam\n{rows}\n")
+    columns = "wavelength=lam,flux=signal,error=noise"
+    result = spectrove("ingest", "a.csv", "-o", "a.lance", "--columns", columns, "--medium", "air")
+    assert result.exit_code == 0
+    from spectrove.ingest import read_dataset
+
+    spectrum = read_dataset("a.lance")[0]
+    assert spectrum.wavelength[0] == pytest.approx(5001.395, abs=0.01)
+    assert spectrum.flux[:4].tolist() == [1, 2, 3, 1]
+    assert spectrum.ivar[0] == pytest.approx(100)
+
+
+def test_a_base_is_made_looked_at_changed_and_brought_back(spectrove, survey):
+    """create, info, add, delete, versions, rollback, optimize, in the order a user meets them."""
+    create = ("kb", "create", "my.kb", "--from", survey.dataset, "--encoder", survey.encoder, "--json")
+    [made] = lines(spectrove(*create, "--where", "split = 'train'").stdout)
+    n = made["rows"]
+    [info] = lines(spectrove("kb", "info", "my.kb", "--json").stdout)
+    assert info["rows"] == n
+    assert info["encoder"] == str(survey.encoder)
+    assert info["labels"]["split"] == {"train": n}
+
+    [added] = lines(spectrove("kb", "add", "my.kb", "--from", survey.dataset, "--json").stdout)
+    assert added["added"] == 72 - n
+    assert added["already_there"] == n
+    [again] = lines(spectrove("kb", "add", "my.kb", "--from", survey.dataset, "--json").stdout)
+    assert again["added"] == 0
+    assert again["already_there"] == 72
+    replaced = spectrove("kb", "add", "my.kb", "--from", survey.dataset, "--upsert")
+    assert "0 objects added, 72 replaced; my.kb has 72" in replaced.stdout
+
+    gone = spectrove("kb", "delete", "my.kb", "--where", "split = 'test'")
+    assert f"{72 - n} objects deleted, {n} left; bring them back with kb rollback my.kb" in gone.stdout
+    version = gone.stdout.split()[-1]
+    back = spectrove("kb", "rollback", "my.kb", version)
+    assert f"is as it was at version {version}: 72 objects" in back.stdout
+    listed = lines(spectrove("kb", "versions", "my.kb", "--json").stdout)
+    assert [v["operation"] for v in listed][-2:] == ["delete", "rollback"]
+    assert "rollback" in spectrove("kb", "versions", "my.kb").stdout
+
+    result = spectrove("kb", "optimize", "my.kb", "--forget-older-than", 0, "--json")
+    assert result.exit_code == 0
+    [optimized] = lines(result.stdout)
+    assert optimized["bytes"] < optimized["bytes_before"]
+
+
+def test_info_for_people_names_encoder_labels_and_columns(spectrove, survey):
+    """Everything that --where, --label and a target may name."""
+    said = spectrove("kb", "info", survey.base).stdout
+    for word in (
+        "objects",
+        str(survey.encoder),
+        "fingerprint",
+        "label class_derived",
+        "quiescent",
+        "columns",
+    ):
+        assert word in said
+
+
+def test_an_old_base_stays_until_the_new_one_is_whole(spectrove, survey, tmp_path, monkeypatch):
+    """--overwrite replaces in one step; a failure or Ctrl-C on the way leaves the old one and nothing else."""
+    from spectrove import pipeline
+
+    shutil.copytree(survey.base, "my.kb")
+    before = lines(spectrove("kb", "info", "my.kb", "--json").stdout)[0]["rows"]
+    create = ("kb", "create", "my.kb", "--from", survey.dataset, "--encoder", survey.encoder, "--overwrite")
+    real = pipeline.create
+
+    def interrupted(path, batches, encoder, **options):
+        real(path, batches, encoder, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "create", interrupted)
+    result = spectrove(*create)
+    assert result.exit_code == 130
+    assert "interrupted; run the same command to continue" in result.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["my.kb"]
+    assert lines(spectrove("kb", "info", "my.kb", "--json").stdout)[0]["rows"] == before
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert spectrove(*create).exit_code == 0
+    assert lines(spectrove("kb", "info", "my.kb", "--json").stdout)[0]["rows"] == 72
+    assert [p.name for p in tmp_path.iterdir()] == ["my.kb"]
+
+
+def test_spectra_without_a_redshift_stay_out_of_a_base_and_are_named(spectrove, survey, tmp_path):
+    """The rest goes in and the command succeeds."""
+    import pyarrow as pa
+
+    from spectrove.ingest import read_dataset, write_dataset
+
+    spectra = read_dataset(survey.dataset)
+    z = pa.array([None, *spectra.z[1:]], pa.float64())
+    rows = spectra.rows.set_column(spectra.rows.column_names.index("z"), "z", z)
+    write_dataset(tmp_path / "z.lance", spectra.with_rows(rows))
+    result = spectrove("kb", "create", "z.kb", "--from", "z.lance", "--encoder", survey.encoder)
+    assert result.exit_code == 0
+    assert "71 objects" in result.stdout
+    assert "1 refused" in result.stdout
+    assert json.loads(result.stderr.splitlines()[0])["object_id"] == spectra.object_id[0]
+
+
+def test_mock_writes_what_ingest_reads(spectrove, tmp_path):
+    """Files and their catalog; the same seed gives the same bytes."""
+    for folder in ("one", "two"):
+        result = spectrove("mock", "-n", 3, "-o", folder, "--seed", 4, "--workers", 1)
+        assert result.exit_code == 0
+        assert "3 spectra, seed 4" in result.stdout
+    names = sorted(p.name for p in (tmp_path / "one").iterdir())
+    assert len(names) == 4
+    for name in names:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_explain_writes_a_page_and_says_why(spectrove, survey, tmp_path):
+    """A sentence, the label it was explained by, one file without anything beside it."""
+    file = sorted(survey.files.glob("spec-*.fits"))[0]
+    result = spectrove("explain", survey.base, file, "-o", "why.html")
+    assert result.exit_code == 0
+    assert "nearest known spectra" in result.stdout
+    assert "explained by --label class_derived   wrote why.html" in result.stdout
+    assert [p.name for p in tmp_path.iterdir()] == ["why.html"]
+    assert file.stem.removeprefix("spec-") in (tmp_path / "why.html").read_text("utf-8")
+
+
+def test_explain_gives_all_the_evidence_as_json(spectrove, survey):
+    """For a hunt, one object of a dataset, chosen by id; figures only where a page is asked for."""
+    from spectrove.ingest import read_dataset
+
+    name = str(read_dataset(survey.dataset, "split = 'test'").object_id[2])
+    ask = ("explain", survey.base, survey.dataset, "--id", name, "--target", "liner", "-k", 4, "--json")
+    [evidence] = lines(spectrove(*ask).stdout)
+    assert evidence["object_id"] == name
+    assert len(evidence["neighbors"]) == 4
+    [row] = lines(spectrove("hunt", *ask[1:3], "--queries", f"object_id = '{name}'", *ask[5:]).stdout)
+    assert evidence["answer"]["probability"] == row["probability"]
+    assert spectrove(*ask, "--figures").exit_code == 2
+
+
+def test_explain_needs_to_know_which_spectrum(spectrove, survey):
+    """A dataset holds many: --id names one, and one that is not there is asked wrongly."""
+    for options in ((), ("--id", "nobody")):
+        result = spectrove("explain", survey.base, survey.dataset, *options)
+        assert result.exit_code == 2
+        assert "Name one of them with --id." in result.stderr
+
+
+def test_explain_takes_a_target_or_a_label(spectrove, survey):
+    """Not both."""
+    result = spectrove(
+        "explain", survey.base, survey.dataset, "--target", "liner", "--label", "class_derived"
+    )
+    assert result.exit_code == 2
+
+
+def test_a_hunt_report_has_the_best_with_their_evidence(spectrove, survey, tmp_path):
+    """As many sections as --top says, and every answer in the table."""
+    ask = ("hunt", survey.base, survey.dataset, "--queries", "split = 'test'", "--target", "liner")
+    result = spectrove(*ask, "--top", 1, "--report", "hunt.html", "--figures")
+    assert result.exit_code == 0
+    assert "wrote hunt.html" in result.stdout
+    best = result.stdout.splitlines()[1].split()[0]
+    assert best in (tmp_path / "hunt.html").read_text("utf-8")
+    assert list(tmp_path.glob("*.png"))
+    assert spectrove(*ask, "--figures").exit_code == 2
+
+
+def test_train_makes_an_encoder_that_kb_create_takes(spectrove, survey, tmp_path):
+    """From a recipe file, on a dataset, with a few mocks."""
+    from spectrove.encoders import load_recipe
+    from spectrove.encoders.recipe import recipe_toml
+
+    recipe = load_recipe("pca")
+    recipe = recipe.model_copy(
+        update={
+            "name": "tiny",
+            "pca": recipe.pca.model_copy(update={"n_components": 4, "iterations": 2}),
+            "training": recipe.training.model_copy(update={"n_mock": 8}),
+        }
+    )
+    (tmp_path / "tiny.toml").write_text(recipe_toml(recipe), "utf-8")
+    train = ("train", "tiny.toml", "-o", "encoders", "--data", survey.dataset, "--workers", 1)
+    [made] = lines(spectrove(*train, "--queries", "split = 'train'", "--json").stdout)
+    assert made["dimensions"] == 4
+    result = spectrove("kb", "create", "t.kb", "--from", survey.dataset, "--encoder", made["encoder"])
+    assert result.exit_code == 0
+    [info] = lines(spectrove("kb", "info", "t.kb", "--json").stdout)
+    assert info["views"]["shape"]["fingerprint"] == made["fingerprint"]
+
+
+def test_evaluate_prints_what_the_evaluation_says(spectrove, survey, monkeypatch):
+    """Options go through as they are; rows as JSON and as a table, text for people."""
+    import spectrove.evaluation as evaluation
+
+    asked = {}
+
+    def measured(what, dataset, **options):
+        asked.update(options, what=what)
+        return evaluation.Evaluation(({"task": "5-class", "metric": "f1", "value": 0.8},), "F1 0.80")
+
+    monkeypatch.setattr(evaluation, "evaluate", measured)
+    ask = ("evaluate", "classes", survey.dataset, "--encoder", "pca, base", "--folds", 3, "--seeds", 2)
+    assert spectrove(*ask).stdout == "F1 0.80\n"
+    assert asked["encoders"] == ["pca", "base"]
+    assert (asked["folds"], asked["group"], asked["seeds"], asked["k"]) == (3, "plate", 2, 3)
+    result = spectrove(*ask, "--json", "-o", "f1.csv")
+    assert lines(result.stdout) == [{"task": "5-class", "metric": "f1", "value": 0.8}]
+    assert "F1 0.80" in result.stderr
+
+
+def test_the_version_is_printed(spectrove):
+    """As in pyproject.toml."""
+    import spectrove as package
+
+    assert spectrove("--version").stdout == f"spectrove {package.__version__}\n"

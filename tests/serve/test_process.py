@@ -1,0 +1,160 @@
+"""The program as a process: speed of --help, closed pipes, Ctrl-C, full disks, and a quiet stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from importlib.metadata import entry_points
+
+import pytest
+
+START = "from spectrove.serve.cli import main; main()"
+
+
+def start(*arguments: object, **options) -> subprocess.Popen:
+    """The program, running."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONWARNINGS"} | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-c", START, *map(str, arguments)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options,
+    )  # fmt: skip
+
+
+def test_the_console_script_is_this_program():
+    """What `pip install` puts on the path."""
+    [script] = [e for e in entry_points(group="console_scripts") if e.name == "spectrove"]
+    assert script.value == "spectrove.serve.cli:main"
+
+
+def test_help_comes_at_once(program):
+    """Under 0.7 s on an idle machine; the best of three counts here, with room for a busy one."""
+    times = []
+    for _ in range(3):
+        before = time.perf_counter()
+        assert program("--help").returncode == 0
+        times.append(time.perf_counter() - before)
+    assert min(times) < 0.7
+
+
+def test_a_run_is_quiet_on_stderr(program, survey):
+    """No log lines or warnings of other people's libraries: only the summary, or nothing at all."""
+    done = program("hunt", survey.base, survey.dataset, "--queries", "split = 'test'", "--target", "liner")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    done = program("search", survey.base, survey.dataset, "--queries", "split = 'test'", "--json")
+    assert len(done.stderr.splitlines()) == 1
+    done = program("search", survey.base, survey.dataset, "--queries", "nosuch = 1")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_reader_that_stops_reading_is_no_error(survey):
+    """`| head -1`: no traceback, no complaint, exit code 0."""
+    process = start("search", survey.base, survey.dataset, "--json")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60) == 0
+    assert said == ""
+
+
+def test_head_gets_its_lines(survey):
+    """The first lines of a JSON answer, through a real pipe."""
+    call = f"{sys.executable} -c '{START}' search {survey.base} {survey.dataset} --json 2>/dev/null | head -2"
+    done = subprocess.run(call, shell=True, capture_output=True, text=True, timeout=60)
+    assert len([json.loads(line) for line in done.stdout.splitlines()]) == 2
+
+
+def test_interrupted_work_says_how_to_go_on(tmp_path):
+    """Ctrl-C while processes simulate: one line, exit code 130, no process left behind."""
+    process = start("mock", "-n", 4000, "-o", tmp_path / "m", "--workers", 2, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "m").is_dir() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the whole group
+    out, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == "interrupted; run the same command to continue"
+    assert "Traceback" not in said
+    assert out == ""
+    assert not (tmp_path / "m" / "index.csv").exists()
+
+
+def limited(size: int):
+    """A disk that is full after so many bytes of any file, for the process that calls this."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return limit
+
+
+@pytest.mark.parametrize("name", ["hunt.csv", "hunt.fits", "hunt.parquet", "hunt.vot", "hunt.ecsv"])
+def test_a_table_that_does_not_fit_the_disk(survey, tmp_path, name):
+    """One sentence, exit code 1, and nothing half-written."""
+    (tmp_path / name).write_text("old")
+    ask = ("hunt", survey.base, survey.dataset, "--target", "liner", "-o", name)
+    process = start(*ask, cwd=tmp_path, preexec_fn=limited(600))
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert said.startswith(f"DatasetError: {name}: cannot be written (")
+    assert len(said.splitlines()) == 1
+    assert os.listdir(tmp_path) == [name]
+    assert (tmp_path / name).read_text() == "old"
+
+
+@pytest.mark.parametrize("command", ["ingest", "mock", "kb create"])
+def test_nothing_is_left_half_written_on_a_full_disk(survey, tmp_path, command):
+    """Each one line, exit code 1; no dataset, base or catalog that looks complete."""
+    ask = {
+        "ingest": ("ingest", survey.files, "-o", "new.lance", "--workers", 1),
+        "mock": ("mock", "-n", 2, "-o", "m", "--workers", 1),
+        "kb create": ("kb", "create", "new.kb", "--from", survey.dataset, "--encoder", survey.encoder),
+    }[command]
+    process = start(*ask, cwd=tmp_path, preexec_fn=limited(20_000))
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 1, said
+    assert not (tmp_path / "new.lance").exists()
+    assert not (tmp_path / "new.kb").exists()
+    assert not (tmp_path / "m" / "index.csv").exists()
+    assert [p for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_a_results_pipe_on_a_full_device_is_said(survey):
+    """/dev/full takes nothing: exit code 1 and a sentence."""
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    with open("/dev/full", "w") as full:
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [sys.executable, "-c", START, "search", str(survey.base), str(survey.dataset), "--json"],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, env=environment,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "No space left on device" in done.stderr
+
+
+def test_a_base_whose_encoder_has_moved_can_be_told_where_it_is(program, survey, tmp_path):
+    """The base keeps the place of its encoder; --encoder names another."""
+    shutil.copytree(survey.encoder, tmp_path / "first")
+    create = ("kb", "create", "my.kb", "--from", survey.dataset, "--encoder", "first")
+    assert program(*create).returncode == 0
+    (tmp_path / "first").rename(tmp_path / "second")
+    ask = ("search", "my.kb", survey.dataset, "--queries", "split = 'test'", "--json")
+    lost = program(*ask)
+    assert lost.returncode == 2
+    assert "--encoder" in lost.stderr
+    assert program(*ask, "--encoder", "second").returncode == 0

@@ -1,0 +1,116 @@
+"""Training finds what is there, stops and goes on as if it had not stopped."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from spectrove.encoders import EncoderRecipe, load_encoder
+from spectrove.encoders.recipe import MaskRecipe, NetworkRecipe, PcaRecipe, TrainingRecipe
+from spectrove.errors import RecipeError
+from spectrove.preprocess import PreprocessRecipe
+from spectrove.spectra import Spectrum, SpectrumSet
+from spectrove.training import fit_pca, train, training_data
+from spectrove.training.empca import empca
+from spectrove.training.loop import schedule
+
+PREPROCESS = PreprocessRecipe(n_pixels=160, scale="none", systematic=0.0)
+
+
+def toy_set(n=60, seed=0):
+    """Spectra that are a mean and two smooth components, with noise and a gap each."""
+    rng = np.random.default_rng(seed)
+    wave = np.linspace(3600, 8800, 400)
+    x = np.linspace(0, 1, 400)
+    shapes = np.stack([np.sin(5 * x), np.cos(9 * x)])
+    spectra = []
+    for i in range(n):
+        ivar = np.full(400, 100.0)
+        start = rng.integers(300)
+        ivar[start : start + 60] = 0
+        flux = 3 + rng.normal(0, [2, 1]) @ shapes + rng.normal(0, 0.1, 400)
+        spectra.append(Spectrum(f"s{i}", wave, flux, ivar, np.zeros(400), np.full(400, np.nan), {"z": 0.0}))
+    return SpectrumSet.from_spectra(spectra), shapes
+
+
+def network_recipe(steps=12):
+    return EncoderRecipe(
+        name="tiny", kind="masked_transformer", preprocess=PREPROCESS, mask=MaskRecipe(ratio=0.4),
+        network=NetworkRecipe(patch=16, stride=16, width=16, depth=1, heads=2, whitening=0.5),
+        training=TrainingRecipe(n_mock=0, steps=steps, warmup=2, batch_size=16, checkpoint_every=4, learning_rate=3e-3),
+    )  # fmt: skip
+
+
+def test_empca_finds_the_components_behind_gaps():
+    spectra, shapes = toy_set(200)
+    recipe = EncoderRecipe(name="p", kind="pca", preprocess=PREPROCESS, pca=PcaRecipe(n_components=2),
+                           training=TrainingRecipe(n_mock=0))  # fmt: skip
+    prepared = training_data(recipe, [spectra]).prepared
+    mean, components, deviation = empca(prepared.flux.astype(float), prepared.ivar.astype(float), 2, 15)
+    truth = np.stack([np.interp(prepared.wavelength, np.linspace(3600, 8800, 400), s) for s in shapes])
+    spanned = truth @ components.T @ components
+    assert_allclose(spanned, truth, atol=0.05)
+    assert deviation[0] > deviation[1]
+    assert_allclose(components @ components.T, np.eye(2), atol=1e-6)
+
+
+def test_a_pca_with_more_components_than_spectra_is_refused():
+    spectra, _ = toy_set(5)
+    recipe = EncoderRecipe(name="p", kind="pca", preprocess=PREPROCESS, pca=PcaRecipe(n_components=9),
+                           training=TrainingRecipe(n_mock=0))  # fmt: skip
+    with pytest.raises(RecipeError, match="5 spectra for 9 components"):
+        fit_pca(recipe, training_data(recipe, [spectra]).prepared)
+
+
+def test_a_resumed_run_ends_where_an_unbroken_one_ends(tmp_path):
+    spectra, _ = toy_set()
+    whole = train(network_recipe(), tmp_path / "whole", datasets=[spectra])
+
+    class Stop(Exception):
+        pass
+
+    def stop_after_six(done, total, text):
+        if "loss" in text and done == 6:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(network_recipe(), tmp_path / "broken", datasets=[spectra], progress=stop_after_six)
+    resumed = train(network_recipe(), tmp_path / "broken", datasets=[spectra], resume=True)
+    for name, weights in whole.weights.items():
+        assert_allclose(resumed.weights[name], weights, atol=2e-3, err_msg=name)
+
+
+def test_training_lowers_the_loss_and_records_whom_it_saw(tmp_path):
+    import json
+
+    spectra, _ = toy_set()
+    encoder = train(network_recipe(60), tmp_path, datasets=[spectra])
+    log = [json.loads(line) for line in (tmp_path / "tiny" / "run" / "log.jsonl").read_text().splitlines()]
+    assert log[-1]["validation"] < 0.8 * log[0]["validation"]
+    assert load_encoder(tmp_path / "tiny").training_ids == set(spectra.object_id.tolist()) == encoder.training_ids
+
+
+def test_a_second_run_in_the_same_folder_says_resume(tmp_path):
+    spectra, _ = toy_set()
+    train(network_recipe(4), tmp_path, datasets=[spectra])
+    with pytest.raises(RecipeError, match="--resume"):
+        train(network_recipe(4), tmp_path, datasets=[spectra])
+    with pytest.raises(RecipeError, match="another recipe"):
+        train(network_recipe(8), tmp_path, datasets=[spectra], resume=True)
+
+
+def test_validation_spectra_are_never_drawn():
+    spectra, _ = toy_set()
+    data = training_data(network_recipe(), [spectra])
+    drawn = {int(i) for step in range(50) for i in data.draw(step, 16, 0)}
+    assert drawn.isdisjoint(data.validation.tolist())
+    assert len(data.validation) == 3
+
+
+def test_the_learning_rate_rises_and_falls():
+    plan = TrainingRecipe(steps=100, warmup=10)
+    rates = [schedule(i, plan) for i in range(100)]
+    assert rates[9] == max(rates) == 1.0
+    assert rates[0] == 0.1
+    assert rates[-1] < 0.001
