@@ -79,7 +79,10 @@ def create(
         if len(embedded.spectra):
             views = {"shape": embedded.embeddings}
             if base is None:
-                base = KnowledgeBase.create(path, embedded.spectra, views, encoder=encoder.name)
+                # Until `complete` a base that was stopped half-way is recognised as half-made.
+                base = KnowledgeBase.create(
+                    path, embedded.spectra, views, encoder=encoder.name, complete=False
+                )
             else:
                 base.add(embedded.spectra, views)
         if progress:
@@ -90,11 +93,16 @@ def create(
             f"{path}: no spectrum could be added ({len(refusals)} refused), so no base was made.{reason}"
         )
     base.optimize()
+    base.complete()
     return base, refusals
 
 
 def add(
-    base: KnowledgeBase, batches: Iterable[SpectrumSet], *, upsert: bool = False, progress: Progress | None = None
+    base: KnowledgeBase,
+    batches: Iterable[SpectrumSet],
+    *,
+    upsert: bool = False,
+    progress: Progress | None = None,
 ) -> list[Refusal]:
     """Add spectra to a base, embedded with its own encoder; returns what was refused."""
     encoder = load_encoder(base.encoder)
@@ -172,10 +180,11 @@ def explain(base: KnowledgeBase, answers: Answers, i: int = 0, *, target: Target
     """Everything that made the i-th answer what it is: neighbours, weights, lines, provenance."""
     if not answers.predictions:
         raise SpectrumError("explain: these answers hold no prediction; call classify or hunt first.")
-    return build_evidence(base, answers.spectra[i], answers.predictions[i], answers.neighbors, i, target=target)
+    return build_evidence(
+        base, answers.spectra[i], answers.predictions[i], answers.neighbors, i, target=target
+    )
 
 
 def in_batches(spectra: SpectrumSet, size: int = 1024) -> Iterator[SpectrumSet]:
     """A large set, a batch at a time."""
     return (spectra.take(np.arange(i, min(i + size, len(spectra)))) for i in range(0, len(spectra), size))
-

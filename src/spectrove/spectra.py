@@ -225,7 +225,9 @@ class SpectrumSet:
     def to_arrow(self) -> pa.Table:
         """A row per spectrum: object_id, the ragged pixel columns as lists, then the row's columns."""
         offsets = pa.array(self.offsets, pa.int64())
-        columns: dict[str, pa.Array | pa.ChunkedArray] = {"object_id": pa.array(self.object_id.tolist(), pa.string())}
+        columns: dict[str, pa.Array | pa.ChunkedArray] = {
+            "object_id": pa.array(self.object_id.tolist(), pa.string())
+        }
         for name, kind in PIXEL_COLUMNS.items():
             columns[name] = pa.LargeListArray.from_arrays(offsets, pa.array(getattr(self, name), kind))
         for name in self.rows.column_names:
@@ -290,7 +292,11 @@ class SpectrumSet:
                     ivar = np.asarray(item.uncertainty.represent_as(InverseVariance).array, dtype=float)
             bits = np.asarray(meta.pop("mask_bits", np.zeros(n, np.int32)), dtype=np.int32)
             if item.mask is not None:
-                bits = np.where(np.asarray(item.mask, bool) & (bits & int(BAD) == 0) & (ivar > 0), bits | int(Mask.BADPIXEL), bits)
+                bits = np.where(
+                    np.asarray(item.mask, bool) & (bits & int(BAD) == 0) & (ivar > 0),
+                    bits | int(Mask.BADPIXEL),
+                    bits,
+                )
             lsf = np.asarray(meta.pop("lsf", np.full(n, np.nan)), dtype=np.float32)
             row = {"flux_unit": item.flux.unit.to_string()} | {
                 k: v for k, v in meta.items() if isinstance(v, str | int | float | bool | list | type(None))
@@ -331,7 +337,11 @@ class SpectrumSet:
         others = [c for c in table.colnames if c not in PIXEL_COLUMNS and c != "object_id"]
         return SpectrumSet.from_spectra(
             [
-                Spectrum(str(row["object_id"]), *(np.asarray(row[c]) for c in PIXEL_COLUMNS), row={c: row[c] for c in others})
+                Spectrum(
+                    str(row["object_id"]),
+                    *(np.asarray(row[c]) for c in PIXEL_COLUMNS),
+                    row={c: row[c] for c in others},
+                )
                 for row in table
             ]
         )
@@ -351,7 +361,9 @@ def _clean(s: Spectrum) -> Spectrum:
     flux = np.where(nonfinite, 0, flux).astype(np.float32)
     ivar = np.where(nonfinite | negative, 0, ivar).astype(np.float32)
     mask[ivar == 0] |= int(Mask.NODATA)
-    return Spectrum(s.object_id, np.asarray(s.wavelength, float), flux, ivar, mask, np.asarray(s.lsf, np.float32), s.row)
+    return Spectrum(
+        s.object_id, np.asarray(s.wavelength, float), flux, ivar, mask, np.asarray(s.lsf, np.float32), s.row
+    )
 
 
 def _rows_table(rows: list[dict[str, Any]]) -> pa.Table:

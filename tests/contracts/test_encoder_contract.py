@@ -20,6 +20,10 @@ RECIPES = {
         name="small-net", kind="masked_transformer", preprocess=PREPROCESS, mask=MaskRecipe(),
         network=NetworkRecipe(patch=12, stride=12, width=16, depth=2, heads=2),
     ),
+    "masked_transformer with a bottleneck": EncoderRecipe(
+        name="small-net", kind="masked_transformer", preprocess=PREPROCESS, mask=MaskRecipe(),
+        network=NetworkRecipe(patch=12, stride=12, width=16, depth=2, heads=2, bottleneck=5),
+    ),
 }  # fmt: skip
 
 
@@ -35,27 +39,30 @@ def prepared(n=9, seed=0, preprocess=PREPROCESS):
     )  # fmt: skip
 
 
-def make(kind):
+def make(case):
     rng = np.random.default_rng(3)
-    recipe = RECIPES[kind]
-    if kind == "pca":
+    recipe = RECIPES[case]
+    if case == "pca":
         axes = np.linalg.qr(rng.normal(size=(120, 6)))[0].T
         weights = {"mean": rng.normal(size=120), "components": axes, "deviation": np.linspace(3, 1, 6)}
     else:
         torch.manual_seed(3)
         module = MaskedTransformer(recipe.network, 120)
         weights = {n: t.numpy() for n, t in module.state_dict().items()}
-        weights |= {"float32.whiten_mean": np.zeros(16, np.float32), "float32.whiten_axes": np.eye(16, dtype=np.float32)}
-    return ENCODERS[kind](recipe, weights, training_ids=frozenset({"t1", "t2"}))
+        weights |= {
+            "float32.whiten_mean": np.zeros(module.n_dimensions, np.float32),
+            "float32.whiten_axes": np.eye(module.n_dimensions, dtype=np.float32),
+        }
+    return ENCODERS[recipe.kind](recipe, weights, training_ids=frozenset({"t1", "t2"}))
 
 
-@pytest.fixture(params=sorted(ENCODERS))
+@pytest.fixture(params=sorted(RECIPES))
 def encoder(request):
     return make(request.param)
 
 
 def test_every_kind_is_in_this_test():
-    assert set(RECIPES) == set(ENCODERS)
+    assert {r.kind for r in RECIPES.values()} == set(ENCODERS)
 
 
 def test_a_vector_per_spectrum_with_its_id_and_fingerprint(encoder):

@@ -64,7 +64,10 @@ def test_a_spectrum_of_one_patch_keeps_it():
 def test_spans_hide_runs():
     observed = torch.ones(200, 90, dtype=torch.bool)
     chance = torch.Generator().manual_seed(0)
-    runs = {s: _run_length(draw_mask(observed, MaskRecipe(ratio=0.3, shape=s, span=6), chance)) for s in ("patch", "span")}
+    runs = {
+        s: _run_length(draw_mask(observed, MaskRecipe(ratio=0.3, shape=s, span=6), chance))
+        for s in ("patch", "span")
+    }
     assert runs["span"] > 2 * runs["patch"]
 
 

@@ -49,10 +49,13 @@ def test_intervals_hold_the_long_run_figure_as_often_as_they_say():
 def test_wider_groups_give_wider_intervals():
     """The same objects in fewer, alike groups are worth less."""
     rng = np.random.default_rng(2)
-    truth, predicted, groups = draw(100, rng)
+    truth, _, groups = draw(100, rng)
     right = rng.random(10) < 0.7
     clumped = np.where(right[groups // 10], truth, "b")
-    narrow, wide = (class_scores([truth], [clumped], [g], ["a", "b", "c"])["macro"]["f1"] for g in (np.arange(400), groups // 10))
+    narrow, wide = (
+        class_scores([truth], [clumped], [g], ["a", "b", "c"])["macro"]["f1"]
+        for g in (np.arange(400), groups // 10)
+    )
     assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
 
 

@@ -94,6 +94,13 @@ def test_columns_can_be_named(tmp_path):
         read_file(path, columns={"wavelength": "XL", "flux": "NO"})
 
 
+def test_an_option_of_none_says_nothing(tmp_path):
+    path = table(tmp_path / "a.fits", wave=WAVE, flux=FLUX, ivar=np.ones(N))
+    plain, same = read_file(path)[0], read_file(path, columns=None, medium=None, flux_unit=None)[0]
+    assert_array_equal(plain.wavelength, same.wavelength)
+    assert plain.row == same.row
+
+
 def test_wrong_options_list_the_choices():
     with pytest.raises(FormatError, match="expected one of auto, air, vacuum"):
         read_file("a.fits", medium="water")

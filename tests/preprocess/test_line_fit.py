@@ -136,7 +136,7 @@ def test_indices_of_a_bare_population_are_those_of_its_template():
 def test_fits_of_real_galaxies_agree_with_their_catalog(data_dir):
     """150 SDSS galaxies beside the survey's own line table: medians and scatter stay within sane bounds.
 
-    Measured when written: log [N II]/Ha -0.002 +- 0.015, log [O III]/Hb -0.005 +- 0.06, Ha flux +0.002 +-
+    Measured when written: log [N II]/Ha -0.002 +- 0.015, log [O III]/Hb -0.02 +- 0.05, Ha flux +0.002 +-
     0.008 dex, D4000n +0.005 +- 0.004.
     """
     from astropy.io import fits

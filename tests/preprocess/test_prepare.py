@@ -20,7 +20,11 @@ WAVE = 10 ** (3.58 + 1e-4 * np.arange(3850))
 def line_spectrum(name="a", z=0.05, row=None, seed=0, amplitude=5.0):
     """A flat continuum of 10 with H alpha at redshift z and S/N 20 a pixel."""
     rng = np.random.default_rng(seed)
-    flux = 10 + amplitude * np.exp(-0.5 * ((WAVE / (6564.614 * (1 + z)) - 1) / 4e-4) ** 2) + rng.normal(0, 0.5, len(WAVE))
+    flux = (
+        10
+        + amplitude * np.exp(-0.5 * ((WAVE / (6564.614 * (1 + z)) - 1) / 4e-4) ** 2)
+        + rng.normal(0, 0.5, len(WAVE))
+    )
     none = np.zeros(len(WAVE), np.int32)
     return Spectrum(name, WAVE, flux.astype(np.float32), np.full(len(WAVE), 4.0, np.float32), none,
                     np.full(len(WAVE), np.nan, np.float32), {"z": z} | (row or {}))  # fmt: skip
@@ -60,7 +64,9 @@ def test_bad_pixels_never_reach_the_encoder_as_values():
 
 
 def test_a_catalog_row_cannot_change_the_result():
-    told = line_spectrum("b", row={"class": "GALAXY", "subclass": "AGN", "ha_flux": 1e9, "class_derived": "LINER"})
+    told = line_spectrum(
+        "b", row={"class": "GALAXY", "subclass": "AGN", "ha_flux": 1e9, "class_derived": "LINER"}
+    )
     matrix, _ = prepared(line_spectrum("a"), told)
     assert_array_equal(matrix.flux[0], matrix.flux[1])
 

@@ -21,7 +21,9 @@ def test_the_same_grid_gives_the_same_spectrum():
 
 
 def test_two_pixels_joined_are_the_mean_flux_and_the_summed_information():
-    flux, ivar, _ = resample(np.array([0.0, 1, 2]), np.array([1.0, 3.0]), np.array([4.0, 6.0]), np.array([0.0, 2.0]))
+    flux, ivar, _ = resample(
+        np.array([0.0, 1, 2]), np.array([1.0, 3.0]), np.array([4.0, 6.0]), np.array([0.0, 2.0])
+    )
     assert_allclose(flux, [2.0])
     assert_allclose(ivar, [10.0])
 
@@ -47,7 +49,9 @@ def test_a_masked_pixel_leaves_no_trace():
 
 
 def test_outside_the_spectrum_nothing_is_invented():
-    flux, ivar, covered = resample(np.array([10.0, 11, 12]), np.ones(2), np.ones(2), np.array([0.0, 5, 11, 20]))
+    flux, ivar, covered = resample(
+        np.array([10.0, 11, 12]), np.ones(2), np.ones(2), np.array([0.0, 5, 11, 20])
+    )
     assert_allclose(covered, [0, 1 / 6, 1 / 9])
     assert flux[0] == ivar[0] == 0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-N = 72
+N = 60
 
 
 @dataclass(frozen=True)

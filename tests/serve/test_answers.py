@@ -226,6 +226,14 @@ def test_flags_of_the_spectrum_are_flags_of_the_answer(spectrove, survey, tmp_pa
         assert "z_warning" in lines(result.stdout)[0]["flags"]
 
 
+def test_rare_objects_are_told_from_ordinary_ones(spectrove, survey):
+    """A catalog's "none" is a label like another: in a hunt for lenses the ordinary galaxies vote too."""
+    ask = ("hunt", survey.base, survey.dataset, *TEST, "--json", "--target", "strong_lens")
+    labels = [n["label"] for row in lines(spectrove(*ask).stdout) for n in row["neighbors"]]
+    assert set(labels) == {"lens", "none"}
+    assert labels.count("none") > labels.count("lens")
+
+
 def test_a_target_file_serves_as_well_as_a_name(spectrove, survey, tmp_path):
     """The shipped target, copied and renamed, gives the same probabilities."""
     from importlib import resources

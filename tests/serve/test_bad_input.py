@@ -311,6 +311,16 @@ def test_a_measurement_that_does_not_exist_lists_those_that_do(spectrove, survey
     assert "classes" in one_line(result, "SpectroveError")
 
 
+def test_a_measurement_needs_its_dataset_and_its_column(spectrove, survey):
+    """Both are looked at before anything is encoded."""
+    result = spectrove("evaluate", "classes", survey.dataset, "--group", "plat")
+    assert result.exit_code == 2
+    assert "plate" in one_line(result, "CatalogError")
+    result = spectrove("evaluate", "classes", survey.files)
+    assert result.exit_code == 2
+    one_line(result, "DatasetError")
+
+
 def test_an_unknown_recipe_is_asked_wrongly(spectrove, tmp_path):
     """For training and for mocks."""
     (tmp_path / "m.toml").write_text("stars = 1\n")

@@ -34,10 +34,10 @@ def toy_set(n=60, seed=0):
     return SpectrumSet.from_spectra(spectra), shapes
 
 
-def network_recipe(steps=12):
+def network_recipe(steps=12, bottleneck=0):
     return EncoderRecipe(
         name="tiny", kind="masked_transformer", preprocess=PREPROCESS, mask=MaskRecipe(ratio=0.4),
-        network=NetworkRecipe(patch=16, stride=16, width=16, depth=1, heads=2, whitening=0.5),
+        network=NetworkRecipe(patch=16, stride=16, width=16, depth=1, heads=2, bottleneck=bottleneck, whitening=0.5),
         training=TrainingRecipe(n_mock=0, steps=steps, warmup=2, batch_size=16, checkpoint_every=4, learning_rate=3e-3),
     )  # fmt: skip
 
@@ -47,7 +47,7 @@ def test_empca_finds_the_components_behind_gaps():
     recipe = EncoderRecipe(name="p", kind="pca", preprocess=PREPROCESS, pca=PcaRecipe(n_components=2),
                            training=TrainingRecipe(n_mock=0))  # fmt: skip
     prepared = training_data(recipe, [spectra]).prepared
-    mean, components, deviation = empca(prepared.flux.astype(float), prepared.ivar.astype(float), 2, 15)
+    _, components, deviation = empca(prepared.flux.astype(float), prepared.ivar.astype(float), 2, 15)
     truth = np.stack([np.interp(prepared.wavelength, np.linspace(3600, 8800, 400), s) for s in shapes])
     spanned = truth @ components.T @ components
     assert_allclose(spanned, truth, atol=0.05)
@@ -81,14 +81,19 @@ def test_a_resumed_run_ends_where_an_unbroken_one_ends(tmp_path):
         assert_allclose(resumed.weights[name], weights, atol=2e-3, err_msg=name)
 
 
-def test_training_lowers_the_loss_and_records_whom_it_saw(tmp_path):
+@pytest.mark.parametrize("bottleneck", [0, 4])
+def test_training_lowers_the_loss_and_records_whom_it_saw(tmp_path, bottleneck):
     import json
 
     spectra, _ = toy_set()
-    encoder = train(network_recipe(60), tmp_path, datasets=[spectra])
+    encoder = train(network_recipe(60, bottleneck), tmp_path, datasets=[spectra])
     log = [json.loads(line) for line in (tmp_path / "tiny" / "run" / "log.jsonl").read_text().splitlines()]
     assert log[-1]["validation"] < 0.8 * log[0]["validation"]
-    assert load_encoder(tmp_path / "tiny").training_ids == set(spectra.object_id.tolist()) == encoder.training_ids
+    assert (
+        load_encoder(tmp_path / "tiny").training_ids
+        == set(spectra.object_id.tolist())
+        == encoder.training_ids
+    )
 
 
 def test_a_second_run_in_the_same_folder_says_resume(tmp_path):

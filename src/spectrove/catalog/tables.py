@@ -125,8 +125,13 @@ def _from_words(words: list[str]) -> pa.Array:
     """Text as bool, int64 or double if every value is one, else as text; long ids stay text."""
     values = [None if word.strip().lower() in _NULLS else word.strip() for word in words]
     known = [value for value in values if value is not None]
+    # Among text "none" is a value like another: "no lens", as opposed to "not known".
+    as_text = [
+        word.strip() if word.strip().lower() == "none" else value
+        for word, value in zip(words, values, strict=True)
+    ]
     if not known:
-        return pa.array(values, pa.string())
+        return pa.array(as_text, pa.string())
     if all(value.lower() in ("true", "false", "t", "f") for value in known):
         return pa.array([None if value is None else value.lower().startswith("t") for value in values])
     digits = all(re.fullmatch(r"[+-]?\d+", value) for value in known)
@@ -136,7 +141,7 @@ def _from_words(words: list[str]) -> pa.Array:
     try:
         return pa.array([None if value is None else float(value) for value in values], pa.float64())
     except ValueError:
-        return pa.array(values, pa.string())
+        return pa.array(as_text, pa.string())
 
 
 def _by_astropy(path: Path, kind: str) -> dict[str, pa.Array]:

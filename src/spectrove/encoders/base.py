@@ -30,7 +30,12 @@ class Encoder(ABC):
     batch_size = 256
 
     def __init__(
-        self, recipe: EncoderRecipe, weights: Weights, *, training_ids: frozenset[str] = frozenset(), source: str = ""
+        self,
+        recipe: EncoderRecipe,
+        weights: Weights,
+        *,
+        training_ids: frozenset[str] = frozenset(),
+        source: str = "",
     ) -> None:
         """
         Args:
@@ -58,7 +63,7 @@ class Encoder(ABC):
 
     @property
     def frame(self) -> str:
-        """"rest" or "observed"."""
+        """ "rest" or "observed"."""
         return self.recipe.preprocess.frame
 
     def encode(self, prepared: Prepared) -> Embeddings:
@@ -77,7 +82,12 @@ class Encoder(ABC):
             span = slice(i, i + self.batch_size)
             parts.append(self._vectors(prepared.flux[span], prepared.ivar[span]).astype(np.float32))
         return Embeddings(
-            np.concatenate(parts), prepared.object_id, self.fingerprint, prepared.coverage, self.name, self.dtype
+            np.concatenate(parts),
+            prepared.object_id,
+            self.fingerprint,
+            prepared.coverage,
+            self.name,
+            self.dtype,
         )
 
     @property
@@ -102,14 +112,20 @@ def check_shapes(recipe: EncoderRecipe, weights: Weights, expected: Mapping[str,
         RecipeError: Naming the arrays that are missing, unknown or of another shape.
     """
     missing, unknown = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
-    wrong = [f"{n} is {weights[n].shape}, expected {s}" for n, s in expected.items() if n in weights and weights[n].shape != s]
+    wrong = [
+        f"{n} is {weights[n].shape}, expected {s}"
+        for n, s in expected.items()
+        if n in weights and weights[n].shape != s
+    ]
     if missing or unknown or wrong:
         found = "; ".join(
             [f"missing {', '.join(missing[:4])}"] * bool(missing)
             + [f"unknown {', '.join(unknown[:4])}"] * bool(unknown)
             + wrong[:4]
         )
-        raise RecipeError(f"encoder {recipe.name}: weights do not fit the recipe: {found}. Train it again, or restore both files.")
+        raise RecipeError(
+            f"encoder {recipe.name}: weights do not fit the recipe: {found}. Train it again, or restore both files."
+        )
 
 
 def _as_stored(name: str, array: NDArray) -> NDArray:

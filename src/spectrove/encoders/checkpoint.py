@@ -40,7 +40,11 @@ def load_encoder(source: str | Path) -> Encoder:
             f"{source}: no such encoder. Expected one of {', '.join(shipped_encoders())}, or the folder that "
             "`spectrove train` wrote."
         )
-    return _load(source, str(folder.resolve()), (folder / FILES[0]).stat().st_mtime_ns if (folder / FILES[0]).exists() else 0)
+    return _load(
+        source,
+        str(folder.resolve()),
+        (folder / FILES[0]).stat().st_mtime_ns if (folder / FILES[0]).exists() else 0,
+    )
 
 
 @lru_cache(maxsize=4)
@@ -48,14 +52,18 @@ def _load(source: str, folder: str, changed: int) -> Encoder:
     paths = [Path(folder) / name for name in FILES]
     missing = [p.name for p in paths if not p.is_file()]
     if missing:
-        raise RecipeError(f"{source}: {', '.join(missing)} missing. Finish training with --resume, or copy the whole folder.")
+        raise RecipeError(
+            f"{source}: {', '.join(missing)} missing. Finish training with --resume, or copy the whole folder."
+        )
     recipe = load_recipe(paths[1])
     try:
         weights = load_file(paths[0])
         with gzip.open(paths[2], "rt") as file:
             training_ids = frozenset(file.read().split())
     except (SafetensorError, OSError, EOFError, ValueError) as error:
-        raise RecipeError(f"{source}: damaged file ({error}). Train it again, or copy the folder anew.") from error
+        raise RecipeError(
+            f"{source}: damaged file ({error}). Train it again, or copy the folder anew."
+        ) from error
     return ENCODERS[recipe.kind](recipe, weights, training_ids=training_ids, source=source)
 
 

@@ -32,7 +32,10 @@ class PcaEncoder(Encoder):
         return len(self._components)
 
     def _vectors(self, flux: NDArray[np.float32], ivar: NDArray[np.float32]) -> NDArray:
-        return scores(flux.astype(np.float64) - self._mean, ivar.astype(np.float64), self._components) * self._scale
+        return (
+            scores(flux.astype(np.float64) - self._mean, ivar.astype(np.float64), self._components)
+            * self._scale
+        )
 
 
 def scores(residual: NDArray, ivar: NDArray, components: NDArray) -> NDArray[np.float64]:

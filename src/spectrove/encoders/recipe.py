@@ -37,6 +37,10 @@ class NetworkRecipe(_Table):
         mlp_ratio: Width of the feed-forward part over `width`.
         dropout: In training.
         inputs: "flux" alone, or "flux+valid" with a channel that says which pixels were observed.
+        bottleneck: 0 is the published form: the mean of the tokens is the vector, and each hidden token decodes its
+            own patch. Otherwise the mean is projected to a vector of this length, from which alone the whole
+            spectrum is decoded: what is not in the vector cannot help.
+        decoder_width: Hidden units of the decoder behind a bottleneck.
         norm: Layer norm before ("pre") or after ("post") each part.
         whitening: Power by which the pooled vectors' principal axes are whitened, measured on the training
             spectra: 0 leaves the mean of the tokens as it is.
@@ -50,6 +54,8 @@ class NetworkRecipe(_Table):
     mlp_ratio: float = Field(4.0, gt=0)
     dropout: float = Field(0.0, ge=0, lt=1)
     inputs: Literal["flux", "flux+valid"] = "flux+valid"
+    bottleneck: int = Field(0, ge=0)
+    decoder_width: int = Field(256, ge=1)
     norm: Literal["pre", "post"] = "pre"
     whitening: float = Field(0.0, ge=0, le=1)
 
@@ -129,10 +135,14 @@ def load_recipe(source: Path | str) -> EncoderRecipe:
     if path.is_file():
         text = path.read_text()
     else:
-        shipped = resources.files("spectrove.encoders") / "recipes" / (path.name.removesuffix(".toml") + ".toml")
+        shipped = (
+            resources.files("spectrove.encoders") / "recipes" / (path.name.removesuffix(".toml") + ".toml")
+        )
         if not shipped.is_file():
             known = ", ".join(shipped_recipes())
-            raise RecipeError(f"{source}: no such recipe file, and not one of those that come along ({known}).")
+            raise RecipeError(
+                f"{source}: no such recipe file, and not one of those that come along ({known})."
+            )
         text = shipped.read_text()
     try:
         return EncoderRecipe.model_validate(tomllib.loads(text))

@@ -75,9 +75,13 @@ def cross_validate(
         parts: dict[str, list[Outcome]] = {name: [] for name in tasks}
         for i, fold in enumerate(group_folds(spectra, group, folds, seed)):
             check_groups(groups[fold.base].tolist(), groups[fold.queries].tolist())
-            vectors = fixed or fit_pca(encoder.recipe, prepared.take(fold.base), source=encoder_name).encode(prepared)
+            vectors = fixed or fit_pca(encoder.recipe, prepared.take(fold.base), source=encoder_name).encode(
+                prepared
+            )
             queries = fold.queries[allowed[fold.queries]]
-            for name, outcome in _fold_outcomes(spectra, vectors, Fold(fold.base, queries), groups, tasks, k, group):
+            for name, outcome in _fold_outcomes(
+                spectra, vectors, Fold(fold.base, queries), groups, tasks, k, group
+            ):
                 parts[name].append(outcome)
             if progress:
                 progress(seed * folds + i + 1, seeds * folds, encoder_name)
@@ -87,17 +91,27 @@ def cross_validate(
 
 
 def _fold_outcomes(
-    spectra: SpectrumSet, vectors: Embeddings, fold: Fold, groups: NDArray, tasks: dict[str, Target], k: int, group: str
+    spectra: SpectrumSet,
+    vectors: Embeddings,
+    fold: Fold,
+    groups: NDArray,
+    tasks: dict[str, Target],
+    k: int,
+    group: str,
 ) -> Iterator[tuple[str, Outcome]]:
     """Answers of one fold, from a real knowledge base of its training plates."""
     base_set, query_set = spectra.take(fold.base), spectra.take(fold.queries)
     query = vectors.take(fold.queries)
     with tempfile.TemporaryDirectory() as folder:
-        base = KnowledgeBase.create(Path(folder) / "fold.kb", base_set, {"shape": vectors.take(fold.base)}, encoder="fold")
+        base = KnowledgeBase.create(
+            Path(folder) / "fold.kb", base_set, {"shape": vectors.take(fold.base)}, encoder="fold"
+        )
         for name, target in tasks.items():
             truth = np.array([c or "" for c in target.classes_of(query_set.column(target.label))])
             scored = np.flatnonzero(truth != "")
-            neighbors = base.search(query.take(scored), k, spectra=query_set.take(scored), target=target, exclude_column=group)
+            neighbors = base.search(
+                query.take(scored), k, spectra=query_set.take(scored), target=target, exclude_column=group
+            )
             answers = hunt(neighbors, target)
             yield name, Outcome(truth[scored], _values(answers, target), groups[fold.queries][scored])
 
@@ -111,24 +125,35 @@ def _values(answers: Sequence, target: Target) -> NDArray[np.str_]:
 
 
 def _join(parts: Sequence[Outcome]) -> Outcome:
-    return Outcome(*(np.concatenate([getattr(p, n) for p in parts]) for n in ("truth", "predicted", "groups")))
+    return Outcome(
+        *(np.concatenate([getattr(p, n) for p in parts]) for n in ("truth", "predicted", "groups"))
+    )
 
 
 def _seen(encoder: Encoder, refit: bool, n_left_out: int, n_refused: int) -> str:
     refused = f"; {n_refused} spectra could not be prepared" if n_refused else ""
     if refit:
         return f"{encoder.name}: fitted on the training plates of each fold{refused}"
-    seen = f"{n_left_out} objects it was trained on are not scored" if n_left_out else "trained on none of these objects"
+    seen = (
+        f"{n_left_out} objects it was trained on are not scored"
+        if n_left_out
+        else "trained on none of these objects"
+    )
     return f"{encoder.name}: weights {encoder.fingerprint}, {seen}{refused}"
 
 
-def score_tasks(outcomes: dict[str, list[Outcome]], tasks: dict[str, Target]) -> list[tuple[str, str, str, Score]]:
+def score_tasks(
+    outcomes: dict[str, list[Outcome]], tasks: dict[str, Target]
+) -> list[tuple[str, str, str, Score]]:
     """Rows of (task, class, metric, score): macro figures of tasks with several classes, the hunted class of others."""
     rows = []
     for name, target in tasks.items():
         repeats = outcomes[name]
         scores = class_scores(
-            [o.truth for o in repeats], [o.predicted for o in repeats], [o.groups for o in repeats], list(target.classes)
+            [o.truth for o in repeats],
+            [o.predicted for o in repeats],
+            [o.groups for o in repeats],
+            list(target.classes),
         )
         shown = [target.positive] if len(target.classes) == 2 else ["macro", *target.classes]
         rows += [(name, c, metric, score) for c in shown for metric, score in scores[c].items()]

@@ -31,7 +31,9 @@ def group_folds(spectra: SpectrumSet, column: str, n_folds: int, seed: int) -> l
     groups = group_names(spectra, column)
     found = len(set(groups.tolist()))
     if found < n_folds:
-        raise CatalogError(f"column {column}: {found} groups for {n_folds} folds; expected at least {n_folds}. Lower --folds.")
+        raise CatalogError(
+            f"column {column}: {found} groups for {n_folds} folds; expected at least {n_folds}. Lower --folds."
+        )
     splitter = GroupKFold(n_folds, shuffle=True, random_state=seed)
     return [Fold(base, queries) for base, queries in splitter.split(groups, groups=groups)]
 
@@ -43,7 +45,8 @@ def group_names(spectra: SpectrumSet, column: str) -> NDArray[np.str_]:
         raise CatalogError(f"no column {column!r} to group by. The dataset has: {known}.")
     values = spectra.column(column)
     return np.array(
-        [f"id:{i}" if v is None else str(v) for v, i in zip(values, spectra.object_id, strict=True)], dtype=str
+        [f"id:{i}" if v is None else str(v) for v, i in zip(values, spectra.object_id, strict=True)],
+        dtype=str,
     )
 
 
@@ -54,7 +57,9 @@ def check_groups(base: Sequence[str], queries: Sequence[str]) -> None:
         LeakError: Naming some of them.
     """
     if both := sorted(set(base) & set(queries)):
-        raise LeakError(f"{len(both)} groups are in the base and among the queries ({', '.join(both[:3])}). Split by group.")
+        raise LeakError(
+            f"{len(both)} groups are in the base and among the queries ({', '.join(both[:3])}). Split by group."
+        )
 
 
 def not_trained_on(encoder: Encoder, object_id: NDArray[np.str_]) -> NDArray[np.bool_]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.transforms import blended_transform_factory
 from numpy.typing import ArrayLike, NDArray
 
 from spectrove.lines import LINES, Line
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Blue and brown differ for every kind of colour vision, and the dash pattern differs as well.
 KIND_STYLE: dict[str, tuple[str, tuple[float, ...]]] = {
@@ -104,7 +106,7 @@ def mark_lines(ax: Axes, labels: Sequence[LineLabel], *, size: float = 9.0, lift
     low, high = ax.get_xlim()
     per_inch = (high - low) / width
     where = spread([item.center for item in labels], 1.45 * size / 72 * per_inch, low, high)
-    transform = blended_transform_factory(ax.transData, ax.transAxes)
+    transform = ax.get_xaxis_transform()
     for item, x in zip(labels, where, strict=True):
         color, _ = KIND_STYLE[item.kind]
         for wavelength in item.wavelengths:

@@ -83,7 +83,7 @@ def ingest(
         DatasetError: If there is nothing to read, or the dataset cannot be written.
     """
     store = Store(dataset)
-    Options(**options)  # a wrong option is refused before any work
+    Options.of(options)  # a wrong option is refused before any work
     files = find_files(paths, leave_out=[c for c in catalogs if not isinstance(c, pa.Table)])
     joiner = Joiner(catalogs)
     recipe = _recipe(joiner, survey, options)

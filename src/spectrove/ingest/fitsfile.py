@@ -117,19 +117,24 @@ class Hdu:
 class _Columns(Mapping[str, NDArray]):
     """The columns of a binary table, converted when they are asked for."""
 
-    def __init__(self, header: Header, data: bytes, n_rows: int, row_bytes: int) -> None:
+    def __init__(self, header: Header, data: bytes, n_rows: int, row_bytes: int, where: str) -> None:
         self._header, self._data, self._n_rows, self._row_bytes = header, data, n_rows, row_bytes
         self._places: dict[str, tuple[int, int, str, int]] = {}
         offset = 0
-        for i in range(1, int(header.get("TFIELDS") or 0) + 1):
-            found = _FORM.match(header.text(f"TFORM{i}"))
+        for i in range(1, header["TFIELDS"] + 1):
+            form = header.text(f"TFORM{i}")
+            found = _FORM.match(form)
+            if not form[:1].isalnum():
+                raise FormatError(f"{where}: TFORM{i} is {form!r}, expected a column format. Fetch it again.")
             if not found or (found[2] not in _TABLE_TYPES and found[2] not in _OTHER_WIDTHS):
-                raise Unsupported(f"column format {header.text(f'TFORM{i}')!r}")
+                raise Unsupported(f"column format {form!r}")
             repeat, code = int(found[1] or 1), found[2]
             self._places[header.text(f"TTYPE{i}").lower()] = (offset, repeat, code, i)
             offset += _width(repeat, code)
         if offset != row_bytes:
-            raise Unsupported(f"columns fill {offset} bytes of rows of {row_bytes}")
+            raise FormatError(
+                f"{where}: columns fill {offset} bytes of rows of {row_bytes}, expected all. Fetch it again."
+            )
 
     def __getitem__(self, name: str) -> NDArray:
         offset, repeat, code, i = self._places[name]
@@ -230,6 +235,7 @@ def read_header(file: IO[bytes], path: Path, number: int) -> Header | None:
 
 
 def _read_data(file: IO[bytes], header: Header, path: Path, number: int) -> Hdu:
+    _check(header, path, number)
     names = [f"NAXIS{i + 1}" for i in range(_integer(header, "NAXIS", path, number))]
     axes = [_integer(header, name, path, number) for name in names]
     bits = _integer(header, "BITPIX", path, number)
@@ -248,15 +254,15 @@ def _read_data(file: IO[bytes], header: Header, path: Path, number: int) -> Hdu:
             f"({len(data)} of {total} bytes). Fetch it again."
         )
     _take(file, -total % BLOCK, path)
-    return _interpret(header, data[:size], axes, bits)
+    return _interpret(header, data[:size], axes, bits, f"{path.name}: extension {number}")
 
 
-def _interpret(header: Header, data: bytes, axes: list[int], bits: int) -> Hdu:
+def _interpret(header: Header, data: bytes, axes: list[int], bits: int, where: str) -> Hdu:
     kind = header.text("XTENSION") or "IMAGE"
     if kind == "BINTABLE" and len(axes) == 2:
         if "ZIMAGE" in header:
             raise Unsupported("a compressed image")
-        return Hdu(header, table=_Columns(header, data, axes[1], axes[0]))
+        return Hdu(header, table=_Columns(header, data, axes[1], axes[0], where))
     if kind != "IMAGE":
         raise Unsupported(f"an extension of kind {kind}")
     if not data:
@@ -270,9 +276,33 @@ def _interpret(header: Header, data: bytes, axes: list[int], bits: int) -> Hdu:
     return Hdu(header, image=image.astype(image.dtype.newbyteorder("=")))
 
 
+#: What the FITS standard allows; larger values would make astropy claim the memory before it looks further.
+_LIMITS = {"BITPIX": (-64, 64), "NAXIS": (0, 999), "TFIELDS": (0, 999), "GCOUNT": (1, 1), "ZNAXIS": (0, 999)}
+
+
+def _check(header: Header, path: Path, number: int) -> None:
+    """Refuse a header whose counts or lengths cannot be true, before anyone acts on them."""
+    tables = header.text("XTENSION") in ("BINTABLE", "TABLE")
+    if tables:
+        _integer(header, "TFIELDS", path, number)
+    for name in ("GCOUNT", "PCOUNT", "THEAP"):
+        if name in header and not header.get("GROUPS"):
+            _integer(header, name, path, number)
+    if "ZNAXIS" in header:
+        axes = [
+            _integer(header, f"ZNAXIS{i + 1}", path, number)
+            for i in range(_integer(header, "ZNAXIS", path, number))
+        ]
+        if 8 * math.prod(axes) > MAX_BYTES:
+            raise FormatError(
+                f"{path.name}: extension {number} claims an image of {axes} pixels, expected a spectrum. "
+                "Cut the spectra out of the cube first."
+            )
+
+
 def _integer(header: Header, name: str, path: Path, number: int) -> int:
     value = header.get(name)
-    low, high = {"BITPIX": (-64, 64), "NAXIS": (0, 999)}.get(name, (0, MAX_BYTES))
+    low, high = _LIMITS.get(name, (0, MAX_BYTES))
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise FormatError(
             f"{path.name}: {name} of extension {number} is {value!r}, expected {low} to {high}. "

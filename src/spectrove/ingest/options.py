@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from spectrove.errors import FormatError
 from spectrove.ingest.units import parse_unit
@@ -42,6 +43,11 @@ class Options:
                 raise FormatError(
                     f"{option} {unit!r}: not a unit, expected one as 'erg/s/cm2/A', 'uJy' or 'nm'."
                 )
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Options:
+        """Options from keywords; None means that nothing was said."""
+        return cls(**{name: value for name, value in said.items() if value is not None})
 
     def medium_or(self, default: str) -> str:
         """The medium that the user said, else the default."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -76,9 +77,7 @@ def read_files(
 def _in_processes(tasks: Iterator[tuple], workers: int) -> Iterator[tuple[bytes, list[Refusal], int]]:
     # Spawned, not forked: the parent may hold threads of torch, Lance or Arrow, which a fork would break.
     context = multiprocessing.get_context("spawn")
-    # Ctrl-C is for the parent, which lets the children finish and keeps what was stored.
-    quiet = (signal.SIGINT, signal.SIG_IGN)
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=signal.signal, initargs=quiet)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
     waiting: deque[Future] = deque()
     try:
         for task in tasks:
@@ -94,6 +93,19 @@ def _in_processes(tasks: Iterator[tuple], workers: int) -> Iterator[tuple[bytes,
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """Ctrl-C is for the parent, which lets its children finish; if the parent is killed, they end too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _read_chunk(paths: list[str], survey: str, options: dict[str, Any]) -> tuple[bytes, list[Refusal], int]:

@@ -34,7 +34,7 @@ def read_file(path: Path | str, survey: str = "auto", **options: Any) -> list[Sp
     path = Path(path)
     if survey != "auto" and survey not in READERS:
         raise FormatError(f"--survey {survey!r}: expected auto or one of {', '.join(READERS)}.")
-    chosen = Options(**options)
+    chosen = Options.of(options)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # a file's faults are refused or flagged, not warned about

@@ -3,4 +3,4 @@
 from spectrove.preprocess.prepare import Prepared, prepare
 from spectrove.preprocess.recipe import PreprocessRecipe
 
-__all__ = ["PreprocessRecipe", "Prepared", "prepare"]
+__all__ = ["Prepared", "PreprocessRecipe", "prepare"]

@@ -67,7 +67,8 @@ def prepare(spectra: SpectrumSet, recipe: PreprocessRecipe) -> tuple[Prepared, l
     spectrum can change the result.
     """
     edges = _grid_edges(recipe)
-    kept, refusals = [], []
+    kept: list[int] = []
+    refusals: list[Refusal] = []
     flux = np.zeros((len(spectra), recipe.n_pixels), np.float32)
     ivar = np.zeros_like(flux)
     redshifts = spectra.z
@@ -212,11 +213,17 @@ def continuum(flux: NDArray, valid: NDArray[np.bool_], recipe: PreprocessRecipe)
         Level, same shape, never below a twentieth of the spectrum's own median absolute flux.
     """
     n, n_pixels = flux.shape
-    step = np.log10(recipe.wave_max / recipe.wave_min) if recipe.grid == "log" else recipe.wave_max - recipe.wave_min
+    step = (
+        np.log10(recipe.wave_max / recipe.wave_min)
+        if recipe.grid == "log"
+        else recipe.wave_max - recipe.wave_min
+    )
     width = max(5, round(recipe.continuum_width * (n_pixels - 1) / step))
     n_blocks = -(-n_pixels // width)
     padding = ((0, 0), (0, n_blocks * width - n_pixels))
-    values = np.pad(np.where(valid, flux, np.nan), padding, constant_values=np.nan).reshape(n, n_blocks, width)
+    values = np.pad(np.where(valid, flux, np.nan), padding, constant_values=np.nan).reshape(
+        n, n_blocks, width
+    )
     place = np.where(np.isfinite(values), np.arange(n_blocks * width).reshape(n_blocks, width), np.nan)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "(Mean of empty|All-NaN)", RuntimeWarning)
@@ -224,7 +231,8 @@ def continuum(flux: NDArray, valid: NDArray[np.bool_], recipe: PreprocessRecipe)
         floor = 0.05 * np.nanmedian(np.abs(np.where(valid, flux, np.nan)), axis=1)
     level = np.ones(flux.shape)
     pixels = np.arange(n_pixels)
-    for i, known in enumerate(np.isfinite(medians)):
+    found: NDArray[np.bool_] = np.isfinite(medians)
+    for i, known in enumerate(found):
         if known.any():
             level[i] = np.interp(pixels, centers[i, known], medians[i, known])
     return np.maximum(level, np.maximum(floor, np.finfo(np.float32).tiny)[:, None])
@@ -244,7 +252,9 @@ def _steps(recipe: PreprocessRecipe) -> tuple[str, ...]:
         steps.append("mask spikes narrower than the line-spread function")
     if recipe.frame == "rest":
         steps.append("divide wavelength by 1 + z")
-    steps.append(f"resample to {recipe.n_pixels} {recipe.grid} pixels, {recipe.wave_min:g}-{recipe.wave_max:g} A")
+    steps.append(
+        f"resample to {recipe.n_pixels} {recipe.grid} pixels, {recipe.wave_min:g}-{recipe.wave_max:g} A"
+    )
     if recipe.scale == "median":
         steps.append("divide by the median flux in rest {:g}-{:g} A".format(*recipe.scale_window))
     elif recipe.scale == "continuum":

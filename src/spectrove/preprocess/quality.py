@@ -31,7 +31,7 @@ def flag_cosmics(spectrum: Spectrum, threshold: float = 8.0) -> NDArray[np.int32
     flux = spectrum.flux[index].astype(float)
     sigma = 1 / np.sqrt(spectrum.ivar[index].astype(float))
     excess = flux - _local_median(flux)
-    left1, right1, left2, right2 = (np.roll(excess, shift) for shift in (1, -1, 2, -2))
+    left1, right1, right2 = (np.roll(excess, shift) for shift in (1, -1, -2))
     tall = excess > threshold * sigma
     # Three sigma of leeway: noise must not turn a narrow line into a cosmic ray.
     single = tall & (np.maximum(left1, right1) < 0.3 * excess - 3 * sigma)

@@ -63,7 +63,12 @@ def training_data(
     """
     plan = recipe.training
     key = canonical_json(
-        [recipe.preprocess.fingerprint, plan.n_mock, plan.mock_seed, [sorted(d.object_id.tolist()) for d in datasets]]
+        [
+            recipe.preprocess.fingerprint,
+            plan.n_mock,
+            plan.mock_seed,
+            [sorted(d.object_id.tolist()) for d in datasets],
+        ]
     )
     prepared = _read_cache(cache, key)
     if prepared is None:
@@ -71,7 +76,9 @@ def training_data(
         parts += _mock_parts(recipe, workers, progress)
         parts = [p for p in parts if len(p)]
         if not parts:
-            raise RecipeError(f"recipe {recipe.name}: nothing to train on. Set training.n_mock, or give a dataset.")
+            raise RecipeError(
+                f"recipe {recipe.name}: nothing to train on. Set training.n_mock, or give a dataset."
+            )
         prepared = join_prepared(parts)
         _write_cache(cache, key, prepared)
     n_data = len(prepared) - _count_mock(prepared, datasets)
@@ -94,7 +101,8 @@ def join_prepared(parts: Sequence[Prepared]) -> Prepared:
 
 
 def _mock_parts(recipe: EncoderRecipe, workers: int, progress: Progress | None) -> list[Prepared]:
-    plan, parts, done = recipe.training, [], 0
+    plan, done = recipe.training, 0
+    parts: list[Prepared] = []
     while done < plan.n_mock:
         n = min(_CHUNK, plan.n_mock - done)
         survey = make_survey(n, seed=plan.mock_seed + len(parts), workers=workers)

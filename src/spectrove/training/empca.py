@@ -15,7 +15,9 @@ from spectrove.preprocess import Prepared
 Progress = Callable[[int, int], None]
 
 
-def fit_pca(recipe: EncoderRecipe, prepared: Prepared, *, source: str = "", progress: Progress | None = None) -> PcaEncoder:
+def fit_pca(
+    recipe: EncoderRecipe, prepared: Prepared, *, source: str = "", progress: Progress | None = None
+) -> PcaEncoder:
     """A PCA encoder fitted to prepared spectra; their ids become its training ids.
 
     Raises:
@@ -36,7 +38,11 @@ def fit_pca(recipe: EncoderRecipe, prepared: Prepared, *, source: str = "", prog
 
 
 def empca(
-    flux: NDArray[np.float64], ivar: NDArray[np.float64], k: int, iterations: int, progress: Progress | None = None
+    flux: NDArray[np.float64],
+    ivar: NDArray[np.float64],
+    k: int,
+    iterations: int,
+    progress: Progress | None = None,
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Mean, k orthonormal components in order of variance, and the scores' standard deviations.
 

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from spectrove.encoders.recipe import EncoderRecipe, TrainingRecipe
 from spectrove.errors import RecipeError
 from spectrove.provenance import canonical_json
 from spectrove.training.data import TrainingData
-from spectrove.training.objectives import masked_reconstruction
+from spectrove.training.objectives import reconstruction
 from spectrove.training.state import load_state, save_state
 
 Progress = Callable[[int, int, str], None]
@@ -56,13 +57,18 @@ def fit_network(
     key, start, lowest = canonical_json(recipe.model_dump()), 0, math.inf
     if last.exists():
         if not resume:
-            raise RecipeError(f"{folder}: holds a run already. Pass --resume to go on with it, or choose another folder.")
+            raise RecipeError(
+                f"{folder}: holds a run already. Pass --resume to go on with it, or choose another folder."
+            )
         about = load_state(last, network, optimizer)
         if about["recipe"] != key:
-            raise RecipeError(f"{folder}: holds a run of another recipe. Choose another folder, or restore that recipe.")
+            raise RecipeError(
+                f"{folder}: holds a run of another recipe. Choose another folder, or restore that recipe."
+            )
         start, lowest = about["step"], about["lowest"]
     model, fabric_optimizer = fabric.setup(network, optimizer)
-    model.mark_forward_method("reconstruct")
+    for method in ("decode_hidden", "decode_whole"):
+        model.mark_forward_method(method)
 
     began, seen, losses = time.monotonic(), 0, []
     for step in range(start, plan.steps):
@@ -70,8 +76,8 @@ def fit_network(
             group["lr"] = plan.learning_rate * schedule(step, plan)
         rows = data.draw(step * fabric.world_size + fabric.global_rank, plan.batch_size, plan.seed)
         flux, ivar = _tensors(data, rows, fabric.device)
-        hidden = draw_mask(_observed(network, ivar), recipe.mask, _chance(plan.seed, step))
-        loss = masked_reconstruction(model, flux, ivar, hidden, plan.loss)
+        hidden = draw_mask(network.observed(ivar > 0), recipe.mask, _chance(plan.seed, step))
+        loss = reconstruction(model, flux, ivar, hidden, plan.loss)
         fabric.backward(loss)
         fabric.clip_gradients(model, fabric_optimizer, max_norm=plan.gradient_clip)
         fabric_optimizer.step()
@@ -80,7 +86,11 @@ def fit_network(
         losses.append(float(loss.detach()))
         seen += len(rows) * fabric.world_size
         if progress:
-            progress(step + 1, plan.steps, f"loss {losses[-1]:.3f}, {seen / (time.monotonic() - began):.0f} spectra/s")
+            progress(
+                step + 1,
+                plan.steps,
+                f"loss {losses[-1]:.3f}, {seen / (time.monotonic() - began):.0f} spectra/s",
+            )
         if (step + 1) % plan.checkpoint_every == 0 or step + 1 == plan.steps:
             validation = validation_loss(network, data, recipe, fabric.device)
             improved = validation < lowest
@@ -118,7 +128,9 @@ def schedule(step: int, plan: TrainingRecipe) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - plan.warmup) / max(1, plan.steps - plan.warmup)))
 
 
-def validation_loss(network: MaskedTransformer, data: TrainingData, recipe: EncoderRecipe, device: torch.device) -> float:
+def validation_loss(
+    network: MaskedTransformer, data: TrainingData, recipe: EncoderRecipe, device: torch.device
+) -> float:
     """Loss on the spectra kept back, with masks that are the same every time."""
     assert recipe.mask is not None
     chance, total, n = _chance(recipe.training.seed, -1), 0.0, 0
@@ -126,8 +138,8 @@ def validation_loss(network: MaskedTransformer, data: TrainingData, recipe: Enco
     with torch.inference_mode():
         for rows in _chunks(data.validation, 256):
             flux, ivar = _tensors(data, rows, device)
-            hidden = draw_mask(_observed(network, ivar), recipe.mask, chance)
-            total += float(masked_reconstruction(network, flux, ivar, hidden, recipe.training.loss)) * len(rows)
+            hidden = draw_mask(network.observed(ivar > 0), recipe.mask, chance)
+            total += float(reconstruction(network, flux, ivar, hidden, recipe.training.loss)) * len(rows)
             n += len(rows)
     network.train()
     return total / max(n, 1)
@@ -145,10 +157,6 @@ def pool_all(network: MaskedTransformer, data: TrainingData) -> NDArray[np.float
     return np.concatenate(parts)
 
 
-def _observed(network: MaskedTransformer, ivar: Tensor) -> Tensor:
-    return network.patches(ivar > 0).any(dim=2)
-
-
 def _tensors(data: TrainingData, rows: NDArray, device: torch.device) -> tuple[Tensor, Tensor]:
     flux, ivar = data.prepared.flux[rows], data.prepared.ivar[rows]
     return torch.from_numpy(flux).to(device), torch.from_numpy(ivar).to(device)
@@ -162,10 +170,8 @@ def _chance(seed: int, step: int) -> torch.Generator:
     return torch.Generator().manual_seed((seed + 1) * 1_000_003 + step)
 
 
-def _precision() -> str:
+def _precision() -> Literal["bf16-mixed", "32-true"]:
     """bf16 where a short probe says that the machine computes in it, else fp32."""
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
     return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
-
-

@@ -19,7 +19,9 @@ def save_state(path: Path, network: nn.Module, optimizer: Optimizer, about: dict
     for i, slots in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{i}.{slot}": torch.as_tensor(value) for slot, value in slots.items()}
     part = path.with_name(path.name + ".part")
-    save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, part, {"about": json.dumps(about)})
+    save_file(
+        {n: t.detach().cpu().contiguous() for n, t in tensors.items()}, part, {"about": json.dumps(about)}
+    )
     with open(part, "rb") as file:
         os.fsync(file.fileno())
     part.replace(path)

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from spectrove.errors import SpectroveError
+from spectrove.errors import CatalogError, SpectroveError
 from spectrove.serve.cli import options
 from spectrove.serve.cli.asking import need_paths
-from spectrove.serve.cli.guard import AskedWronglyError
+from spectrove.serve.cli.guard import AskedWronglyError, asking
 from spectrove.serve.cli.output import check_output, print_json, say, write_table
 from spectrove.serve.cli.progress import stages
 
@@ -45,6 +45,8 @@ def evaluate(
         raise AskedWronglyError(
             SpectroveError(f"evaluate {what}: this cannot be measured. Name one of {known}.")
         )
+    with asking():
+        need_column(dataset, group)
     names = [name.strip() for name in encoder.split(",") if name.strip()]
     with stages() as progress:
         measured = measure(
@@ -57,3 +59,15 @@ def evaluate(
     say(measured.text, as_json=as_json)
     if output:
         say(f" wrote {output}", as_json=as_json)
+
+
+def need_column(dataset: str, column: str) -> None:
+    """Nothing, if the dataset has that column; called before anything is encoded."""
+    from spectrove.ingest import iter_dataset
+
+    first = next(iter_dataset(dataset, batch_size=1), None)
+    if first is not None and column not in first.rows.column_names:
+        raise CatalogError(
+            f"{dataset}: no column {column!r} to group by, expected one of "
+            f"{', '.join(first.rows.column_names)}. Name one of these with --group."
+        )

@@ -44,6 +44,9 @@ Forget = Annotated[
     typer.Option("--forget-older-than", min=0, metavar="DAYS", help="Also remove versions older than this."),
 ]
 
+#: Values of a label column that kb info shows.
+MOST_VALUES = 12
+
 
 def create(
     kb: options.Base,
@@ -254,5 +257,7 @@ def left_out(refusals: list[Any]) -> str:
 
 
 def values_text(values: dict[str, int]) -> str:
-    """The values of a label column with how many objects have each."""
-    return ", ".join(f"{name} {n}" for name, n in values.items())
+    """The most frequent values of a label column with how many objects have each."""
+    shown = [f"{name} {n}" for name, n in list(values.items())[:MOST_VALUES]]
+    rest = len(values) - len(shown)
+    return ", ".join(shown) + (f", and {rest} more" if rest else "")

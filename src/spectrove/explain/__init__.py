@@ -1,0 +1,10 @@
+"""Explain: why an answer is what it is, as data, sentences, figures and a page.
+
+evidence     Evidence: the answer with neighbours, measured lines and origin
+diagnostics  line ratios with errors or limits, and the [N II] diagram
+sentences    the sentence that says why, and the cautions
+plots        spectra over their neighbours; bpt_plot the diagram; gallery the figures of a hunt
+report       write_report, write_hunt_report: one self-contained HTML page
+
+Nothing is imported here: `evidence` and `sentences` must not cost the time that matplotlib takes to load.
+"""
