@@ -78,6 +78,7 @@ def save_encoder(encoder: Encoder, folder: Path | str, *, report: dict | None = 
     write_ids(part / FILES[2], encoder.training_ids)
     if report is not None:
         (part / "training.json").write_text(json.dumps(report, indent=1) + "\n")
+    (part / FILES[0]).chmod((part / FILES[1]).stat().st_mode)  # safetensors writes for the owner alone
     folder.mkdir(parents=True, exist_ok=True)
     for item in sorted(part.iterdir(), key=lambda p: p.name == FILES[0]):  # weights last: they say "complete"
         item.replace(folder / item.name)

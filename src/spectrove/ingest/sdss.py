@@ -71,7 +71,9 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
             f"{path.name}: loglam reaches {np.nanmax(loglam):g}, expected 2 to 6. Fetch it again."
         )
     wavelength = 10.0**loglam
-    specobj = _first_row(_find(hdus, ("specobjid", "zwarning", "z_err", "class", "sourcetype", "objtype")))
+    # A table stripped to the redshift alone still says that.
+    named = ("specobjid", "zwarning", "z_err", "class", "sourcetype", "objtype", "z")
+    specobj = _first_row(_find(hdus, named))
     row = _object_row(specobj, header)
     row |= _identity(specobj, header, path)
     row |= _lines(_find(hdus, ("linename",)))

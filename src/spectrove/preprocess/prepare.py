@@ -197,7 +197,7 @@ def _median_level(
     noise = np.nanmedian(np.where(window, 1 / np.sqrt(np.where(window, ivar, 1.0)), np.nan), axis=1)
     faint = level < 0.1 * noise
     level = np.where(faint, noise, level)
-    flags = [("scale_elsewhere",) * int(e) + ("faint",) * int(f) for e, f in zip(empty, faint, strict=True)]
+    flags = [("scale_elsewhere",) * int(empty[i]) + ("faint",) * int(faint[i]) for i in range(len(flux))]
     return level[:, None], flags
 
 
@@ -231,8 +231,9 @@ def continuum(flux: NDArray, valid: NDArray[np.bool_], recipe: PreprocessRecipe)
         floor = 0.05 * np.nanmedian(np.abs(np.where(valid, flux, np.nan)), axis=1)
     level = np.ones(flux.shape)
     pixels = np.arange(n_pixels)
-    found: NDArray[np.bool_] = np.isfinite(medians)
-    for i, known in enumerate(found):
+    found = np.asarray(np.isfinite(medians))
+    for i in range(n):
+        known = found[i]
         if known.any():
             level[i] = np.interp(pixels, centers[i, known], medians[i, known])
     return np.maximum(level, np.maximum(floor, np.finfo(np.float32).tiny)[:, None])
