@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
@@ -21,6 +21,7 @@ def embeddings(n=5, d=3, **more):
     )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 6).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.integers(-n, n - 1), max_size=8)))
 )

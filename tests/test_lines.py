@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -74,9 +74,10 @@ def test_the_dividing_lines_end_where_their_formulas_do():
     assert_allclose([kauffmann03(-1e9), kewley01(-1e9)], [1.3, 1.19], atol=1e-6)
 
 
+@settings(deadline=None)
 @given(RATIO)
 def test_star_forming_galaxies_lie_inside_the_starburst_limit(x):
-    assert kauffmann03(x) <= kewley01(x) or x < -1.3  # far left the two curves cross, where no galaxy is
+    assert kauffmann03(x) <= kewley01(x) or x < -1.25  # at -1.28 the two curves cross, where no galaxy is
 
 
 @pytest.mark.parametrize(
@@ -97,11 +98,13 @@ def test_a_line_itself_belongs_below():
     assert bpt_class(0.1, liner_seyfert(0.1)) == "LINER"
 
 
+@settings(deadline=None)
 @given(RATIO, RATIO)
 def test_every_pair_of_ratios_has_one_class(x, y):
     assert str(bpt_class(x, y)) in BPT_CLASSES
 
 
+@settings(deadline=None)
 @given(RATIO, RATIO, st.floats(0, 3))
 def test_more_oiii_never_makes_a_galaxy_less_active(x, y, more):
     """Upwards in the diagram: SF, Composite, then LINER, then Seyfert."""
@@ -116,4 +119,4 @@ def test_unknown_ratios_have_no_class(x, y):
 
 def test_arrays_are_answered_element_by_element():
     x, y = np.array([[-0.5], [0.0]]), np.array([0.0, 1.0, np.nan])
-    assert bpt_class(x, y).tolist() == [["SF", "Seyfert", ""], ["Composite", "Seyfert", ""]]
+    assert bpt_class(x, y).tolist() == [["SF", "Seyfert", ""], ["LINER", "Seyfert", ""]]

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spectrove import provenance
@@ -32,6 +32,7 @@ def test_a_fingerprint_is_sixteen_hexadecimal_digits():
     assert set(text) <= set("0123456789abcdef")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), PLAIN, min_size=2, max_size=5), st.randoms(use_true_random=False))
 def test_the_order_of_keys_does_not_matter(recipe, random):
     items = list(recipe.items())
@@ -39,6 +40,7 @@ def test_the_order_of_keys_does_not_matter(recipe, random):
     assert canonical_json(dict(items)) == canonical_json(recipe)
 
 
+@settings(deadline=None)
 @given(PLAIN, PLAIN)
 def test_different_values_are_spelled_differently(one, other):
     """Lists and tuples, and 1 and True aside: those that json itself tells apart."""

@@ -12,6 +12,7 @@ from spectrove import pipeline
 from spectrove.encoders import load_encoder
 from spectrove.evaluation.metrics import Score, class_scores
 from spectrove.evaluation.protocol import check_groups, group_names, not_trained_on
+from spectrove.explain.background import background
 from spectrove.explain.evidence import Evidence
 from spectrove.explain.report import Hunt
 from spectrove.explain.tables import Table

@@ -86,12 +86,13 @@ def explain(
     answers = next(answered([chosen], ask, tally))
     if not tally.answered:
         raise typer.Exit(COULD_NOT)  # why is on stderr already
+    from spectrove.explain.background import background
     from spectrove.explain.report import write_report
     from spectrove.explain.sentences import cautions, why
 
     evidence = pipeline.explain(base, answers, target=wanted)
     if output:
-        write_report(evidence, output, figures=figures)
+        write_report(evidence, output, background=background(base), figures=figures)
     if as_json:
         print_json(evidence.to_dict())
     asked_for = f"--target {wanted.name}" if wanted else f"--label {column}"

@@ -143,6 +143,7 @@ def write_page(
 ) -> None:
     """The page of a hunt: every answer in a ranked table, the best with their evidence."""
     from spectrove import pipeline
+    from spectrove.explain.background import background
     from spectrove.explain.report import Hunt, write_hunt_report
 
     with progress_bar("explaining", 2 * len(kept)) as advance:
@@ -150,5 +151,12 @@ def write_page(
         for answers in kept:
             evidence.append(pipeline.explain(base, answers, target=target))
             advance(1)
-        hunt_ = Hunt(target.name, predictions, evidence, target.description, target.threshold)
+        hunt_ = Hunt(
+            target.name,
+            predictions,
+            evidence,
+            target.description,
+            target.threshold,
+            background=background(base),
+        )
         write_hunt_report(hunt_, path, top=len(kept), figures=figures, progress=advance)
