@@ -32,18 +32,18 @@ ENCODERS = ("base", "pca")
 SEED = 42
 
 
-def run(out: Path, n: int = 2500, data: Path | None = None) -> Path:
+def run(out: Path, n: int = 2500, data: Path | None = None, top: int = 6) -> Path:
     """Write `out/report.html` (mock) and, with data, `out/real.html`; returns the first."""
     out.mkdir(parents=True, exist_ok=True)
-    report = mock_part(out, n)
+    report = mock_part(out, n, top)
     if data:
-        real_part(out, data)
+        real_part(out, data, top)
     else:
         say("no real spectra (set SPECTROVE_DATA or pass --data DIR): the real part is left out")
     return report
 
 
-def mock_part(out: Path, n: int) -> Path:
+def mock_part(out: Path, n: int, top: int) -> Path:
     """A mock survey as SDSS files, through the whole path."""
     files, dataset = out / "mock", out / "mock.lance"
     for old in (files, dataset):
@@ -60,17 +60,17 @@ def mock_part(out: Path, n: int) -> Path:
         "95% intervals by bootstrap over plates."
     )
     hunts = [
-        hunt_and_tell(bases, queries.take(not_flagged(queries, target)), target, note, [])
+        hunt_and_tell(bases, queries.take(not_flagged(queries, target)), target, note, [], top)
         for target in ("liner", "strong_lens", "outlier")
     ]
     with step("report"):
         path = out / "report.html"
         return write_hunt_report(
-            hunts, path, title="Spectrove on a mock survey", intro=[note], top=6, figures=True
+            hunts, path, title="Spectrove on a mock survey", intro=[note], top=top, figures=True
         )
 
 
-def real_part(out: Path, data: Path) -> Path:
+def real_part(out: Path, data: Path, top: int) -> Path:
     """Real SDSS spectra: LINERs and three classes; lenses and outliers injected into real hosts."""
     galaxies, dataset = data / "galaxies", out / "real.lance"
     shutil.rmtree(dataset, ignore_errors=True)
@@ -85,7 +85,9 @@ def real_part(out: Path, data: Path) -> Path:
         f"Real SDSS spectra: base of {len(sdss['train'])}, queries from {len(sdss['test'])} on other plates, K = 3; "
         "95% intervals by bootstrap over plates. Labels come from single-Gaussian fits of the same spectra."
     )
-    hunts = [hunt_and_tell(bases, sdss["test"], t, note, []) for t in ("liner", "star_forming_agn_normal")]
+    hunts = [
+        hunt_and_tell(bases, sdss["test"], t, note, [], top) for t in ("liner", "star_forming_agn_normal")
+    ]
     for target, where, inject in (
         ("strong_lens", LENS_HOSTS, with_lenses),
         ("outlier", "\"group\" = 'sdss' AND lens_candidate = false", with_outliers),
@@ -99,14 +101,14 @@ def real_part(out: Path, data: Path) -> Path:
             f"Injected into real hosts, not real {target.replace('_', ' ')}s: base of {len(known)}, {len(queries)} "
             "queries on other plates; hosts without injection, from the same redshifts and S/N, are the controls."
         )
-        hunts.append(hunt_and_tell(injected_bases, queries, target, injected, [injected]))
+        hunts.append(hunt_and_tell(injected_bases, queries, target, injected, [injected], top))
     with step("report on real spectra"):
         return write_hunt_report(
             hunts,
             out / "real.html",
             title="Spectrove on real SDSS spectra",
             intro=[note],
-            top=6,
+            top=top,
             figures=True,
         )
 
@@ -121,7 +123,12 @@ def not_flagged(spectra: SpectrumSet, target: str) -> NDArray[np.int64]:
 
 
 def hunt_and_tell(
-    bases: dict[str, KnowledgeBase], queries: SpectrumSet, target: str, note: str, notes: Sequence[str]
+    bases: dict[str, KnowledgeBase],
+    queries: SpectrumSet,
+    target: str,
+    note: str,
+    notes: Sequence[str],
+    top: int,
 ) -> Hunt:
     """The same hunt with every encoder: scores printed side by side, evidence from the first."""
     with step(f"hunt {target}"):
@@ -130,7 +137,7 @@ def hunt_and_tell(
             p, r, f = (s.headline[m] for m in ("precision", "recall", "f1"))
             say(f"    {s.encoder:<6} P {p}  R {r}  F1 {f}   n {len(s.truth)}")
         first = next(iter(bases.values()))
-        return hunt_section(first, scores[0], [comparison("Encoders side by side", scores, note)], notes)
+        return hunt_section(first, scores[0], [comparison("Encoders side by side", scores, note)], notes, top)
 
 
 @contextmanager
@@ -153,13 +160,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-n", type=int, default=2500, help="mock spectra")
     parser.add_argument("-o", "--out", type=Path, default=Path("demo"), help="folder to write to")
+    parser.add_argument("--top", type=int, default=6, help="objects of each hunt that are shown in full")
     data = os.environ.get("SPECTROVE_DATA")
     parser.add_argument(
         "--data", type=Path, default=Path(data) if data else None, help="folder with real spectra"
     )
+    parser.add_argument("--no-data", dest="data", action="store_const", const=None, help="mock spectra only")
     options = parser.parse_args(arguments)
     try:
-        path = run(options.out, options.n, options.data)
+        path = run(options.out, options.n, options.data, options.top)
     except SpectroveError as error:
         say(f"{type(error).__name__}: {error}")
         return 1

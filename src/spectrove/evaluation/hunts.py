@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,6 @@ from spectrove import pipeline
 from spectrove.encoders import load_encoder
 from spectrove.evaluation.metrics import Score, class_scores
 from spectrove.evaluation.protocol import check_groups, group_names, not_trained_on
-from spectrove.explain.background import background
 from spectrove.explain.evidence import Evidence
 from spectrove.explain.report import Hunt
 from spectrove.explain.tables import Table
@@ -43,14 +43,11 @@ class HuntScore:
 def make_bases(
     folder: Path, spectra: SpectrumSet, encoders: Sequence[str], name: str
 ) -> dict[str, KnowledgeBase]:
-    """A base of the same spectra for each encoder; an older one in the folder is replaced.
-
-    Raises:
-        LeakError: If an encoder was trained on all of them.
-    """
+    """A base of the same spectra for each encoder, in `folder/NAME-ENCODER.kb`; an older one there is replaced."""
     bases = {}
     for encoder in encoders:
         path = folder / f"{name}-{encoder}.kb"
+        shutil.rmtree(path, ignore_errors=True)
         bases[encoder] = pipeline.create(path, pipeline.in_batches(spectra), encoder)[0]
     return bases
 
