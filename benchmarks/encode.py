@@ -113,9 +113,9 @@ def main() -> int:
     print(f"{options.spectra} mock spectra, median of {options.rounds} rounds")
     print(f"{'way':36}{'threads':>8}{'spectra/s':>11}{'ratio':>7}{'slowest to fastest':>24}")
     for (name, n), times in taken.items():
-        ends = f"{options.spectra / max(times):.0f} to {options.spectra / min(times):.0f}"
+        ends = f"{options.spectra / max(times):.4g} to {options.spectra / min(times):.4g}"
         ratio = speed[name, n] / speed[name.replace("bfloat16", "float32"), options.threads[0]]
-        print(f"{name:36}{n:8d}{speed[name, n]:11.0f}{ratio:7.2f}{ends:>24}")
+        print(f"{name:36}{n:8d}{speed[name, n]:11.4g}{ratio:7.2f}{ends:>24}")
     one, other = full(), half()
     cosine = np.sum(one * other, axis=1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
     print(
@@ -129,8 +129,8 @@ def main() -> int:
     }
     best = max(speed[names[2], n] for n in options.threads)
     verdict = "reaches" if best >= TARGET else "misses"
-    print("prepare and encode together: " + ", ".join(f"{v:.0f}/s with {n} threads" for n, v in both.items()))
-    print(f"encode with {network.recipe.name}, float32: {best:.0f}/s {verdict} the target of {TARGET:.0f}")
+    print("prepare and encode together: " + ", ".join(f"{v:.4g}/s with {n} threads" for n, v in both.items()))
+    print(f"encode with {network.recipe.name}, float32: {best:.4g}/s {verdict} the target of {TARGET:.0f}")
     return 0 if best >= TARGET else 1
 
 

@@ -291,11 +291,8 @@ class SpectrumSet:
                     ivar = np.asarray(item.uncertainty.represent_as(InverseVariance).array, dtype=float)
             bits = np.asarray(meta.pop("mask_bits", np.zeros(n, np.int32)), dtype=np.int32)
             if item.mask is not None:
-                bits = np.where(
-                    np.asarray(item.mask, bool) & (bits & int(BAD) == 0) & (ivar > 0),
-                    bits | int(Mask.BADPIXEL),
-                    bits,
-                )
+                unsaid = np.asarray(item.mask, bool) & (bits & int(BAD) == 0) & (ivar > 0)
+                bits = np.where(unsaid, bits | int(Mask.BADPIXEL), bits)
             lsf = np.asarray(meta.pop("lsf", np.full(n, np.nan)), dtype=np.float32)
             row = {"flux_unit": item.flux.unit.to_string()} | {
                 k: v for k, v in meta.items() if isinstance(v, str | int | float | bool | list | type(None))
@@ -303,15 +300,11 @@ class SpectrumSet:
             order = np.argsort(wavelength)
             singles.append(
                 Spectrum(
-                    str(row.pop("object_id", f"#{i}")),
-                    wavelength[order],
-                    np.asarray(item.flux.value)[order].astype(np.float32),
-                    ivar[order].astype(np.float32),
-                    bits[order].astype(np.int32),
-                    lsf[order],
-                    row,
+                    str(row.pop("object_id", f"#{i}")), wavelength[order],
+                    np.asarray(item.flux.value)[order].astype(np.float32), ivar[order].astype(np.float32),
+                    bits[order].astype(np.int32), lsf[order], row,
                 )
-            )
+            )  # fmt: skip
         return SpectrumSet.from_spectra(singles)
 
     def to_table(self) -> Table:

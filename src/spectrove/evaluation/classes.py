@@ -75,9 +75,9 @@ def cross_validate(
         parts: dict[str, list[Outcome]] = {name: [] for name in tasks}
         for i, fold in enumerate(group_folds(spectra, group, folds, seed)):
             check_groups(groups[fold.base].tolist(), groups[fold.queries].tolist())
-            vectors = fixed or fit_pca(encoder.recipe, prepared.take(fold.base), source=encoder_name).encode(
-                prepared
-            )
+            if refit:
+                encoder = fit_pca(encoder.recipe, prepared.take(fold.base), source=encoder_name)
+            vectors = fixed if fixed is not None else encoder.encode(prepared)
             queries = fold.queries[allowed[fold.queries]]
             for name, outcome in _fold_outcomes(
                 spectra, vectors, Fold(fold.base, queries), groups, tasks, k, group

@@ -32,7 +32,7 @@ ENCODERS = ("base", "pca")
 SEED = 42
 
 
-def run(out: Path, n: int = 2500, data: Path | None = None, top: int = 6) -> Path:
+def run(out: Path, n: int = 2500, data: Path | None = None, top: int = 4) -> Path:
     """Write `out/report.html` (mock) and, with data, `out/real.html`; returns the first."""
     out.mkdir(parents=True, exist_ok=True)
     report = mock_part(out, n, top)
@@ -160,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-n", type=int, default=2500, help="mock spectra")
     parser.add_argument("-o", "--out", type=Path, default=Path("demo"), help="folder to write to")
-    parser.add_argument("--top", type=int, default=6, help="objects of each hunt that are shown in full")
+    parser.add_argument("--top", type=int, default=4, help="objects of each hunt that are shown in full")
     data = os.environ.get("SPECTROVE_DATA")
     parser.add_argument(
         "--data", type=Path, default=Path(data) if data else None, help="folder with real spectra"

@@ -47,7 +47,7 @@ class LineSet:
         relative: (n_lines,).
         sigma: km/s.
         wing_share: Share of the flux in a broader component; `wing_sigma` and `wing_shift` (km/s) describe
-        it.
+            it.
     """
 
     keys: tuple[str, ...]
@@ -119,8 +119,8 @@ def draw_lines(name: str, ratios: LineRatios, sigma: float, rng: np.random.Gener
     neiii = oiii * (0.13 if agn else 0.09) * 10 ** rng.normal(0, 0.15) * _redden("neiii", "oiii", ebv)
     flux = {
         "ha": 1.0, "nii": nii, "nii_6548": nii / 3.05, "hb": hb,
-        "hg": hb * _CASE_B["hg"] * _redden("hg", "hb", ebv), "hd": hb * _CASE_B["hd"] * _redden("hd", "hb",
-        ebv),
+        "hg": hb * _CASE_B["hg"] * _redden("hg", "hb", ebv),
+        "hd": hb * _CASE_B["hd"] * _redden("hd", "hb", ebv),
         "oiii": oiii, "oiii_4959": oiii / 2.98,
         "sii_6716": sii * doublet / (1 + doublet), "sii_6731": sii / (1 + doublet), "oi": oi,
         "oi_6364": oi / 3,

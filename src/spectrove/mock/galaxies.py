@@ -33,8 +33,7 @@ class Galaxy:
         name: One of `recipe.GALAXY_CLASSES`.
         z: True redshift.
         light: Share of each stellar population in the light, (n_templates,); `hot` that of stars too young
-        for the
-            populations, or of a nucleus.
+            for the populations, or of a nucleus.
         strength: Relative depth of the stellar absorption lines (1 = as the populations have it).
         sodium: Equivalent width of interstellar Na D, angstrom.
         ebv: Stellar reddening; `milky_way` says which attenuation curve.

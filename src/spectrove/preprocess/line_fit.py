@@ -47,8 +47,7 @@ class LineFit:
 
     Attributes:
         flux: Line flux by `Line.key`, plus "oii" and "sii" for the sums; unit of the spectrum times angstrom.
-        NaN
-            where less than half of the line was observed.
+            NaN unless more than 60% of the pixels within 200 km/s of the line are good.
         error: One sigma, from the inverse variance; same keys and unit.
         ew: Rest-frame equivalent width, angstrom, positive in emission; `ew_error` its one sigma.
         continuum: Stellar continuum on the spectrum's pixels, NaN where none was fitted.

@@ -152,6 +152,13 @@ def _on_grid(
             f"{recipe.wave_max:.0f} A in the {recipe.frame} frame (expected >= {recipe.min_coverage:.0%}); they "
             f"span {low:.0f}-{high:.0f} A. Use an encoder for that range, or check the redshift."
         )
+    if recipe.scale == "continuum" and not np.median(np.abs(flux[valid])) > 0:
+        # Divided by nothing, no pixel keeps any weight, and an encoder would be asked about an empty spectrum.
+        raise SpectrumError(
+            f"{spectrum.object_id}: flux is exactly 0 in {(flux[valid] == 0).mean():.0%} of its good pixels, so "
+            "there is no continuum to divide by (expected more than half to differ from 0). Leave it out, or "
+            "mask its padding."
+        )
     return np.where(valid, flux, 0.0), np.where(valid, ivar, 0.0)
 
 

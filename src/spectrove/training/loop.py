@@ -54,6 +54,10 @@ def fit_network(
     torch.manual_seed(plan.seed)
     network = MaskedTransformer(recipe.network, recipe.preprocess.n_pixels)
     optimizer = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
+    # Before any state is read: this moves the parameters to their device, and an optimiser's state not with them.
+    model, fabric_optimizer = fabric.setup(network, optimizer)
+    for method in ("decode_hidden", "decode_whole"):
+        model.mark_forward_method(method)
     key, start, lowest = canonical_json(recipe.model_dump()), 0, math.inf
     if last.exists():
         if not resume:
@@ -66,9 +70,6 @@ def fit_network(
                 f"{folder}: holds a run of another recipe. Choose another folder, or restore that recipe."
             )
         start, lowest = about["step"], about["lowest"]
-    model, fabric_optimizer = fabric.setup(network, optimizer)
-    for method in ("decode_hidden", "decode_whole"):
-        model.mark_forward_method(method)
 
     began, seen, losses = time.monotonic(), 0, []
     for step in range(start, plan.steps):
