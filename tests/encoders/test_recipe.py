@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -25,6 +27,10 @@ def test_the_papers_encoder_has_the_papers_numbers():
     assert (net.patch, net.stride, net.width, net.depth, net.heads) == (15, 5, 768, 6, 6)
     assert net.width // net.heads == 128
     assert (recipe.mask.ratio, recipe.training.steps, recipe.training.warmup) == (0.25, 500_000, 2000)
+    # Nothing of ours is added to what the paper does.
+    assert recipe.preprocess.clip == (-math.inf, math.inf)
+    assert (recipe.preprocess.softening, recipe.preprocess.systematic) == (0, 0)
+    assert recipe.training.gradient_clip == math.inf
     with torch.device("meta"):
         assert MaskedTransformer(net, recipe.preprocess.n_pixels).n_patches == 735
 

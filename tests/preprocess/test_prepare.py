@@ -85,6 +85,8 @@ def test_a_missing_redshift_is_refused_by_name_and_the_rest_goes_on():
         ({"row": {"z": 40.0}}, "lies outside"),
         ({"row": {"z": 5.0}}, "cover 0%"),
         ({"flux": np.full(len(WAVE), np.nan)}, "no good pixel"),
+        ({"flux": np.zeros(len(WAVE))}, "flux is exactly 0 in 100%"),
+        ({"flux": np.where(np.arange(len(WAVE)) < 1200, 10.0, 0.0)}, "no continuum to divide by"),
     ],
 )
 def test_what_cannot_be_prepared_is_refused_with_a_reason(change, words):
@@ -133,3 +135,31 @@ def test_the_papers_grid_is_the_papers_grid():
     recipe = load_recipe("galspecencoder").preprocess
     assert (recipe.wavelength[0], recipe.wavelength[-1], len(recipe.wavelength)) == (3850.0, 9000.0, 3688)
     assert recipe.needs_redshift  # for the window of the median, though the frame is the observed one
+
+
+def test_softening_changes_errors_as_it_changes_values():
+    """Against the numerical slope of x -> s asinh(x / s) at the flux of each pixel."""
+    plain, soft = (PreprocessRecipe(scale="none", softening=s, systematic=0.0) for s in (0.0, 0.3))
+    before, _ = prepared(line_spectrum(), recipe=plain)
+    after, _ = prepared(line_spectrum(), recipe=soft)
+    x = before.flux[before.valid].astype(float)
+    slope = (0.3 * np.arcsinh((x + 1e-4) / 0.3) - 0.3 * np.arcsinh((x - 1e-4) / 0.3)) / 2e-4
+    assert_allclose(after.ivar[after.valid], before.ivar[before.valid] / slope**2, rtol=1e-4)
+
+
+def test_a_pixel_seen_by_less_than_half_is_not_observed():
+    """Pixels of 10 angstrom: of the one at 4030 seven are masked, of the one at 4050 three."""
+    recipe = PreprocessRecipe(
+        frame="observed",
+        grid="linear",
+        scale="none",
+        wave_min=4000,
+        wave_max=4100,
+        n_pixels=11,
+        cosmics=False,
+    )
+    wave = np.arange(3990.5, 4110)
+    bad = ((wave > 4027) & (wave < 4034)) | ((wave > 4047) & (wave < 4050))
+    spectrum = Spectrum("a", wave, np.ones(120), np.ones(120), bad * int(Mask.BADPIXEL), np.ones(120), {})
+    matrix, _ = prepared(spectrum, recipe=recipe)
+    assert matrix.wavelength[~matrix.valid[0]].tolist() == [4030.0]

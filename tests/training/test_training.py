@@ -34,10 +34,11 @@ def toy_set(n=60, seed=0):
     return SpectrumSet.from_spectra(spectra), shapes
 
 
-def network_recipe(steps=12, bottleneck=0):
+def network_recipe(steps=12, bottleneck=0, dropout=0.0):
     return EncoderRecipe(
         name="tiny", kind="masked_transformer", preprocess=PREPROCESS, mask=MaskRecipe(ratio=0.4),
-        network=NetworkRecipe(patch=16, stride=16, width=16, depth=1, heads=2, bottleneck=bottleneck, whitening=0.5),
+        network=NetworkRecipe(patch=16, stride=16, width=16, depth=1, heads=2, bottleneck=bottleneck, whitening=0.5,
+                              dropout=dropout),
         training=TrainingRecipe(n_mock=0, steps=steps, warmup=2, batch_size=16, checkpoint_every=4, learning_rate=3e-3),
     )  # fmt: skip
 
@@ -63,9 +64,11 @@ def test_a_pca_with_more_components_than_spectra_is_refused():
         fit_pca(recipe, training_data(recipe, [spectra]).prepared)
 
 
-def test_a_resumed_run_ends_where_an_unbroken_one_ends(tmp_path):
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_a_resumed_run_ends_where_an_unbroken_one_ends(tmp_path, dropout):
     spectra, _ = toy_set()
-    whole = train(network_recipe(), tmp_path / "whole", datasets=[spectra])
+    recipe = network_recipe(dropout=dropout)
+    whole = train(recipe, tmp_path / "whole", datasets=[spectra])
 
     class Stop(Exception):
         pass
@@ -75,10 +78,30 @@ def test_a_resumed_run_ends_where_an_unbroken_one_ends(tmp_path):
             raise Stop
 
     with pytest.raises(Stop):
-        train(network_recipe(), tmp_path / "broken", datasets=[spectra], progress=stop_after_six)
-    resumed = train(network_recipe(), tmp_path / "broken", datasets=[spectra], resume=True)
+        train(recipe, tmp_path / "broken", datasets=[spectra], progress=stop_after_six)
+    resumed = train(recipe, tmp_path / "broken", datasets=[spectra], resume=True)
     for name, weights in whole.weights.items():
         assert_allclose(resumed.weights[name], weights, atol=2e-3, err_msg=name)
+
+
+def test_a_resumed_run_reads_its_state_once_the_network_is_on_its_device(tmp_path, monkeypatch):
+    """Moving a network takes its optimiser's state along on no device but the one it is on already."""
+    from spectrove.training import loop
+
+    class Watched(loop.Fabric):
+        def setup(self, network, optimizer):
+            assert not optimizer.state
+            return super().setup(network, optimizer)
+
+    def stop_at_the_end(done, total, text):
+        if "loss" in text and done == 7:
+            raise KeyboardInterrupt
+
+    spectra, _ = toy_set()
+    with pytest.raises(KeyboardInterrupt):
+        train(network_recipe(8), tmp_path, datasets=[spectra], progress=stop_at_the_end)
+    monkeypatch.setattr(loop, "Fabric", Watched)
+    train(network_recipe(8), tmp_path, datasets=[spectra], resume=True)
 
 
 @pytest.mark.parametrize("bottleneck", [0, 4])
@@ -119,3 +142,11 @@ def test_the_learning_rate_rises_and_falls():
     assert rates[9] == max(rates) == 1.0
     assert rates[0] == 0.1
     assert rates[-1] < 0.001
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_with_a_sentence(tmp_path, monkeypatch):
+    from spectrove.training import loop
+
+    monkeypatch.setattr(loop, "validation_loss", lambda *_: float("nan"))
+    with pytest.raises(RecipeError, match=r"the loss is nan at step 4.*learning_rate"):
+        train(network_recipe(8), tmp_path, datasets=[toy_set()[0]])

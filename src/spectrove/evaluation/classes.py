@@ -61,6 +61,12 @@ def cross_validate(
     A PCA encoder is fitted again on the training plates of each fold, from its recipe alone. Any other encoder is
     used as it is, and objects that it was trained on are left out of the queries.
     """
+    for target in tasks.values():
+        if target.label not in spectra.rows.column_names:
+            raise CatalogError(
+                f"no column {target.label!r} to score the answers by, expected one with the known classes. "
+                "Add it with ingest --catalog."
+            )
     encoder = load_encoder(encoder_name)
     prepared, refusals = prepare(spectra, encoder.preprocess)
     index = {name: i for i, name in enumerate(spectra.object_id.tolist())}
@@ -75,9 +81,10 @@ def cross_validate(
         parts: dict[str, list[Outcome]] = {name: [] for name in tasks}
         for i, fold in enumerate(group_folds(spectra, group, folds, seed)):
             check_groups(groups[fold.base].tolist(), groups[fold.queries].tolist())
-            if refit:
-                encoder = fit_pca(encoder.recipe, prepared.take(fold.base), source=encoder_name)
-            vectors = fixed if fixed is not None else encoder.encode(prepared)
+            vectors = fixed
+            if vectors is None:
+                fitted = fit_pca(encoder.recipe, prepared.take(fold.base), source=encoder_name)
+                vectors = fitted.encode(prepared)
             queries = fold.queries[allowed[fold.queries]]
             for name, outcome in _fold_outcomes(
                 spectra, vectors, Fold(fold.base, queries), groups, tasks, k, group

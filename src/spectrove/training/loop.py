@@ -75,6 +75,8 @@ def fit_network(
     for step in range(start, plan.steps):
         for group in optimizer.param_groups:
             group["lr"] = plan.learning_rate * schedule(step, plan)
+        # Dropout draws from torch's own stream, which a resumed run would begin anew.
+        torch.manual_seed(_seed(plan.seed, step * fabric.world_size + fabric.global_rank))
         rows = data.draw(step * fabric.world_size + fabric.global_rank, plan.batch_size, plan.seed)
         flux, ivar = _tensors(data, rows, fabric.device)
         hidden = draw_mask(network.observed(ivar > 0), recipe.mask, _chance(plan.seed, step))
@@ -94,6 +96,11 @@ def fit_network(
             )
         if (step + 1) % plan.checkpoint_every == 0 or step + 1 == plan.steps:
             validation = validation_loss(network, data, recipe, fabric.device)
+            if not math.isfinite(validation):
+                raise RecipeError(
+                    f"recipe {recipe.name}: the loss is {validation} at step {step + 1}. Lower training.learning_rate; "
+                    f"{folder} keeps the last good state."
+                )
             improved = validation < lowest
             lowest = min(lowest, validation)
             line = {
@@ -168,11 +175,17 @@ def _chunks(rows: NDArray, size: int) -> list[NDArray]:
 
 
 def _chance(seed: int, step: int) -> torch.Generator:
-    return torch.Generator().manual_seed((seed + 1) * 1_000_003 + step)
+    return torch.Generator().manual_seed(_seed(seed, step))
+
+
+def _seed(seed: int, step: int) -> int:
+    return (seed + 1) * 1_000_003 + step
 
 
 def _precision() -> Literal["bf16-mixed", "32-true"]:
-    """bf16 where a short probe says that the machine computes in it, else fp32."""
+    """bf16 where the machine computes in it, else fp32."""
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
+    # A private name of torch's, so that its absence has to mean "no".
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return "bf16-mixed" if supported() else "32-true"

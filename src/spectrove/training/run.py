@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from spectrove.encoders import Encoder, load_recipe, save_encoder
+from spectrove.encoders import Encoder, load_encoder, load_recipe, save_encoder
 from spectrove.encoders.recipe import EncoderRecipe
 from spectrove.spectra import SpectrumSet
 from spectrove.training.data import training_data
@@ -51,5 +51,4 @@ def train(
         report = {"n_spectra": len(data.prepared)}
     else:
         encoder, report = fit_network(recipe, data, run, resume=resume, progress=progress)
-    save_encoder(encoder, folder, report=report)
-    return encoder
+    return load_encoder(save_encoder(encoder, folder, report=report))

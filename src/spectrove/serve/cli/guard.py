@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,9 @@ from typer.core import TyperGroup
 from spectrove.errors import DatasetError, RecipeError, SpectroveError, TargetError
 
 DONE, COULD_NOT, ASKED_WRONGLY, INTERRUPTED = 0, 1, 2, 130
+
+#: Where in its own source Lance says that it stumbled; nothing to act on.
+RUST_PLACE = re.compile(r",? *\S+\.rs:\d+:\d+")
 
 #: Errors that are about the question, wherever they are raised.
 ABOUT_THE_QUESTION = (TargetError, RecipeError)
@@ -65,7 +69,7 @@ class GuardedGroup(TyperGroup):
 
 
 def _ended(error: SpectroveError, code: int) -> typer.Exit:
-    sentence = " ".join(str(error).split())
+    sentence = " ".join(RUST_PLACE.sub("", str(error)).split())
     typer.echo(f"{type(error).__name__}: {sentence}", err=True)
     return typer.Exit(code)
 

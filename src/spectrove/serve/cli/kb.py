@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spectrove.errors import KnowledgeError
+from spectrove.errors import KnowledgeError, SpectroveError
 from spectrove.serve.cli import options, text
 from spectrove.serve.cli.asking import Asked, open_base
 from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError, asking
@@ -239,6 +239,8 @@ def replacing(path: Path) -> Iterator[Path]:
             raise KnowledgeError(
                 f"{path}: the finished base cannot be put there ({error.strerror}). Check its rights."
             ) from error
+    except SpectroveError as error:  # it names the base that was asked for, not the place it is built in
+        raise type(error)(str(error).replace(str(temporary), str(path))) from error
     finally:
         for leftover in (temporary, old):
             shutil.rmtree(leftover, ignore_errors=True)

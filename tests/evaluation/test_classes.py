@@ -1,0 +1,96 @@
+"""What is scored was not learned from: folds of plates, a PCA per fold, and training ids left out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spectrove.encoders import EncoderRecipe, save_encoder
+from spectrove.encoders.recipe import PcaRecipe
+from spectrove.evaluation import classes
+from spectrove.mock import make_survey
+from spectrove.preprocess import PreprocessRecipe, prepare
+from spectrove.training import fit_pca
+
+RECIPE = EncoderRecipe(
+    name="small", kind="pca", pca=PcaRecipe(n_components=5, iterations=2),
+    preprocess=PreprocessRecipe(n_pixels=200, scale="continuum", continuum_width=0.02, softening=0.3),
+)  # fmt: skip
+TASK = {"5-class": classes.TASKS["5-class"]}
+
+
+@pytest.fixture(scope="module")
+def survey():
+    return make_survey(120, seed=31)
+
+
+@pytest.fixture(scope="module")
+def fitted(survey):
+    return fit_pca(RECIPE, prepare(survey, RECIPE.preprocess)[0])
+
+
+@pytest.fixture
+def small(fitted, tmp_path):
+    return str(save_encoder(fitted, tmp_path / "small"))
+
+
+def measure(survey, encoder, **options):
+    said = {"folds": 3, "group": "plate", "seeds": 1, "k": 3} | options
+    return classes.cross_validate(survey, encoder, TASK, **said)
+
+
+def test_a_pca_sees_the_plates_of_its_fold_and_no_others(survey, small, monkeypatch):
+    """And each base holds those plates alone: what is asked about stood in neither."""
+    plates = dict(zip(survey.object_id.tolist(), survey.column("plate"), strict=True))
+    learned, held, asked = [], [], []
+
+    def fit(recipe, prepared, **more):
+        learned.append({plates[i] for i in prepared.object_id.tolist()})
+        return fit_pca(recipe, prepared, **more)
+
+    def outcomes(spectra, vectors, fold, *more):
+        held.append({plates[i] for i in spectra.object_id[fold.base].tolist()})
+        asked.append({plates[i] for i in spectra.object_id[fold.queries].tolist()})
+        return original(spectra, vectors, fold, *more)
+
+    original = classes._fold_outcomes
+    monkeypatch.setattr(classes, "fit_pca", fit)
+    monkeypatch.setattr(classes, "_fold_outcomes", outcomes)
+    measure(survey, small)
+    assert len(learned) == 3
+    assert learned == held
+    assert all(not known & queries for known, queries in zip(learned, asked, strict=True))
+    assert set.union(*asked) == set(plates.values())
+
+
+def test_answers_depend_on_the_label_of_no_query(survey, small, monkeypatch):
+    """Every query's label is replaced by a wrong one once its neighbours are asked for; the answers stay."""
+    (honest,) = measure(survey, small)[0]["5-class"]
+    search = classes.KnowledgeBase.search
+
+    def lied_to(self, query, k=None, *, spectra, **more):
+        place = spectra.rows.column_names.index("class_derived")
+        lies = spectra.rows.set_column(place, "class_derived", [["LINER"] * len(spectra)])
+        return search(self, query, k, spectra=spectra.with_rows(lies), **more)
+
+    monkeypatch.setattr(classes.KnowledgeBase, "search", lied_to)
+    (deceived,) = measure(survey, small)[0]["5-class"]
+    assert np.array_equal(honest.predicted, deceived.predicted)
+    assert len(set(honest.predicted.tolist())) > 1
+
+
+def test_a_trained_encoder_is_not_asked_about_what_it_was_trained_on(survey, fitted, monkeypatch):
+    """Here an encoder of another kind than `pca` is used as it is."""
+
+    class Fixed:
+        training_ids = frozenset(survey.object_id[:70].tolist())
+        name, fingerprint, preprocess, encode = "net", "f", fitted.preprocess, staticmethod(fitted.encode)
+
+        class recipe:
+            kind = "masked_transformer"
+
+    monkeypatch.setattr(classes, "load_encoder", lambda name: Fixed())
+    outcomes, note = measure(survey, "net")
+    labelled = sum(c is not None for c in survey.take(np.arange(70, len(survey))).column("class_derived"))
+    assert len(outcomes["5-class"][0].truth) == labelled
+    assert "70 objects it was trained on are not scored" in note
