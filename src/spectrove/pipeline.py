@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.encoders import Encoder, load_encoder
@@ -23,7 +24,7 @@ from spectrove.inference import Prediction
 from spectrove.inference import classify as vote_classes
 from spectrove.inference import hunt as vote_target
 from spectrove.knowledge import KnowledgeBase, Neighbors
-from spectrove.preprocess import prepare
+from spectrove.preprocess import Prepared, prepare
 from spectrove.spectra import CORE_COLUMNS, SpectrumSet
 from spectrove.targets import Target, load_target
 
@@ -58,17 +59,34 @@ def embed(spectra: SpectrumSet, encoder: Encoder) -> Embedded:
     Only flux, ivar, mask, wavelength, LSF and, for rest-frame encoders, the redshift are read.
     """
     prepared, refusals = prepare(spectra, encoder.preprocess)
-    position = {name: i for i, name in enumerate(spectra.object_id.tolist())}
-    kept = spectra.take(np.array([position[name] for name in prepared.object_id.tolist()], dtype=int))
+    embeddings = encoder.encode(prepared)
+    finite: NDArray[np.bool_] = np.all(np.isfinite(embeddings.vectors), axis=1)
+    for name in embeddings.object_id[~finite].tolist():
+        refusals.append(
+            Refusal(
+                name,
+                f"{name}: {encoder.name} gives no finite vector. Check the file's flux and ivar for extremes.",
+            )
+        )
+    kept = _in_order(spectra, prepared.object_id).take(finite)
+    return Embedded(_with_flags(kept, prepared.take(finite)), embeddings.take(finite), tuple(refusals))
+
+
+def _in_order(spectra: SpectrumSet, object_id: NDArray[np.str_]) -> SpectrumSet:
+    """The spectra with these ids, which are some of the set's, in its own order."""
+    left = iter(range(len(spectra)))
+    index = [next(i for i in left if spectra.object_id[i] == name) for name in object_id]
+    return spectra.take(np.array(index, dtype=int))
+
+
+def _with_flags(spectra: SpectrumSet, prepared: Prepared) -> SpectrumSet:
+    """The spectra with what preparation found added to their flags."""
     flags = [
         list(dict.fromkeys([*(own or ()), *new]))
-        for own, new in zip(kept.column("flags"), prepared.flags, strict=True)
+        for own, new in zip(spectra.column("flags"), prepared.flags, strict=True)
     ]
-    rows = kept.rows.set_column(
-        kept.rows.column_names.index("flags"), "flags", pa.array(flags, CORE_COLUMNS["flags"])
-    )
-    kept = kept.with_rows(rows)
-    return Embedded(kept, encoder.encode(prepared), tuple(refusals))
+    place = spectra.rows.column_names.index("flags")
+    return spectra.with_rows(spectra.rows.set_column(place, "flags", pa.array(flags, CORE_COLUMNS["flags"])))
 
 
 def create(

@@ -7,6 +7,7 @@ import os
 import re
 
 import pytest
+from astropy.io import fits
 
 from spectrove.targets import TARGETS
 
@@ -319,6 +320,33 @@ def test_a_measurement_needs_its_dataset_and_its_column(spectrove, survey):
     result = spectrove("evaluate", "classes", survey.files)
     assert result.exit_code == 2
     one_line(result, "DatasetError")
+
+
+def test_a_measurement_needs_the_classes_that_it_scores(spectrove, survey, tmp_path):
+    """A dataset without a catalog has none, which is said before anything is encoded."""
+    spectrove("ingest", survey.files, "-o", "bare.lance")
+    result = spectrove("evaluate", "classes", "bare.lance")
+    assert result.exit_code == 1
+    assert "class_derived" in one_line(result, "CatalogError")
+
+
+def test_a_base_that_cannot_be_made_is_called_by_its_own_name(spectrove, survey, tmp_path):
+    """It is built beside its place, under a name that nobody has asked for."""
+    files = sorted(survey.files.glob("spec-*.fits*"))[:1]
+    with fits.open(files[0]) as hdus:
+        hdus[1].data["ivar"][:] = 0
+        hdus.writeto(tmp_path / "dark.fits")
+    result = spectrove("kb", "create", "new.kb", "--from", "dark.fits")
+    assert result.exit_code == 1
+    assert one_line(result, "KnowledgeError").startswith("KnowledgeError: new.kb: no spectrum")
+    assert not [p for p in tmp_path.iterdir() if "new.kb" in p.name]
+
+
+def test_a_mistake_in_sql_is_told_without_places_in_foreign_source(spectrove, survey):
+    """Lance adds file and line of its own source."""
+    result = spectrove("search", survey.base, survey.dataset, "--queries", "z > 'a'")
+    assert result.exit_code == 2
+    assert ".rs:" not in one_line(result, "DatasetError")
 
 
 def test_an_unknown_recipe_is_asked_wrongly(spectrove, tmp_path):

@@ -134,3 +134,30 @@ def test_no_rows_at_all_can_be_written(tmp_path, suffix):
     """A hunt that finds nothing has a table without rows."""
     write_table(tmp_path / f"none{suffix}", [], {"target": "liner"})
     assert (tmp_path / f"none{suffix}").exists()
+
+
+def test_letters_that_fits_tables_cannot_hold_are_said_so(tmp_path):
+    """FITS tables are ASCII; the other formats take any letter."""
+    rows = [{"object_id": "Sérsic 40/03", "flags": []}]
+    with pytest.raises(DatasetError, match=r"a\.fits: .*Sérsic 40/03.*ASCII.*choose \.parquet"):
+        write_table(tmp_path / "a.fits", rows, {})
+    assert list(tmp_path.iterdir()) == []
+    for suffix in (".parquet", ".vot", ".ecsv", ".csv"):
+        write_table(tmp_path / f"a{suffix}", rows, {})
+        assert (tmp_path / f"a{suffix}").stat().st_size
+
+
+def test_an_interrupted_training_says_how_to_go_on(monkeypatch, tmp_path):
+    """The same command alone would be refused: a run is there already."""
+    from typer.testing import CliRunner
+
+    from spectrove import training
+    from spectrove.serve.cli import app
+
+    def stopped(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train", stopped)
+    result = CliRunner().invoke(app, ["train", "base", "-o", str(tmp_path / "encoder")])
+    assert result.exit_code == 130
+    assert result.stderr.strip() == "interrupted; run the same command with --resume to continue"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.encoders import Encoder, load_encoder
+from spectrove.errors import CatalogError
 from spectrove.evaluation.metrics import Score, class_scores
 from spectrove.evaluation.protocol import Fold, check_groups, group_folds, group_names, not_trained_on
 from spectrove.inference import hunt

@@ -10,6 +10,7 @@ from typing import Any
 from spectrove.errors import SpectroveError
 from spectrove.evaluation.classes import TASKS, cross_validate, score_tasks
 from spectrove.ingest import read_dataset
+from spectrove.targets.target import Normalise
 
 Progress = Callable[[int, int, str], None]
 
@@ -30,28 +31,30 @@ def evaluate_classes(
     group: str = "plate",
     seeds: int = 1,
     k: int = 3,
+    normalise: Normalise = "sum",
     progress: Progress | None = None,
 ) -> Evaluation:
     """Classes by the vote of neighbours: 3-class, 5-class and LINER, for each encoder on the same folds."""
     spectra = read_dataset(dataset)
+    tasks = {name: task.model_copy(update={"normalise": normalise}) for name, task in TASKS.items()}
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
     for name in encoders:
         outcomes, note = cross_validate(
-            spectra, name, TASKS, folds=folds, group=group, seeds=seeds, k=k, progress=progress
+            spectra, name, tasks, folds=folds, group=group, seeds=seeds, k=k, progress=progress
         )
         notes.append(note)
-        for task, label, metric, score in score_tasks(outcomes, TASKS):
+        for task, label, metric, score in score_tasks(outcomes, tasks):
             rows.append(
                 {
                     "encoder": name, "task": task, "class": label, "metric": metric, "value": score.value,
-                    "low": score.low, "high": score.high, "n": score.n, "k": k, "folds": folds, "group": group,
-                    "seeds": seeds,
+                    "low": score.low, "high": score.high, "n": score.n, "k": k, "normalise": normalise,
+                    "folds": folds, "group": group, "seeds": seeds,
                 }
             )  # fmt: skip
     head = (
-        f"{dataset}: {len(spectra)} spectra, {folds} folds by {group}, K = {k}, {seeds} seed{'s' * (seeds > 1)}; "
-        f"95% intervals by bootstrap over {group}s"
+        f"{dataset}: {len(spectra)} spectra, {folds} folds by {group}, {seeds} seed{'s' * (seeds > 1)}, K = {k}, "
+        f"weights e^-d by {normalise}; 95% intervals by bootstrap over {group}s"
     )
     return Evaluation(tuple(rows), "\n".join([head, *notes, "", *_table(rows)]))
 

@@ -13,12 +13,13 @@ from spectrove import pipeline
 from spectrove.encoders import load_encoder
 from spectrove.evaluation.metrics import Score, class_scores
 from spectrove.evaluation.protocol import check_groups, group_names, not_trained_on
+from spectrove.explain.background import background
 from spectrove.explain.evidence import Evidence
 from spectrove.explain.report import Hunt
 from spectrove.explain.tables import Table
 from spectrove.knowledge import KnowledgeBase
 from spectrove.spectra import SpectrumSet
-from spectrove.targets import Target, load_target
+from spectrove.targets import Target, label_text, load_target
 
 
 @dataclass(frozen=True)
@@ -69,17 +70,19 @@ def score_hunt(
     encoder = load_encoder(base.encoder)
     queries = queries.take(not_trained_on(encoder, queries.object_id))
     check_groups(
-        [str(v) for v in base.rows(columns=[group]).column(group).to_pylist()],
+        [label_text(v) or "" for v in base.rows(columns=[group]).column(group).to_pylist()],
         group_names(queries, group).tolist(),
     )
     answers = pipeline.hunt(base, queries, target, encoder=encoder)
-    truth = dict(
-        zip(queries.object_id.tolist(), target.classes_of(queries.column(target.label)), strict=True)
-    )
-    asked = answers.spectra.object_id.tolist()
-    called = [_called(p, target) for p in answers.predictions]
+    asked = queries.object_id.tolist()
+    truth = dict(zip(asked, target.classes_of(queries.column(target.label)), strict=True))
+    # A query that was refused has no answer, and that counts as a wrong one.
+    called = {p.object_id: _called(p, target) for p in answers.predictions}
     scores = class_scores(
-        [[truth[i] for i in asked]], [called], [group_names(answers.spectra, group)], list(target.classes)
+        [[truth[i] for i in asked]],
+        [[called.get(i, "") for i in asked]],
+        [group_names(queries, group)],
+        list(target.classes),
     )
     return HuntScore(target, base.encoder, answers, scores, {i: truth[i] or "" for i in asked})
 
@@ -116,5 +119,5 @@ def hunt_section(
     return Hunt(
         target=target.name, predictions=answers.predictions, evidence=evidence, description=target.description,
         threshold=target.threshold, truth={i: c == target.positive for i, c in score.truth.items()}, tables=tables,
-        notes=notes, refused=[(r.name, r.error) for r in answers.refusals],
+        notes=notes, refused=[(r.name, r.error) for r in answers.refusals], background=background(base),
     )  # fmt: skip

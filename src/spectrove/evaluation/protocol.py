@@ -12,6 +12,7 @@ from sklearn.model_selection import GroupKFold
 from spectrove.encoders import Encoder
 from spectrove.errors import CatalogError, LeakError
 from spectrove.spectra import SpectrumSet
+from spectrove.targets import label_text
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def group_names(spectra: SpectrumSet, column: str) -> NDArray[np.str_]:
         raise CatalogError(f"no column {column!r} to group by. The dataset has: {known}.")
     values = spectra.column(column)
     return np.array(
-        [f"id:{i}" if v is None else str(v) for v, i in zip(values, spectra.object_id, strict=True)],
+        [label_text(v) or f"id:{i}" for v, i in zip(values, spectra.object_id, strict=True)],
         dtype=str,
     )
 

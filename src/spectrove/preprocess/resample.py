@@ -46,7 +46,7 @@ def resample(
     width_in, width_out = np.diff(edges_in), np.diff(edges_out)
 
     def share(per_pixel: NDArray) -> NDArray[np.float64]:
-        total = np.concatenate([[0.0], np.cumsum(per_pixel)])
+        total = np.concatenate([[0.0], np.cumsum(per_pixel, dtype=np.float64)])
         return np.diff(np.interp(edges_out, edges_in, total))
 
     covered = share(width_in * used)

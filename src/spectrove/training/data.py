@@ -13,9 +13,10 @@ from safetensors.numpy import load_file, save_file
 
 from spectrove.encoders.recipe import EncoderRecipe
 from spectrove.errors import RecipeError
+from spectrove.mock import load_recipe as load_mock_recipe
 from spectrove.mock import make_survey
 from spectrove.preprocess import Prepared, prepare
-from spectrove.provenance import canonical_json
+from spectrove.provenance import canonical_json, hash_arrays
 from spectrove.spectra import SpectrumSet
 
 Progress = Callable[[int, int], None]
@@ -67,7 +68,8 @@ def training_data(
             recipe.preprocess.fingerprint,
             plan.n_mock,
             plan.mock_seed,
-            [sorted(d.object_id.tolist()) for d in datasets],
+            load_mock_recipe().model_dump(),
+            [hash_arrays({"id": d.object_id, "flux": d.flux, "ivar": d.ivar, "z": d.z}) for d in datasets],
         ]
     )
     prepared = _read_cache(cache, key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,6 +22,11 @@ Folds = Annotated[int, typer.Option("--folds", metavar="N", min=2, help="Parts; 
 Group = Annotated[str, typer.Option("--group", metavar="COLUMN", help="Objects equal here stay in one fold.")]
 Seeds = Annotated[int, typer.Option("--seeds", metavar="N", min=1, help="Repetitions with other folds.")]
 
+Normalise = Annotated[
+    Literal["sum", "softmax"],
+    typer.Option("--normalise", help="Votes are weights over their sum, or the softmax of the weights."),
+]
+
 
 def evaluate(
     what: What,
@@ -31,6 +36,7 @@ def evaluate(
     group: Group = "plate",
     seeds: Seeds = 1,
     k: options.K = 3,
+    normalise: Normalise = "sum",
     as_json: options.Json = False,
     output: options.Output = None,
 ) -> None:
@@ -50,7 +56,15 @@ def evaluate(
     names = [name.strip() for name in encoder.split(",") if name.strip()]
     with stages() as progress:
         measured = measure(
-            what, dataset, encoders=names, folds=folds, group=group, seeds=seeds, k=k, progress=progress
+            what,
+            dataset,
+            encoders=names,
+            folds=folds,
+            group=group,
+            seeds=seeds,
+            k=k,
+            normalise=normalise,
+            progress=progress,
         )
     for row in measured.rows if as_json else ():
         print_json(row)

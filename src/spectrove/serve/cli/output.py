@@ -91,6 +91,11 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
             f"{path}: cannot be written ({error.strerror or error}). Nothing was changed there; "
             "make room or choose another place, then run the same command again."
         ) from error
+    except UnicodeEncodeError as error:
+        raise DatasetError(
+            f"{path}: cannot be written ({str(error.object)!r} holds letters outside ASCII, and a {path.suffix} table "
+            "takes no others). Nothing was changed there; choose .parquet, .vot, .ecsv or .csv."
+        ) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)

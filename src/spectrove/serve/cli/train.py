@@ -9,6 +9,7 @@ import typer
 
 from spectrove.serve.cli import options
 from spectrove.serve.cli.asking import need_paths
+from spectrove.serve.cli.guard import INTERRUPTED, asking
 from spectrove.serve.cli.output import print_json, say
 from spectrove.serve.cli.progress import stages
 
@@ -43,14 +44,19 @@ def train(
     need_paths(data or [])
     from spectrove.encoders import load_recipe
     from spectrove.ingest import read_dataset
-    from spectrove.serve.cli.guard import asking
     from spectrove.training import train as run
 
     wanted = load_recipe(recipe)
     with asking():
         datasets = [read_dataset(path, queries) for path in data or ()]
-    with stages() as progress:
-        encoder = run(wanted, output, resume=resume, datasets=datasets, workers=workers, progress=progress)
+    try:
+        with stages() as progress:
+            encoder = run(
+                wanted, output, resume=resume, datasets=datasets, workers=workers, progress=progress
+            )
+    except KeyboardInterrupt as error:
+        say("interrupted; run the same command with --resume to continue", as_json=True)
+        raise typer.Exit(INTERRUPTED) from error
     done = {
         "encoder": encoder.name,
         "fingerprint": encoder.fingerprint,
