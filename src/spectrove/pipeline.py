@@ -25,7 +25,7 @@ from spectrove.inference import classify as vote_classes
 from spectrove.inference import hunt as vote_target
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.preprocess import Prepared, prepare
-from spectrove.spectra import CORE_COLUMNS, SpectrumSet
+from spectrove.spectra import CATALOG_FLAGS, CORE_COLUMNS, SpectrumSet
 from spectrove.targets import Target, load_target
 
 Progress = Callable[[int], None]
@@ -175,12 +175,34 @@ def classify(
     encoder: Encoder | None = None,
 ) -> Answers:
     """The class of each query by the weighted vote of its k nearest labelled neighbours."""
+    check_label(base, label)
     embedded = embed(spectra, encoder or load_encoder(base.encoder))
     neighbors = base.search(
         embedded.embeddings, k, spectra=embedded.spectra, where=where, allow_self=allow_self, labelled=label
     )
     predictions = vote_classes(neighbors, label, weighting=weighting, normalise=normalise)
     return _answers(embedded, neighbors, predictions)
+
+
+def check_label(base: KnowledgeBase, label: str) -> None:
+    """Nothing, if a column holds classes that can be voted for.
+
+    Raises:
+        KnowledgeError: If there is no such column, it is empty, or as good as no value in it occurs twice, as in ids
+            and measurements.
+    """
+    counts = base.label_values(label)
+    n = sum(counts.values())
+    if counts and len(counts) <= max(20, 0.5 * n):
+        return
+    found = (
+        f"{len(counts)} different values in {n} objects are no classes" if counts else "no object has a value"
+    )
+    known = ", ".join(base.info()["labels"]) or "none"
+    raise KnowledgeError(
+        f"{base.path}: {found} in {label!r}; label columns with values: {known}. "
+        "Name one of these, or add labels with a catalog."
+    )
 
 
 def hunt(
@@ -204,8 +226,8 @@ def hunt(
 
 
 def _answers(embedded: Embedded, neighbors: Neighbors, predictions: Sequence[Prediction] = ()) -> Answers:
-    """Answers whose flags begin with those of their own spectra."""
-    own = embedded.spectra.column("flags")
+    """Answers whose flags begin with those of their own spectra, less what only a catalog says."""
+    own = [[f for f in flags or () if f not in CATALOG_FLAGS] for flags in embedded.spectra.column("flags")]
     merged = tuple(tuple(dict.fromkeys([*a, *b])) for a, b in zip(own, neighbors.flags, strict=True))
     cautioned = tuple(
         replace(p, flags=tuple(dict.fromkeys([*flags, *p.flags])))

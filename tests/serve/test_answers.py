@@ -214,16 +214,17 @@ def test_a_parquet_table_says_where_it_comes_from(spectrove, survey):
 
 
 def test_flags_of_the_spectrum_are_flags_of_the_answer(spectrove, survey, tmp_path):
-    """A warned redshift is a caution on whatever is said about the object."""
+    """What reading found out is a caution on whatever is said; what a catalog says is no part of an answer."""
     from spectrove.ingest import read_dataset, write_dataset
 
     spectra = read_dataset(survey.dataset, "split = 'test'").take([0])
-    flags = pa.array([["z_warning"]])
+    flags = pa.array([["ivar_estimated", "z_warning"]])
     rows = spectra.rows.set_column(spectra.rows.column_names.index("flags"), "flags", flags)
     write_dataset(tmp_path / "warned.lance", spectra.with_rows(rows))
     for ask in (("search",), ("hunt", "--target", "liner"), ("classify", "--label", "class_derived")):
         result = spectrove(ask[0], survey.base, tmp_path / "warned.lance", *ask[1:], "--json")
-        assert "z_warning" in lines(result.stdout)[0]["flags"]
+        assert "ivar_estimated" in lines(result.stdout)[0]["flags"]
+        assert "z_warning" not in lines(result.stdout)[0]["flags"]
 
 
 def test_rare_objects_are_told_from_ordinary_ones(spectrove, survey):

@@ -109,6 +109,14 @@ def test_a_label_without_values_is_said_so(spectrove, survey):
     assert "no object has a value in 'targetid'" in one_line(result, "KnowledgeError")
 
 
+def test_ids_and_measurements_are_no_classes(spectrove, survey):
+    """Every object would be a class of its own."""
+    for column in ("object_id", "ha_flux"):
+        result = spectrove("classify", survey.base, survey.dataset, "--label", column)
+        assert result.exit_code == 2
+        assert "are no classes" in one_line(result, "KnowledgeError")
+
+
 @pytest.mark.parametrize("what", ["nothing there", "a file", "a folder", "a dataset"])
 def test_what_is_not_a_base(spectrove, survey, tmp_path, what):
     """Each says what was found instead."""

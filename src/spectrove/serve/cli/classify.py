@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spectrove.errors import KnowledgeError
 from spectrove.serve.cli import options, text
 from spectrove.serve.cli.asking import Asked, Tally, about, answered, encoder_of, open_base
 from spectrove.serve.cli.guard import asking
@@ -15,7 +14,6 @@ from spectrove.serve.cli.output import check_output, print_json, say, write_tabl
 
 if TYPE_CHECKING:
     from spectrove.inference import Prediction
-    from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
     from spectrove.spectra import SpectrumSet
 
@@ -44,9 +42,11 @@ def classify(
     check_output(output)
     asked = Asked(spectra, queries)
     base = open_base(kb, where)
-    check_label(base, label)
-    network = encoder_of(base, encoder)
     from spectrove import pipeline
+
+    with asking():
+        pipeline.check_label(base, label)
+    network = encoder_of(base, encoder)
 
     def ask(batch: SpectrumSet) -> Answers:
         return pipeline.classify(base, batch, label, k=k, where=where, allow_self=allow_self, encoder=network)
@@ -67,14 +67,3 @@ def classify(
     wrote = f"   wrote {output}" if output else ""
     say(f" {text.class_summary(predictions)}{tally.cautions()}{wrote}", as_json=as_json)
     raise typer.Exit(tally.exit_code)
-
-
-def check_label(base: KnowledgeBase, label: str) -> None:
-    """Nothing, if the base has such a column and it holds values."""
-    with asking():
-        if not base.label_values(label):
-            known = ", ".join(base.info()["labels"]) or "none"
-            raise KnowledgeError(
-                f"{base.path}: no object has a value in {label!r}; label columns with values: {known}. "
-                "Name one of these, or add labels with a catalog."
-            )

@@ -10,8 +10,7 @@ import typer
 from spectrove.errors import DatasetError, KnowledgeError
 from spectrove.serve.cli import options
 from spectrove.serve.cli.asking import Asked, Tally, answered, encoder_of, open_base
-from spectrove.serve.cli.classify import check_label
-from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError
+from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError, asking
 from spectrove.serve.cli.output import check_output, print_json, say
 
 if TYPE_CHECKING:
@@ -126,7 +125,10 @@ def the_one(asked: Asked, object_id: str | None) -> SpectrumSet:
 def choose_label(base: KnowledgeBase, label: str | None) -> str:
     """The label column to explain: what was asked for, else class_derived, else the first there is."""
     if label is not None:
-        check_label(base, label)
+        from spectrove.pipeline import check_label
+
+        with asking():
+            check_label(base, label)
         return label
     known = list(base.info()["labels"])
     if not known:
