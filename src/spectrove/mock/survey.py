@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from spectrove.errors import RecipeError
 from spectrove.ingest.assemble import FLUX_UNIT, sky_line_bits
@@ -107,7 +108,8 @@ def run_chunks(
     if workers == 1 or len(chunks) < 2:
         yield from _reported(map(task, chunks), chunks, n, progress)
         return
-    with ProcessPoolExecutor(max_workers=min(workers, len(chunks))) as pool:
+    # One thread each: measured, two workers whose linear algebra takes both cores are slower than one.
+    with ProcessPoolExecutor(min(workers, len(chunks)), initializer=threadpool_limits, initargs=(1,)) as pool:
         yield from _reported(pool.map(task, chunks), chunks, n, progress)
 
 
