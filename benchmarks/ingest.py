@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -72,8 +71,8 @@ def rate(reader: Callable[[Path], list[Hdu]], files: list[Path]) -> float:
     return len(files) / (time.perf_counter() - start)
 
 
-def main() -> int:
-    """Print the table; the exit code is 1 if the whole ingest misses its target."""
+def main() -> None:
+    """Print the table, and whether the target is reached."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=2)
@@ -98,8 +97,7 @@ def main() -> int:
             f"  ingest   {speed:7.1f}   {report.n_spectra} files by {options.workers} processes into Lance,"
         )
         print(f"           start-up included; {verdict} the target of {TARGET:.0f}")
-    return 0 if speed >= TARGET else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

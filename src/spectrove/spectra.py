@@ -58,7 +58,7 @@ FLAGS: dict[str, str] = {
     "few_neighbors": "Fewer labelled neighbours were found than were asked for.",
 }
 
-#: Flags that repeat what a catalog says of an object. They stand in its row, and never in an answer about it.
+#: Flags that repeat a catalog: they stand in the row of an object, never in an answer about it.
 CATALOG_FLAGS = frozenset({"star", "sky", "z_warning", "specobjid_mismatch", "duplicate"})
 
 #: Columns that every row has, with their Arrow types. Any further column is a catalog value.

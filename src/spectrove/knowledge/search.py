@@ -1,7 +1,7 @@
 """Exact nearest neighbours in memory, equal to the last bit for any batch of queries.
 
 Measured against one LanceDB query per spectrum (benchmarks/search.py, 300 queries, 128 dimensions): a block
-of queries at once is 13 times faster among 10,000 objects and 30 times among 100,000, because a matrix
+of queries at once is 32 times faster among 10,000 objects and 29 times among 100,000, because a matrix
 product finds the candidates. What that rounds depends on its shape, so it only proposes: distances are then
 computed one pair at a time in float64, and ties go by id.
 """
