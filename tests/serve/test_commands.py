@@ -80,6 +80,8 @@ def test_a_base_is_made_looked_at_changed_and_brought_back(spectrove, survey):
     assert again["already_there"] == 60
     replaced = spectrove("kb", "add", "my.kb", "--from", survey.dataset, "--upsert")
     assert "0 objects added, 60 replaced; my.kb has 60" in replaced.stdout
+    [counted] = lines(spectrove("kb", "add", "my.kb", "--from", survey.dataset, "--upsert", "--json").stdout)
+    assert (counted["added"], counted["replaced"], counted["already_there"]) == (0, 60, 0)
 
     gone = spectrove("kb", "delete", "my.kb", "--where", "split = 'test'")
     assert f"{60 - n} objects deleted, {n} left; bring them back with kb rollback my.kb" in gone.stdout

@@ -96,7 +96,8 @@ def add(
     print_refusals(refusals, dict.fromkeys((r.name for r in refusals), ", ".join(source)))
     done = {
         "added": len(base) - before,
-        "already_there": known.count,
+        "replaced": known.count if upsert else 0,
+        "already_there": 0 if upsert else known.count,
         "refused": len(refusals),
         "version": base.version,
     }
