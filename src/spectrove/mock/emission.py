@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -10,6 +11,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.errors import RecipeError
 from spectrove.lines import BPT_CLASSES, LINE, bpt_class
 from spectrove.mock.dust import balmer_reddening, calzetti
 
@@ -65,13 +67,12 @@ class LineSet:
     def paint(self, wavelength: NDArray, lsf: NDArray, z: float, ha_flux: float) -> NDArray[np.float64]:
         """Flux density on observed pixels of all lines, for a total H alpha flux."""
         centre, flux = self.wavelength * (1 + z), self.relative * ha_flux
-        out = paint_lines(wavelength, lsf, centre, flux * (1 - self.wing_share), self.sigma)
+        # Weak lines keep to the narrow component, with all of their flux.
+        wing = np.where(self.relative > 0.05, self.wing_share, 0.0)
+        out = paint_lines(wavelength, lsf, centre, flux * (1 - wing), self.sigma)
         if self.wing_share > 0:
             moved = centre * (1 + self.wing_shift / SPEED_OF_LIGHT)
-            strong = self.relative > 0.05
-            out += paint_lines(
-                wavelength, lsf, moved[strong], flux[strong] * self.wing_share, self.wing_sigma
-            )
+            out += paint_lines(wavelength, lsf, moved, flux * wing, self.wing_sigma)
         return out
 
 
@@ -89,20 +90,36 @@ def _fitted() -> dict[str, tuple[NDArray, NDArray, NDArray]]:
     }
 
 
-def draw_ratios(name: str, rng: np.random.Generator, scatter: float = 0.0) -> LineRatios:
+#: Side of a cell of the [N II] diagram, dex.
+CELL = 0.1
+
+
+def in_cells(log_nii_ha: float, log_oiii_hb: float, cells: str) -> bool:
+    """Whether a place in the [N II] diagram is in the named cells: "all", or a checkerboard's "even" or "odd"."""
+    if cells == "all":
+        return True
+    return (math.floor(log_nii_ha / CELL) + math.floor(log_oiii_hb / CELL)) % 2 == ("even", "odd").index(
+        cells
+    )
+
+
+def draw_ratios(name: str, rng: np.random.Generator, scatter: float = 0.0, cells: str = "all") -> LineRatios:
     """Line ratios of one galaxy that truly lies in the named class of the [N II] diagram.
 
     Draws from the fitted mixture of the class, widened by `scatter` dex, until one falls inside the class and
-    its Balmer decrement is one that gas and dust can have.
+    the `cells` (see `in_cells`), and its Balmer decrement is one that gas and dust can have.
+
+    Raises:
+        RecipeError: If the scatter is so wide that none of thousands of draws does.
     """
     cumulative, means, roots = _fitted()[name]
-    values = means[0]
-    for _ in range(200):
+    for _ in range(5000):
         c = int(np.searchsorted(cumulative, rng.random()))
         values = means[c] + roots[c] @ rng.standard_normal(5) + scatter * rng.standard_normal(5)
-        if str(bpt_class(values[0], values[1])) == name and 0.43 < values[4] < 1.1:
-            break
-    return LineRatios(*(float(v) for v in values))
+        x, y, decrement = float(values[0]), float(values[1]), float(values[4])
+        if 0.43 < decrement < 1.1 and in_cells(x, y, cells) and str(bpt_class(x, y)) == name:
+            return LineRatios(*(float(v) for v in values))
+    raise RecipeError(f"lines.ratio_scatter is {scatter}: no draw falls in class {name}. Give a smaller one.")
 
 
 def draw_lines(name: str, ratios: LineRatios, sigma: float, rng: np.random.Generator) -> LineSet:

@@ -70,7 +70,7 @@ def draw_galaxy(name: str, recipe: MockRecipe, rng: np.random.Generator) -> Gala
     metallicity = rng.normal(c.metallicity, c.metallicity_sigma)
     vdisp = float(np.clip(c.vdisp * 10 ** rng.normal(0, c.vdisp_sigma_dex), 25, 400))
     lines_of = emission_class(name, rng)
-    ratios = _matching_ratios(lines_of, ha_ew, c, recipe.lines.ratio_scatter, rng)
+    ratios = _matching_ratios(lines_of, ha_ew, c, recipe, rng)
     gas = c.gas * 10 ** rng.normal(0, 0.13) * vdisp
     hot = young * np.clip(c.hot + c.hot_slope * np.log10(ha_ew / c.ha_ew) + rng.normal(0, 0.12), 0, 0.85)
     ebv = 0.44 * balmer_reddening(ratios.log_ha_hb) * rng.uniform(0.4, 1.2) if ha_ew > 3 else 0.0
@@ -93,19 +93,19 @@ def draw_galaxy(name: str, recipe: MockRecipe, rng: np.random.Generator) -> Gala
 
 
 def _matching_ratios(
-    lines_of: str, ha_ew: float, c: ClassRecipe, scatter: float, rng: np.random.Generator
+    lines_of: str, ha_ew: float, c: ClassRecipe, recipe: MockRecipe, rng: np.random.Generator
 ) -> LineRatios:
-    """Line ratios; with a `metal_slope`, those of four draws that suit the equivalent width best.
+    """Line ratios; with a `metal_slope`, those of six draws that suit the equivalent width best.
 
     The fitted mixture counts galaxies in a volume, most of them small; a flux-limited sample has more
     metal-rich ones, and the strongest lines belong to the metal-poor.
     """
+    scatter, cells = recipe.lines.ratio_scatter, recipe.line_cells
     if c.metal_slope is None:
-        return draw_ratios(lines_of, rng, scatter)
+        return draw_ratios(lines_of, rng, scatter, cells)
     wanted = c.metal_median + c.metal_slope * np.log10(ha_ew / c.ha_ew) + rng.normal(0, 0.22)
-    return min(
-        (draw_ratios(lines_of, rng, scatter) for _ in range(4)), key=lambda r: abs(r.log_nii_ha - wanted)
-    )
+    drawn = (draw_ratios(lines_of, rng, scatter, cells) for _ in range(6))
+    return min(drawn, key=lambda r: abs(r.log_nii_ha - wanted))
 
 
 def draw_redshift(name: str, recipe: MockRecipe, rng: np.random.Generator) -> float:
@@ -204,6 +204,13 @@ def _attenuation(galaxy: Galaxy, rest: NDArray) -> NDArray[np.float64]:
 def observe_lines(galaxy: Galaxy, wavelength: NDArray, lsf: NDArray, ha_level: float) -> NDArray[np.float64]:
     """Emission on observed pixels, where `ha_level` is the continuum (observed flux density) at H alpha."""
     return galaxy.lines.paint(wavelength, lsf, galaxy.z, galaxy.ha_ew * ha_level * (1 + galaxy.z))
+
+
+def age_of_light(galaxy: Galaxy) -> tuple[float, float]:
+    """Light-weighted means of log10 age (Gyr) and [M/H] (dex) over the populations; hot light has neither."""
+    age, metallicity = _populations()
+    share = galaxy.light / galaxy.light.sum()
+    return float(share @ np.log10(age)), float(share @ metallicity)
 
 
 def ha_level(galaxy: Galaxy, loglam: NDArray, continuum: NDArray) -> float:

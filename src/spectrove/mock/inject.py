@@ -8,6 +8,7 @@ from spectrove.errors import RecipeError
 from spectrove.mock.lenses import inject_lens
 from spectrove.mock.outliers import OUTLIER_KINDS, OUTLIERS
 from spectrove.mock.signal import host_redshift, with_row
+from spectrove.mock.truth import UNTRUE, forget
 from spectrove.spectra import Spectrum
 
 __all__ = ["inject_lens", "inject_outlier"]
@@ -17,7 +18,8 @@ def inject_outlier(spectrum: Spectrum, kind: str, rng: np.random.Generator) -> S
     """The host turned into an outlier of one kind; its row says which and keeps the host's redshift.
 
     Only "wrong_redshift" touches the row's z: there the light is the host's and the catalog is what errs;
-    `truth_z` keeps the right value.
+    `truth_z` keeps the right value. Of a mock host, what the spectrum no longer shows becomes null in the
+    columns `truth_*`.
 
     Args:
         spectrum: Host with a redshift, real or mock.
@@ -32,4 +34,4 @@ def inject_outlier(spectrum: Spectrum, kind: str, rng: np.random.Generator) -> S
         raise RecipeError(f"There is no outlier kind {kind!r}; known are {', '.join(OUTLIER_KINDS)}.")
     z = host_redshift(spectrum)
     marked = with_row(spectrum, outlier="outlier", outlier_kind=kind, truth_z=spectrum.row.get("truth_z", z))
-    return OUTLIERS[kind](marked, z, rng)
+    return forget(OUTLIERS[kind](marked, z, rng), UNTRUE[kind])

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.errors import RecipeError
 from spectrove.lines import LINE
+from spectrove.mock.distant import BACKGROUNDS, BackgroundKind, distant_light
 from spectrove.mock.emission import LineSet, draw_lines, draw_ratios, paint_lines
 from spectrove.mock.signal import change_light, host_redshift, level, with_row
+from spectrove.mock.truth import UNTRUE, forget
 from spectrove.spectra import Spectrum
 from spectrove.stellar import broaden, stellar_basis
 
@@ -37,11 +40,12 @@ def draw_background(
     line_sn: float | None = None,
     line_sn_range: tuple[float, float] = (8.0, 60.0),
     z_max: float = 1.4,
+    line_cells: str = "all",
 ) -> Background:
     """A galaxy behind the lens whose [O II] or [O III] is within reach (observed angstrom)."""
     if z_source is None:
         z_source = _draw_redshift(z_lens, reach, z_max, rng)
-    ratios = draw_ratios("SF", rng)
+    ratios = draw_ratios("SF", rng, cells=line_cells)
     lines = draw_lines("SF", ratios, float(rng.uniform(35, 130)), rng)
     low, high = np.log(line_sn_range)
     sn = float(np.exp(rng.uniform(low, high))) if line_sn is None else line_sn
@@ -103,25 +107,45 @@ def inject_lens(
     line_sn: float | None = None,
     line_sn_range: tuple[float, float] = (8.0, 60.0),
     z_source_max: float = 1.4,
+    background: BackgroundKind = "galaxy",
+    line_cells: str = "all",
 ) -> Spectrum:
     """The host as the foreground of a strong lens: emission of a galaxy behind it is added.
 
-    The host keeps its redshift and catalog values. Its row says `lens` = "lens" and holds `truth_z_source`
-    and `truth_line_sn`.
+    The host keeps its redshift and catalog values. Its row says `lens` = "lens" and holds `truth_background`,
+    `truth_z_source` and `truth_line_sn`; of a mock host, what the added light dilutes becomes null.
 
     Args:
         spectrum: Host with a redshift, real or mock; best a red galaxy.
         rng: Source of all randomness.
         z_source: Redshift of the background; drawn so that [O II] or [O III] is visible if None.
         line_sn: S/N of the strongest background line; drawn log-uniform from `line_sn_range` if None.
+        line_sn_range: Where it is drawn from.
+        z_source_max: Highest redshift of a drawn "galaxy".
+        background: "galaxy" (optical lines of a star-forming galaxy), or lines that no detector is told of: a
+            lone "lyman_alpha" at redshift 2.2 to 6, or the "uv_lines" C IV, He II and C III] of one at 1.7 to
+            3. The last two have no continuum.
+        line_cells: Where the line ratios of a "galaxy" come from, as in a recipe.
+
+    Raises:
+        RecipeError: If there is no such kind of background.
+        RedshiftError: If the host has no redshift.
     """
+    if background not in BACKGROUNDS:
+        raise RecipeError(f"There is no background {background!r}; known are {', '.join(BACKGROUNDS)}.")
     good = spectrum.wavelength[spectrum.good]
     z = host_redshift(spectrum)
     if not len(good):
         return with_row(spectrum, lens="none")
-    background = draw_background(
-        z, (float(good[0]), float(good[-1])), rng, z_source=z_source, line_sn=line_sn,
-        line_sn_range=line_sn_range, z_max=z_source_max,
-    )  # fmt: skip
-    lensed = add_background(spectrum, background, rng)
-    return with_row(lensed, lens="lens", truth_z_source=background.z, truth_line_sn=background.line_sn)
+    if background == "galaxy":
+        source = draw_background(
+            z, (float(good[0]), float(good[-1])), rng, z_source=z_source, line_sn=line_sn,
+            line_sn_range=line_sn_range, z_max=z_source_max, line_cells=line_cells,
+        )  # fmt: skip
+        behind, sn, lensed = source.z, source.line_sn, add_background(spectrum, source, rng)
+    else:
+        sn = float(np.exp(rng.uniform(*np.log(line_sn_range)))) if line_sn is None else line_sn
+        behind, light = distant_light(background, spectrum, sn, rng, z_source)
+        lensed = change_light(spectrum, rng, added=light)
+    row = {"lens": "lens", "truth_background": background, "truth_z_source": behind, "truth_line_sn": sn}
+    return forget(with_row(lensed, **row), UNTRUE["lens"])

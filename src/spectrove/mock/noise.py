@@ -95,7 +95,7 @@ def observe(flux: NDArray, exposure: Exposure, recipe: NoiseRecipe, rng: np.rand
     true_variance = variance(exposure, flux)
     noise = _correlated(n, recipe.correlation, rng) * np.sqrt(true_variance)
     noise *= 1 - recipe.overstated * rng.random()
-    recorded = flux * _calibration(exposure, recipe.calibration, rng) + noise
+    recorded = flux * _calibration(exposure, recipe.calibration, recipe.ripple, rng) + noise
     recorded += _sky_residual(exposure, recipe.sky_residual, rng)
     for _ in range(rng.poisson(recipe.cosmics)):
         _strike(recorded, true_variance, rng)
@@ -121,13 +121,16 @@ def _correlated(n: int, correlation: float, rng: np.random.Generator) -> NDArray
     return np.cos(angle) * white[1:] + np.sin(angle) * white[:-1]
 
 
-def _calibration(exposure: Exposure, size: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Factor of flux-calibration errors: a tilt, waves of some 400 angstrom, the joint of the two cameras,
-    and what is left of the telluric bands."""
+def _calibration(
+    exposure: Exposure, size: float, ripple: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Factor of flux-calibration errors: a tilt, waves of some 400 angstrom and smaller ones of 60, the joint
+    of the two cameras, and what is left of the telluric bands."""
     x = np.linspace(-1, 1, len(exposure.loglam))
     tilt = rng.normal(0, size) * x + rng.normal(0, 0.6 * size) * (1.5 * x * x - 0.5)
     nodes = rng.normal(0, 0.35 * size, 14)
     waves = np.interp(x, np.linspace(-1, 1, 14), nodes)
+    waves += np.interp(x, np.linspace(-1, 1, 90), rng.normal(0, ripple, 90))
     w = 10**exposure.loglam
     joint = rng.normal(0, 0.4 * size) * np.exp(-0.5 * ((w - 5950) / 120) ** 2)
     bands = np.exp(-0.5 * ((w - 7625) / 30) ** 2) + 0.5 * np.exp(-0.5 * ((w - 6885) / 18) ** 2)

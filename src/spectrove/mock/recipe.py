@@ -17,7 +17,10 @@ GALAXY_CLASSES = ("SF", "Composite", "Seyfert", "LINER", "quiescent", "red")
 #: Kinds of object, which the recipe gives shares.
 KINDS = (*GALAXY_CLASSES, "lens", "outlier")
 
-_DEFAULT = Path(__file__).with_name("default.toml")
+#: Recipes that come with the package: what `load_recipe` takes by name.
+RECIPES = ("default", "train", "test")
+
+_FOLDER = Path(__file__).parent
 
 
 class _Model(BaseModel):
@@ -84,6 +87,11 @@ class NoiseRecipe(_Model):
     correlation: float = Field(ge=0, le=0.45, description="of neighbouring pixels' noise")
     sky_residual: float = Field(ge=0, description="share of the sky lines left in the spectrum")
     calibration: float = Field(ge=0, description="relative error of flux calibration over long ranges")
+    ripple: float = Field(
+        0.0,
+        ge=0,
+        description="relative scatter over some 60 angstrom: flat field, and stars unlike the templates",
+    )
     cosmics: float = Field(ge=0, description="cosmic rays per spectrum that no mask marks")
     bad_columns: float = Field(ge=0, description="masked stretches per spectrum")
     line_strength: float = Field(ge=0, description="relative scatter of stellar absorption depth")
@@ -109,10 +117,15 @@ class LensRecipe(_Model):
 class MockRecipe(_Model):
     """Everything that decides a mock survey, except its size and seed."""
 
+    version: int = Field(1, ge=1, description="raised whenever the recipe's galaxies change")
     shares: dict[str, float]
     test_share: float = Field(ge=0, le=1, description="share of the plates whose split is test")
     populations: Literal["all", "even", "odd"] = Field(
         description="which stellar populations galaxies are made of: every one, or one of two disjoint halves"
+    )
+    line_cells: Literal["all", "even", "odd"] = Field(
+        "all",
+        description="which cells of .1 dex of the [N II] diagram line ratios come from: a checkerboard's halves",
     )
     redshift: RedshiftRecipe
     noise: NoiseRecipe
@@ -134,21 +147,27 @@ class MockRecipe(_Model):
         return self
 
 
-def load_recipe(path: Path | str | None = None) -> MockRecipe:
-    """The recipe in a TOML file; without a path, the default. A file may give only what differs from it.
+def load_recipe(name_or_path: Path | str | None = None) -> MockRecipe:
+    """A recipe by name or from a TOML file; without either, the default.
+
+    "train" and "test" are the default with disjoint halves of its stellar populations and line ratios. A
+    file needs to give only what differs from the default.
 
     Raises:
         RecipeError: If the file cannot be read, or holds a key or value that a recipe cannot have.
     """
-    default = _read(_DEFAULT)
-    if path is None:
-        return _default_recipe()
-    return _validate(_merged(default, _read(Path(path))), str(path))
+    if name_or_path is None or name_or_path in RECIPES:
+        return _packaged(str(name_or_path or "default"))
+    return _validate(_over_default(Path(name_or_path)), str(name_or_path))
 
 
 @cache
-def _default_recipe() -> MockRecipe:
-    return _validate(_read(_DEFAULT), _DEFAULT.name)
+def _packaged(name: str) -> MockRecipe:
+    return _validate(_over_default(_FOLDER / f"{name}.toml"), f"{name}.toml")
+
+
+def _over_default(path: Path) -> dict:
+    return _merged(_read(_FOLDER / "default.toml"), _read(path))
 
 
 def _read(path: Path) -> dict:

@@ -30,12 +30,14 @@ MOCK_COLUMNS: dict[str, pa.DataType] = {
     "outlier": pa.string(),
     "outlier_kind": pa.string(),
     "truth_class": pa.string(),
+    "truth_background": pa.string(),
     **{
         f"truth_{name}": pa.float64()
         for name in (
             "z", "z_source", "line_sn", "ha_ew", "log_nii_ha", "log_oiii_hb", "log_sii_ha", "log_oi_ha",
             "log_ha_hb",
-            "vdisp", "line_width", "ebv",
+            "vdisp", "line_width", "ebv", "d4000n", "hdelta_a", "log_age", "metallicity",
+            "hb_ew", "oiii_ew", "nii_ew", "sii_ew", "oi_ew",
         )
     },
 }  # fmt: skip

@@ -17,14 +17,15 @@ from spectrove.errors import RecipeError
 from spectrove.ingest.assemble import FLUX_UNIT, sky_line_bits
 from spectrove.mock.dust import cardelli
 from spectrove.mock.galaxies import Galaxy, draw_galaxy, ha_level, observe_continuum, observe_lines
+from spectrove.mock.inject import inject_lens, inject_outlier
 from spectrove.mock.labels import catalog_columns
-from spectrove.mock.lenses import inject_lens
 from spectrove.mock.noise import Exposure, Observed, draw_exposure, flux_for_sn, observe
-from spectrove.mock.outliers import OUTLIER_KINDS, OUTLIERS
+from spectrove.mock.outliers import OUTLIER_KINDS
 from spectrove.mock.plates import Place, place_of
 from spectrove.mock.recipe import GALAXY_CLASSES, MockRecipe, load_recipe
 from spectrove.mock.rows import mock_rows
 from spectrove.mock.signal import with_row
+from spectrove.mock.truth import truth_columns
 from spectrove.preprocess.line_fit import LineFit, measure_lines
 from spectrove.spectra import Mask, Spectrum, SpectrumSet
 
@@ -150,15 +151,17 @@ def make_object(i: int, n: int, recipe: MockRecipe, seed: int) -> MockObject:
     name = {"lens": "red", "outlier": ""}.get(kind, kind) or _host_class(recipe, rng)
     galaxy = draw_galaxy(name, recipe, rng)
     exposure = draw_exposure(rng)
-    observed = observe(_light(galaxy, exposure, recipe, rng), exposure, recipe.noise, rng)
-    spectrum = _spectrum(place, galaxy, exposure, observed, recipe, rng)
+    light, truth = _light(galaxy, exposure, recipe, rng)
+    observed = observe(light, exposure, recipe.noise, rng)
+    spectrum = _spectrum(place, truth, exposure, observed, recipe, rng)
     if kind == "lens":
         spectrum = inject_lens(
-            spectrum, rng, line_sn_range=recipe.lens.line_sn, z_source_max=recipe.lens.z_source_max
-        )
+            spectrum, rng, line_sn_range=recipe.lens.line_sn, z_source_max=recipe.lens.z_source_max,
+            line_cells=recipe.line_cells,
+        )  # fmt: skip
     elif kind == "outlier":
         which = OUTLIER_KINDS[int(i * math.sqrt(2) % 1.0 * len(OUTLIER_KINDS))]
-        spectrum = OUTLIERS[which](with_row(spectrum, outlier="outlier", outlier_kind=which), spectrum.z, rng)
+        spectrum = inject_outlier(spectrum, which, rng)
     fit = measure_lines(spectrum, spectrum.z)
     good = spectrum.good
     sn = float(np.median(spectrum.flux[good] * np.sqrt(spectrum.ivar[good]))) if good.any() else 0.0
@@ -185,8 +188,10 @@ def _host_class(recipe: MockRecipe, rng: np.random.Generator) -> str:
     return GALAXY_CLASSES[int(rng.choice(len(shares), p=shares / shares.sum()))]
 
 
-def _light(galaxy: Galaxy, exposure: Exposure, recipe: MockRecipe, rng: np.random.Generator) -> np.ndarray:
-    """Flux density that reaches the fibre, 1e-17 erg/s/cm2/A, (n_pixels,)."""
+def _light(
+    galaxy: Galaxy, exposure: Exposure, recipe: MockRecipe, rng: np.random.Generator
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Flux density that reaches the fibre, 1e-17 erg/s/cm2/A, (n_pixels,), and the truth about it."""
     noise = recipe.noise
     if galaxy.name == "red":
         sn = noise.red_sn * 10 ** rng.normal(0, noise.red_sigma_dex)
@@ -202,12 +207,14 @@ def _light(galaxy: Galaxy, exposure: Exposure, recipe: MockRecipe, rng: np.rando
     near = np.searchsorted(exposure.loglam, np.log10([6100.0, 6400.0]))
     continuum *= flux_for_sn(exposure, float(np.clip(sn, 3, 75))) / np.median(continuum[near[0] : near[1]])
     level = ha_level(galaxy, exposure.loglam, continuum)
-    return continuum + observe_lines(galaxy, exposure.wavelength, exposure.lsf, level)
+    emission = observe_lines(galaxy, exposure.wavelength, exposure.lsf, level)
+    truth = truth_columns(galaxy, exposure.wavelength, continuum, emission, level)
+    return continuum + emission, truth
 
 
 def _spectrum(
     place: Place,
-    galaxy: Galaxy,
+    truth: dict[str, Any],
     exposure: Exposure,
     observed: Observed,
     recipe: MockRecipe,
@@ -222,32 +229,13 @@ def _spectrum(
     mask[observed.ivar == 0] |= int(Mask.NODATA)
     row = {
         "survey": "mock", "path": None, "ra": place.ra, "dec": place.dec,
-        "z": float(np.float32(galaxy.z + rng.normal(0, z_err))), "z_err": float(np.float32(z_err)),
+        "z": float(np.float32(truth["truth_z"] + rng.normal(0, z_err))), "z_err": float(np.float32(z_err)),
         "z_source": "catalog",
         "zwarning": 0, "flux_unit": FLUX_UNIT, "calibrated": True, "flags": [],
         "group": "mock", "class": "GALAXY", "plate": place.plate, "mjd": place.mjd, "fiberid": place.fiberid,
         "specobjid": place.specobjid, "split": place.split, "lens": "none", "outlier": "none",
         "outlier_kind": "none",
-        **truth_columns(galaxy),
+        **truth,
     }  # fmt: skip
     lsf = exposure.lsf.astype(np.float32)
     return Spectrum(place.object_id, wavelength, observed.flux, observed.ivar, mask, lsf, row)
-
-
-def truth_columns(galaxy: Galaxy) -> dict[str, Any]:
-    """What is true of a galaxy before noise and before anything was injected."""
-    return {
-        "truth_class": galaxy.name,
-        "truth_z": galaxy.z,
-        "truth_z_source": None,
-        "truth_line_sn": None,
-        "truth_ha_ew": galaxy.ha_ew,
-        "truth_log_nii_ha": galaxy.ratios.log_nii_ha,
-        "truth_log_oiii_hb": galaxy.ratios.log_oiii_hb,
-        "truth_log_sii_ha": galaxy.ratios.log_sii_ha,
-        "truth_log_oi_ha": galaxy.ratios.log_oi_ha,
-        "truth_log_ha_hb": galaxy.ratios.log_ha_hb,
-        "truth_vdisp": galaxy.vdisp,
-        "truth_line_width": galaxy.lines.sigma,
-        "truth_ebv": galaxy.ebv,
-    }

@@ -112,9 +112,8 @@ def measure_lines(spectrum: Spectrum, z: float) -> LineFit:
     for name, (a, b) in SUMS.items():
         values[name] = values[a] + values[b]
         errors[name] = lines.pair_error(a, b) * (1 + z)
-    levels = _levels(rest, continuum, tuple(values), z)
-    d4000n, d4000n_error = _d4000n(rest, flux, ivar)
-    hdelta_a, hdelta_error = _hdelta_a(rest, flux, ivar)
+    levels = continuum_levels(rest, continuum, tuple(values), z)
+    (d4000n, d4000n_error), (hdelta_a, hdelta_error) = stellar_indices(rest, flux, ivar)
     x, x_error = _log_ratio(values, errors, "nii", "ha")
     y, y_error = _log_ratio(values, errors, "oiii", "hb")
     detected = all(values[k] > 3 * errors[k] for k in ("ha", "hb", "oiii", "nii"))
@@ -293,8 +292,17 @@ class _Lines:
         return out
 
 
-def _levels(rest: NDArray, continuum: NDArray, keys: tuple[str, ...], z: float) -> dict[str, float]:
-    """Continuum under each line, stellar absorption included, as SDSS has it; per rest-frame angstrom."""
+def continuum_levels(rest: NDArray, continuum: NDArray, keys: tuple[str, ...], z: float) -> dict[str, float]:
+    """Continuum under each line, stellar absorption included, as SDSS has it; per rest-frame angstrom.
+
+    Flux per angstrom at rest over this is a rest-frame equivalent width.
+
+    Args:
+        rest: Rest-frame angstrom, (n_pixels,).
+        continuum: Observed flux density on those pixels.
+        keys: Lines, or "oii" and "sii", whose level is that of their first line.
+        z: Redshift.
+    """
     centres = _wavelengths(tuple(SUMS[key][0] if key in SUMS else key for key in keys))
     edges = np.searchsorted(rest, centres[:, None] * (1 + np.array([-150, 150]) / SPEED_OF_LIGHT))
     means = [continuum[a:b].mean() if b > a else np.nan for a, b in edges]
@@ -318,6 +326,18 @@ def _band(rest: NDArray, values: NDArray, ivar: NDArray, low: float, high: float
     if b - a < 3 or rest[0] > low + 1 or rest[-1] < high - 1 or good.sum() < 0.8 * (b - a):
         return float("nan"), float("nan")
     return float(values[a:b][good].mean()), float((1 / ivar[a:b][good]).sum() / good.sum() ** 2)
+
+
+def stellar_indices(
+    rest: NDArray, flux: NDArray, ivar: NDArray
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Narrow 4000 angstrom break and H delta A (angstrom), each with its error; NaN where not covered.
+
+    Args:
+        rest: Rest-frame vacuum angstrom, (n_pixels,).
+        flux, ivar: Per angstrom, any unit, emission left in; zero inverse variance where bad.
+    """
+    return _d4000n(rest, flux, ivar), _hdelta_a(rest, flux, ivar)
 
 
 def _d4000n(rest: NDArray, flux: NDArray, ivar: NDArray) -> tuple[float, float]:
