@@ -20,12 +20,12 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from spectrove.encoders import ENCODERS, Encoder, load_encoder, load_recipe, shipped_encoders
-from spectrove.encoders.masked_transformer import MaskedTransformer
+from spectrove.encoders.network import build_network
 from spectrove.mock import make_survey
 from spectrove.preprocess import Prepared, prepare
 
 #: Spectra a second that `prepare` and `encode` together have to reach with the network, on two cores.
-TARGET = 400.0
+TARGET = 1000.0
 K = 3
 
 
@@ -35,11 +35,12 @@ def network_encoder(name: str) -> tuple[Encoder, str]:
         return load_encoder(name), "trained"
     recipe = load_recipe(name)
     torch.manual_seed(0)
-    assert recipe.network is not None
-    module = MaskedTransformer(recipe.network, recipe.preprocess.n_pixels)
+    module = build_network(recipe)
     weights = {key: tensor.numpy() for key, tensor in module.state_dict().items()}
     weights["float32.whiten_mean"] = np.zeros(module.n_dimensions, np.float32)
     weights["float32.whiten_axes"] = np.eye(module.n_dimensions, dtype=np.float32)
+    for part in ("centre", "scale") if module.recipe.measurements else ():
+        weights[f"float32.measure_{part}"] = np.ones(len(module.recipe.measurements), np.float32)
     return ENCODERS[recipe.kind](recipe, weights), "untrained"
 
 
@@ -122,14 +123,11 @@ def main() -> None:
         f"median cosine {np.median(cosine):.6f}, lowest {cosine.min():.6f}"
     )
     names = list(actions)
-    both = {
-        n: 1 / (1 / speed["prepare", n] + 1 / max(speed[names[2], n], speed[names[3], n]))
-        for n in options.threads
-    }
-    best = max(speed[names[2], n] for n in options.threads)
-    verdict = "reaches" if best >= TARGET else "misses"
-    print("prepare and encode together: " + ", ".join(f"{v:.4g}/s with {n} threads" for n, v in both.items()))
-    print(f"encode with {network.recipe.name}, float32: {best:.4g}/s {verdict} the target of {TARGET:.0f}")
+    # In float32, which is what is used.
+    both = {n: 1 / (1 / speed["prepare", n] + 1 / speed[names[2], n]) for n in options.threads}
+    verdict = "reaches" if max(both.values()) >= TARGET else "misses"
+    each = ", ".join(f"{v:.4g}/s with {n} threads" for n, v in both.items())
+    print(f"prepare and encode together: {each}: {verdict} the target of {TARGET:.0f}")
 
 
 if __name__ == "__main__":

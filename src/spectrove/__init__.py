@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spectrove.inference import Prediction
     from spectrove.ingest import read_spectra
     from spectrove.knowledge import KnowledgeBase, Neighbors
-    from spectrove.pipeline import classify, create, hunt, search
+    from spectrove.pipeline import classify, create, hunt, reencode, search
     from spectrove.spectra import Spectrum, SpectrumSet
     from spectrove.targets import Target, load_target
 
@@ -40,6 +40,7 @@ _HOMES = {
     "load_encoder": "spectrove.encoders",
     "load_target": "spectrove.targets",
     "read_spectra": "spectrove.ingest",
+    "reencode": "spectrove.pipeline",
     "search": "spectrove.pipeline",
 }
 
@@ -59,6 +60,7 @@ __all__ = [
     "load_encoder",
     "load_target",
     "read_spectra",
+    "reencode",
     "search",
 ]
 

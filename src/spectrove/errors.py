@@ -18,7 +18,16 @@ A message names the object, what was found beside what was expected, and what to
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+
+#: How DataFusion says that a condition names a column that is not there; what follows it is its own guess.
+UNKNOWN_COLUMN = re.compile(r"No field named [`\"']?([^`\"'\s]+?)[`\"']?(?:[.\s].*)?$", re.DOTALL)
+
+#: Names that a message lists where none is like the one that was given.
+MOST_NAMES = 30
 
 
 class SpectroveError(Exception):
@@ -79,3 +88,25 @@ class Refusal:
 
     name: str
     error: str
+
+
+def sql_problem(error: BaseException, columns: Sequence[str]) -> str:
+    """What is wrong with an SQL condition, as half a sentence, with the columns it may have meant."""
+    text = (str(error).strip() or type(error).__name__).removeprefix("Invalid input, ")
+    if unknown := UNKNOWN_COLUMN.search(text):
+        return f"No field named {unknown[1]}{did_you_mean(unknown[1], columns)}"
+    first = text.splitlines()[0]
+    return re.sub(r", \S+\.rs:\d+:\d+", "", first)[:300]  # the place in DataFusion's own source
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """ "; did you mean split?", or what names there are where none is like it."""
+    low = name.lower()
+    begins = [k for k in known if k.lower().startswith(low)]
+    folded = {k.lower(): k for k in known}
+    close = [folded[k] for k in get_close_matches(low, list(folded), n=4, cutoff=0.6)]
+    holds = [k for k in known if low in k.lower()]
+    if near := list(dict.fromkeys([*close, *begins, *holds]))[:4]:
+        return f"; did you mean {' or '.join(near)}?"
+    more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
+    return f"; there are {', '.join(known[:MOST_NAMES])}{more}"

@@ -55,6 +55,7 @@ FLAGS: dict[str, str] = {
     "scale_elsewhere": "The scaling window was not covered; the median of all good pixels was used.",
     "faint": "The median flux is below a tenth of the noise; the noise sets the scale.",
     "neighbor_coverage": "A neighbour shares less than half of the wavelength range with the query.",
+    "view_missing": "One of the base's views could not be made of it: searches in that view pass it by.",
     "few_neighbors": "Fewer labelled neighbours were found than were asked for.",
 }
 

@@ -8,14 +8,20 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from spectrove.encoders import ENCODERS, EncoderRecipe, load_encoder, save_encoder
-from spectrove.encoders.masked_transformer import MaskedTransformer
-from spectrove.encoders.recipe import MaskRecipe, NetworkRecipe, PcaRecipe
+from spectrove.encoders.network import build_network
+from spectrove.encoders.own_lines import MEASURED
+from spectrove.encoders.recipe import MaskRecipe, NetworkRecipe, PcaRecipe, SurpriseRecipe
+from spectrove.encoders.surprise import FEATURES
 from spectrove.errors import FingerprintError, RecipeError
 from spectrove.preprocess import Prepared, PreprocessRecipe
 
 PREPROCESS = PreprocessRecipe(n_pixels=120)
 RECIPES = {
     "pca": EncoderRecipe(name="small-pca", kind="pca", preprocess=PREPROCESS, pca=PcaRecipe(n_components=6)),
+    "surprise": EncoderRecipe(
+        name="small-surprise", kind="surprise", preprocess=PREPROCESS,
+        surprise=SurpriseRecipe(n_components=3, score_groups=2, line_groups=2),
+    ),
     "masked_transformer": EncoderRecipe(
         name="small-net", kind="masked_transformer", preprocess=PREPROCESS, mask=MaskRecipe(),
         network=NetworkRecipe(patch=12, stride=12, width=16, depth=2, heads=2),
@@ -23,6 +29,19 @@ RECIPES = {
     "masked_transformer with a bottleneck": EncoderRecipe(
         name="small-net", kind="masked_transformer", preprocess=PREPROCESS, mask=MaskRecipe(),
         network=NetworkRecipe(patch=12, stride=12, width=16, depth=2, heads=2, bottleneck=5),
+    ),
+    "masked_transformer that joins its places": EncoderRecipe(
+        name="small-net", kind="masked_transformer", preprocess=PREPROCESS, mask=MaskRecipe(),
+        network=NetworkRecipe(patch=12, stride=12, width=16, depth=1, heads=2, bottleneck=5, pooling="places"),
+    ),
+    "cnn": EncoderRecipe(
+        name="small-cnn", kind="cnn", preprocess=PREPROCESS, mask=MaskRecipe(),
+        network=NetworkRecipe(patch=12, stride=12, channels=(4, 8), bottleneck=5, inputs="flux+valid+ivar",
+                              measurements=("ha_ew", "log_nii_ha")),
+    ),
+    "hybrid": EncoderRecipe(
+        name="small-hybrid", kind="hybrid", preprocess=PREPROCESS, mask=MaskRecipe(),
+        network=NetworkRecipe(patch=12, stride=12, channels=(4, 8), depth=1, heads=2, bottleneck=5),
     ),
 }  # fmt: skip
 
@@ -45,15 +64,28 @@ def make(case):
     if case == "pca":
         axes = np.linalg.qr(rng.normal(size=(120, 6)))[0].T
         weights = {"mean": rng.normal(size=120), "components": axes, "deviation": np.linspace(3, 1, 6)}
+    elif case == "surprise":
+        weights = surprise_weights(rng)
     else:
         torch.manual_seed(3)
-        module = MaskedTransformer(recipe.network, 120)
+        module = build_network(recipe)
         weights = {n: t.numpy() for n, t in module.state_dict().items()}
         weights |= {
             "float32.whiten_mean": np.zeros(module.n_dimensions, np.float32),
             "float32.whiten_axes": np.eye(module.n_dimensions, dtype=np.float32),
         }
+        for part in ("centre", "scale") if recipe.network.measurements else ():
+            weights[f"float32.measure_{part}"] = np.ones(len(recipe.network.measurements), np.float32)
     return ENCODERS[recipe.kind](recipe, weights, training_ids=frozenset({"t1", "t2"}))
+
+
+def surprise_weights(rng):
+    weights = {"mean": np.ones(120), "components": rng.normal(size=(3, 120)), "noise": np.ones(120)}
+    weights |= {"band": np.array([-1.0, 0.0, 1.0])[:, None] * np.ones(len(FEATURES))}
+    for name, d in (("score", 3), ("line", len(MEASURED))):
+        weights[f"float32.{name}_mean"] = rng.normal(size=(2, d))
+        weights[f"float32.{name}_covariance"] = np.tile(np.eye(d), (2, 1, 1))
+    return weights
 
 
 @pytest.fixture(params=sorted(RECIPES))

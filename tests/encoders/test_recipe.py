@@ -9,6 +9,7 @@ import torch
 
 from spectrove.encoders.masked_transformer import MaskedTransformer
 from spectrove.encoders.masking import draw_mask
+from spectrove.encoders.network import build_network
 from spectrove.encoders.recipe import MaskRecipe, load_recipe, recipe_toml, shipped_recipes
 from spectrove.errors import RecipeError
 
@@ -35,9 +36,30 @@ def test_the_papers_encoder_has_the_papers_numbers():
         assert MaskedTransformer(net, recipe.preprocess.n_pixels).n_patches == 735
 
 
+def test_the_large_recipe_is_large_and_learns_from_a_million_mocks():
+    recipe = load_recipe("large")
+    with torch.device("meta"):
+        network = build_network(recipe)
+    assert sum(p.numel() for p in network.parameters()) >= 40_000_000
+    assert recipe.training.n_mock >= 1_000_000
+
+
+def test_no_shipped_recipe_learns_from_the_mocks_that_encoders_are_judged_on():
+    assert "test" not in {load_recipe(name).training.mock_recipe for name in shipped_recipes()}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("name='x'\nkind='cnn'\n[mask]\n[network]\n", "needs network.bottleneck"),
+        (
+            "name='x'\nkind='cnn'\n[mask]\n[network]\nbottleneck=8\nmeasurements=['liner']",
+            "measurements names",
+        ),
+        (
+            "name='x'\nkind='masked_transformer'\n[mask]\n[network]\nmeasurements=['ha_ew']",
+            "need a bottleneck",
+        ),
         ("name = 'x'\nkind = 'pca'\n[pca]\nn_component = 3", "pca.n_component"),
         ("name = 'x'\nkind = 'pca'", "needs the tables"),
         ("name = 'x'\nkind = 'forest'", "kind"),

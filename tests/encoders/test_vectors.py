@@ -8,7 +8,8 @@ import torch
 from numpy.testing import assert_allclose
 
 from spectrove.encoders import EncoderRecipe
-from spectrove.encoders.masked_transformer import MaskedTransformer, whitening
+from spectrove.encoders.masked_transformer import MaskedTransformer
+from spectrove.encoders.network import whitening
 from spectrove.encoders.pca import PcaEncoder
 from spectrove.encoders.recipe import NetworkRecipe, PcaRecipe
 from spectrove.preprocess import PreprocessRecipe
@@ -18,10 +19,10 @@ def test_patches_without_a_good_pixel_have_no_part_in_the_mean():
     """A spectrum of six patches, the first two unobserved: the mean of the other four tokens, one by one."""
     torch.manual_seed(1)
     network = MaskedTransformer(NetworkRecipe(patch=10, stride=10, width=8, depth=1, heads=2), 60).eval()
-    flux, valid = torch.randn(1, 60), torch.arange(60)[None] >= 20
+    flux, ivar = torch.randn(1, 60), (torch.arange(60)[None] >= 20).float()
     with torch.inference_mode():
-        tokens = network.tokens(flux, valid, network.observed(valid))[0]
-        assert_allclose(network.pool(flux, valid)[0], sum(tokens[2:]) / 4, atol=1e-6)
+        tokens = network.tokens(flux, ivar, network.observed(ivar > 0))[0]
+        assert_allclose(network.pool(flux, ivar)[0], sum(tokens[2:]) / 4, atol=1e-6)
 
 
 @pytest.mark.parametrize(("power", "widths"), [(0.0, (9, 4, 1)), (0.5, (3, 2, 1)), (1.0, (1, 1, 1))])

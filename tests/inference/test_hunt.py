@@ -49,7 +49,8 @@ def test_what_hunt_prints_has_the_documented_shape(make_neighbors):
     found = make_neighbors([[1.0, 2.0], [1.0, 2.0]], [["LINER", "SF"], [None, None]])
     answered, silent = (p.to_dict() for p in hunt(found, LINER, spectra=spectra))
     shape = [
-        "object_id", "target", "probability", "interval", "is_target", "z", "z_source", "neighbors", "flags",
+        "object_id", "target", "probability", "interval", "is_target", "z", "z_source", "metric",
+        "neighbors", "flags",
     ]  # fmt: skip
     assert list(answered) == shape
     assert list(answered["neighbors"][0]) == ["object_id", "distance", "weight", "label"]
@@ -65,20 +66,14 @@ def test_what_hunt_prints_has_the_documented_shape(make_neighbors):
         json.dumps(line, allow_nan=False)
 
 
-def test_views_vote_with_equal_weight(make_neighbors):
-    """Sure in one view, divided in the other: three quarters. A silent view is not heard."""
-    sure = make_neighbors([[1.0, 1.0]], [["LINER", "LINER"]])
-    divided = make_neighbors([[1.0, 1.0]], [["LINER", "SF"]], view="texture", scale=3.0)
-    silent = make_neighbors([[1.0, 1.0]], [[None, None]], view="texture")
-    both = hunt([sure, divided], LINER)[0]
-    assert_allclose(both.probability, 0.75)
-    assert_allclose(sum(both.weights), 1)
-    assert [v.view for v in both.neighbors] == ["shape", "shape", "texture", "texture"]
-    heard = hunt([sure, silent], LINER)[0]
-    assert_allclose([heard.probability, sum(heard.weights)], 1)
-    assert heard.flags == ("few_neighbors",)
-    with pytest.raises(ShapeError, match="same queries"):
-        hunt([sure, make_neighbors([[1.0]] * 2, [["SF"]] * 2)], LINER)
+def test_equals_in_probability_rank_by_the_distance_of_their_voters(make_neighbors):
+    """Three that are all sure: the one with the nearest neighbours first, and who has none last."""
+    found = make_neighbors(
+        [[2.0, 2.0], [0.5, 0.9], [1.0, 1.0], [0.1, 0.1]],
+        [["LINER", "LINER"], ["LINER", "LINER"], ["LINER", "LINER"], [None, None]],
+    )
+    ranked = sorted(hunt(found, LINER), key=lambda p: p.rank, reverse=True)
+    assert [p.object_id for p in ranked] == ["q1", "q2", "q0", "q3"]
 
 
 def test_a_column_that_no_neighbour_has_is_an_error(make_neighbors):

@@ -126,9 +126,7 @@ def test_sql_chooses_rows_and_a_wrong_column_is_listed(survey, labels, tmp_path)
     assert list(read_dataset(tmp_path / "a.lance", "z > 0.35").object_id) == [
         f"0266-51602-{i:04d}" for i in (4, 5, 6)
     ]
-    with pytest.raises(
-        DatasetError, match=r"a.lance: .*No field named splt.* Columns are: object_id, .*split"
-    ):
+    with pytest.raises(DatasetError, match=r"a.lance: .*No field named splt; did you mean split"):
         read_dataset(tmp_path / "a.lance", "splt = 'test'")
     with pytest.raises(DatasetError, match="was not understood"):
         read_dataset(tmp_path / "a.lance", "z >")
@@ -270,7 +268,7 @@ def test_where_may_name_a_column_of_the_catalog(survey, labels, tmp_path):
     for paths in (survey, tmp_path / "a.lance"):
         found, _ = read_spectra(paths, catalogs=[labels], where="split = 'test'")
         assert list(found.object_id) == ["0266-51602-0005", "0266-51602-0006"]
-    with pytest.raises(DatasetError, match=r"No field named splt.*Columns are: .*split"):
+    with pytest.raises(DatasetError, match=r"No field named splt; did you mean split"):
         read_spectra(survey, catalogs=[labels], where="splt = 'test'")
 
 

@@ -81,11 +81,22 @@ def test_conditions_see_every_catalog_column(base):
 
 
 @pytest.mark.parametrize("condition", ["clas = 'SF'", "z >", "z > 'far'", "DROP TABLE objects"])
-def test_a_wrong_condition_is_answered_with_the_columns(base, condition):
+def test_a_wrong_condition_is_answered_with_what_is_wrong_in_it(base, condition):
     for action in (base.count, base.delete, lambda w: base.rows(w)):
-        with pytest.raises(KnowledgeError, match=r"cannot be used.*Columns are .*class_derived"):
+        with pytest.raises(
+            KnowledgeError, match=r"cannot be used \(.*\)\. kb info lists the columns"
+        ) as caught:
             action(condition)
+        assert ".rs:" not in str(caught.value)
     assert base.count() == 40
+
+
+def test_an_unknown_column_is_answered_with_the_nearest_and_not_with_all(base):
+    with pytest.raises(
+        KnowledgeError, match=r"No field named class_drived; did you mean class_derived\?"
+    ) as caught:
+        base.count("class_drived = 'SF'")
+    assert "healpix29" not in str(caught.value)
 
 
 def test_an_id_that_is_there_is_named_and_upsert_advised(base, ids, make_spectra, make_vectors):
@@ -302,7 +313,9 @@ def test_info_is_plain_and_complete(base):
     json.dumps(info)
     assert info["rows"] == 40
     assert info["encoder"] == "made-up"
-    assert info["views"] == {"shape": {"dimensions": 6, "fingerprint": "0123456789abcdef", "rows": 40}}
+    assert info["views"] == {
+        "shape": {"encoder": "made-up", "dimensions": 6, "fingerprint": "0123456789abcdef", "rows": 40}
+    }
     assert info["labels"]["class_derived"] == {"Composite": 8, "LINER": 8, "SF": 8, "quiescent": 8}
     assert info["bytes"] > 1000
     assert info["version"] == base.version

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from spectrove.preprocess import PreprocessRecipe, prepare
 from spectrove.preprocess.quality import flag_cosmics
+from spectrove.preprocess.scale import row_median
 from spectrove.spectra import Mask, Spectrum, SpectrumSet
 
 RECIPE = PreprocessRecipe(scale="continuum", softening=0.3)
@@ -100,6 +101,47 @@ def test_order_and_company_do_not_matter():
     together, _ = prepared(one, two)
     alone, _ = prepared(two)
     assert_array_equal(together.flux[1], alone.flux[0])
+
+
+@pytest.mark.parametrize(
+    "recipe", [RECIPE, PreprocessRecipe(), PreprocessRecipe(frame="observed", scale="none")]
+)
+def test_any_batch_gives_the_same_bits(recipe):
+    """More spectra than are worked on together, of different lengths and surveys' grids, some refused."""
+    rng = np.random.default_rng(5)
+    spectra = []
+    for i in range(37):
+        single = line_spectrum(f"s{i}", z=float("nan") if i % 9 == 4 else 0.01 * i, seed=i)
+        n = int(rng.integers(1500, 3850))
+        names = ("wavelength", "flux", "ivar", "mask", "lsf")
+        single = replace(single, **{name: getattr(single, name)[-n:] for name in names})
+        if i % 3 == 0:
+            single = replace(single, wavelength=np.linspace(3900, 9000, n))
+        flux = single.flux.copy()
+        flux[rng.integers(30, n - 30, 2)] += 300.0
+        spectra.append(replace(single, flux=flux))
+    survey = SpectrumSet.from_spectra(spectra)
+    whole, refused = prepare(survey, recipe)
+    parts = [prepare(survey.take(np.arange(a, b)), recipe) for a, b in ((0, 1), (1, 30), (30, 37))]
+    for name in ("object_id", "flux", "ivar", "valid", "coverage"):
+        assert_array_equal(getattr(whole, name), np.concatenate([getattr(part, name) for part, _ in parts]))
+    assert [r.name for r in refused] == [r.name for _, some in parts for r in some]
+
+
+def test_no_spectra_at_all_give_an_empty_matrix():
+    matrix, refusals = prepared()
+    assert matrix.flux.shape == (0, RECIPE.n_pixels)
+    assert not refusals
+
+
+def test_a_median_with_gaps_is_the_median_of_what_is_left():
+    rng = np.random.default_rng(6)
+    values, used = rng.normal(size=(40, 9)).astype(np.float32), rng.random((40, 9)) > 0.5
+    used[0] = False
+    expected = [
+        np.median(row[keep]) if keep.any() else np.nan for row, keep in zip(values, used, strict=True)
+    ]
+    assert_array_equal(row_median(values, used), expected)
 
 
 def test_a_cosmic_ray_is_masked_and_a_narrow_line_is_not():

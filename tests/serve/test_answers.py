@@ -40,6 +40,7 @@ def test_hunt_json_has_the_documented_keys_in_the_order_of_the_input(spectrove, 
         "is_target",
         "z",
         "z_source",
+        "metric",
         "neighbors",
         "flags",
     ]

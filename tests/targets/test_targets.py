@@ -33,7 +33,8 @@ def test_shipped_targets_load_and_are_named_like_their_files(name):
     target = load_target(name)
     assert target.name == name
     assert target.description.endswith(".")
-    assert (target.k, target.views, target.threshold) == (3, ("shape",), 0.5)
+    assert (target.k, target.threshold) == (3, 0.5)
+    assert target.weights(["shape"]) == {"shape": 1}
 
 
 def test_every_shipped_file_is_in_the_table():

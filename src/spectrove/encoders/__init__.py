@@ -3,12 +3,14 @@
 from spectrove.encoders.base import Encoder
 from spectrove.encoders.checkpoint import load_encoder, save_encoder, shipped_encoders
 from spectrove.encoders.kinds import ENCODERS
+from spectrove.encoders.network import NetworkEncoder
 from spectrove.encoders.recipe import EncoderRecipe, load_recipe
 
 __all__ = [
     "ENCODERS",
     "Encoder",
     "EncoderRecipe",
+    "NetworkEncoder",
     "load_encoder",
     "load_recipe",
     "save_encoder",

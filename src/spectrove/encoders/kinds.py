@@ -1,12 +1,22 @@
-"""The table of encoder kinds. Adding one is one file and one line."""
+"""The tables of encoder kinds and of networks. Adding one is one file and one line in each."""
 
 from __future__ import annotations
 
 from spectrove.encoders.base import Encoder
-from spectrove.encoders.masked_transformer import MaskedTransformerEncoder
+from spectrove.encoders.cnn import SpectrumCnn, SpectrumHybrid
+from spectrove.encoders.masked_transformer import MaskedTransformer
+from spectrove.encoders.network import NetworkEncoder, SpectrumNetwork
 from spectrove.encoders.pca import PcaEncoder
+from spectrove.encoders.surprise import SurpriseEncoder
+
+NETWORKS: dict[str, type[SpectrumNetwork]] = {
+    "masked_transformer": MaskedTransformer,
+    "cnn": SpectrumCnn,
+    "hybrid": SpectrumHybrid,
+}
 
 ENCODERS: dict[str, type[Encoder]] = {
     "pca": PcaEncoder,
-    "masked_transformer": MaskedTransformerEncoder,
+    "surprise": SurpriseEncoder,
+    **dict.fromkeys(NETWORKS, NetworkEncoder),
 }

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from spectrove.encoders.measurements import MEASUREMENTS
 from spectrove.errors import RecipeError
 from spectrove.preprocess import PreprocessRecipe
 
@@ -25,22 +26,45 @@ class PcaRecipe(_Table):
     whitening: float = Field(0.5, ge=0, le=1)
 
 
-class NetworkRecipe(_Table):
-    """A Transformer over patches.
+class SurpriseRecipe(_Table):
+    """Residuals from ordinary galaxies.
 
     Attributes:
-        patch: Pixels per patch.
+        n_components: Principal components that ordinary galaxies are made of.
+        iterations: Of EM-PCA.
+        score_groups: Gaussians that their scores are taken to follow.
+        line_groups: Gaussians that the strengths of their lines are taken to follow.
+    """
+
+    n_components: int = Field(20, ge=1)
+    iterations: int = Field(10, ge=1)
+    score_groups: int = Field(8, ge=1)
+    line_groups: int = Field(12, ge=1)
+
+
+class NetworkRecipe(_Table):
+    """A network from spectra to vectors: a Transformer over patches, a CNN, or the one on top of the other.
+
+    Attributes:
+        patch: Pixels per patch: a token of the Transformer, and the unit that is hidden in training.
         stride: Pixels from one patch to the next; less than `patch` overlaps.
         width: Width of a token.
-        depth: Number of layers.
+        depth: Number of Transformer layers.
         heads: Attention heads a layer; `width` must be divisible by it.
         mlp_ratio: Width of the feed-forward part over `width`.
+        channels: Of the convolutions of a "cnn" or "hybrid", one stage each: the first takes every fourth pixel, each
+            further one halves the length.
+        squeeze: Channels that each place keeps where the places of a spectrum are joined to make the vector.
+        pooling: "mean" of the tokens, or "places": tokens squeezed and joined in order, so that the vector knows where
+            in the spectrum a feature was. A Transformer's choice; convolutions always join their places.
         dropout: In training.
-        inputs: "flux" alone, or "flux+valid" with a channel that says which pixels were observed.
+        inputs: "flux" alone; "flux+valid" with a channel that says which pixels were observed; "flux+valid+ivar" with
+            one more for how well, log(1 + ivar).
         bottleneck: 0 is the published form: the mean of the tokens is the vector, and each hidden token decodes its
             own patch. Otherwise the mean is projected to a vector of this length, from which alone the whole
             spectrum is decoded: what is not in the vector cannot help.
         decoder_width: Hidden units of the decoder behind a bottleneck.
+        measurements: Names from `measurements.MEASUREMENTS` that a linear map reads off the vector.
         norm: Layer norm before ("pre") or after ("post") each part.
         whitening: Power by which the pooled vectors' principal axes are whitened, measured on the training
             spectra: 0 leaves the mean of the tokens as it is.
@@ -52,10 +76,14 @@ class NetworkRecipe(_Table):
     depth: int = Field(4, ge=1)
     heads: int = Field(4, ge=1)
     mlp_ratio: float = Field(4.0, gt=0)
+    channels: tuple[int, ...] = (32, 48, 64)
+    squeeze: int = Field(16, ge=1)
+    pooling: Literal["mean", "places"] = "mean"
     dropout: float = Field(0.0, ge=0, lt=1)
-    inputs: Literal["flux", "flux+valid"] = "flux+valid"
+    inputs: Literal["flux", "flux+valid", "flux+valid+ivar"] = "flux+valid"
     bottleneck: int = Field(0, ge=0)
     decoder_width: int = Field(256, ge=1)
+    measurements: tuple[str, ...] = ()
     norm: Literal["pre", "post"] = "pre"
     whitening: float = Field(0.0, ge=0, le=1)
 
@@ -63,6 +91,10 @@ class NetworkRecipe(_Table):
     def _divides(self) -> NetworkRecipe:
         if self.width % self.heads:
             raise ValueError(f"width ({self.width}) must be divisible by heads ({self.heads})")
+        if unknown := sorted(set(self.measurements) - set(MEASUREMENTS)):
+            raise ValueError(f"measurements names {unknown}, expected some of {list(MEASUREMENTS)}")
+        if self.measurements and not self.bottleneck:
+            raise ValueError("measurements are read off the vector; they need a bottleneck")
         return self
 
 
@@ -74,21 +106,68 @@ class MaskRecipe(_Table):
     span: int = Field(3, ge=1)
 
 
+class ObjectivesRecipe(_Table):
+    """How much each objective of `training.objectives` counts; 0 leaves it out.
+
+    Attributes:
+        reconstruction: The spectrum from what is visible of it.
+        measurements: Line strengths, ratios and indices that a catalog measured or a mock was made with, weighted by
+            their errors. Never a class.
+        consistency: The vector of a noisier copy from that of the spectrum.
+        distillation: The vector of another, larger encoder (`training.teacher`), by a linear map of the own one.
+    """
+
+    reconstruction: float = Field(1.0, ge=0)
+    measurements: float = Field(0.0, ge=0)
+    consistency: float = Field(0.0, ge=0)
+    distillation: float = Field(0.0, ge=0)
+
+
+class AugmentRecipe(_Table):
+    """What is done to spectra as they are drawn, so that a network meets the nuisances of other surveys.
+
+    Attributes:
+        noisier: Share of the spectra that get noise added, ...
+        noise: ... by up to this many times their own.
+        gaps: Runs of up to `gap` pixels, in pixels, that are taken out with a chance of a half each.
+        gap: Longest such run, pixels.
+        shift: Largest error of the redshift that is feigned, in pixels of the grid.
+    """
+
+    noisier: float = Field(0.0, ge=0, le=1)
+    noise: float = Field(3.0, ge=0)
+    gaps: int = Field(0, ge=0)
+    gap: int = Field(80, ge=1)
+    shift: int = Field(0, ge=0)
+
+
 class TrainingRecipe(_Table):
     """How the weights are found.
 
     Attributes:
+        objectives: What is asked of the network, and how much each counts.
+        augment: What is done to the spectra first.
+        mock_recipe: Which mock survey: a name that `mock.load_recipe` knows, or a file.
+        teacher: Encoder whose vectors `objectives.distillation` asks for; a name or folder.
         loss: "mse" on every observed masked pixel alike, or "ivar": weighted by inverse variance.
         n_mock: Mock spectra to train on, made from `mock_seed`, besides the datasets that are given.
-        repeat_data: How many times each spectrum of the datasets counts beside the mocks.
+        repeat_data: How many times each spectrum of the datasets counts beside the mocks, ...
+        real_share: ... or, where given, how often until they are this share of what is drawn.
+        start_from: Encoder of the same network whose weights and units training begins with; a name or folder.
         validation: Share of the spectra kept for validation.
         schedule: Steps in all, of which `warmup` raise the learning rate; then a cosine to zero.
     """
 
+    objectives: ObjectivesRecipe = ObjectivesRecipe()
+    augment: AugmentRecipe = AugmentRecipe()
+    mock_recipe: str = "default"
+    teacher: str | None = None
     loss: Literal["mse", "ivar"] = "ivar"
     n_mock: int = Field(10_000, ge=0)
     mock_seed: int = 1000
     repeat_data: int = Field(1, ge=1)
+    real_share: float | None = Field(None, gt=0, lt=1)
+    start_from: str | None = None
     validation: float = Field(0.05, gt=0, lt=1)
     steps: int = Field(5_000, ge=1)
     warmup: int = Field(200, ge=0)
@@ -104,20 +183,26 @@ class EncoderRecipe(_Table):
     """An encoder: its kind, what it is shown, its shape, and how it is trained."""
 
     name: str
-    kind: Literal["pca", "masked_transformer"]
+    kind: Literal["pca", "surprise", "masked_transformer", "cnn", "hybrid"]
     description: str = ""
     preprocess: PreprocessRecipe = PreprocessRecipe()
     pca: PcaRecipe | None = None
+    surprise: SurpriseRecipe | None = None
     network: NetworkRecipe | None = None
     mask: MaskRecipe | None = None
     training: TrainingRecipe = TrainingRecipe()
 
     @model_validator(mode="after")
     def _tables_fit_kind(self) -> EncoderRecipe:
-        needed = {"pca": {"pca"}, "masked_transformer": {"network", "mask"}}[self.kind]
-        given = {t for t in ("pca", "network", "mask") if getattr(self, t) is not None}
+        network = {"network", "mask"}
+        needed = {"pca": {"pca"}, "surprise": {"surprise"}}.get(self.kind, network)
+        given = {t for t in ("pca", "surprise", "network", "mask") if getattr(self, t) is not None}
         if given != needed:
             raise ValueError(f"kind {self.kind!r} needs the tables {sorted(needed)}, found {sorted(given)}")
+        if self.kind == "surprise" and (self.preprocess.grid != "log" or self.preprocess.n_pixels % 2):
+            raise ValueError("kind 'surprise' needs preprocess.grid 'log' and an even preprocess.n_pixels")
+        if self.kind in ("cnn", "hybrid") and not self.network.bottleneck:  # type: ignore[union-attr]
+            raise ValueError(f"kind {self.kind!r} needs network.bottleneck, the length of its vectors")
         return self
 
     def identity(self) -> dict[str, Any]:
@@ -162,11 +247,16 @@ def shipped_recipes() -> list[str]:
 def recipe_toml(recipe: EncoderRecipe) -> str:
     """The full recipe as TOML, every default spelled out."""
     values = recipe.model_dump(exclude_none=True)
+    return "\n".join(_table_lines(values, "")) + "\n"
+
+
+def _table_lines(values: dict[str, Any], name: str) -> list[str]:
     lines = [f"{k} = {_toml(v)}" for k, v in values.items() if not isinstance(v, dict)]
     for table, content in values.items():
         if isinstance(content, dict):
-            lines += ["", f"[{table}]"] + [f"{k} = {_toml(v)}" for k, v in content.items()]
-    return "\n".join(lines) + "\n"
+            whole = f"{name}.{table}" if name else table
+            lines += ["", f"[{whole}]", *_table_lines(content, whole)]
+    return lines
 
 
 def _toml(value: Any) -> str:

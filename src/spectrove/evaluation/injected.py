@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +17,31 @@ LENS_HOSTS = (
 )
 
 
-def with_lenses(hosts: SpectrumSet, seed: int, share: float = 0.5) -> SpectrumSet:
-    """The hosts, a share of them with the lines of a galaxy behind; column `lens` says which."""
-    return _inject(hosts, "lens", seed, share, lambda s, rng: inject_lens(s, rng))
+def with_lenses(
+    hosts: SpectrumSet,
+    seed: int,
+    share: float = 0.5,
+    backgrounds: Sequence[str] = ("galaxy",),
+    **options: Any,
+) -> SpectrumSet:
+    """The hosts, a share of them with the lines of a galaxy behind; column `lens` says which.
+
+    Which hosts are chosen depends on the seed alone, not on what is put behind them.
+
+    Args:
+        hosts: Red galaxies with redshifts.
+        seed: Of what is chosen and drawn.
+        share: Of the hosts that become lenses.
+        backgrounds: What `inject_lens` puts behind them, in turn by chance.
+        options: More for `inject_lens`.
+    """
+
+    def change(spectrum: Spectrum, rng: np.random.Generator) -> Spectrum:
+        # A single one takes no chance: the stream that draws the lens stays what it was.
+        background = str(rng.choice(list(backgrounds))) if len(backgrounds) > 1 else backgrounds[0]
+        return inject_lens(spectrum, rng, background=background, **options)  # type: ignore[arg-type]
+
+    return _inject(hosts, "lens", seed, share, change)
 
 
 def with_outliers(hosts: SpectrumSet, seed: int, share: float = 0.2) -> SpectrumSet:

@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 #: Bootstrap resamples; the 95% limits then move by less than the last digit that is printed.
 RESAMPLES = 2000
 
+#: Figures of a class, in the order of the arrays here.
+FIGURES = ("precision", "recall", "f1")
+
 
 @dataclass(frozen=True)
 class Score:
@@ -49,20 +52,60 @@ def class_scores(
         Percentile bootstrap over whole groups (Davison & Hinkley 1997, section 3.8): groups are drawn with
         replacement, the same draw for every repetition.
     """
+    found = resampled(truth, predicted, groups, classes, seed=seed)
+    return {name: {m: found.score(name, m) for m in FIGURES} for name in found.names}
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """Figures of some answers, and of many draws of the same plates with replacement.
+
+    Attributes:
+        names: The classes and "macro".
+        point: Of all objects, (n_names, 3).
+        spread: Of each draw, (RESAMPLES, n_names, 3).
+        n: Number of objects.
+    """
+
+    names: tuple[str, ...]
+    point: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    n: int
+
+    def score(self, name: str, figure: str) -> Score:
+        """A figure of a class with its interval."""
+        at = self.names.index(name), FIGURES.index(figure)
+        low, high = np.nanpercentile(self.spread[:, *at], [2.5, 97.5])
+        return Score(float(self.point[at]), float(low), float(high), self.n)
+
+    def minus(self, other: Resampled, name: str) -> Score:
+        """How much higher the F1 of a class is than in other answers to the same queries, drawn with the same seed.
+
+        Both are drawn again together, plate by plate, so that what is hard about a plate is hard for both: the
+        interval is narrower than those of the two figures suggest.
+        """
+        at = self.names.index(name), FIGURES.index("f1")
+        low, high = np.nanpercentile(self.spread[:, *at] - other.spread[:, *at], [2.5, 97.5])
+        return Score(float(self.point[at] - other.point[at]), float(low), float(high), self.n)
+
+
+def resampled(
+    truth: Sequence[ArrayLike],
+    predicted: Sequence[ArrayLike],
+    groups: Sequence[ArrayLike],
+    classes: Sequence[str],
+    *,
+    seed: int = 0,
+) -> Resampled:
+    """Answers and their bootstrap; arguments as for `class_scores`."""
     names = np.unique(np.concatenate([np.asarray(g).astype(str) for g in groups]))
     tables = [_tables(t, p, g, classes, names) for t, p, g in zip(truth, predicted, groups, strict=True)]
     rng = np.random.default_rng(seed)
-    draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
+    draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES).astype(float)
     point = np.mean([_figures(t.sum(axis=0)[None]) for t in tables], axis=0)[0]
-    spread = np.mean([_figures(np.einsum("rg,gck->rck", draws, t)) for t in tables], axis=0)
+    spread = np.mean([_figures(np.tensordot(draws, t, 1)) for t in tables], axis=0)
     n = int(np.isin(np.asarray(truth[0]).astype(str), list(classes)).sum())
-    scores: dict[str, dict[str, Score]] = {}
-    for c, name in enumerate([*classes, "macro"]):
-        scores[name] = {}
-        for m, metric in enumerate(("precision", "recall", "f1")):
-            low, high = np.nanpercentile(spread[:, c, m], [2.5, 97.5])
-            scores[name][metric] = Score(float(point[c, m]), float(low), float(high), n)
-    return scores
+    return Resampled((*classes, "macro"), point, spread, n)
 
 
 def _tables(

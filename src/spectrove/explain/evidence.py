@@ -91,6 +91,8 @@ class Provenance:
     base_version: int = 0
     base_size: int = 0
     view: str = "shape"
+    view_weights: Mapping[str, float] = field(default_factory=dict)
+    metric: Mapping[str, Any] = field(default_factory=dict)
     target: str = ""
     label_column: str = ""
     k: int = 0
@@ -285,12 +287,14 @@ def _provenance(
 ) -> Provenance:
     named = f"{target.weighting}, {target.normalise}" if target else ""
     return Provenance(
-        encoder=kb.encoder,
+        encoder=", ".join(kb.encoders.get(view, "") for view in neighbors.weights) or kb.encoder,
         fingerprint=neighbors.fingerprint,
         base=kb.path.name,
         base_version=neighbors.version,
         base_size=kb.count(),
-        view=", ".join(dict.fromkeys(vote.view for vote in prediction.neighbors)) or neighbors.view,
+        view=neighbors.view,
+        view_weights=dict(neighbors.weights),
+        metric=dict(neighbors.metric) or {"name": "none"},
         target=prediction.target or "",
         label_column=prediction.label,
         k=neighbors.k,

@@ -298,10 +298,24 @@ def _provenance(p: Provenance) -> list[tuple[str, str]]:
     rows = [
         ("Encoder", p.encoder), ("Fingerprint", p.fingerprint),
         ("Knowledge base", f"{p.base}, version {p.base_version}{size}"),
-        ("View", p.view), ("Target", p.target), ("Label column", p.label_column),
+        ("View", _views(p)), ("Metric", _metric(p)), ("Target", p.target), ("Label column", p.label_column),
         ("Neighbours (K)", str(p.k)), ("Weights", p.weighting), ("Spectrove", p.spectrove_version),
     ]  # fmt: skip
     return [(name, value) for name, value in rows if value]
+
+
+def _views(p: Provenance) -> str:
+    if len(p.view_weights) < 2:
+        return p.view
+    return " + ".join(f"{view} (weight {weight:g})" for view, weight in p.view_weights.items())
+
+
+def _metric(p: Provenance) -> str:
+    known, used = p.metric, p.metric.get("name") == "linear"
+    if known.get("f1") is None:
+        return "linear" if used else ""
+    figures = f"macro F1 {known['f1']:.3f} with it, {known['plain_f1']:.3f} without, {known['n_folds']} folds"
+    return f"{'linear' if used else 'none; a linear one was tried'}, fitted on {known['label']} ({figures})"
 
 
 def _interval(p: Prediction) -> str:
@@ -313,8 +327,9 @@ def number(value: float | None, digits: int = 2) -> str:
     return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f}".replace("-", "−")
 
 
-def _rank(p: Prediction) -> tuple[float, str]:
-    return (math.inf if p.probability is None else -p.probability, p.object_id)
+def _rank(p: Prediction) -> tuple[float, float, str]:
+    probability, nearness = p.rank
+    return (-probability, -nearness, p.object_id)
 
 
 def _positive(hunt: Hunt) -> str:

@@ -66,6 +66,7 @@ def _prediction(
         neighbors=votes(neighbors, labels, groups, ballot.weight, i),
         flags=vote_flags(neighbors, groups, i),
         n_effective=n,
+        metric=metric_name(neighbors),
     )
 
 
@@ -103,6 +104,11 @@ def vote_flags(neighbors: Neighbors, groups: NDArray, i: int) -> tuple[str, ...]
     few = sum(group is not None for group in groups[i]) < neighbors.k
     flags = neighbors.flags[i]
     return (*flags, "few_neighbors") if few and "few_neighbors" not in flags else flags
+
+
+def metric_name(neighbors: Neighbors) -> str:
+    """What distances were measured in: "linear" for a fitted metric, "none" for the vectors as they are."""
+    return str(neighbors.metric.get("name", "none"))
 
 
 def no_votes(label: str) -> str:

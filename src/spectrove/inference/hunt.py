@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.errors import ShapeError, TargetError
-from spectrove.inference.classify import label_array, no_votes, vote_flags, votes
+from spectrove.errors import TargetError
+from spectrove.inference.classify import label_array, metric_name, no_votes, vote_flags, votes
 from spectrove.inference.prediction import Prediction
 from spectrove.inference.voting import TIE, Ballot, share_interval, vote
 from spectrove.knowledge import Neighbors
@@ -17,107 +17,76 @@ from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
 
 
-def hunt(
-    neighbors: Neighbors | Sequence[Neighbors], target: Target, *, spectra: SpectrumSet | None = None
-) -> list[Prediction]:
+def hunt(neighbors: Neighbors, target: Target, *, spectra: SpectrumSet | None = None) -> list[Prediction]:
     """For each query the probability of the target's class, and whether it reaches the threshold.
 
     Args:
-        neighbors: From `KnowledgeBase.search(..., target=target)`; one per view where the target names
-            several, over the same queries. The views' votes are then averaged, each with equal weight.
+        neighbors: From `KnowledgeBase.search(..., target=target)`.
         target: What is hunted.
         spectra: The queries; only their redshift and its source are read, and only to be shown.
 
     Raises:
         TargetError: The neighbours lack the label column, or a prior cannot be applied.
     """
-    views = [neighbors] if isinstance(neighbors, Neighbors) else list(neighbors)
-    _check(views, target)
-    heard = [_ask(view, target) for view in views]
-    redshifts = _redshifts(spectra)
-    return [_prediction(heard, target, redshifts, i) for i in range(len(views[0]))]
-
-
-@dataclass(frozen=True)
-class _Heard:
-    """The neighbours of one view, what they say, and how the vote came out."""
-
-    neighbors: Neighbors
-    labels: NDArray[np.object_]
-    groups: NDArray[np.object_]
-    ballot: Ballot
-
-
-def _ask(view: Neighbors, target: Target) -> _Heard:
-    labels = label_array(view, target.label)
-    groups = np.array(target.classes_of(labels.ravel()), dtype=object).reshape(labels.shape)
-    ballot = vote(
-        view.distance,
-        groups,
-        classes=list(target.classes),
-        weighting=target.weighting,
-        normalise=target.normalise,
-        scale=view.scale,
-    )
-    return _Heard(view, labels, groups, ballot)
-
-
-def _check(views: list[Neighbors], target: Target) -> None:
-    if not views or any(list(v.query_id) != list(views[0].query_id) for v in views):
-        raise ShapeError(
-            f"hunt {target.name}: the views' neighbours must be of the same queries in the same order."
-        )
-    if target.prior and not all(set(target.classes) <= set(view.pool) for view in views):
+    if target.prior and not set(target.classes) <= set(neighbors.pool):
         raise TargetError(
             f"target {target.name}: its prior needs to know how many of each class were searched. "
             "Search with target=... so that the neighbours say so."
         )
-
-
-def _prediction(
-    heard: list[_Heard], target: Target, redshifts: dict[str, tuple[float | None, str | None]], i: int
-) -> Prediction:
-    neighbors = heard[0].neighbors
-    object_id = str(neighbors.query_id[i])
-    z, z_source = redshifts.get(object_id, (None, None))
-    ballots = [h.ballot for h in heard if h.ballot.winner[i] is not None]
-    cautions = [flag for h in heard for flag in vote_flags(h.neighbors, h.groups, i)]
-    known = Prediction(
-        object_id=object_id,
-        label=target.label,
-        value=None,
-        probabilities={},
-        interval=None,
-        reason_no_interval=no_votes(target.label),
-        neighbors=tuple(
-            one
-            for h in heard
-            for one in votes(h.neighbors, h.labels, h.groups, h.ballot.weight / max(len(ballots), 1), i)
-        ),
-        flags=tuple(dict.fromkeys(cautions)),
-        target=target.name,
-        positive=target.positive,
-        is_target=False,
-        z=z,
-        z_source=z_source,
+    labels = label_array(neighbors, target.label)
+    groups = np.array(target.classes_of(labels.ravel()), dtype=object).reshape(labels.shape)
+    ballot = vote(
+        neighbors.distance,
+        groups,
+        classes=list(target.classes),
+        weighting=target.weighting,
+        normalise=target.normalise,
+        scale=neighbors.scale,
     )
-    return _answered(known, ballots, target, neighbors.pool, i) if ballots else known
+    known = _known(neighbors, target, _redshifts(spectra), labels, groups, ballot)
+    return [_answered(p, ballot, target, neighbors.pool, i) for i, p in enumerate(known)]
 
 
-def _answered(
-    known: Prediction, ballots: list[Ballot], target: Target, pool: dict[str, int], i: int
-) -> Prediction:
-    """The prediction with what the ballots say of query `i`."""
-    shares = {
-        name: float(np.mean([ballot.share[i, j] for ballot in ballots]))
-        for j, name in enumerate(ballots[0].classes)
-    }
-    n = float(np.mean([ballot.n_effective[i] for ballot in ballots]))
+def _known(
+    neighbors: Neighbors,
+    target: Target,
+    redshifts: dict[str, tuple[float | None, str | None]],
+    labels: NDArray,
+    groups: NDArray,
+    ballot: Ballot,
+) -> Iterator[Prediction]:
+    """What is known of each query before anybody's vote is counted."""
+    for i, object_id in enumerate(neighbors.query_id.tolist()):
+        z, z_source = redshifts.get(object_id, (None, None))
+        yield Prediction(
+            object_id=object_id,
+            label=target.label,
+            value=None,
+            probabilities={},
+            interval=None,
+            reason_no_interval=no_votes(target.label),
+            neighbors=votes(neighbors, labels, groups, ballot.weight, i),
+            flags=vote_flags(neighbors, groups, i),
+            target=target.name,
+            positive=target.positive,
+            is_target=False,
+            z=z,
+            z_source=z_source,
+            metric=metric_name(neighbors),
+        )
+
+
+def _answered(known: Prediction, ballot: Ballot, target: Target, pool: dict[str, int], i: int) -> Prediction:
+    """The prediction with what the ballot says of query `i`."""
+    if ballot.winner[i] is None:
+        return known
+    shares = {name: float(p) for name, p in zip(ballot.classes, ballot.share[i], strict=True)}
+    n = float(ballot.n_effective[i])
     probabilities = with_prior(shares, target.prior, pool) if target.prior else shares
     p = probabilities[target.positive]
     return replace(
         known,
-        value=_value(probabilities, ballots[0].winner[i]),
+        value=_value(probabilities, ballot.winner[i]),
         probabilities=probabilities,
         interval=_interval(shares[target.positive], p, n, target, pool),
         reason_no_interval="",

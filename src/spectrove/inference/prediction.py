@@ -54,6 +54,7 @@ class Prediction:
         target: Name of the target, in a hunt.
         positive: The class that is hunted.
         is_target: Whether its probability reaches the target's threshold.
+        metric: "linear" where distances are in a metric fitted on the base's labels, "none" where they are plain.
         z, z_source: The query's redshift and where it came from, for display only.
     """
 
@@ -70,6 +71,7 @@ class Prediction:
     is_target: bool | None = None
     z: float | None = None
     z_source: str | None = None
+    metric: str = "none"
     n_effective: float = field(default=math.nan, compare=False)
 
     @property
@@ -83,6 +85,13 @@ class Prediction:
         """Each neighbour's share of the votes."""
         return tuple(vote.weight for vote in self.neighbors)
 
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Larger is more probable; among equals, whose voters are nearer. No answer is least."""
+        if self.probability is None:
+            return -1.0, -math.inf
+        return self.probability, -sum(v.weight * v.distance for v in self.neighbors if v.weight > 0)
+
     def to_dict(self) -> dict[str, Any]:
         """What `hunt --json` or `classify --json` prints. Where there is no interval a hunt says why."""
         neighbors = [vote.to_dict() for vote in self.neighbors]
@@ -92,6 +101,7 @@ class Prediction:
                 "label": self.label,
                 "value": self.value,
                 "probabilities": dict(self.probabilities),
+                "metric": self.metric,
                 "neighbors": neighbors,
                 "flags": list(self.flags),
             }
@@ -103,6 +113,7 @@ class Prediction:
             "is_target": bool(self.is_target),
             "z": self.z,
             "z_source": self.z_source,
+            "metric": self.metric,
             "neighbors": neighbors,
             "flags": list(self.flags),
         }

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from spectrove.catalog import Joiner, JoinReport
-from spectrove.errors import DatasetError, Refusal
+from spectrove.errors import DatasetError, Refusal, sql_problem
 from spectrove.ingest.columns import BOOKKEEPING, ROW_COLUMNS, conform_rows
 from spectrove.ingest.files import DATASET_SUFFIX, find_files
 from spectrove.ingest.options import Options
@@ -327,10 +327,10 @@ class _Explained:
         text = str(error).strip().splitlines()[0][:300]
         if self.where is not None:
             names = self.columns or [n for n in self.store.open().schema.names if n not in PIXEL_COLUMNS]
-            text = text.split("Valid fields are")[0].strip()
+            known = [n for n in names if n not in BOOKKEEPING]
             raise DatasetError(
-                f"{self.store.path.name}: the condition {self.where!r} was not understood ({text}). "
-                f"Columns are: {', '.join(n for n in names if n not in BOOKKEEPING)}."
+                f"{self.store.path.name}: the condition {self.where!r} was not understood "
+                f"({sql_problem(error, known)}). Correct the condition."
             ) from error
         if "No space left" in str(error) or getattr(error, "errno", None) == 28:
             raise DatasetError(

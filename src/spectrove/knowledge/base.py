@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,15 +16,17 @@ from numpy.typing import NDArray
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge import checks, history, lookup, schema, writing
+from spectrove.knowledge.finding import find
+from spectrove.knowledge.lookup import Searched
 from spectrove.knowledge.neighbors import Neighbors
 from spectrove.knowledge.reading import Reader
-from spectrove.knowledge.search import nearest
+from spectrove.knowledge.schema import DEFAULT_VIEW
+from spectrove.knowledge.space import Metric, Space, choose_space, scale, snapshot
 from spectrove.knowledge.store import Store
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
 
-#: The view that is searched where none is named.
-DEFAULT_VIEW = "shape"
+T = TypeVar("T")
 
 
 class KnowledgeBase:
@@ -56,7 +59,8 @@ class KnowledgeBase:
             spectra: The known objects; every row column is kept and can be filtered on.
             views: View name to vectors. Matched to the spectra by id; a spectrum without a vector is kept
                 and cannot be found in that view.
-            encoder: Name or folder of the encoder, so that queries can be encoded the same way.
+            encoder: Name or folder of the encoder of the default view, so that queries can be encoded the same
+                way; the other views' encoders are those that their vectors name.
             complete: Give False where more batches follow at once: until `complete()` is called the folder
                 counts as half-made, so that a creation killed between batches never passes for a base.
 
@@ -71,6 +75,8 @@ class KnowledgeBase:
             )
         checks.refuse_repeats(path, spectra)
         keys = schema.spectrum_keys(spectra)
+        main = DEFAULT_VIEW if DEFAULT_VIEW in views else next(iter(views))
+        views = {**views, main: replace(views[main], encoder=encoder)}
         objects = schema.objects_table(spectra, views, keys)
         pixels = schema.spectra_table(spectra, keys)
         return cls(Store.create(path, {"encoder": encoder}, pixels, objects, complete=complete))
@@ -97,8 +103,15 @@ class KnowledgeBase:
 
     @property
     def encoder(self) -> str:
-        """Name or folder of the encoder whose vectors these are."""
-        return str(self._store.about.get("encoder", ""))
+        """Name or folder of the encoder of the default view (of the first, if there is no such view)."""
+        self._reader.refresh()
+        return history.main_encoder(self._reader)
+
+    @property
+    def encoders(self) -> dict[str, str]:
+        """View to the name or folder of its encoder."""
+        self._reader.refresh()
+        return {name: view.encoder for name, view in self._reader.views().items()}
 
     @property
     def version(self) -> int:
@@ -109,13 +122,13 @@ class KnowledgeBase:
     def fingerprints(self) -> dict[str, str]:
         """View to the fingerprint of its vectors."""
         self._reader.refresh()
-        return {view: fingerprint for view, (fingerprint, _) in self._reader.views().items()}
+        return {name: view.fingerprint for name, view in self._reader.views().items()}
 
     @property
     def dimensions(self) -> dict[str, int]:
         """View to the length of its vectors."""
         self._reader.refresh()
-        return {view: dimensions for view, (_, dimensions) in self._reader.views().items()}
+        return {name: view.dimensions for name, view in self._reader.views().items()}
 
     @property
     def views(self) -> tuple[str, ...]:
@@ -194,6 +207,25 @@ class KnowledgeBase:
                 self._store.objects.delete(where)
         return n
 
+    def reencode(self, views: Mapping[str, Embeddings], *, since: int) -> int:
+        """The number of a new version, in which these views are made anew or added; the others stay.
+
+        An object without a vector stays in the base and cannot be found in that view. `rollback` brings the old
+        views back, with the encoders that made them.
+
+        Args:
+            views: View name to vectors, matched by id.
+            since: The version whose spectra the vectors were made of.
+
+        Raises:
+            KnowledgeError: The base has changed since, or a vector is of no object.
+        """
+        if empty := [view for view, vectors in views.items() if not len(vectors)]:
+            raise KnowledgeError(f"{self.path}: no vectors for view {empty[0]}. Nothing was written.")
+        with self._store.writing("reencode", views={view: v.encoder for view, v in views.items()}):
+            writing.replace_views(self._store, self._reader, views, since)
+        return self.version
+
     def versions(self) -> list[dict[str, Any]]:
         """Versions one can roll back to, oldest first: number, timestamp (UTC, ISO), rows, operation."""
         self._reader.refresh()
@@ -225,7 +257,8 @@ class KnowledgeBase:
     def embeddings(self, view: str = DEFAULT_VIEW, where: str | None = None) -> Embeddings:
         """Vectors of the objects that have one, with their ids, sorted by id."""
         self._reader.refresh()
-        return self._reader.embeddings(view, where, self.encoder)
+        checks.check_view(self._store, self._reader, view)
+        return self._reader.embeddings(view, where)
 
     def label_values(self, column: str) -> dict[str, int]:
         """Each value of a label column and how many objects have it; unlabelled ones are not counted."""
@@ -256,20 +289,51 @@ class KnowledgeBase:
         there are no two different objects.
         """
         self._reader.refresh()
-        return lookup.scale(self._store, self._reader, view)
+        checks.check_view(self._store, self._reader, view)
+        return scale(self._store, self._reader, Space({view: 1.0}))
+
+    def space(self, view: str | Mapping[str, float] | None = None, target: Target | None = None) -> Space:
+        """Where a search would measure distances: the views named, else the target's, else the default view."""
+        self._reader.refresh()
+        return choose_space(self._store, self._reader, view, target)
+
+    def remember(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gives for this version of the base, made once and kept in memory until the base changes."""
+        self._reader.refresh()
+        kept = ("remember", key)
+        if kept not in self._reader.kept:
+            self._reader.kept[kept] = make()
+        return self._reader.kept[kept]
+
+    def searched(
+        self,
+        *,
+        where: str | None = None,
+        view: str | Mapping[str, float] | None = None,
+        labelled: str | None = None,
+        target: Target | None = None,
+        group: str = "plate",
+    ) -> Searched:
+        """What `search` with these arguments would look through."""
+        space = self.space(view, target)
+        found = snapshot(self._store, self._reader, space)
+        pool = lookup.choose(self._reader, found, space.views, where=where, labelled=labelled, target=target)
+        label = labelled or (target.label if target else "")
+        return lookup.searched(self._reader, found, pool, label, group)
 
     def search(
         self,
-        query: Embeddings,
+        query: Embeddings | Mapping[str, Embeddings],
         k: int | None = None,
         *,
         spectra: SpectrumSet | None = None,
         where: str | None = None,
-        view: str = DEFAULT_VIEW,
+        view: str | Mapping[str, float] | None = None,
         allow_self: bool = False,
         labelled: str | None = None,
         exclude_column: str | None = None,
         target: Target | None = None,
+        metric: Metric | Sequence[Metric] | None = None,
     ) -> Neighbors:
         """The K nearest known objects of each query, exactly.
 
@@ -277,46 +341,41 @@ class KnowledgeBase:
         are ordered by object id.
 
         Args:
-            query: Vectors of one encoder; they must carry the view's fingerprint.
+            query: Vectors of the one view that is searched, or view name to vectors of the same queries in the
+                same order; they must carry the views' fingerprints.
             k: Neighbours per query; the target's, or 3.
             spectra: The queries' spectra, matched by id. Only `ra`, `dec` and `exclude_column` are read:
                 nothing else of a query's row can change what is found.
             where: SQL condition on the objects searched.
-            view: Vector column.
+            view: The view to search, or several with their weights: see `space.Space` for the distance. By
+                default the target's, or "shape".
             allow_self: Let a query find itself: by default objects with its id, or within 2 arcsec of it
                 where `spectra` gives its position, are left out.
             labelled: Search only objects with a value in this column.
             exclude_column: Leave out objects whose value here equals the query's, such as `plate`.
             target: Search the part of the base that the target names: objects of its classes, its filter and
                 its composition. It is checked first.
+            metric: Coordinates to measure distances in, such as an `inference.LinearMetric`. Of several the first is
+                for queries that are no objects of the searched part of the base; those that are in fold i
+                (`Searched.fold`) get metric 1 + i, which is to be fitted without the labels of that fold.
 
         Raises:
             FingerprintError: The vectors are another encoder's.
             KnowledgeError: A column or condition is wrong, or nothing is left to search.
-            TargetError: The target names a column or value that the base does not have.
+            TargetError: The target names a column, value or view that the base does not have.
         """
-        version = self._reader.refresh()
-        k = k if k is not None else (target.k if target else 3)
-        if k < 1:
-            raise KnowledgeError(f"k is {k}, expected 1 or more.")
-        checks.check_query(self._store, self._reader, query, view)
-        snapshot = self._reader.snapshot(view)
-        pool = lookup.choose(self._reader, view, where=where, labelled=labelled, target=target)
-        excluded = lookup.exclusions(
-            self._reader, snapshot, query, spectra, allow_self=allow_self, column=exclude_column
-        )
-        positions, distance = nearest(snapshot, query.vectors, k, pool.allowed, excluded)
-        ids = [[str(snapshot.object_id[p]) if p >= 0 else "" for p in found] for found in positions]
-        return Neighbors(
-            query_id=query.object_id,
-            query_vectors=query.vectors,
-            object_id=np.array(ids, dtype=str).reshape(positions.shape),
-            distance=distance,
-            rows=self._reader.rows_at(snapshot, positions),
-            scale=lookup.scale(self._store, self._reader, view),
-            flags=lookup.flags(snapshot, query, positions),
+        self._reader.refresh()
+        return find(
+            self._store,
+            self._reader,
+            query,
+            k if k is not None else (target.k if target else 3),
+            spectra=spectra,
+            where=where,
             view=view,
-            fingerprint=query.fingerprint,
-            version=version,
-            pool=pool.counts,
+            allow_self=allow_self,
+            labelled=labelled,
+            exclude_column=exclude_column,
+            target=target,
+            metric=metric,
         )

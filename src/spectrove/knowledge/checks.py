@@ -50,11 +50,19 @@ def check_views(store: Store, reader: Reader, views: Mapping[str, Embeddings]) -
         check_vectors(store, reader, vectors, view)
 
 
-def check_query(store: Store, reader: Reader, query: Embeddings, view: str) -> None:
-    """Nothing, if these vectors can be searched with."""
+def check_view(store: Store, reader: Reader, view: str) -> None:
+    """Nothing, if the base has this view."""
     views = reader.views()
     if view not in views:
-        raise KnowledgeError(f"{store.path}: no view {view!r}; it has {', '.join(views)}. Name one of these.")
+        raise KnowledgeError(
+            f"{store.path}: no view {view!r}; it has {', '.join(views)}. Name one of these, or add the view with "
+            f"kb reencode --view {view}=ENCODER."
+        )
+
+
+def check_query(store: Store, reader: Reader, query: Embeddings, view: str) -> None:
+    """Nothing, if these vectors can be searched with."""
+    check_view(store, reader, view)
     check_vectors(store, reader, query, view)
     if not np.isfinite(query.vectors).all():
         bad = query.object_id[~np.isfinite(query.vectors).all(axis=1)]
@@ -65,16 +73,16 @@ def check_query(store: Store, reader: Reader, query: Embeddings, view: str) -> N
 
 def check_vectors(store: Store, reader: Reader, vectors: Embeddings, view: str) -> None:
     """Nothing, if the vectors carry the view's fingerprint and length."""
-    fingerprint, dimensions = reader.views()[view]
-    if vectors.fingerprint != fingerprint:
+    known = reader.views()[view]
+    if vectors.fingerprint != known.fingerprint:
         raise FingerprintError(
-            f"{store.path}: view {view} holds vectors with fingerprint {fingerprint} (encoder "
-            f"{store.about.get('encoder') or 'unknown'}), these have {vectors.fingerprint or 'none'} "
-            f"(encoder {vectors.encoder or 'unknown'}). Encode with the base's encoder, or create a base "
-            "with the other one."
+            f"{store.path}: view {view} holds vectors with fingerprint {known.fingerprint} (encoder "
+            f"{known.encoder or 'unknown'}), these have {vectors.fingerprint or 'none'} "
+            f"(encoder {vectors.encoder or 'unknown'}). Encode with the base's encoder, or make the view anew with "
+            "the other one: kb reencode."
         )
-    if vectors.vectors.shape[1] != dimensions:
+    if vectors.vectors.shape[1] != known.dimensions:
         raise KnowledgeError(
-            f"{store.path}: view {view} has {dimensions} dimensions, these vectors "
+            f"{store.path}: view {view} has {known.dimensions} dimensions, these vectors "
             f"{vectors.vectors.shape[1]}. Encode with the base's encoder."
         )

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge.reading import Reader
-from spectrove.knowledge.schema import is_own
+from spectrove.knowledge.schema import DEFAULT_VIEW, is_own
 from spectrove.knowledge.store import FORMAT, Store, sentence
 from spectrove.spectra import CORE_COLUMNS
 
@@ -109,15 +109,26 @@ def info(store: Store, reader: Reader) -> dict[str, Any]:
         "created": store.about.get("created"),
         "version": reader.version,
         "rows": reader.count(),
-        "encoder": store.about.get("encoder", ""),
+        "encoder": main_encoder(reader),
         "views": {
-            view: {"dimensions": dimensions, "fingerprint": fingerprint, "rows": len(reader.snapshot(view))}
-            for view, (fingerprint, dimensions) in reader.views().items()
+            name: {
+                "encoder": view.encoder,
+                "dimensions": view.dimensions,
+                "fingerprint": view.fingerprint,
+                "rows": len(reader.snapshot(name)),
+            }
+            for name, view in reader.views().items()
         },
         "labels": _label_columns(store, reader),
         "columns": reader.columns(),
         "bytes": store.size(),
     }
+
+
+def main_encoder(reader: Reader) -> str:
+    """Encoder of the view that is searched where none is named, or of the first."""
+    views = reader.views()
+    return next((views[name].encoder for name in (DEFAULT_VIEW, *views) if name in views), "")
 
 
 def _label_columns(store: Store, reader: Reader) -> dict[str, dict[str, int]]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,14 +14,12 @@ from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.schema import sky_positions
-from spectrove.knowledge.search import Snapshot, nearest
-from spectrove.knowledge.store import Store, write_json
+from spectrove.knowledge.search import Snapshot
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target, label_text
-from spectrove.targets.target import id_hash
 
-#: Objects that the scale is taken from: the median is then good to about 3%.
-SCALE_SAMPLE = 512
+#: Folds of a base's objects: who is in one is answered with a metric that has not seen the labels of that fold.
+FOLDS = 5
 
 #: Choices of objects that are kept, for those who ask with one spectrum at a time.
 POOLS_KEPT = 8
@@ -37,16 +33,41 @@ class Pool:
     counts: dict[str, int]
 
 
+@dataclass(frozen=True)
+class Searched:
+    """The objects that a search would look through, with what a metric is fitted on.
+
+    Attributes:
+        object_id: Shape (n_objects,), strings.
+        vectors: Where they stand, before any metric, shape (n_objects, n_dimensions), float32.
+        values: Each one's value in the label column.
+        groups: Each one's value in the group column (all None where the base has no such column).
+        fold: A number from 0 to FOLDS - 1 each, equal for spectra of the same place in the sky.
+    """
+
+    object_id: NDArray[np.str_]
+    vectors: NDArray[np.float32]
+    values: list[Any]
+    groups: list[Any]
+    fold: NDArray[np.int64]
+
+
 def choose(
-    reader: Reader, view: str, *, where: str | None, labelled: str | None, target: Target | None
+    reader: Reader,
+    snapshot: Snapshot,
+    views: tuple[str, ...],
+    *,
+    where: str | None,
+    labelled: str | None,
+    target: Target | None,
 ) -> Pool:
-    """The objects of a view that condition, label column and target leave; the last few choices are kept."""
-    key = ("pool", view, where, labelled, target.model_dump_json() if target else None)
+    """The objects of the views that condition, label column and target leave; the last few choices are kept."""
+    key = ("pool", views, where, labelled, target.model_dump_json() if target else None)
     if key not in reader.kept:
         pools = [k for k in reader.kept if k[0] == "pool"]
         if len(pools) >= POOLS_KEPT:
             del reader.kept[pools[0]]
-        reader.kept[key] = _choose(reader, reader.snapshot(view), where, labelled, target)
+        reader.kept[key] = _choose(reader, snapshot, where, labelled, target)
     return reader.kept[key]
 
 
@@ -96,28 +117,31 @@ def _said(where: str | None, labelled: str | None, target: Target | None) -> lis
     return said + ([f"the target {target.name}"] if target else [])
 
 
+def searched(reader: Reader, snapshot: Snapshot, pool: Pool, label: str, group: str) -> Searched:
+    """The objects of the pool, in the order of their ids: a base that holds the same has the same metric."""
+    chosen = np.arange(len(snapshot)) if pool.allowed is None else np.flatnonzero(pool.allowed)
+    chosen = chosen[np.argsort(snapshot.object_id[chosen], kind="stable")]
+
+    def column(name: str) -> list[Any]:
+        values = reader.values(snapshot, name) if name in reader.columns() else None
+        return [values[i] if values else None for i in chosen]
+
+    folds = snapshot.folds(FOLDS)[chosen]
+    return Searched(snapshot.object_id[chosen], snapshot.vectors[chosen], column(label), column(group), folds)
+
+
 def exclusions(
     reader: Reader,
     snapshot: Snapshot,
     query: Embeddings,
     spectra: SpectrumSet | None,
-    *,
-    allow_self: bool,
+    itself: list[NDArray[np.int64]],
     column: str | None,
 ) -> list[NDArray[np.int64]]:
     """For each query, the positions it may not find: itself, and what shares its value in `column`."""
-    index = _rows_of(query, spectra)
-    nothing = np.zeros(0, dtype=np.int64)
-    excluded = [nothing] * len(query)
-    if not allow_self:
-        ra = dec = np.full(len(query), np.nan)
-        if spectra is not None:
-            ra, dec = (values[index] for values in sky_positions(spectra.rows))
-        excluded = [
-            snapshot.same_object(str(query.object_id[i]), float(ra[i]), float(dec[i]))
-            for i in range(len(query))
-        ]
+    excluded = itself
     if column is not None:
+        index, nothing = _rows_of(query, spectra), np.zeros(0, dtype=np.int64)
         groups = _positions_by_value(reader.values(snapshot, column))
         own = _query_values(reader, spectra, column)
         excluded = [
@@ -125,6 +149,29 @@ def exclusions(
             for positions, i in zip(excluded, index, strict=True)
         ]
     return excluded
+
+
+def same_objects(
+    snapshot: Snapshot, query: Embeddings, spectra: SpectrumSet | None
+) -> list[NDArray[np.int64]]:
+    """For each query the positions of the same object: by its id, and by its place where `spectra` gives it."""
+    index = _rows_of(query, spectra)
+    ra = dec = np.full(len(query), np.nan)
+    if spectra is not None:
+        ra, dec = (values[index] for values in sky_positions(spectra.rows))
+    return [
+        snapshot.same_object(str(query.object_id[i]), float(ra[i]), float(dec[i])) for i in range(len(query))
+    ]
+
+
+def own_folds(snapshot: Snapshot, pool: Pool, itself: list[NDArray[np.int64]], n: int) -> NDArray[np.int64]:
+    """For each query 0, or 1 and up: the fold of the object of the pool that it is."""
+    which = np.zeros(len(itself), dtype=np.int64)
+    for i, positions in enumerate(itself):
+        inside = positions if pool.allowed is None else positions[pool.allowed[positions]]
+        if len(inside):
+            which[i] = 1 + snapshot.folds(n)[inside[0]]
+    return which
 
 
 def _rows_of(query: Embeddings, spectra: SpectrumSet | None) -> NDArray[np.int64]:
@@ -176,39 +223,3 @@ def flags(snapshot: Snapshot, query: Embeddings, positions: NDArray[np.int64]) -
         names += ["neighbor_coverage"] if (shared < 0.5 * (high - low)).any() else []
         result.append(tuple(names))
     return tuple(result)
-
-
-def scale(store: Store, reader: Reader, view: str) -> float:
-    """Median nearest-neighbour distance of a view, from scales.json if this version's is there."""
-    if ("scale", view) not in reader.kept:
-        key, path = f"{reader.version}:{view}", store.path / "scales.json"
-        known = _read_scales(path)
-        if key not in known:
-            known[key] = _measure_scale(reader.snapshot(view))
-            with suppress(OSError):  # a base that may only be read: measure again next time
-                write_json(path, known)
-        reader.kept["scale", view] = known[key]
-    return float(reader.kept["scale", view])
-
-
-def _read_scales(path: Path) -> dict[str, float]:
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(content, dict):
-        return {}
-    return {str(k): float(v) for k, v in content.items() if isinstance(v, int | float) and v > 0}
-
-
-def _measure_scale(snapshot: Snapshot) -> float:
-    hashes = [id_hash(str(i)) for i in snapshot.object_id]
-    sample = np.argsort(np.array(hashes, dtype=np.uint64), kind="stable")[:SCALE_SAMPLE]
-    itself = [
-        snapshot.same_object(str(snapshot.object_id[i]), float(snapshot.ra[i]), float(snapshot.dec[i]))
-        for i in sample
-    ]
-    _, distance = nearest(snapshot, snapshot.vectors[sample], 1, None, itself)
-    # Exact copies say nothing about how far apart different objects lie.
-    different = distance[np.isfinite(distance) & (distance > 0)]
-    return float(np.median(different)) if len(different) else 1.0

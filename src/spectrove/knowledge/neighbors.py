@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,19 +15,22 @@ class Neighbors:
 
     Attributes:
         query_id: Shape (n_queries,), strings.
-        query_vectors: Shape (n_queries, n_dimensions), float32.
+        query_vectors: Places of the queries in what was searched, shape (n_queries, n_dimensions), float32.
         object_id: Shape (n_queries, n_neighbors), strings; "" where there are fewer than K.
         distance: Euclidean (LanceDB and faiss return its square), shape (n_queries, n_neighbors), float64;
             infinite where there are fewer than K.
         rows: For each query a list of dictionaries, the catalog values of the neighbours that there are
             (so never longer than K, and shorter where there are fewer).
-        scale: The base's median nearest-neighbour distance; weights see `distance / scale`.
+        scale: The median nearest-neighbour distance of the base, where and as it was searched; weights see
+            `distance / scale`.
         flags: For each query the names of its cautions, see `spectra.FLAGS`.
-        view: The vector column that was searched.
-        fingerprint: Of the vectors.
+        view: The vector columns that were searched: "shape", or "shape + surprise".
+        fingerprint: Of the vectors; of several views with commas.
         version: Of the base.
         pool: Label or class to the number of such objects that were searched; empty if the search asked
             for no label.
+        weights: View to its weight in the distance.
+        metric: What is known of the metric in which distances are, as plain values; empty without one.
     """
 
     query_id: NDArray[np.str_]
@@ -41,6 +44,8 @@ class Neighbors:
     fingerprint: str = ""
     version: int = 0
     pool: dict[str, int] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
+    metric: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.query_id)
@@ -62,11 +67,15 @@ class Neighbors:
         """The chosen queries, in the order asked for. `index` holds positions or a boolean mask."""
         index = np.asarray(index)
         index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
-        return Neighbors(
-            self.query_id[index], self.query_vectors[index], self.object_id[index], self.distance[index],
-            [self.rows[i] for i in index], self.scale, tuple(self.flags[i] for i in index),
-            self.view, self.fingerprint, self.version, self.pool,
-        )  # fmt: skip
+        return replace(
+            self,
+            query_id=self.query_id[index],
+            query_vectors=self.query_vectors[index],
+            object_id=self.object_id[index],
+            distance=self.distance[index],
+            rows=[self.rows[i] for i in index],
+            flags=tuple(self.flags[i] for i in index),
+        )
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """What `search --json` prints: one plain dictionary per query."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
-from spectrove.errors import KnowledgeError
+from spectrove.errors import KnowledgeError, did_you_mean, sql_problem
 from spectrove.knowledge.schema import COVERAGE, SPECTRA, VECTOR, is_own, sky_positions
 from spectrove.knowledge.search import Snapshot
 from spectrove.knowledge.store import Store, sentence
@@ -20,6 +21,15 @@ from spectrove.targets import label_text
 
 #: Ids in one SQL condition.
 IDS_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class View:
+    """A vector column: the fingerprint of what made it, the length of its vectors, where that encoder is found."""
+
+    fingerprint: str
+    dimensions: int
+    encoder: str
 
 
 class Reader:
@@ -43,16 +53,17 @@ class Reader:
             self.kept.clear()
         return version
 
-    def views(self) -> dict[str, tuple[str, int]]:
-        """View to fingerprint and number of dimensions, as the vector columns themselves say."""
-        return {
-            field.name.removeprefix(VECTOR): (
-                (field.metadata or {}).get(b"fingerprint", b"").decode(),
-                field.type.list_size,
-            )
-            for field in self._store.objects.schema
-            if field.name.startswith(VECTOR)
-        }
+    def views(self) -> dict[str, View]:
+        """Each view, as its vector column itself says."""
+        found = {}
+        for field in self._store.objects.schema:
+            if field.name.startswith(VECTOR):
+                said = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
+                # Before there were several views, kb.json alone named the encoder.
+                encoder = said.get("encoder") or str(self._store.about.get("encoder", ""))
+                name = field.name.removeprefix(VECTOR)
+                found[name] = View(said.get("fingerprint", ""), field.type.list_size, encoder)
+        return found
 
     def columns(self) -> list[str]:
         """Columns a condition may name: everything but the vectors."""
@@ -71,8 +82,8 @@ class Reader:
         """Nothing, if a condition may name this column."""
         if column not in self.columns():
             raise KnowledgeError(
-                f"{self._store.path}: no column {column!r}; there are {', '.join(self.columns())}. "
-                "Name one of these."
+                f"{self._store.path}: no column {column!r}{did_you_mean(column, self.columns())}. "
+                "kb info lists the columns."
             )
 
     def count(self, where: str | None = None) -> int:
@@ -124,11 +135,9 @@ class Reader:
             )
         return self._snapshots[view]
 
-    def embeddings(self, view: str, where: str | None, encoder: str) -> Embeddings:
+    def embeddings(self, view: str, where: str | None) -> Embeddings:
         """Vectors sorted by id."""
-        views = self.views()
-        if view not in views:
-            raise KnowledgeError(f"{self._store.path}: no view {view!r}; it has {', '.join(views)}.")
+        known = self.views()[view]
         snapshot = self.snapshot(view)
         keep = np.ones(len(snapshot), bool) if where is None else self.meets(snapshot, where)
         order = np.flatnonzero(keep)
@@ -136,9 +145,9 @@ class Reader:
         return Embeddings(
             snapshot.vectors[order],
             snapshot.object_id[order],
-            views[view][0],
+            known.fingerprint,
             snapshot.coverage[order],
-            encoder,
+            known.encoder,
         )
 
     def meets(self, snapshot: Snapshot, where: str) -> NDArray[np.bool_]:
@@ -219,7 +228,7 @@ class Reader:
 
 
 class _Condition:
-    """Turns what a wrong SQL condition raises into a sentence that lists the columns."""
+    """Turns what a wrong SQL condition raises into a sentence that names the nearest columns."""
 
     def __init__(self, reader: Reader, store: Store, where: str | None) -> None:
         self._reader, self._store, self._where = reader, store, where
@@ -233,13 +242,13 @@ class _Condition:
         if self._where is None:
             raise KnowledgeError(f"{self._store.path}: cannot be read ({_first_line(error)}).") from error
         raise KnowledgeError(
-            f"{self._store.path}: the condition {self._where!r} cannot be used ({_first_line(error)}). "
-            f"Columns are {', '.join(self._reader.columns())}."
+            f"{self._store.path}: the condition {self._where!r} cannot be used "
+            f"({sql_problem(error, self._reader.columns())}). kb info lists the columns."
         ) from error
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].split(". Valid fields are")[0][:300]
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def _matrix(column: pa.ChunkedArray) -> NDArray[Any]:

@@ -19,6 +19,12 @@ LABELS = pa.list_(pa.struct([(name, pa.string()) for name in ("name", "value", "
 #: Columns that the base makes itself; a catalog may not bring one.
 OWN_COLUMNS = ("object_id", "healpix29", "spectrum_key")
 VECTOR = "vector_"
+
+#: The view that is searched where none is named.
+DEFAULT_VIEW = "shape"
+
+#: The flag of an object that has no vector in one of the base's views.
+MISSING = "view_missing"
 COVERAGE = "coverage_"
 
 #: Table `spectra`: a row per different spectrum, found by the hash of its pixels.
@@ -77,11 +83,39 @@ def objects_table(spectra: SpectrumSet, views: Mapping[str, Embeddings], keys: l
     if "labels" not in spectra.rows.column_names:
         columns[pa.field("labels", LABELS)] = pa.nulls(len(spectra), LABELS)
     for view, embeddings in views.items():
-        columns.update(_view_columns(view, embeddings, spectra.object_id))
-    return pa.Table.from_arrays(list(columns.values()), schema=pa.schema(list(columns)))
+        columns.update(view_columns(view, embeddings, spectra.object_id))
+    table = pa.Table.from_arrays(list(columns.values()), schema=pa.schema(list(columns)))
+    return flag_missing(table)
 
 
-def _view_columns(view: str, embeddings: Embeddings, ids: NDArray[np.str_]) -> dict[pa.Field, pa.Array]:
+def with_views(table: pa.Table, views: Mapping[str, Embeddings]) -> pa.Table:
+    """Table `objects` with the vectors of these views in the place of what it had of them, or behind."""
+    ids = np.array(table.column("object_id").to_pylist(), dtype=str)
+    for view, embeddings in views.items():
+        for field, column in view_columns(view, embeddings, ids).items():
+            place = table.schema.get_field_index(field.name)
+            table = (
+                table.append_column(field, column) if place < 0 else table.set_column(place, field, column)
+            )
+    return flag_missing(table)
+
+
+def flag_missing(table: pa.Table) -> pa.Table:
+    """Table `objects` with the flag MISSING where one of its views has no vector, and nowhere else."""
+    lacks = np.zeros(table.num_rows, dtype=bool)
+    for name in table.column_names:
+        if name.startswith(VECTOR):
+            lacks |= np.asarray(table.column(name).is_null().to_numpy(zero_copy_only=False), dtype=bool)
+    flags = table.column("flags").to_pylist()
+    if not lacks.any() and not any(MISSING in (own or ()) for own in flags):
+        return table
+    place = table.schema.get_field_index("flags")
+    kept = [own if own is None else [f for f in own if f != MISSING] for own in flags]
+    said = [[*(own or ()), MISSING] if lack else own for own, lack in zip(kept, lacks, strict=True)]
+    return table.set_column(place, table.schema.field(place), pa.array(said, CORE_COLUMNS["flags"]))
+
+
+def view_columns(view: str, embeddings: Embeddings, ids: NDArray[np.str_]) -> dict[pa.Field, pa.Array]:
     """Vectors and coverage in the order of `ids`; null where the encoder gave none."""
     if not view.isidentifier():
         raise KnowledgeError(f"view {view!r}: a view's name holds letters, digits and underscores only.")
@@ -101,7 +135,7 @@ def _view_columns(view: str, embeddings: Embeddings, ids: NDArray[np.str_]) -> d
     order = np.array([where.get(str(i), -1) for i in ids], dtype=np.int64)
     missing = pa.array(order < 0)
     vector_type = pa.list_(pa.float32(), embeddings.vectors.shape[1])
-    metadata = {"fingerprint": embeddings.fingerprint}
+    metadata = {"fingerprint": embeddings.fingerprint, "encoder": embeddings.encoder}
     return {
         pa.field(VECTOR + view, vector_type, metadata=metadata): _fixed(
             embeddings.vectors, order, vector_type, missing

@@ -15,6 +15,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.targets.target import id_hash
+
 #: Distances held at once, so that memory stays near 64 MB whatever the size of the base.
 BLOCK_DISTANCES = 8_000_000
 BLOCK_ROWS = 8192
@@ -56,6 +58,18 @@ class Snapshot:
         blocks = range(0, len(self), BLOCK_ROWS)
         parts = [(self.vectors[i : i + BLOCK_ROWS].astype(np.float64) ** 2).sum(axis=1) for i in blocks]
         return np.concatenate([np.zeros(0), *parts])
+
+    def folds(self, n: int) -> NDArray[np.int64]:
+        """A number from 0 to n - 1 for each object, by its cell of a quarter degree; by its id without a place."""
+        return self._cells % n
+
+    @cached_property
+    def _cells(self) -> NDArray[np.int64]:
+        cells = [
+            f"{dec // 0.25:.0f}:{ra // 0.25:.0f}" if np.isfinite(dec) else str(object_id)
+            for object_id, ra, dec in zip(self.object_id, self.ra, self.dec, strict=True)
+        ]
+        return np.array([id_hash(cell) >> 2 for cell in cells], dtype=np.int64)
 
     @cached_property
     def _by_dec(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from spectrove.embeddings import Embeddings
+from spectrove.errors import KnowledgeError
 from spectrove.knowledge import schema
 from spectrove.knowledge.checks import check_views
 from spectrove.knowledge.reading import Reader
@@ -29,6 +30,18 @@ def prepare_objects(
     if fresh:
         store.objects.add_columns(pa.schema(fresh))
     return objects
+
+
+def replace_views(store: Store, reader: Reader, views: Mapping[str, Embeddings], since: int) -> None:
+    """Table `objects` with these views made anew or added, as one version; the lock is held."""
+    if (now := reader.refresh()) != since:
+        raise KnowledgeError(
+            f"{store.path}: the base changed while it was encoded (version {since} then, {now} now). "
+            "Nothing was written; encode it again."
+        )
+    table = reader.scan(store.objects.schema.names).select(store.objects.schema.names)
+    # One write of everything: whoever reads sees the old views or the new ones, never a part.
+    store.objects.add(schema.with_views(table.cast(store.objects.schema), views), mode="overwrite")
 
 
 def _add_spectra(store: Store, reader: Reader, spectra: SpectrumSet, keys: list[str]) -> None:

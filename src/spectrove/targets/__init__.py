@@ -11,12 +11,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from spectrove.errors import TargetError
-from spectrove.targets.target import Composition, Target, label_text
+from spectrove.targets.target import Composition, MetricMode, Target, label_text
 
 #: The targets that come with the package, each a file NAME.toml beside this one.
 TARGETS: tuple[str, ...] = ("liner", "strong_lens", "outlier", "star_forming_agn_normal")
 
-__all__ = ["TARGETS", "Composition", "Target", "label_text", "load_target"]
+__all__ = ["TARGETS", "Composition", "MetricMode", "Target", "label_text", "load_target"]
 
 
 def load_target(name_or_path: str | Path) -> Target:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from spectrove.errors import TargetError
 
@@ -19,6 +19,9 @@ Weighting = Literal["inverse", "inverse_square", "negative", "exp"]
 
 #: How weights become shares of a vote: over their sum, or softmax of the weights.
 Normalise = Literal["sum", "softmax"]
+
+#: Whether a metric is fitted on the base's own labels.
+MetricMode = Literal["auto", "linear", "none"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 LabelValue = str | bool | int | float
@@ -71,7 +74,10 @@ class Target(BaseModel):
         k: Neighbours per query.
         weighting: Weight of a neighbour at scaled distance x; see `inference.voting.WEIGHTS`.
         normalise: "sum" divides weights by their sum, "softmax" takes the softmax of the weights.
-        views: Vector columns to search; the votes of several are averaged.
+        views: Views to search, with the weight of each in the squared distance; a list weighs them equally.
+        optional_views: Those of `views` that are left out where the base does not have them.
+        metric: Whether distances are in a metric fitted on the base's own labels: "auto" where that helps,
+            "linear" always, "none" never.
         threshold: An object is a target where its probability reaches this.
         prior: Fraction of each class among the objects to be hunted through. Where given, it replaces the
             fraction the class has in the base.
@@ -89,11 +95,20 @@ class Target(BaseModel):
     k: Annotated[int, Field(ge=1)] = 3
     weighting: Weighting = "exp"
     normalise: Normalise = "sum"
-    views: Annotated[tuple[str, ...], Field(min_length=1)] = ("shape",)
+    views: Annotated[dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]], Field(min_length=1)] = {
+        "shape": 1.0
+    }
+    optional_views: tuple[str, ...] = ()
+    metric: MetricMode = "auto"
     threshold: Share = 0.5
     prior: dict[str, Annotated[float, Field(gt=0, lt=1)]] | None = None
     composition: Composition = Composition()
     filter: str | None = None
+
+    @field_validator("views", mode="before")
+    @classmethod
+    def _weighed(cls, value: Any) -> Any:
+        return dict.fromkeys(value, 1.0) if isinstance(value, list | tuple) else value
 
     @model_validator(mode="after")
     def _consistent(self) -> Target:
@@ -121,6 +136,10 @@ class Target(BaseModel):
             raise ValueError(f"composition.maximum names {unknown}, expected some of {sorted(self.classes)}")
         if self.composition.maximum and self.composition.share:
             raise ValueError("composition gives both maximum and share, expected one of them")
+        if unknown := sorted(set(self.optional_views) - set(self.views)):
+            raise ValueError(f"optional_views names {unknown}, expected some of views: {list(self.views)}")
+        if set(self.views) <= set(self.optional_views):
+            raise ValueError("optional_views names every view, expected one or more that is always searched")
         return self
 
     def class_of(self, value: Any) -> str | None:
@@ -131,6 +150,20 @@ class Target(BaseModel):
         """`class_of` for many values."""
         table, rest = self._table(), self._rest()
         return [None if (text := label_text(v)) is None else table.get(text, rest) for v in values]
+
+    def weights(self, have: Iterable[str]) -> dict[str, float]:
+        """The views to search in a base that has these, with their weights.
+
+        Raises:
+            TargetError: The base lacks a view that is not optional.
+        """
+        have = list(have)
+        if missing := [v for v in self.views if v not in have and v not in self.optional_views]:
+            raise TargetError(
+                f"target {self.name}: the base has no view {', '.join(missing)}, only {', '.join(have)}. Add it "
+                f"with kb reencode KB --view {missing[0]}=ENCODER, or name other `views`."
+            )
+        return {view: weight for view, weight in self.views.items() if view in have}
 
     def check(self, columns: Iterable[str], values: Iterable[Any] | None = None) -> None:
         """Nothing, if the label column exists and the positive class occurs.

@@ -2,6 +2,7 @@
 
 from spectrove.training.data import TrainingData, training_data
 from spectrove.training.empca import fit_pca
+from spectrove.training.refine import mock_share, refine
 from spectrove.training.run import train
 
-__all__ = ["TrainingData", "fit_pca", "train", "training_data"]
+__all__ = ["TrainingData", "fit_pca", "mock_share", "refine", "train", "training_data"]

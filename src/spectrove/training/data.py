@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from spectrove.encoders.recipe import EncoderRecipe
+from spectrove.encoders.measurements import measured
+from spectrove.encoders.recipe import EncoderRecipe, TrainingRecipe
 from spectrove.errors import RecipeError
 from spectrove.mock import load_recipe as load_mock_recipe
 from spectrove.mock import make_survey
@@ -32,10 +36,13 @@ class TrainingData:
     Attributes:
         prepared: All of them.
         counts: How often each may be drawn, (n_spectra,); 0 for those kept for validation.
+        values, errors: The recipe's measurements of each, (n_spectra, n_measurements); NaN where unknown.
     """
 
     prepared: Prepared
     counts: NDArray[np.int64]
+    values: NDArray[np.float32]
+    errors: NDArray[np.float32]
 
     @property
     def validation(self) -> NDArray[np.int64]:
@@ -45,8 +52,12 @@ class TrainingData:
     def draw(self, step: int, batch_size: int, seed: int) -> NDArray[np.int64]:
         """Rows of one batch; the same for a step and seed, so that a resumed run sees what it would have seen."""
         rng = np.random.default_rng([seed, step])
-        pool = np.repeat(np.arange(len(self.counts)), self.counts)
-        return rng.choice(pool, size=min(batch_size, len(pool)), replace=False)
+        return self._pool[rng.integers(len(self._pool), size=min(batch_size, len(self._pool)))]
+
+    @cached_property
+    def _pool(self) -> NDArray[np.int64]:
+        """Rows to draw from, each as often as it counts."""
+        return np.repeat(np.arange(len(self.counts)), self.counts)
 
 
 def training_data(
@@ -62,33 +73,62 @@ def training_data(
     Raises:
         RecipeError: If nothing is left to train on.
     """
-    plan = recipe.training
+    plan, names = recipe.training, recipe.network.measurements if recipe.network else ()
     key = canonical_json(
         [
             recipe.preprocess.fingerprint,
             plan.n_mock,
             plan.mock_seed,
-            load_mock_recipe().model_dump(),
+            load_mock_recipe(plan.mock_recipe).model_dump(),
+            names,
             [hash_arrays({"id": d.object_id, "flux": d.flux, "ivar": d.ivar, "z": d.z}) for d in datasets],
         ]
     )
-    prepared = _read_cache(cache, key)
-    if prepared is None:
-        parts = [prepare(d, recipe.preprocess)[0] for d in datasets]
+    known = _read_cache(cache, key)
+    if known is None:
+        parts = [prepare_measured(d, recipe) for d in datasets]
         parts += _mock_parts(recipe, workers, progress)
-        parts = [p for p in parts if len(p)]
+        parts = [p for p in parts if len(p[0])]
         if not parts:
             raise RecipeError(
                 f"recipe {recipe.name}: nothing to train on. Set training.n_mock, or give a dataset."
             )
-        prepared = join_prepared(parts)
-        _write_cache(cache, key, prepared)
+        known = Measured(
+            join_prepared([p for p, _, _ in parts]),
+            np.concatenate([v for _, v, _ in parts]),
+            np.concatenate([e for _, _, e in parts]),
+        )
+        _write_cache(cache, key, known)
+    prepared, values, errors = known
     n_data = len(prepared) - _count_mock(prepared, datasets)
     counts = np.ones(len(prepared), dtype=np.int64)
-    counts[:n_data] = plan.repeat_data
+    counts[:n_data] = _times(n_data, len(prepared) - n_data, plan)
     rng = np.random.default_rng(plan.seed)
     counts[rng.permutation(len(counts))[: max(1, round(plan.validation * len(counts)))]] = 0
-    return TrainingData(prepared, counts)
+    return TrainingData(prepared, counts, values, errors)
+
+
+def _times(n_data: int, n_mock: int, plan: TrainingRecipe) -> int:
+    """How often each spectrum of the datasets may be drawn, where a mock may be once."""
+    if plan.real_share is None or not n_data:
+        return plan.repeat_data
+    return max(1, round(plan.real_share / (1 - plan.real_share) * n_mock / n_data))
+
+
+class Measured(NamedTuple):
+    """Prepared spectra, and the values and errors of their measurements."""
+
+    prepared: Prepared
+    values: NDArray[np.float32]
+    errors: NDArray[np.float32]
+
+
+def prepare_measured(spectra: SpectrumSet, recipe: EncoderRecipe) -> Measured:
+    """Spectra as the recipe wants them, with the measurements that their rows hold."""
+    prepared = prepare(spectra, recipe.preprocess)[0]
+    index = {name: i for i, name in enumerate(spectra.object_id.tolist())}
+    rows = spectra.rows.take(pa.array([index[name] for name in prepared.object_id.tolist()], pa.int64()))
+    return Measured(prepared, *measured(rows, recipe.network.measurements if recipe.network else ()))
 
 
 def join_prepared(parts: Sequence[Prepared]) -> Prepared:
@@ -102,13 +142,14 @@ def join_prepared(parts: Sequence[Prepared]) -> Prepared:
     )  # fmt: skip
 
 
-def _mock_parts(recipe: EncoderRecipe, workers: int, progress: Progress | None) -> list[Prepared]:
+def _mock_parts(recipe: EncoderRecipe, workers: int, progress: Progress | None) -> list[Measured]:
     plan, done = recipe.training, 0
-    parts: list[Prepared] = []
+    survey_recipe = load_mock_recipe(plan.mock_recipe)
+    parts: list[Measured] = []
     while done < plan.n_mock:
         n = min(_CHUNK, plan.n_mock - done)
-        survey = make_survey(n, seed=plan.mock_seed + len(parts), workers=workers)
-        parts.append(prepare(survey, recipe.preprocess)[0])
+        survey = make_survey(n, recipe=survey_recipe, seed=plan.mock_seed + len(parts), workers=workers)
+        parts.append(prepare_measured(survey, recipe))
         done += n
         if progress:
             progress(done, plan.n_mock)
@@ -120,25 +161,29 @@ def _count_mock(prepared: Prepared, datasets: Sequence[SpectrumSet]) -> int:
     return sum(i not in given for i in prepared.object_id.tolist())
 
 
-def _read_cache(cache: Path | None, key: str) -> Prepared | None:
+def _read_cache(cache: Path | None, key: str) -> Measured | None:
     if cache is None or not (cache / "prepared.json").is_file():
         return None
     about = json.loads((cache / "prepared.json").read_text())
     if about["key"] != key:
         return None
     arrays = load_file(cache / "prepared.safetensors")
-    return Prepared(
+    values, errors = arrays.pop("values"), arrays.pop("errors")
+    prepared = Prepared(
         object_id=np.array(about["object_id"], dtype=str), flags=tuple(tuple(f) for f in about["flags"]),
         fingerprint=about["fingerprint"], steps=tuple(about["steps"]), valid=arrays["ivar"] > 0, **arrays,
     )  # fmt: skip
+    return Measured(prepared, values, errors)
 
 
-def _write_cache(cache: Path | None, key: str, prepared: Prepared) -> None:
+def _write_cache(cache: Path | None, key: str, known: Measured) -> None:
     if cache is None:
         return
+    prepared, values, errors = known
     cache.mkdir(parents=True, exist_ok=True)
     (cache / "prepared.json").unlink(missing_ok=True)
     arrays = {name: getattr(prepared, name) for name in ("flux", "ivar", "z", "coverage", "wavelength")}
+    arrays |= {"values": values, "errors": errors}
     save_file({n: np.ascontiguousarray(a) for n, a in arrays.items()}, cache / "prepared.safetensors")
     about = {
         "key": key, "object_id": prepared.object_id.tolist(), "flags": prepared.flags,

@@ -13,15 +13,16 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from torch import Tensor
 
-from spectrove.encoders.masked_transformer import MaskedTransformer, MaskedTransformerEncoder, whitening
+from spectrove.encoders import NetworkEncoder, load_encoder
 from spectrove.encoders.masking import draw_mask
+from spectrove.encoders.network import SpectrumNetwork, build_network, whitening
 from spectrove.encoders.recipe import EncoderRecipe, TrainingRecipe
 from spectrove.errors import RecipeError
 from spectrove.provenance import canonical_json
+from spectrove.training.augment import augment
 from spectrove.training.data import TrainingData
-from spectrove.training.objectives import reconstruction
+from spectrove.training.objectives import Batch, Objectives
 from spectrove.training.state import load_state, save_state
 
 Progress = Callable[[int, int, str], None]
@@ -33,18 +34,19 @@ def fit_network(
     folder: Path,
     *,
     resume: bool = False,
+    start_from: NetworkEncoder | None = None,
     progress: Progress | None = None,
-) -> tuple[MaskedTransformerEncoder, dict]:
-    """Train a masked Transformer; returns the encoder with the best validation loss, and a report.
+) -> tuple[NetworkEncoder, dict]:
+    """Train a network; returns the encoder with the best validation loss, and a report.
 
     `folder` gets `last.safetensors` (to resume from), `best.safetensors`, and `log.jsonl` with a line a
-    checkpoint: step, losses, learning rate, spectra per second.
+    checkpoint: step, losses, learning rate, spectra per second. With `start_from` the weights begin as that
+    encoder's, and its measurements keep their units.
 
     Raises:
         RecipeError: If `folder` holds a run of another recipe, or a run and `resume` is False.
     """
-    assert recipe.network is not None  # the recipe's own validation
-    assert recipe.mask is not None
+    assert recipe.mask is not None  # the recipe's own validation
     plan = recipe.training
     last, best, log = folder / "last.safetensors", folder / "best.safetensors", folder / "log.jsonl"
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,19 +54,23 @@ def fit_network(
     fabric = Fabric(accelerator="auto", devices="auto", precision=_precision())
     fabric.launch()
     torch.manual_seed(plan.seed)
-    network = MaskedTransformer(recipe.network, recipe.preprocess.n_pixels)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
+    draw = Batches(recipe, data, start_from)
+    objectives = Objectives(build_network(recipe), plan, draw.teacher_width)
+    network = objectives.network
+    if start_from is not None:
+        network.load_state_dict(start_from.module.state_dict())
+    optimizer = torch.optim.AdamW(
+        objectives.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
+    )
     # Before any state is read: this moves the parameters to their device, and an optimiser's state not with them.
-    model, fabric_optimizer = fabric.setup(network, optimizer)
-    for method in ("decode_hidden", "decode_whole"):
-        model.mark_forward_method(method)
+    model, fabric_optimizer = fabric.setup(objectives, optimizer)
     key, start, lowest = canonical_json(recipe.model_dump()), 0, math.inf
     if last.exists():
         if not resume:
             raise RecipeError(
                 f"{folder}: holds a run already. Pass --resume to go on with it, or choose another folder."
             )
-        about = load_state(last, network, optimizer)
+        about = load_state(last, objectives, optimizer)
         if about["recipe"] != key:
             raise RecipeError(
                 f"{folder}: holds a run of another recipe. Choose another folder, or restore that recipe."
@@ -75,27 +81,23 @@ def fit_network(
     for step in range(start, plan.steps):
         for group in optimizer.param_groups:
             group["lr"] = plan.learning_rate * schedule(step, plan)
+        own = step * fabric.world_size + fabric.global_rank
         # Dropout draws from torch's own stream, which a resumed run would begin anew.
-        torch.manual_seed(_seed(plan.seed, step * fabric.world_size + fabric.global_rank))
-        rows = data.draw(step * fabric.world_size + fabric.global_rank, plan.batch_size, plan.seed)
-        flux, ivar = _tensors(data, rows, fabric.device)
-        hidden = draw_mask(network.observed(ivar > 0), recipe.mask, _chance(plan.seed, step))
-        loss = reconstruction(model, flux, ivar, hidden, plan.loss)
-        fabric.backward(loss)
+        torch.manual_seed(_seed(plan.seed, own))
+        rows = data.draw(own, plan.batch_size, plan.seed)
+        parts = model(draw(rows, network, _chance(plan.seed, own), fabric.device))
+        fabric.backward(parts["loss"])
         fabric.clip_gradients(model, fabric_optimizer, max_norm=plan.gradient_clip)
         fabric_optimizer.step()
         fabric_optimizer.zero_grad()
 
-        losses.append(float(loss.detach()))
+        losses.append({name: float(loss.detach()) for name, loss in parts.items()})
         seen += len(rows) * fabric.world_size
         if progress:
-            progress(
-                step + 1,
-                plan.steps,
-                f"loss {losses[-1]:.3f}, {seen / (time.monotonic() - began):.0f} spectra/s",
-            )
+            speed = seen / (time.monotonic() - began)
+            progress(step + 1, plan.steps, f"loss {losses[-1]['loss']:.3f}, {speed:.0f} spectra/s")
         if (step + 1) % plan.checkpoint_every == 0 or step + 1 == plan.steps:
-            validation = validation_loss(network, data, recipe, fabric.device)
+            validation = validation_loss(objectives, draw, fabric.device)
             if not math.isfinite(validation):
                 raise RecipeError(
                     f"recipe {recipe.name}: the loss is {validation} at step {step + 1}. Lower training.learning_rate; "
@@ -104,29 +106,88 @@ def fit_network(
             improved = validation < lowest
             lowest = min(lowest, validation)
             line = {
-                "step": step + 1, "loss": float(np.mean(losses)), "validation": validation,
+                "step": step + 1, **_means(losses), "validation": validation,
                 "learning_rate": plan.learning_rate * schedule(step, plan),
                 "spectra_per_second": seen / (time.monotonic() - began), "dtype": _precision(),
             }  # fmt: skip
             if fabric.is_global_zero:
                 about = {"step": step + 1, "lowest": lowest, "recipe": key}
                 if improved:
-                    save_state(best, network, optimizer, about)
+                    save_state(best, objectives, optimizer, about)
                 with open(log, "a") as file:
                     file.write(json.dumps(line) + "\n")
-                save_state(last, network, optimizer, about)
+                save_state(last, objectives, optimizer, about)
             fabric.barrier()
             losses = []
 
-    load_state(best, network, optimizer)
-    pooled = pool_all(network, data)
-    mean, axes = whitening(pooled, recipe.network.whitening)
-    weights = {name: t.detach().cpu().numpy() for name, t in network.state_dict().items()}
-    weights |= {"float32.whiten_mean": mean, "float32.whiten_axes": axes}
-    ids = frozenset(data.prepared.object_id.tolist())
-    encoder = MaskedTransformerEncoder(recipe, weights, training_ids=ids, source=str(folder))
+    load_state(best, objectives, optimizer)
     lines = [json.loads(text) for text in log.read_text().splitlines()]
-    return encoder, {"validation": lowest, "steps": plan.steps, "n_spectra": len(data.prepared), "log": lines}
+    report = {
+        "validation": lowest, "steps": plan.steps, "n_spectra": len(data.prepared),
+        "n_parameters": sum(p.numel() for p in network.parameters()), "device": str(fabric.device), "log": lines,
+    }  # fmt: skip
+    return finished(recipe, network, draw, start_from, str(folder)), report
+
+
+class Batches:
+    """Draws batches: prepared spectra, what is added to and hidden of them, and their measurements.
+
+    Attributes:
+        centre, scale: Units of the measurements, (n_measurements,).
+        teacher_width: Length of the teacher's vectors; 0 without one.
+    """
+
+    def __init__(
+        self, recipe: EncoderRecipe, data: TrainingData, start_from: NetworkEncoder | None = None
+    ) -> None:
+        self.recipe, self.data = recipe, data
+        if start_from is not None and start_from.recipe.network.measurements:  # type: ignore[union-attr]
+            self.centre = start_from.weights["float32.measure_centre"]
+            self.scale = start_from.weights["float32.measure_scale"]
+        else:
+            self.centre, self.scale = units(data.values[data.counts > 0])
+        self.values = (data.values - self.centre) / self.scale
+        self.errors = data.errors / self.scale
+        plan = recipe.training
+        self.teacher = None
+        if plan.teacher and plan.objectives.distillation:
+            vectors = load_encoder(plan.teacher).encode(data.prepared).vectors
+            self.teacher = ((vectors - vectors.mean(axis=0)) / (vectors.std(axis=0) + 1e-6)).astype(
+                np.float32
+            )
+        self.teacher_width = 0 if self.teacher is None else self.teacher.shape[1]
+
+    def __call__(
+        self,
+        rows: NDArray[np.int64],
+        network: SpectrumNetwork,
+        chance: torch.Generator,
+        device: torch.device,
+        *,
+        changed: bool = True,
+    ) -> Batch:
+        """A batch of these rows; `changed` says whether noise and gaps are added as in training."""
+        assert self.recipe.mask is not None
+        flux = torch.from_numpy(self.data.prepared.flux[rows])
+        ivar = torch.from_numpy(self.data.prepared.ivar[rows])
+        recipe = self.recipe.training.augment
+        seen_flux, seen_ivar = augment(flux, ivar, recipe, chance) if changed else (flux, ivar)
+        hidden = draw_mask(network.observed(seen_ivar > 0), self.recipe.mask, chance)
+        values, errors = torch.from_numpy(self.values[rows]), torch.from_numpy(self.errors[rows])
+        teacher = None if self.teacher is None else torch.from_numpy(self.teacher[rows]).to(device)
+        shown = (flux.to(device), ivar.to(device), seen_flux.to(device), seen_ivar.to(device))
+        return Batch(*shown, hidden.to(device), values.to(device), errors.to(device), teacher)
+
+
+def units(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Centre and scale of each measurement: median and half the span that holds 68% of the known values."""
+    centre, scale = np.zeros(values.shape[1], np.float32), np.ones(values.shape[1], np.float32)
+    for j, column in enumerate(values.T):
+        known = column[np.isfinite(column)]
+        if len(known) > 1:
+            low, centre[j], high = np.percentile(known, [16, 50, 84])
+            scale[j] = max((high - low) / 2, 1e-3)
+    return centre, scale
 
 
 def schedule(step: int, plan: TrainingRecipe) -> float:
@@ -136,38 +197,55 @@ def schedule(step: int, plan: TrainingRecipe) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - plan.warmup) / max(1, plan.steps - plan.warmup)))
 
 
-def validation_loss(
-    network: MaskedTransformer, data: TrainingData, recipe: EncoderRecipe, device: torch.device
-) -> float:
+def validation_loss(objectives: Objectives, draw: Batches, device: torch.device) -> float:
     """Loss on the spectra kept back, with masks that are the same every time."""
-    assert recipe.mask is not None
-    chance, total, n = _chance(recipe.training.seed, -1), 0.0, 0
-    network.eval()
+    chance, total, n = _chance(draw.recipe.training.seed, -1), 0.0, 0
+    objectives.eval()
     with torch.inference_mode():
-        for rows in _chunks(data.validation, 256):
-            flux, ivar = _tensors(data, rows, device)
-            hidden = draw_mask(network.observed(ivar > 0), recipe.mask, chance)
-            total += float(reconstruction(network, flux, ivar, hidden, recipe.training.loss)) * len(rows)
+        for rows in _chunks(draw.data.validation, 256):
+            loss = objectives(draw(rows, objectives.network, chance, device, changed=False))["loss"]
+            total += float(loss) * len(rows)
             n += len(rows)
-    network.train()
+    objectives.train()
     return total / max(n, 1)
 
 
-def pool_all(network: MaskedTransformer, data: TrainingData) -> NDArray[np.float32]:
-    """Pooled vectors of every spectrum that was trained on."""
+def finished(
+    recipe: EncoderRecipe,
+    network: SpectrumNetwork,
+    draw: Batches,
+    start_from: NetworkEncoder | None,
+    source: str,
+) -> NetworkEncoder:
+    """The encoder of a trained network: whitened over, and with the ids of, everything it learned from."""
+    assert recipe.network is not None
+    mean, axes = whitening(pool_all(network, draw), recipe.network.whitening)
+    weights = {name: t.detach().cpu().numpy() for name, t in network.state_dict().items()}
+    weights |= {"float32.whiten_mean": mean, "float32.whiten_axes": axes}
+    if recipe.network.measurements:
+        weights |= {"float32.measure_centre": draw.centre, "float32.measure_scale": draw.scale}
+    ids = frozenset(draw.data.prepared.object_id.tolist())
+    if start_from is not None:
+        ids |= start_from.training_ids
+    return NetworkEncoder(recipe, weights, training_ids=ids, source=source)
+
+
+def pool_all(network: SpectrumNetwork, draw: Batches) -> NDArray[np.float32]:
+    """Pooled vectors of every spectrum that was trained on, as they are."""
     network.eval()
     device = next(network.parameters()).device
-    parts = []
+    prepared, parts = draw.data.prepared, []
     with torch.inference_mode():
-        for rows in _chunks(np.flatnonzero(data.counts), 256):
-            flux, ivar = _tensors(data, rows, device)
-            parts.append(network.pool(flux, ivar > 0).float().cpu().numpy())
+        for rows in _chunks(np.flatnonzero(draw.data.counts), 256):
+            flux, ivar = (torch.from_numpy(a[rows]).to(device) for a in (prepared.flux, prepared.ivar))
+            parts.append(network.pool(flux, ivar).float().cpu().numpy())
+    network.train()
     return np.concatenate(parts)
 
 
-def _tensors(data: TrainingData, rows: NDArray, device: torch.device) -> tuple[Tensor, Tensor]:
-    flux, ivar = data.prepared.flux[rows], data.prepared.ivar[rows]
-    return torch.from_numpy(flux).to(device), torch.from_numpy(ivar).to(device)
+def _means(losses: list[dict[str, float]]) -> dict[str, float]:
+    """Mean of each objective since the last checkpoint."""
+    return {name: float(np.mean([part[name] for part in losses])) for name in losses[0]} if losses else {}
 
 
 def _chunks(rows: NDArray, size: int) -> list[NDArray]:

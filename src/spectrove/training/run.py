@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from spectrove.encoders import Encoder, load_encoder, load_recipe, save_encoder
+from spectrove.encoders import Encoder, NetworkEncoder, load_encoder, load_recipe, save_encoder
 from spectrove.encoders.recipe import EncoderRecipe
+from spectrove.errors import RecipeError
 from spectrove.spectra import SpectrumSet
 from spectrove.training.data import training_data
 from spectrove.training.empca import fit_pca
+from spectrove.training.fit_surprise import fit_surprise, ordinary_spectra
 from spectrove.training.loop import fit_network
 
 Progress = Callable[[int, int, str], None]
@@ -43,6 +45,12 @@ def train(
     def tell(stage: str) -> Callable[[int, int], None]:
         return lambda done, total: progress(done, total, stage) if progress else None
 
+    if recipe.kind == "surprise":
+        galaxies = ordinary_spectra(
+            recipe, datasets, workers=workers or os.cpu_count() or 1, progress=tell("mock spectra")
+        )
+        surprise = fit_surprise(recipe, galaxies, source=str(folder), progress=tell("EM-PCA"))
+        return load_encoder(save_encoder(surprise, folder, report={"n_spectra": len(galaxies)}))
     data = training_data(
         recipe, datasets, cache=run, workers=workers or os.cpu_count() or 1, progress=tell("mock spectra")
     )
@@ -50,5 +58,11 @@ def train(
         encoder: Encoder = fit_pca(recipe, data.prepared, source=str(folder), progress=tell("EM-PCA"))
         report = {"n_spectra": len(data.prepared)}
     else:
-        encoder, report = fit_network(recipe, data, run, resume=resume, progress=progress)
+        start = load_encoder(recipe.training.start_from) if recipe.training.start_from else None
+        if start is not None and not isinstance(start, NetworkEncoder):
+            raise RecipeError(
+                f"recipe {recipe.name}: training.start_from is {start.name}, an encoder of kind {start.recipe.kind}; "
+                "expected one with a network. Name another, or leave it out."
+            )
+        encoder, report = fit_network(recipe, data, run, resume=resume, start_from=start, progress=progress)
     return load_encoder(save_encoder(encoder, folder, report=report))

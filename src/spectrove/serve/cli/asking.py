@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from glob import glob
 from pathlib import Path
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from spectrove.errors import DatasetError, KnowledgeError, Refusal, SpectroveError
 from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError, asking
-from spectrove.serve.cli.output import print_refusals
+from spectrove.serve.cli.output import print_refusals, say
 from spectrove.serve.cli.progress import done_of, progress_bar
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
+    from spectrove.inference import Fitted
     from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
     from spectrove.spectra import SpectrumSet
@@ -41,20 +42,24 @@ def open_base(path: Path, where: str | None = None) -> KnowledgeBase:
     return base
 
 
-def encoder_of(base: KnowledgeBase, named: str | None) -> Encoder:
-    """The encoder that made the base's vectors, from where the user or the base says it is."""
+def encoders_of(
+    base: KnowledgeBase, named: str | None, views: Iterable[str] | None = None
+) -> dict[str, Encoder]:
+    """What made the base's vectors of these views (of the default one), from where user or base says it is."""
     from spectrove.encoders import load_encoder
     from spectrove.errors import RecipeError
+    from spectrove.knowledge import DEFAULT_VIEW
 
-    try:
-        return load_encoder(named or base.encoder)
-    except RecipeError as error:
-        hint = (
-            ""
-            if named
-            else f" (the base {base.path} says its encoder is there; name another place with --encoder)"
-        )
-        raise RecipeError(f"{error}{hint}") from error
+    found, places = {}, base.encoders
+    for view in views or base.space().views:
+        place = named if named and view == DEFAULT_VIEW else places[view]
+        try:
+            found[view] = load_encoder(place)
+        except RecipeError as error:
+            where = f"the base {base.path} says that the encoder of view {view} is there"
+            hint = f"name another place with --encoder, or make the view anew with kb reencode {base.path}"
+            raise RecipeError(f"{error}" if place == named else f"{error} ({where}; {hint})") from error
+    return found
 
 
 def need_paths(paths: Sequence[str | Path]) -> None:
@@ -162,15 +167,26 @@ def answered(
             yield answers
 
 
-def about(base: KnowledgeBase, **asked: Any) -> dict[str, Any]:
+def tell_metric(fitted: Fitted | None) -> None:
+    """Say on stderr in what distances were measured, where that was a question."""
+    if fitted is not None and fitted.sentence:
+        say(f" {fitted.sentence}", as_json=True)
+
+
+def about(
+    base: KnowledgeBase, networks: Mapping[str, Encoder], fitted: Fitted | None = None, **asked: Any
+) -> dict[str, Any]:
     """Where the answers in a file come from."""
     import spectrove
 
+    report = fitted.report if fitted else None
+    if fitted and report and not report.reason:
+        asked |= {"metric": fitted.about["name"], "metricf1": report.f1, "plainf1": report.plain_f1}
     return {
         "creator": f"spectrove {spectrove.__version__}",
         "base": base.path.name,
         "version": base.version,
-        "encoder": base.encoder,
-        "fprint": ",".join(base.fingerprints.values()),
+        "encoder": ",".join(base.encoders[view] for view in networks),
+        "fprint": ",".join(network.fingerprint for network in networks.values()),
         **asked,
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spectrove.serve.cli import options, text
-from spectrove.serve.cli.asking import Asked, Tally, about, answered, encoder_of, open_base
+from spectrove.serve.cli.asking import Asked, Tally, about, answered, encoders_of, open_base, tell_metric
 from spectrove.serve.cli.guard import asking
 from spectrove.serve.cli.output import check_output, print_json, say, write_table
 
@@ -30,6 +30,7 @@ def classify(
     k: options.K = 3,
     where: options.Where = None,
     queries: options.Queries = None,
+    metric: options.Metric = "auto",
     encoder: options.QueryEncoder = None,
     allow_self: options.AllowSelf = False,
     as_json: options.Json = False,
@@ -46,24 +47,31 @@ def classify(
 
     with asking():
         pipeline.check_label(base, label)
-    network = encoder_of(base, encoder)
+    networks = encoders_of(base, encoder)
 
     def ask(batch: SpectrumSet) -> Answers:
-        return pipeline.classify(base, batch, label, k=k, where=where, allow_self=allow_self, encoder=network)
+        return pipeline.classify(
+            base, batch, label, k=k, where=where, metric=metric, allow_self=allow_self, encoder=networks
+        )
 
     tally = Tally(asked)
     predictions: list[Prediction] = []
+    fitted = None
     for answers in answered(asked, ask, tally):
         predictions += answers.predictions
+        fitted = answers.metric
         if as_json:
             for prediction in answers.predictions:
                 print_json(prediction.to_dict())
             sys.stdout.flush()
     if output:
-        write_table(output, [p.to_dict() for p in predictions], about(base, label=label, k=k))
+        write_table(
+            output, [p.to_dict() for p in predictions], about(base, networks, fitted, label=label, k=k)
+        )
     if not as_json:
         for line in text.class_table(predictions):
             say(line)
     wrote = f"   wrote {output}" if output else ""
     say(f" {text.class_summary(predictions)}{tally.cautions()}{wrote}", as_json=as_json)
+    tell_metric(fitted)
     raise typer.Exit(tally.exit_code)

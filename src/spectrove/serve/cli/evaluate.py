@@ -2,25 +2,56 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from spectrove.errors import CatalogError, SpectroveError
+from spectrove.errors import CatalogError, DatasetError, SpectroveError
 from spectrove.serve.cli import options
 from spectrove.serve.cli.asking import need_paths
 from spectrove.serve.cli.guard import AskedWronglyError, asking
 from spectrove.serve.cli.output import check_output, print_json, say, write_table
 from spectrove.serve.cli.progress import stages
 
-What = Annotated[str, typer.Argument(metavar="WHAT", help="What to measure: classes.")]
-Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Labelled spectra.")]
-Encoders = Annotated[
-    str, typer.Option("--encoder", metavar="NAME,...", help="Encoders to compare, with commas.")
+What = Annotated[
+    str, typer.Argument(metavar="WHAT", help="What to measure: classes (of DATASET), encoders or noise.")
 ]
-Folds = Annotated[int, typer.Option("--folds", metavar="N", min=2, help="Parts; each is asked about once.")]
-Group = Annotated[str, typer.Option("--group", metavar="COLUMN", help="Objects equal here stay in one fold.")]
-Seeds = Annotated[int, typer.Option("--seeds", metavar="N", min=1, help="Repetitions with other folds.")]
+Dataset = Annotated[
+    str | None, typer.Argument(metavar="[DATASET]", help="Labelled spectra, for classes.", show_default=False)
+]
+Encoders = Annotated[
+    str, typer.Option("--encoder", metavar="NAME,...", help="Encoders to compare, with commas (classes).")
+]
+Folds = Annotated[
+    int, typer.Option("--folds", metavar="N", min=2, help="Parts; each is asked about once (classes).")
+]
+Group = Annotated[
+    str, typer.Option("--group", metavar="COLUMN", help="Objects equal here stay in one fold (classes).")
+]
+Seeds = Annotated[
+    int | None,
+    typer.Option("--seeds", metavar="N", min=1, help="Repetitions with other folds: 1, or 3 of encoders."),
+]
+Only = Annotated[
+    str | None,
+    typer.Option(
+        "--only", metavar="METHOD;...", help="Methods of the table, with semicolons (encoders, noise)."
+    ),
+]
+NMock = Annotated[
+    int, typer.Option("--n-mock", metavar="N", min=60, help="Spectra of each mock survey (encoders).")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE|DIR",
+        help="Table to write; of encoders and noise the folder to go on in.",
+    ),
+]
 
 Normalise = Annotated[
     Literal["sum", "softmax"],
@@ -28,44 +59,102 @@ Normalise = Annotated[
 ]
 
 
+#: The folder that a table is made in where none is named.
+DEFAULT_FOLDER = Path("evaluation")
+
+
 def evaluate(
     what: What,
-    dataset: Dataset,
+    dataset: Dataset = None,
     encoder: Encoders = "base",
     folds: Folds = 5,
     group: Group = "plate",
-    seeds: Seeds = 1,
+    seeds: Seeds = None,
     k: options.K = 3,
     normalise: Normalise = "sum",
+    only: Only = None,
+    n_mock: NMock = 1500,
+    workers: options.Workers = None,
     as_json: options.Json = False,
-    output: options.Output = None,
+    output: Output = None,
 ) -> None:
-    """How good the answers are, by cross-validation."""
-    check_output(output)
-    need_paths([dataset])
-    from spectrove.evaluation import EVALUATIONS
-    from spectrove.evaluation import evaluate as measure
+    """How good the answers are, by cross-validation.
 
-    if what not in EVALUATIONS:
-        known = ", ".join(EVALUATIONS)
+    `encoders` is the table of every method, task and kind of spectra, mock and real; `noise` what is lost with S/N.
+    They need no DATASET: mock surveys are made, and real spectra are those of SPECTROVE_DATA. A full table takes
+    under an hour on 2 cores; one that is stopped goes on where it was.
+    """
+    from spectrove.evaluation import EVALUATIONS, TABLES
+
+    if what not in (*EVALUATIONS, *TABLES):
+        known = ", ".join((*EVALUATIONS, *TABLES))
         raise AskedWronglyError(
             SpectroveError(f"evaluate {what}: this cannot be measured. Name one of {known}.")
         )
+    if what in TABLES:
+        if dataset:
+            raise AskedWronglyError(
+                SpectroveError(f"evaluate {what} takes no DATASET: its spectra are mocks and SPECTROVE_DATA.")
+            )
+        return _table(what, only, seeds or 3, n_mock, k, workers, output or DEFAULT_FOLDER, as_json)
+    if dataset is None:
+        raise AskedWronglyError(
+            SpectroveError(f"evaluate {what} needs a DATASET. Name one that ingest wrote.")
+        )
+    _classes(what, dataset, encoder, folds, group, seeds or 1, k, normalise, as_json, output)
+
+
+def _table(
+    what: str,
+    only: str | None,
+    seeds: int,
+    n_mock: int,
+    k: int,
+    workers: int | None,
+    folder: Path,
+    as_json: bool,
+) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise AskedWronglyError(DatasetError(f"{folder}: this is a file, expected a folder. Name a folder."))
+    from spectrove.evaluation import evaluate_encoders, table_text
+
+    data = os.environ.get("SPECTROVE_DATA")
+    with stages() as progress:
+        table = evaluate_encoders(
+            folder, what=what, only=[name.strip() for name in (only or "").split(";") if name.strip()],
+            seeds=seeds, n_mock=n_mock, k=k, real=Path(data) if data else None, workers=workers, progress=progress,
+            announce=lambda text: say(text, as_json=True),
+        )  # fmt: skip
+    for row in table.rows if as_json else ():
+        print_json(row)
+    say(table_text(table), as_json=as_json)
+    say(f" wrote {folder / what}.md and .png", as_json=as_json)
+
+
+def _classes(
+    what: str,
+    dataset: str,
+    encoder: str,
+    folds: int,
+    group: str,
+    seeds: int,
+    k: int,
+    normalise: Literal["sum", "softmax"],
+    as_json: bool,
+    output: Path | None,
+) -> None:
+    check_output(output)
+    need_paths([dataset])
+    from spectrove.evaluation import evaluate as measure
+
     with asking():
         need_column(dataset, group)
     names = [name.strip() for name in encoder.split(",") if name.strip()]
     with stages() as progress:
         measured = measure(
-            what,
-            dataset,
-            encoders=names,
-            folds=folds,
-            group=group,
-            seeds=seeds,
-            k=k,
-            normalise=normalise,
+            what, dataset, encoders=names, folds=folds, group=group, seeds=seeds, k=k, normalise=normalise,
             progress=progress,
-        )
+        )  # fmt: skip
     for row in measured.rows if as_json else ():
         print_json(row)
     if output:

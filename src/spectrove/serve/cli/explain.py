@@ -9,7 +9,7 @@ import typer
 
 from spectrove.errors import DatasetError, KnowledgeError
 from spectrove.serve.cli import options
-from spectrove.serve.cli.asking import Asked, Tally, answered, encoder_of, open_base
+from spectrove.serve.cli.asking import Asked, Tally, answered, encoders_of, open_base, tell_metric
 from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError, asking
 from spectrove.serve.cli.output import check_output, print_json, say
 
@@ -48,6 +48,7 @@ def explain(
     k: options.TargetK = None,
     where: options.Where = None,
     queries: options.Queries = None,
+    metric: options.TargetMetric = None,
     encoder: options.QueryEncoder = None,
     allow_self: options.AllowSelf = False,
     figures: Figures = False,
@@ -71,14 +72,14 @@ def explain(
         wanted.check(base.columns)
         wanted.check(base.columns, base.label_values(wanted.label))
     column = choose_label(base, label) if wanted is None else ""
-    network = encoder_of(base, encoder)
+    networks = encoders_of(base, encoder, base.space(target=wanted).views)
     from spectrove import pipeline
 
     def ask(batch: SpectrumSet) -> Answers:
-        said: dict[str, Any] = {"where": where, "allow_self": allow_self, "encoder": network}
+        said: dict[str, Any] = {"where": where, "allow_self": allow_self, "encoder": networks}
         if wanted:
-            return pipeline.hunt(base, batch, wanted, k=k, **said)
-        return pipeline.classify(base, batch, column, k=k or 3, **said)
+            return pipeline.hunt(base, batch, wanted, k=k, metric=metric, **said)
+        return pipeline.classify(base, batch, column, k=k or 3, metric=metric or "auto", **said)
 
     tally = Tally(asked)
     chosen = the_one(asked, object_id)
@@ -98,6 +99,7 @@ def explain(
     for line in (why(evidence), *(f"? {caution}" for caution in cautions(evidence))):
         say(f" {line}", as_json=as_json)
     say(f" explained by {asked_for}" + (f"   wrote {output}" if output else ""), as_json=as_json)
+    tell_metric(answers.metric)
     raise typer.Exit(tally.exit_code)
 
 

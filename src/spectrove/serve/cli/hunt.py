@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spectrove.serve.cli import options, text
-from spectrove.serve.cli.asking import Asked, Tally, about, answered, encoder_of, open_base
+from spectrove.serve.cli.asking import Asked, Tally, about, answered, encoders_of, open_base, tell_metric
 from spectrove.serve.cli.output import check_output, print_json, say, write_table
 from spectrove.serve.cli.progress import progress_bar
 
@@ -48,6 +49,7 @@ def hunt(
     k: options.TargetK = None,
     where: options.Where = None,
     queries: options.Queries = None,
+    metric: options.TargetMetric = None,
     encoder: options.QueryEncoder = None,
     allow_self: options.AllowSelf = False,
     as_json: options.Json = False,
@@ -70,17 +72,23 @@ def hunt(
     base = open_base(kb, where)
     wanted.check(base.columns)
     wanted.check(base.columns, base.label_values(wanted.label))
-    network = encoder_of(base, encoder)
+    views = base.space(target=wanted).views
+    networks = encoders_of(base, encoder, views)
+    hint_at_views(base, wanted, views)
     from spectrove import pipeline
 
     def ask(batch: SpectrumSet) -> Answers:
-        return pipeline.hunt(base, batch, wanted, k=k, where=where, allow_self=allow_self, encoder=network)
+        return pipeline.hunt(
+            base, batch, wanted, k=k, where=where, metric=metric, allow_self=allow_self, encoder=networks
+        )
 
     tally = Tally(asked)
     predictions: list[Prediction] = []
     kept: list[Answers] = []
+    fitted = None
     for answers in answered(asked, ask, tally):
         predictions += answers.predictions
+        fitted = answers.metric
         kept = best_of(kept, answers, top or IN_REPORT) if report else []
         if as_json and top is None:
             for prediction in answers.predictions:
@@ -92,7 +100,8 @@ def hunt(
             print_json(prediction.to_dict())
     if output:
         chosen = predictions if top is None else best
-        write_table(output, [p.to_dict() for p in chosen], about(base, target=wanted.name, k=k or wanted.k))
+        origins = about(base, networks, fitted, target=wanted.name, k=k or wanted.k)
+        write_table(output, [p.to_dict() for p in chosen], origins)
     if report:
         write_page(report, base, wanted, predictions, kept, figures)
     if not as_json:
@@ -101,17 +110,24 @@ def hunt(
     files = ", ".join(str(path) for path in (output, report) if path)
     wrote = f"   wrote {files}" if files else ""
     say(f" {text.hunt_summary(predictions, wanted)}{tally.cautions()}{wrote}", as_json=as_json)
+    tell_metric(fitted)
     raise typer.Exit(tally.exit_code)
 
 
+def hint_at_views(base: KnowledgeBase, target: Target, views: Sequence[str]) -> None:
+    """Say on stderr which optional views of the target the base lacks, and how to add them."""
+    for view in target.views:
+        if view not in views:
+            say(
+                f" {base.path} has no view {view}, so {target.name} is hunted in {' + '.join(views)} alone; add it "
+                f"with kb reencode {base.path} --view {view}=ENCODER",
+                as_json=True,
+            )
+
+
 def ranked(predictions: list[Prediction]) -> list[Prediction]:
-    """Most probable first; those without an answer last; equals in the order they came."""
-    return sorted(predictions, key=rank, reverse=True)
-
-
-def rank(prediction: Prediction) -> float:
-    """Larger is better; no answer is worst."""
-    return -1.0 if prediction.probability is None else prediction.probability
+    """Most probable first, among equals those with nearer neighbours; those without an answer last."""
+    return sorted(predictions, key=lambda p: p.rank, reverse=True)
 
 
 def best_of(kept: list[Answers], more: Answers, n: int) -> list[Answers]:
@@ -119,7 +135,7 @@ def best_of(kept: list[Answers], more: Answers, n: int) -> list[Answers]:
     import numpy as np
 
     pool = [(answers, i) for answers in (*kept, more) for i in range(len(answers.predictions))]
-    pool.sort(key=lambda one: rank(one[0].predictions[one[1]]), reverse=True)
+    pool.sort(key=lambda one: one[0].predictions[one[1]].rank, reverse=True)
     return [
         answers
         if len(answers.predictions) == 1

@@ -33,6 +33,16 @@ FromWhere = Annotated[
 Encoder = Annotated[
     str, typer.Option("--encoder", metavar="NAME|DIR", help="Makes the vectors: base, pca, or a folder.")
 ]
+View = Annotated[
+    list[str],
+    typer.Option("--view", metavar="NAME=ENCODER", help='A further view; "none": not the standard ones.'),
+]
+NewEncoder = Annotated[
+    str | None, typer.Option("--encoder", metavar="NAME|DIR", help="Makes the view shape anew.")
+]
+NewView = Annotated[
+    list[str], typer.Option("--view", metavar="NAME=ENCODER", help="Make this view, or add it. Repeatable.")
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace a base of that name, once the new one is whole.")
 ]
@@ -52,6 +62,7 @@ def create(
     kb: options.Base,
     source: From,
     encoder: Encoder = "base",
+    view: View = [],  # noqa: B006 (typer reads it, nobody changes it)
     where: FromWhere = None,
     overwrite: Overwrite = False,
     as_json: options.Json = False,
@@ -63,14 +74,16 @@ def create(
     from spectrove.encoders import load_encoder
 
     network = load_encoder(encoder_place(encoder))
+    standard = {} if "none" in view else pipeline.standard_views()
+    views = pipeline.loaded(standard | named_views([text for text in view if text != "none"]))
     with replacing(kb) as temporary, progress_bar("embedding") as advance:
-        _, refusals = pipeline.create(temporary, asked, network, progress=advance)
+        _, refusals = pipeline.create(temporary, asked, network, views=views, progress=advance)
     base = open_base(kb)
     print_refusals(refusals, dict.fromkeys((r.name for r in refusals), ", ".join(source)))
     if as_json:
         print_json(base.info())
     objects = text.count(len(base), "object", "objects")
-    say(f" {objects}, encoder {base.encoder}{left_out(refusals)}   wrote {kb}", as_json=as_json)
+    say(f" {objects}, {views_text(base)}{left_out(refusals)}   wrote {kb}", as_json=as_json)
     raise typer.Exit(COULD_NOT if asked.unread else 0)
 
 
@@ -112,6 +125,33 @@ def add(
     raise typer.Exit(COULD_NOT if asked.unread else 0)
 
 
+def reencode(
+    kb: options.Base,
+    encoder: NewEncoder = None,
+    view: NewView = [],  # noqa: B006
+    as_json: options.Json = False,
+) -> None:
+    """Make views anew from the stored spectra, or add views.
+
+    Without options every view is made anew by its own encoder. Rollback brings the old ones back.
+    """
+    base = open_base(kb)
+    from spectrove import pipeline
+    from spectrove.knowledge import DEFAULT_VIEW
+
+    wanted = named_views(view) | ({DEFAULT_VIEW: encoder_place(encoder)} if encoder else {})
+    encoders = pipeline.loaded(wanted or base.encoders)
+    before = base.version
+    with progress_bar("embedding", len(base)) as advance:
+        refusals = pipeline.reencode(base, encoders, progress=advance)
+    print_refusals(refusals, {})
+    if as_json:
+        print_json({"made": list(encoders), "encoders": base.encoders, "version": base.version})
+    objects = text.count(len(base), "object", "objects")
+    back = f"go back with kb rollback {kb} {before}"
+    say(f" {objects}, {views_text(base)}; version {base.version}; {back}", as_json=as_json)
+
+
 def delete(kb: options.Base, where: Doomed, as_json: options.Json = False) -> None:
     """Delete objects; rollback brings them back."""
     base = open_base(kb)
@@ -131,14 +171,16 @@ def info(kb: options.Base, as_json: options.Json = False) -> None:
     if as_json:
         print_json(found)
         return
-    views = "; ".join(
-        f"{name}: {view['rows']} vectors of {view['dimensions']}, fingerprint {view['fingerprint']}"
+    views = [
+        (
+            f"view {name}",
+            f"{view['encoder']}: {view['rows']} vectors of {view['dimensions']}, fingerprint {view['fingerprint']}",
+        )
         for name, view in found["views"].items()
-    )
+    ]
     rows = [
         ("objects", str(found["rows"])),
-        ("encoder", found["encoder"]),
-        ("views", views),
+        *views,
         ("version", f"{found['version']} (created {found['created']})"),
         ("size", f"{found['bytes'] / 1e6:.1f} MB"),
         *((f"label {name}", values_text(values)) for name, values in found["labels"].items()),
@@ -189,6 +231,7 @@ def optimize(kb: options.Base, forget: Forget = None, as_json: options.Json = Fa
 KB_COMMANDS: dict[str, Callable[..., None]] = {
     "create": create,
     "add": add,
+    "reencode": reencode,
     "delete": delete,
     "info": info,
     "versions": versions,
@@ -252,6 +295,28 @@ def encoder_place(named: str) -> str:
     from spectrove.encoders import shipped_encoders
 
     return named if named in shipped_encoders() or not Path(named).is_dir() else str(Path(named).resolve())
+
+
+def named_views(texts: list[str]) -> dict[str, str]:
+    """View to encoder, of what NAME=ENCODER says."""
+    views = {}
+    for said in texts:
+        name, equals, encoder = said.partition("=")
+        if not equals or not name.isidentifier() or not encoder:
+            raise typer.BadParameter(
+                f"found {said!r}, expected NAME=ENCODER such as surprise=surprise", param_hint="--view"
+            )
+        views[name] = encoder_place(encoder)
+    return views
+
+
+def views_text(base: KnowledgeBase) -> str:
+    """ "shape by base, surprise by surprise (2 without)"."""
+    total, parts = len(base), []
+    for name, view in base.info()["views"].items():
+        lack = f" ({total - view['rows']} without)" if view["rows"] < total else ""
+        parts.append(f"{name} by {view['encoder']}{lack}")
+    return ", ".join(parts)
 
 
 def left_out(refusals: list[Any]) -> str:

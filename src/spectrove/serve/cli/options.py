@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -28,6 +28,14 @@ QueryEncoder = Annotated[
     typer.Option(
         "--encoder", metavar="NAME|DIR", help="Where the base's encoder is, if not where the base says."
     ),
+]
+Metric = Annotated[
+    Literal["auto", "linear", "none"],
+    typer.Option("--metric", help="Distances in a metric fitted on the base's labels; auto: where it helps."),
+]
+TargetMetric = Annotated[
+    Literal["auto", "linear", "none"] | None,
+    typer.Option("--metric", help="The same as in the target; by default what the target says (auto)."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON Lines on stdout.")]
 Output = Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from spectrove.serve.cli import options, text
-from spectrove.serve.cli.asking import Asked, Tally, about, answered, encoder_of, open_base
+from spectrove.serve.cli.asking import Asked, Tally, about, answered, encoders_of, open_base
 from spectrove.serve.cli.output import check_output, print_json, say, write_table
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ def search(
     check_output(output)
     asked = Asked(spectra, queries)
     base = open_base(kb, where)
-    network = encoder_of(base, encoder)
+    networks = encoders_of(base, encoder)
     from spectrove import pipeline
 
     def ask(batch: SpectrumSet) -> Answers:
-        return pipeline.search(base, batch, k=k, where=where, allow_self=allow_self, encoder=network)
+        return pipeline.search(base, batch, k=k, where=where, allow_self=allow_self, encoder=networks)
 
     tally = Tally(asked)
     rows: list[dict[str, Any]] = []
@@ -50,7 +50,7 @@ def search(
             for line in text.neighbor_table(answers.neighbors)[1 if tally.answered > len(found) else 0 :]:
                 say(line)
     if output:
-        write_table(output, rows, about(base, k=k))
+        write_table(output, rows, about(base, networks, k=k))
     wrote = f"   wrote {output}" if output else ""
     summary = f" searched {len(base)} known spectra for {text.count(tally.answered, 'spectrum', 'spectra')}"
     say(summary + tally.cautions() + wrote, as_json=as_json)

@@ -1,0 +1,211 @@
+"""The contract of every network, and the encoder that holds a trained one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from spectrove.encoders.base import Encoder, Weights, check_shapes
+from spectrove.encoders.recipe import EncoderRecipe, NetworkRecipe
+from spectrove.errors import FingerprintError
+from spectrove.preprocess import Prepared
+
+
+class SpectrumNetwork(nn.Module, ABC):
+    """Spectra -> vectors, and from a vector back to the whole spectrum and to its measurements.
+
+    A subclass turns spectra into tokens in `places`; how they become a vector, and what is read off it, is the
+    same for all. Gaps and bad pixels are input: where `ivar` is 0 the flux counts as unknown.
+    """
+
+    def __init__(self, recipe: NetworkRecipe, n_pixels: int) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.n_pixels = n_pixels
+        self.n_patches = (n_pixels - recipe.patch) // recipe.stride + 1
+        self.n_inputs = recipe.inputs.count("+") + 1
+        self.n_dimensions = recipe.bottleneck or recipe.width
+
+    def _add_heads(self, n_places: int, width: int) -> None:
+        """Layers from `places` to the vector and from there on; the last thing a subclass's __init__ does."""
+        recipe = self.recipe
+        if recipe.bottleneck:
+            if self.joins_places:
+                self.squeeze = nn.Linear(width, recipe.squeeze)
+                # The vector ends in a nonlinearity: measured (experiments/ablations), what is linear in it then
+                # includes ratios and limits that a linear metric can use.
+                self.to_vector: nn.Module = nn.Sequential(
+                    nn.Linear(n_places * recipe.squeeze, recipe.bottleneck), nn.GELU()
+                )
+            else:
+                self.to_vector = nn.Linear(width, recipe.bottleneck)
+            self.decode: nn.Module = nn.Sequential(
+                nn.Linear(recipe.bottleneck, recipe.decoder_width),
+                nn.GELU(),
+                nn.Linear(recipe.decoder_width, self.n_pixels),
+            )
+        if recipe.measurements:
+            self.to_measurements = nn.Linear(recipe.bottleneck, len(recipe.measurements))
+
+    @property
+    @abstractmethod
+    def joins_places(self) -> bool:
+        """Whether the vector is made of the places in order, rather than of their mean."""
+
+    @abstractmethod
+    def places(self, flux: Tensor, ivar: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Features along the spectrum, (n_spectra, n_places, width), and which count, bool (n_spectra, n_places)."""
+
+    def pool(self, flux: Tensor, ivar: Tensor, hidden: Tensor | None = None) -> Tensor:
+        """The vector of each spectrum, (n_spectra, n_dimensions).
+
+        Args:
+            flux: Scaled flux, (n_spectra, n_pixels).
+            ivar: Its inverse variance, same shape; 0 where not observed.
+            hidden: Patches that are kept from the network, bool (n_spectra, n_patches).
+        """
+        x, counted = self.places(flux, ivar, hidden)
+        weight = counted[..., None].to(x.dtype)
+        if self.recipe.bottleneck and self.joins_places:
+            return self.to_vector(nn.functional.gelu(self.squeeze(x) * weight).flatten(1))
+        mean = (x * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+        return self.to_vector(mean) if self.recipe.bottleneck else mean
+
+    def reconstruct(self, vector: Tensor) -> Tensor:
+        """Scaled flux of the whole spectrum from vectors, (n_spectra, n_pixels)."""
+        return self.decode(vector)
+
+    def measure(self, vector: Tensor) -> Tensor:
+        """Measurements in their standard units (mean 0, deviation 1 over the training spectra)."""
+        return self.to_measurements(vector)
+
+    def patches(self, values: Tensor) -> Tensor:
+        """(n_spectra, n_pixels) -> (n_spectra, n_patches, patch); pixels after the last whole patch are unseen."""
+        return values.unfold(1, self.recipe.patch, self.recipe.stride)
+
+    def observed(self, valid: Tensor) -> Tensor:
+        """Patches with at least one observed pixel, bool (n_spectra, n_patches)."""
+        return self.patches(valid).any(dim=2)
+
+    def inputs(self, flux: Tensor, ivar: Tensor) -> Tensor:
+        """What the recipe shows of each pixel, (n_spectra, n_inputs, n_pixels)."""
+        valid = (ivar > 0).to(flux.dtype)
+        # log(1 + ivar) of scaled flux ends near 7, where the recipe's systematic error takes over.
+        return torch.stack([flux * valid, valid, torch.log1p(ivar) / 7][: self.n_inputs], dim=1)
+
+    def without(self, ivar: Tensor, hidden: Tensor | None) -> Tensor:
+        """`ivar` with 0 in every hidden patch."""
+        if hidden is None:
+            return ivar
+        if self.recipe.stride != self.recipe.patch:
+            raise ValueError("hidden patches of a network of convolutions must not overlap")
+        pixels = hidden.repeat_interleave(self.recipe.patch, dim=1)
+        pixels = nn.functional.pad(pixels, (0, self.n_pixels - pixels.shape[1]))
+        return ivar.masked_fill(pixels, 0)
+
+
+class NetworkEncoder(Encoder):
+    """A trained network and the whitening of its vectors.
+
+    Weights: those of the network; `float32.whiten_mean` (n_dimensions,) and `float32.whiten_axes` (n_dimensions,
+    n_dimensions): vectors are `(pooled - mean) @ axes`; and with measurements `float32.measure_centre` and
+    `float32.measure_scale` (n_measurements,), which give them their units.
+    """
+
+    batch_size = 64  # measured: larger batches leave the cache
+
+    def __init__(self, recipe: EncoderRecipe, weights: Weights, **more) -> None:
+        super().__init__(recipe, weights, **more)
+        network = recipe.network
+        assert network is not None  # the recipe's own validation
+        self.module = build_network(recipe).eval()
+        width = self.module.n_dimensions
+        shapes = {name: tuple(t.shape) for name, t in self.module.state_dict().items()}
+        extra: dict[str, tuple[int, ...]] = {
+            "float32.whiten_mean": (width,), "float32.whiten_axes": (width, width),
+        }  # fmt: skip
+        if network.measurements:
+            extra |= {f"float32.measure_{part}": (len(network.measurements),) for part in ("centre", "scale")}
+        check_shapes(recipe, self.weights, shapes | extra)
+        self.module.load_state_dict({n: torch.from_numpy(self.weights[n].astype(np.float32)) for n in shapes})
+        self._mean, self._axes = self.weights["float32.whiten_mean"], self.weights["float32.whiten_axes"]
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.compute_dtype = torch.float32
+        self.module.to(self.device)
+
+    @property
+    def n_dimensions(self) -> int:
+        return len(self._mean)
+
+    @property
+    def dtype(self) -> str:
+        return str(self.compute_dtype).removeprefix("torch.")
+
+    def measurements(self, prepared: Prepared) -> dict[str, NDArray[np.float32]]:
+        """What the network reads off each spectrum, by name, in the units of `MEASUREMENTS`; (n_spectra,) each.
+
+        Raises:
+            FingerprintError: If the spectra were prepared by another recipe.
+        """
+        if prepared.fingerprint != self.preprocess.fingerprint:
+            raise FingerprintError(
+                f"encoder {self.name}: spectra were prepared with recipe {prepared.fingerprint}, expected "
+                f"{self.preprocess.fingerprint}. Prepare them with preprocess.prepare(spectra, encoder.preprocess)."
+            )
+        names = self.recipe.network.measurements  # type: ignore[union-attr]
+        if not names:
+            return {}
+        parts = []
+        for i in range(0, len(prepared), self.batch_size):
+            pooled = self._pooled(
+                prepared.flux[i : i + self.batch_size], prepared.ivar[i : i + self.batch_size]
+            )
+            with torch.inference_mode():
+                parts.append(self.module.measure(pooled).float().cpu().numpy())
+        table = np.concatenate(parts) if parts else np.zeros((0, len(names)), np.float32)
+        table = table * self.weights["float32.measure_scale"] + self.weights["float32.measure_centre"]
+        return {name: table[:, j] for j, name in enumerate(names)}
+
+    def _vectors(self, flux: NDArray[np.float32], ivar: NDArray[np.float32]) -> NDArray:
+        return (self._pooled(flux, ivar).float().cpu().numpy() - self._mean) @ self._axes
+
+    def _pooled(self, flux: NDArray[np.float32], ivar: NDArray[np.float32]) -> Tensor:
+        lower = self.compute_dtype != torch.float32
+        with torch.inference_mode(), torch.autocast(self.device.type, self.compute_dtype, enabled=lower):
+            return self.module.pool(
+                torch.from_numpy(flux).to(self.device), torch.from_numpy(ivar).to(self.device)
+            )
+
+
+def build_network(recipe: EncoderRecipe) -> SpectrumNetwork:
+    """A network of the recipe's kind with random weights."""
+    from spectrove.encoders.kinds import NETWORKS
+
+    assert recipe.network is not None  # the recipe's own validation
+    return NETWORKS[recipe.kind](recipe.network, recipe.preprocess.n_pixels)
+
+
+def whitening(pooled: NDArray, power: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and axes that whiten pooled vectors by a power of their principal deviations.
+
+    Args:
+        pooled: Vectors of the training spectra, (n_spectra, width).
+        power: 0 leaves vectors as they are (mean 0, axes the identity), 1 makes every axis equally wide.
+
+    Returns:
+        mean (width,), axes (width, width).
+    """
+    width = pooled.shape[1]
+    if power == 0:
+        return np.zeros(width, np.float32), np.eye(width, dtype=np.float32)
+    mean = pooled.mean(axis=0)
+    spread = np.cov((pooled - mean).astype(np.float64), rowvar=False, bias=True).reshape(width, width)
+    variance, axes = np.linalg.eigh(spread)
+    deviation, axes = np.sqrt(np.maximum(variance[::-1], 0)), axes[:, ::-1]
+    # Axes narrower than a thousandth of the widest are rounding, and must not be blown up.
+    deviation = np.maximum(deviation, max(1e-3 * deviation[0], 1e-12))
+    return mean.astype(np.float32), (axes * deviation**-power).astype(np.float32)

@@ -1,0 +1,138 @@
+"""A spectrum rebuilt out of ordinary galaxies, and what is left of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.lines import LINES
+
+Floats = NDArray[np.floating]
+
+#: How far scores may wander from the ordinary, in sigma of theirs, before they are held back.
+PRIOR = 3.0
+#: Relative error of an emission line that ordinary galaxies explain.
+LINE_ERROR = 0.1
+#: Sodium is no part of the fit, so that its depth can surprise; rest angstrom.
+SODIUM = (5880.0, 5912.0)
+
+
+@dataclass(frozen=True)
+class Ordinary:
+    """Ordinary galaxies: a mean spectrum (n_pixels,) and components (k, n_pixels) in units of their scores' spread."""
+
+    mean: Floats
+    components: Floats
+
+    @property
+    def coarse(self) -> Ordinary:
+        """The same on pairs of pixels."""
+        k = len(self.components)
+        return Ordinary(self.mean.reshape(-1, 2).mean(axis=1), self.components.reshape(k, -1, 2).mean(axis=2))
+
+
+@dataclass(frozen=True)
+class Residual:
+    """What is left of spectra; each (n_spectra, n_pixels), 0 where not observed, but the scores (n_spectra, k).
+
+    Attributes:
+        sigma: Flux less reconstruction, in units of the error.
+        difference: The same in flux.
+        variance: Of the difference: noise, an ordinary galaxy's misfit there, a share of the galaxy's own lines.
+        valid: 1 or 0.
+        model: The reconstruction.
+        scores: In units of their spread among ordinary galaxies.
+    """
+
+    sigma: Floats
+    difference: Floats
+    variance: Floats
+    valid: Floats
+    model: Floats
+    scores: Floats
+
+
+class Reconstructor:
+    """Rebuilds spectra on one grid out of ordinary galaxies."""
+
+    def __init__(
+        self, wavelength: NDArray[np.float64], ordinary: Ordinary, noise: Floats | None = None
+    ) -> None:
+        self.wavelength = wavelength
+        self.ordinary, self.coarse = ordinary, ordinary.coarse
+        self.noise = np.ones_like(ordinary.mean) if noise is None else noise
+        self._upper = np.triu_indices(len(ordinary.components))
+        # Double precision: in single, scores would depend on the company that a spectrum is in.
+        self._components = self.coarse.components.astype(np.float64)
+        self._products = (self._components[self._upper[0]] * self._components[self._upper[1]]).T.copy()
+        self._lines = [near(wavelength, line.wavelength, 600) for line in LINES if line.kind == "emission"]
+        self._fitted = fitted(wavelength).reshape(-1, 2).all(axis=1).astype(np.float32)
+
+    def explain(self, flux: Floats, ivar: Floats) -> Residual:
+        """The residual of each spectrum from its best reconstruction.
+
+        Scores are fitted by inverse variance under a prior; pixels that the first fit cannot explain lose their say
+        in a second.
+        """
+        paired_flux, paired_ivar = joined_pairs(flux, ivar)
+        paired_ivar = paired_ivar * self._fitted
+        ordinary = self.coarse
+        offset = paired_flux - ordinary.mean
+        # At first nothing is known of the lines but their height.
+        scores = self._scores(offset, with_line_error(paired_ivar, paired_flux - 1.5))
+        model = ordinary.mean + scores @ ordinary.components
+        weight = with_line_error(paired_ivar, model - 1.5)
+        surprise = np.abs(paired_flux - model) * np.sqrt(weight)
+        scores = self._scores(offset, weight * np.minimum(1, 4 / np.maximum(surprise, 1e-6)) ** 2)
+        model = self.ordinary.mean + scores @ self.ordinary.components
+        valid = (ivar > 0).astype(np.float32)
+        variance = self._variance(ivar, model)
+        difference = (flux - model) * valid
+        return Residual(difference / np.sqrt(variance), difference, variance * valid, valid, model, scores)
+
+    def _scores(self, offset: Floats, ivar: Floats) -> Floats:
+        """Scores under a prior: weighted least squares in which being ordinary counts as one observation."""
+        k = len(self._components)
+        ivar = ivar.astype(np.float64)
+        normal = np.empty((len(offset), k, k))
+        normal[:, self._upper[0], self._upper[1]] = ivar @ self._products
+        normal[:, self._upper[1], self._upper[0]] = normal[:, self._upper[0], self._upper[1]]
+        normal[:, np.arange(k), np.arange(k)] += PRIOR**-2
+        right = (ivar * offset) @ self._components.T
+        return np.linalg.solve(normal, right[..., None])[..., 0].astype(np.float32)
+
+    def _variance(self, ivar: Floats, model: Floats) -> Floats:
+        variance = self.noise**2 / np.maximum(ivar, 1e-9)
+        for span in self._lines:
+            own = model[:, span]
+            height = np.maximum(own.max(axis=1) - 0.5 * (own[:, 0] + own[:, -1]), 0)
+            variance[:, span] += (LINE_ERROR * height[:, None]) ** 2
+        return variance
+
+
+def fitted(wavelength: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Pixels that take part in the fit."""
+    return (wavelength < SODIUM[0]) | (wavelength > SODIUM[1])
+
+
+def near(wavelength: NDArray[np.float64], line: float, velocity: float) -> slice:
+    """Pixels within a velocity (km/s) of a line; at least one."""
+    reach = line * velocity / 299792.458
+    low, high = np.searchsorted(wavelength, [line - reach, line + reach])
+    low = min(int(low), len(wavelength) - 1)
+    return slice(low, max(int(high), low + 1))
+
+
+def joined_pairs(flux: Floats, ivar: Floats) -> tuple[Floats, Floats]:
+    """Weighted means of neighbouring pixels, two by two, and their inverse variances."""
+    total = ivar[:, ::2] + ivar[:, 1::2]
+    mean = (flux[:, ::2] * ivar[:, ::2] + flux[:, 1::2] * ivar[:, 1::2]) / np.maximum(total, 1e-12)
+    return mean, total
+
+
+def with_line_error(ivar: Floats, height: Floats) -> Floats:
+    """Inverse variance with half the error of a line of this height above the continuum."""
+    error = (0.5 * LINE_ERROR) * np.maximum(height, 0)
+    return ivar / (1 + ivar * error**2)

@@ -1,0 +1,115 @@
+"""From a fold's vectors, or a trained classifier, to the class of each query."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.embeddings import Embeddings
+from spectrove.evaluation.baselines import Fitted
+from spectrove.evaluation.problems import GROUP, Problem
+from spectrove.inference import Prediction, hunt, metric_for
+from spectrove.knowledge import KnowledgeBase
+from spectrove.preprocess import Prepared
+from spectrove.targets import Target
+
+Variant = Literal["none", "auto", ""]
+
+#: How classes were told apart: by plain neighbours, by neighbours under a fitted metric where it helps, or by a
+#: supervised method's own probabilities.
+PLAIN: Literal["none"] = "none"
+METRIC: Literal["auto"] = "auto"
+SUPERVISED: Literal[""] = ""
+
+#: (task, one of the above) to the predicted class of each query, fold after fold; "" is no answer.
+Answered = dict[tuple[str, str], NDArray[np.str_]]
+
+
+def neighbors_say(
+    problem: Problem, fold: int, views: Mapping[str, Embeddings], k: int, variants: Sequence[Variant]
+) -> Answered:
+    """The answers of a knowledge base of one fold, made and searched as any other; no vector, no answer.
+
+    Args:
+        problem: What is asked.
+        fold: Which of its folds.
+        views: View name to vectors of the problem's spectra, those of the queries included.
+        k: Neighbours that vote.
+        variants: `PLAIN`, `METRIC` or both.
+    """
+    ids = problem.spectra.object_id
+    has_all = np.all([np.isin(ids, vectors.object_id) for vectors in views.values()], axis=0)
+    places = {view: {name: i for i, name in enumerate(v.object_id.tolist())} for view, v in views.items()}
+
+    def of(rows: NDArray[np.int64]) -> dict[str, Embeddings]:
+        return {
+            view: v.take(np.array([places[view][name] for name in ids[rows].tolist()], dtype=int))
+            for view, v in views.items()
+        }
+
+    rows = problem.folds[fold].base
+    rows = rows[has_all[rows]]
+    out: Answered = {}
+    with tempfile.TemporaryDirectory() as folder:
+        base = KnowledgeBase.create(
+            Path(folder) / "fold.kb", problem.spectra.take(rows), of(rows), encoder="fold"
+        )
+        for task, target in problem.tasks.items():
+            asked = problem.queries(task)[fold]
+            answerable = asked[has_all[asked]]
+            for variant in variants:
+                if variant == SUPERVISED:
+                    continue
+                metric = metric_for(base, variant, target=target).metric
+                neighbors = base.search(
+                    of(answerable), k, spectra=problem.spectra.take(answerable), target=target,
+                    exclude_column=GROUP, metric=metric,
+                )  # fmt: skip
+                called = np.full(len(asked), "", dtype="U40")
+                called[has_all[asked]] = called_classes(hunt(neighbors, target), target)
+                out[task, variant] = called
+    return out
+
+
+def called_by(fitted: Fitted, prepared: Prepared, problem: Problem, task: str, fold: int) -> NDArray[np.str_]:
+    """The class a classifier gives each query of a fold: that of the highest probability, or by the threshold."""
+    target = problem.tasks[task]
+    place = {name: i for i, name in enumerate(prepared.object_id.tolist())}
+    asked = problem.queries(task)[fold]
+    found = [place.get(name, -1) for name in problem.spectra.object_id[asked].tolist()]
+    answerable = np.array(found) >= 0
+    probability = fitted.probabilities(prepared.take(np.array(found)[answerable]))
+    called = np.full(len(asked), "", dtype="U40")
+    called[answerable] = _by_probability(class_probabilities(probability, fitted.labels, target), target)
+    return called
+
+
+def class_probabilities(
+    probability: NDArray[np.float64], labels: Sequence[str], target: Target
+) -> NDArray[np.float64]:
+    """Labels summed to the target's classes, (n_spectra, n_classes); labels of no class are left out."""
+    of = target.classes_of(labels)
+    columns = [[j for j, c in enumerate(of) if c == name] for name in target.classes]
+    return np.stack([probability[:, j].sum(axis=1) for j in columns], axis=1)
+
+
+def _by_probability(probability: NDArray[np.float64], target: Target) -> NDArray[np.str_]:
+    names = np.array(list(target.classes))
+    if len(names) == 2:
+        positive = list(target.classes).index(target.positive)
+        is_target = probability[:, positive] >= target.threshold * probability.sum(axis=1)
+        return np.where(is_target, target.positive, names[1 - positive])
+    return names[probability.argmax(axis=1)]
+
+
+def called_classes(answers: Sequence[Prediction], target: Target) -> list[str]:
+    """The class each answer amounts to; in a two-class hunt the threshold decides."""
+    if len(target.classes) == 2:
+        other = next(c for c in target.classes if c != target.positive)
+        return [target.positive if a.is_target else other for a in answers]
+    return [a.value or "" for a in answers]

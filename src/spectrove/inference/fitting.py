@@ -1,0 +1,195 @@
+"""The metric of a base: fitted once on its own labels, kept with it in KB/metrics/."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from spectrove.errors import KnowledgeError
+from spectrove.inference.metric import LinearMetric, MetricReport, fit_metric, fold_metrics
+from spectrove.knowledge import FOLDS, KnowledgeBase
+from spectrove.provenance import canonical_json
+from spectrove.targets import MetricMode, Target, label_text
+
+#: Raised whenever the same labels and vectors give another metric.
+METRIC_VERSION = 1
+
+#: Objects equal in this column are never on both sides of a fold, where the base has it.
+GROUP = "plate"
+
+#: The metric, those of the folds, and what they are worth.
+Kept = tuple[tuple[LinearMetric, ...], MetricReport]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The metric that a question uses, if any, and what is known of it.
+
+    Attributes:
+        metrics: For `KnowledgeBase.search`: the metric, and one for each fold of the base that has not seen the
+            labels of that fold. Empty where nobody asked for a metric, and where it would not help.
+        report: None where nobody asked for a metric.
+        label: The column whose values the metric tells apart.
+    """
+
+    metrics: tuple[LinearMetric, ...] = ()
+    report: MetricReport | None = None
+    label: str = ""
+
+    @property
+    def metric(self) -> LinearMetric | None:
+        """The metric for queries that are no objects of the base."""
+        return self.metrics[0] if self.metrics else None
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Plain values: which metric, of which label column, and its cross-validated figures."""
+        name = "none" if self.metric is None else "linear"
+        if self.report is None:
+            return {"name": name}
+        return {"name": name, "label": self.label, **self.report.to_dict()}
+
+    @property
+    def sentence(self) -> str:
+        """The same for people; "" where nobody asked for a metric."""
+        if self.report is None:
+            return ""
+        if self.report.reason:
+            return f"no metric: {self.report.reason}"
+        used = "distances in a metric fitted on" if self.metric else "plain distances; a metric fitted on"
+        return (
+            f"{used} {self.label} (macro F1 {self.report.f1:.3f} with it, {self.report.plain_f1:.3f} without, "
+            f"{self.report.n_folds} folds)"
+        )
+
+
+def metric_for(
+    base: KnowledgeBase,
+    mode: MetricMode = "auto",
+    *,
+    labelled: str | None = None,
+    target: Target | None = None,
+    view: str | Mapping[str, float] | None = None,
+    where: str | None = None,
+) -> Fitted:
+    """The metric for a vote on a label column or for a hunt.
+
+    Only objects that the search may find take part, and the label of an object that is asked about has no part in
+    the metric of its own answer. With a target the metric tells the values of
+    its column apart, which are finer than its classes, and is judged by the vote on the classes.
+
+    Args:
+        base: The base; a metric that was fitted before on this version is taken from its folder.
+        mode: "auto" uses a metric where the cross-validated vote is better with it, "linear" always, "none" never.
+        labelled, target, view, where: As in `KnowledgeBase.search`.
+
+    Raises:
+        KnowledgeError: Mode "linear", and no metric can be fitted.
+    """
+    if mode == "none":
+        return Fitted()
+    label = labelled or (target.label if target else "")
+    asked: dict[str, Any] = {"labelled": labelled, "target": target, "view": view, "where": where}
+    key = _identity(base, **asked)
+    metrics, report = base.remember(("metric", key), partial(_kept_or_fitted, base, key, asked))
+    if mode == "linear" and report.reason:
+        raise KnowledgeError(
+            f"{base.path}: no metric can be fitted on {label}. {report.reason} Ask without a metric, or add "
+            "labelled objects."
+        )
+    use = mode == "linear" or report.helps
+    return Fitted(metrics if use else (), report, label)
+
+
+def _identity(
+    base: KnowledgeBase,
+    labelled: str | None,
+    target: Target | None,
+    view: str | Mapping[str, float] | None,
+    where: str | None,
+) -> str:
+    """Everything that the metric depends on, as text."""
+    space, version = base.space(view, target), base.version
+    prints = base.fingerprints
+    hunted = (
+        target.model_dump(mode="json", include={"label", "classes", "composition", "filter"})
+        if target
+        else None
+    )
+    return canonical_json(
+        {
+            "metric_version": METRIC_VERSION,
+            "version": version,
+            "views": [[name, weight, prints[name]] for name, weight in space.weights.items()],
+            "label": labelled,
+            "target": hunted,
+            "where": where,
+        }
+    )
+
+
+def _kept_or_fitted(base: KnowledgeBase, key: str, asked: dict[str, Any]) -> Kept:
+    folder = base.path / "metrics"
+    version = json.loads(key)["version"]
+    path = folder / f"{version}-{blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
+    if (kept := _read(path, key)) is not None:
+        return kept
+    fitted = _fit(base, asked)
+    with suppress(OSError):  # a base that may only be read: fit again next time
+        _write(path, key, *fitted)
+        for old in folder.glob("*.safetensors"):
+            if not old.name.startswith(f"{version}-"):
+                old.unlink(missing_ok=True)
+    return fitted
+
+
+def _fit(base: KnowledgeBase, asked: dict[str, Any]) -> Kept:
+    known = base.searched(**asked, group=GROUP)
+    target: Target | None = asked["target"]
+    labels = [label_text(value) for value in known.values]
+    groups = [label_text(group) for group in known.groups]
+    classes = target.classes_of(known.values) if target else None
+    metric, report = fit_metric(known.vectors, labels, groups, classes=classes)
+    if report.reason:
+        return (metric,), report
+    return (metric, *fold_metrics(known.vectors, labels, known.fold, FOLDS, report)), report
+
+
+def _read(path: Path, key: str) -> Kept | None:
+    """Metrics that were kept for exactly this; None where there are none that can be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            said = file.metadata() or {}
+            if said.get("key") != key:
+                return None
+            report = MetricReport.from_dict(json.loads(said["report"]))
+            arrays = [
+                [file.get_tensor(f"{a}_{i}") for a in ("matrix", "mean")] for i in range(int(said["n"]))
+            ]
+            return tuple(LinearMetric(*pair) for pair in arrays), report
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+        return None
+
+
+def _write(path: Path, key: str, metrics: Sequence[LinearMetric], report: MetricReport) -> None:
+    from safetensors.numpy import save
+
+    path.parent.mkdir(exist_ok=True)
+    arrays = {f"matrix_{i}": m.matrix for i, m in enumerate(metrics)}
+    arrays |= {f"mean_{i}": m.mean for i, m in enumerate(metrics)}
+    said = {"key": key, "report": json.dumps(report.to_dict()), "n": str(len(metrics))}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(save(arrays, metadata=said))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

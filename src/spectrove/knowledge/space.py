@@ -1,0 +1,212 @@
+"""Space: where distances are measured. Some views of a base side by side, and a metric on top of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.embeddings import Embeddings
+from spectrove.errors import KnowledgeError
+from spectrove.knowledge.checks import check_query, check_view
+from spectrove.knowledge.reading import Reader
+from spectrove.knowledge.schema import DEFAULT_VIEW
+from spectrove.knowledge.search import Snapshot, nearest
+from spectrove.knowledge.store import Store, write_json
+from spectrove.targets import Target
+from spectrove.targets.target import id_hash
+
+#: Objects that the scale is taken from: the median is then good to about 3%.
+SCALE_SAMPLE = 512
+
+#: Spaces whose vectors are kept in memory.
+SPACES_KEPT = 8
+
+
+class Metric(Protocol):
+    """A change of coordinates in which distances are measured instead, see `inference.metric`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same change only."""
+        ...
+
+    def transform(self, vectors: NDArray) -> NDArray[np.float32]:
+        """The vectors (n, d) in the new coordinates, each whoever else is in the array."""
+        ...
+
+
+@dataclass(frozen=True)
+class Space:
+    """Views with their weights, and a metric or none.
+
+    Each view's vectors are divided by that view's median nearest-neighbour distance and multiplied by the square
+    root of its weight, and put side by side: squared distances of the views add up by weight. One view alone is
+    taken as it is.
+    """
+
+    weights: Mapping[str, float]
+    metric: Metric | None = None
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Names of the views; the first gives the wavelength range."""
+        return tuple(self.weights)
+
+    @property
+    def name(self) -> str:
+        """For people: "shape + surprise"."""
+        return " + ".join(self.views)
+
+    @property
+    def key(self) -> str:
+        """The same for the same space only; of one plain view its name."""
+        if len(self.weights) == 1 and self.metric is None:
+            return self.views[0]
+        weights = "+".join(f"{view}*{weight:.6g}" for view, weight in self.weights.items())
+        return f"{weights}|{self.metric.fingerprint if self.metric else ''}"
+
+    def plain(self) -> Space:
+        """The same without its metric."""
+        return replace(self, metric=None)
+
+
+def choose_space(
+    store: Store, reader: Reader, view: str | Mapping[str, float] | None, target: Target | None
+) -> Space:
+    """The views named, else the target's, else the default view.
+
+    Raises:
+        KnowledgeError, TargetError: The base lacks a view, or a weight is not positive.
+    """
+    if view is None:
+        view = target.weights(reader.views()) if target else DEFAULT_VIEW
+    weights = {view: 1.0} if isinstance(view, str) else dict(view)
+    for name, weight in weights.items():
+        check_view(store, reader, name)
+        if not 0 < weight < float("inf"):
+            raise KnowledgeError(f"view {name}: weight {weight:g}, expected a positive number.")
+    if not weights:
+        raise KnowledgeError("no view to search: name one or more.")
+    return Space(weights)
+
+
+def snapshot(store: Store, reader: Reader, space: Space) -> Snapshot:
+    """The objects that have a vector in every one of the space's views, with their places in it."""
+    if space.key == space.views[0]:
+        return reader.snapshot(space.views[0])
+    key = ("space", space.key)
+    if key not in reader.kept:
+        made = _with_metric(store, reader, space) if space.metric else _side_by_side(store, reader, space)
+        kept = [k for k in reader.kept if k[0] == "space"]
+        if len(kept) >= SPACES_KEPT:
+            del reader.kept[kept[0]]
+        reader.kept[key] = made
+    return reader.kept[key]
+
+
+def _with_metric(store: Store, reader: Reader, space: Space) -> Snapshot:
+    plain = snapshot(store, reader, space.plain())
+    return replace(plain, vectors=placed(space, plain.vectors))
+
+
+def _side_by_side(store: Store, reader: Reader, space: Space) -> Snapshot:
+    parts = [reader.snapshot(view) for view in space.views]
+    shared = parts[0].row_id
+    for part in parts[1:]:
+        shared = shared[np.isin(shared, part.row_id)]
+    places = [_places(part, shared) for part in parts]
+    vectors = [part.vectors[place] for part, place in zip(parts, places, strict=True)]
+    first, own = parts[0], places[0]
+    return Snapshot(
+        row_id=shared,
+        object_id=first.object_id[own],
+        vectors=_join(store, reader, space, vectors),
+        coverage=first.coverage[own],
+        ra=first.ra[own],
+        dec=first.dec[own],
+    )
+
+
+def _places(part: Snapshot, row_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
+    order = np.argsort(part.row_id)
+    return order[np.searchsorted(part.row_id, row_ids, sorter=order)]
+
+
+def _join(store: Store, reader: Reader, space: Space, vectors: list[NDArray]) -> NDArray[np.float32]:
+    """Scaled vectors side by side; element by element, so that no row depends on another."""
+    factors = [np.sqrt(w) / scale(store, reader, Space({view: 1.0})) for view, w in space.weights.items()]
+    scaled = [v.astype(np.float64) * factor for v, factor in zip(vectors, factors, strict=True)]
+    return np.hstack(scaled).astype(np.float32)
+
+
+def placed(space: Space, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Vectors that are in the space but for its metric, in the coordinates of that metric."""
+    return vectors.copy() if space.metric is None else space.metric.transform(vectors)
+
+
+def query_vectors(
+    store: Store, reader: Reader, space: Space, query: Embeddings | Mapping[str, Embeddings]
+) -> Embeddings:
+    """The queries' places in the space, before any metric, with the ids and wavelength ranges of the first view."""
+    given = {space.views[0]: query} if isinstance(query, Embeddings) else query
+    if missing := [view for view in space.views if view not in given]:
+        raise KnowledgeError(
+            f"{store.path}: the search is in the views {', '.join(space.views)}, the queries have "
+            f"{', '.join(given) or 'none'}. Give vectors of {', '.join(missing)} too, or name other views."
+        )
+    chosen = [given[view] for view in space.views]
+    for view, vectors in zip(space.views, chosen, strict=True):
+        check_query(store, reader, vectors, view)
+        if vectors.object_id.tolist() != chosen[0].object_id.tolist():
+            raise KnowledgeError(
+                f"view {view}: its {len(vectors)} vectors are not of the same queries in the same order as the "
+                f"{len(chosen[0])} of {space.views[0]}. Leave out spectra that have no vector in one of the views."
+            )
+    if len(chosen) == 1:
+        return chosen[0]
+    joined = _join(store, reader, space, [vectors.vectors for vectors in chosen])
+    return replace(chosen[0], vectors=joined, fingerprint=",".join(v.fingerprint for v in chosen))
+
+
+def scale(store: Store, reader: Reader, space: Space) -> float:
+    """Median nearest-neighbour distance in a space, from scales.json if this version's is there."""
+    kept = ("scale", space.key)
+    if kept not in reader.kept:
+        key, path = f"{reader.version}:{space.key}", store.path / "scales.json"
+        known = _read_scales(path)
+        if key not in known:
+            known[key] = _measure_scale(snapshot(store, reader, space))
+            with suppress(OSError):  # a base that may only be read: measure again next time
+                write_json(path, known)
+        reader.kept[kept] = known[key]
+    return float(reader.kept[kept])
+
+
+def _read_scales(path: Path) -> dict[str, float]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(content, dict):
+        return {}
+    return {str(k): float(v) for k, v in content.items() if isinstance(v, int | float) and v > 0}
+
+
+def _measure_scale(snapshot: Snapshot) -> float:
+    hashes = [id_hash(str(i)) for i in snapshot.object_id]
+    sample = np.argsort(np.array(hashes, dtype=np.uint64), kind="stable")[:SCALE_SAMPLE]
+    itself = [
+        snapshot.same_object(str(snapshot.object_id[i]), float(snapshot.ra[i]), float(snapshot.dec[i]))
+        for i in sample
+    ]
+    _, distance = nearest(snapshot, snapshot.vectors[sample], 1, None, itself)
+    # Exact copies say nothing about how far apart different objects lie.
+    different = distance[np.isfinite(distance) & (distance > 0)]
+    return float(np.median(different)) if len(different) else 1.0
