@@ -18,7 +18,7 @@ from spectrove.encoders.network import whitening
 from spectrove.evaluation.classes import TASKS
 from spectrove.inference import hunt, metric_for
 from spectrove.inference.metric import LinearMetric
-from spectrove.knowledge import KnowledgeBase, Neighbors
+from spectrove.knowledge import Neighbors
 from spectrove.targets import Target
 from spectrove.targets.target import id_hash
 
@@ -80,17 +80,16 @@ def answered(bench: Bench, split: Split, queries: Vectors, target: Target, ask: 
         mean = known.embeddings.vectors.mean(axis=0) * (ask.space != "cosine")
         known, queries = unit(known, mean), unit(queries, mean)
     name = f"{split.name} {ask.size} {ask.share} {ask.space if ask.space.startswith('cosine') else ''}"
-    base = bench.base(name, known)
-    metric = metric_of(base, known, target, ask)
-    neighbors = base.search(queries.embeddings, ask.k, spectra=queries.spectra, target=target, metric=metric)
+    metric = metric_of(bench, name, known, target, ask)
+    neighbors = bench.held(name, known).search(queries, ask.k, target, metric)
     neighbors = trusted(neighbors, ask.trust, queries.spectra.z)
     return [called_class(p, target) for p in hunt(neighbors, target)]
 
 
-def metric_of(base: KnowledgeBase, known: Vectors, target: Target, ask: Ask) -> LinearMetric | None:
+def metric_of(bench: Bench, name: str, known: Vectors, target: Target, ask: Ask) -> LinearMetric | None:
     """The coordinates in which distances are measured, made of the base alone; None for the vectors' own."""
     if ask.metric == "auto":
-        return metric_for(base, "auto", target=target).metric
+        return metric_for(bench.base(name, known), "auto", target=target).metric
     vectors = known.embeddings.vectors.astype(float)
     if ask.whitening:
         mean, axes = whitening(vectors, ask.whitening)

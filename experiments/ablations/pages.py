@@ -153,7 +153,7 @@ def figure(ablation: Ablation, found: Sequence[Measured]) -> Figure:
     """A panel a sample; a colour a task; a marker and line style a variant."""
     samples = samples_of(found)
     names = {s: list(dict.fromkeys(p.x for p in ablation.of(s))) for s in samples}
-    words = any(isinstance(x, str) and len(x) > 6 for xs in names.values() for x in xs)
+    words = any(isinstance(x, str) and len(x) > 9 for xs in names.values() for x in xs)
     lines = list(dict.fromkeys(p.line for p in ablation.points))
     drawn, axes = panels(
         [TITLES[s] for s in samples], width=4.0, height=2.8, foot=1.05 if words else 0.55, gap=0.55, top=0.24

@@ -81,8 +81,8 @@ INFERENCE = (
             Point(f"{low}-{high}" if high < 500 else f"> {low}", PLAIN, Ask(sn=(low, high)), sample=sample)
             for sample, bins in SN_BINS.items() for low, high in bins
         ),
-        note="Queries in bins of their S/N, the base whole. Bins hold other objects, in other proportions: a class that a "
-        "bin lacks does not count, and draws that miss a class pull the lower limits of small bins down.",
+        note="Queries in bins of their S/N, the base whole. Bins hold other objects, in other proportions: a class "
+        "that a bin lacks does not count, and draws that miss a class pull the lower limits of small bins down.",
     ),
     Ablation(
         "sn_noise", "What does noise cost?", "median S/N per pixel after noise was added to queries",

@@ -55,7 +55,8 @@ def run(ablation: Ablation, bench: Bench, options: argparse.Namespace, until: fl
     missing: list[str] = []
     for i, (point, sample) in enumerate(todo):
         had = None if options.again else known(bench, ablation, point, sample, **how)
-        if had is None and (options.pages or time.time() > until):
+        left_out = options.pages or time.time() > until or options.line not in (None, point.line)
+        if had is None and left_out:
             missing.append(f"{point.x}{', ' + point.line if point.line else ''} ({sample})")
             continue
         if had is None:
@@ -112,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=HERE.parent / "out" / "ablations", help="folder to write to"
     )
     parser.add_argument("--minutes", type=float, help="begin no further point after so many minutes")
+    parser.add_argument("--line", help="measure the points of this curve alone, such as 'metric none'")
     parser.add_argument(
         "--pages", action="store_true", help="measure nothing, write pages of what was measured"
     )

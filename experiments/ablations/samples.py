@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from paper.recipes import Mock, Model, Real
 from paper.samples import Workshop, plain_classes, without_pixels
 
+from ablations.held import Held, Vectors
 from ablations.points import Spoil
 from ablations.spoiling import spoiled
-from spectrove.embeddings import Embeddings
 from spectrove.encoders import Encoder
 from spectrove.evaluation.protocol import Fold, check_groups, group_folds, group_names, not_trained_on
 from spectrove.knowledge import KnowledgeBase
@@ -32,21 +32,6 @@ class Sizes(Model):
 
     mock: Mock = Mock()
     real: Real = Real()
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """Objects with their vectors in the same order; of their pixels only one each is kept."""
-
-    spectra: SpectrumSet
-    embeddings: Embeddings
-
-    def __len__(self) -> int:
-        return len(self.spectra)
-
-    def take(self, index: NDArray) -> Vectors:
-        """The chosen objects, in the order asked for."""
-        return Vectors(self.spectra.take(index), self.embeddings.take(index))
 
 
 @dataclass(frozen=True)
@@ -86,6 +71,7 @@ class Bench:
         self.out, self.data, self.sizes, self.say = out, data, sizes, say
         self._vectors: dict[tuple[object, ...], Vectors] = {}
         self._bases: dict[str, KnowledgeBase] = {}
+        self._held: dict[str, Held] = {}
         self._encoder = ""
         self._made = 0
 
@@ -168,12 +154,18 @@ class Bench:
             )
         return self._bases[name]
 
+    def held(self, name: str, known: Vectors) -> Held:
+        """The same objects in memory, made once a name."""
+        if name not in self._held:
+            self._held[name] = Held(known)
+        return self._held[name]
+
     def _only(self, encoder: Encoder) -> None:
         """Forget what other encoders made."""
         if encoder.fingerprint != self._encoder:
             self._encoder = encoder.fingerprint
             self._vectors.clear()
-            self._bases.clear()
+            self._held.clear()
             self.close()
 
     def close(self) -> None:

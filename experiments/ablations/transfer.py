@@ -27,7 +27,12 @@ from spectrove.spectra import SpectrumSet
 NAME = "transfer"
 
 #: Name in the index to name for people; the first is the base's own survey, asked about on other plates.
-SURVEYS = {"sdss": "SDSS, other plates", "boss": "BOSS/eBOSS", "fors2": "VLT/FORS2", "desi": "DESI"}
+SURVEYS = {
+    "sdss": "SDSS, other plates, one in four",
+    "boss": "BOSS/eBOSS",
+    "fors2": "VLT/FORS2",
+    "desi": "DESI",
+}
 
 #: Queries of the base's own survey that serve as the yardstick.
 YARDSTICK = 250
@@ -36,6 +41,9 @@ YARDSTICK = 250
 LIMITS = {"d4000n": 0.1, "ha_ew": 3.0}
 K = 5
 VERSION = 1
+
+#: Of the axis of distances.
+TICKS = (0.5, 1, 2, 4, 8)
 
 
 @dataclass(frozen=True)
@@ -236,7 +244,7 @@ def plain(found: dict[str, Any]) -> dict[str, Any]:
 
 def figure(found: dict[str, Any]) -> Figure:
     """Distances to the nearest neighbour, and D4000n of neighbours against the query's own."""
-    drawn, (left, right) = panels(["nearest neighbour", "D4000n"], width=4.0, height=2.9, gap=0.75, top=0.1)
+    drawn, (left, right) = panels(["nearest neighbour", "D4000n"], width=4.0, height=2.9, gap=0.75, top=0.24)
     for i, (group, name) in enumerate(SURVEYS.items()):
         mine = found["surveys"][group]
         if not mine["n_asked"]:
@@ -249,13 +257,15 @@ def figure(found: dict[str, Any]) -> Figure:
     left.set_xscale("log")
     left.set_xlabel("distance over the base's own", fontsize=NORMAL)
     left.set_ylabel("share of queries", fontsize=NORMAL)
-    left.legend(fontsize=SMALL, frameon=False, loc="lower right")
+    left.minorticks_off()
+    left.set_xticks(TICKS, [f"{x:g}" for x in TICKS])
+    drawn.legend(fontsize=SMALL, frameon=False, ncols=4, loc="upper right", borderaxespad=0.2)
     right.plot([0.9, 2.4], [0.9, 2.4], color="#888888", lw=0.8)
     right.set(xlim=(0.8, 2.5), ylim=(0.8, 2.5))
     right.set_xlabel("of the query itself", fontsize=NORMAL)
     right.set_ylabel("of its neighbours", fontsize=NORMAL)
     right.tick_params(labelleft=True)
     for ax in (left, right):
-        tidy(ax, grid=True)
+        tidy(ax, grid=True, minor=False)
     right.tick_params(labelleft=True)
     return drawn

@@ -137,10 +137,19 @@ def measures(
     rare = sum(k.asked - k.found for k in kinds if k.known < recipe.few)
     narrow = sum(k.asked - k.found for k in kinds if k.narrow and k.known >= recipe.few)
     asked, found = sum(k.asked for k in kinds), sum(k.found for k in kinds)
+    # Where every kind has more, the paper's share of rare ones has no counterpart.
+    rarest = min((k.known for k in kinds), default=0.0)
     few = f"of these, kinds with fewer than {recipe.few} in the base"
     shares = [
         fact("outliers missed", name, 1 - found / max(asked, 1), 0.05, n=asked),
-        fact(few, name, rare / max(missed, 1), 0.05, paper=PAPER_STARVED, n=missed),
+        fact(
+            few,
+            name,
+            rare / max(missed, 1),
+            0.05,
+            paper=PAPER_STARVED if rarest < recipe.few else None,
+            n=missed,
+        ),
         fact(
             "of these, narrow features (of kinds with more)",
             name,

@@ -147,13 +147,11 @@ class Workshop:
         recipe = load_recipe(how.recipe)
         digest = hashlib.sha256(recipe.model_dump_json().encode() + source_hash(_MOCK_SOURCES).encode())
         name = f"mock-{how.recipe}-{seed}-{how.n}-{digest.hexdigest()[:12]}"
-        if name not in self._surveys:
-            path = self.out / "cache" / f"{name}.lance"
-            if not path.exists():
-                self.say(f"  make {how.n} mock spectra, recipe {how.recipe}, seed {seed}")
-                _write_whole(path, make_survey(how.n, recipe=recipe, seed=seed))
-            self._surveys[name] = read_dataset(path)
-        return self._surveys[name]
+        path = self.out / "cache" / f"{name}.lance"
+        if not path.exists():
+            self.say(f"  make {how.n} mock spectra, recipe {how.recipe}, seed {seed}")
+            _write_whole(path, make_survey(how.n, recipe=recipe, seed=seed))
+        return read_dataset(path)
 
     def whole(self, name: str, recipe: Recipe, i: int) -> SpectrumSet:
         """All spectra of the i-th repetition of a sample that nothing is injected into, with their pixels."""

@@ -18,7 +18,7 @@ from spectrove.evaluation.noise import degrade
 from spectrove.evaluation.problems import COPY, MOCK_SEED, Data, Sizes
 from spectrove.evaluation.protocol import Fold
 from spectrove.evaluation.rows import Row, Trained
-from spectrove.evaluation.voters import SUPERVISED, class_probabilities
+from spectrove.evaluation.voters import SUPERVISED, called_by_probability, class_probabilities
 from spectrove.targets import load_target
 
 SIZES = Sizes(n_mock=100, n_hosts=60)
@@ -250,6 +250,16 @@ def test_labels_are_summed_to_the_classes_of_a_target():
     three = load_target("star_forming_agn_normal")
     assert_allclose(class_probabilities(probability, labels, three), [[0.1, 0.35, 0.05]])
     assert_allclose(class_probabilities(probability, labels, load_target("liner")), [[0.2, 0.8]])
+    assert called_by_probability(probability, labels, three) == ["AGN"]
+
+
+def test_the_most_probable_label_decides_between_two_classes():
+    """A LINER at .4 among four others is one, though not by half; a label of no class is not heard."""
+    labels = ("LINER", "SF", "none")
+    spread = np.array([[0.4, 0.35, 0.25], [0.3, 0.6, 0.1], [0.2, 0.1, 0.7]])
+    assert called_by_probability(spread, labels, load_target("liner")).tolist() == ["LINER", "other", "other"]
+    outlier = load_target("outlier")
+    assert called_by_probability(spread[:, 1:], ("outlier", "ignored"), outlier).tolist() == ["outlier"] * 3
 
 
 def test_degraded_spectra_have_the_noise_that_their_ivar_says(lens):

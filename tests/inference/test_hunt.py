@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from spectrove.errors import KnowledgeError, ShapeError, TargetError
+from spectrove.errors import KnowledgeError, TargetError
 from spectrove.inference import hunt
 from spectrove.inference.hunt import with_prior
 from spectrove.spectra import Spectrum, SpectrumSet

@@ -203,3 +203,45 @@ def test_a_share_by_hand():
 def test_a_target_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         load_target("liner").k = 5
+
+
+def test_views_have_weights_or_weigh_the_same(tmp_path):
+    """A table says how much each counts; a list is short for equal weights."""
+    listed = load_target(written(tmp_path, 'views = ["shape", "surprise"]' + GOOD))
+    assert listed.weights(["surprise", "shape"]) == {"shape": 1, "surprise": 1}
+    weighed = load_target(written(tmp_path, "views = { shape = 1, surprise = 0.25 }" + GOOD))
+    assert weighed.weights(["shape", "surprise", "more"]) == {"shape": 1, "surprise": 0.25}
+
+
+def test_an_optional_view_is_left_out_where_it_is_not_there(tmp_path):
+    text = 'views = ["shape", "surprise"]\noptional_views = ["surprise"]' + GOOD
+    target = load_target(written(tmp_path, text))
+    assert target.weights(["shape"]) == {"shape": 1}
+    with pytest.raises(TargetError, match=r"the base has no view shape, only surprise.*kb reencode"):
+        target.weights(["surprise"])
+
+
+@pytest.mark.parametrize("name", ["strong_lens", "outlier"])
+def test_what_is_unlike_ordinary_galaxies_is_hunted_in_both_views(name):
+    target = load_target(name)
+    assert set(target.weights(["shape", "surprise"])) == {"shape", "surprise"}
+    assert set(target.weights(["shape"])) == {"shape"}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("views = []", "views"),
+        ("views = { shape = 0 }", "views.shape"),
+        ("views = { shape = inf }", "views.shape"),
+        (
+            'optional_views = ["surprise"]',
+            r"optional_views names \['surprise'\], expected some of views: \['shape'\]",
+        ),
+        ('optional_views = ["shape"]', "optional_views names every view"),
+        ('metric = "learned"', "metric.*'auto', 'linear' or 'none'"),
+    ],
+)
+def test_views_and_metrics_that_cannot_be_meant_are_refused(tmp_path, line, said):
+    with pytest.raises(TargetError, match=said):
+        load_target(written(tmp_path, line + GOOD))

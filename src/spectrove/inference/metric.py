@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from spectrove.errors import ShapeError
 from spectrove.provenance import hash_arrays
@@ -159,9 +160,12 @@ def fit_metric(
     reason = _unfit(fine[sample], coarse[sample], group[sample])
     if reason:
         return _no_change(vectors), MetricReport(helps=False, n_objects=len(sample), reason=reason)
-    report = _cross_validate(vectors[sample], fine[sample], coarse[sample], group[sample], seed)
     chosen = known[_thin(fine[known], MOST_FITTED, seed)]
-    metric = _fit(vectors[chosen], fine[chosen], report.strength, report.blend)
+    # One thread: the matrices are small, and threads that wait for each other on a busy machine took twenty times as
+    # long.
+    with threadpool_limits(1):
+        report = _cross_validate(vectors[sample], fine[sample], coarse[sample], group[sample], seed)
+        metric = _fit(vectors[chosen], fine[chosen], report.strength, report.blend)
     return metric, replace(report, classes=tuple(_lasting(fine[chosen]).tolist()))
 
 

@@ -88,12 +88,12 @@ def _nearest(
     vectors = placed(spaces[0], asked.vectors)
     positions = np.full((len(asked), k), -1, dtype=np.int64)
     distance = np.full((len(asked), k), np.inf)
-    for number in np.unique(which).tolist():
+    for number in sorted({int(i) for i in which}):
         own = np.flatnonzero(which == number)
         space = spaces[number]
         places = placed(space, asked.vectors[own])
         found, far = nearest(
-            snapshot(store, reader, space), places, k, pool.allowed, [excluded[i] for i in own]
+            snapshot(store, reader, space), places, k, pool.allowed, [excluded[int(i)] for i in own]
         )
         if number:
             far = far * (scale(store, reader, spaces[0]) / scale(store, reader, space))

@@ -82,7 +82,7 @@ def evaluate(
 
     `encoders` is the table of every method, task and kind of spectra, mock and real; `noise` what is lost with S/N.
     They need no DATASET: mock surveys are made, and real spectra are those of SPECTROVE_DATA. A full table takes
-    under an hour on 2 cores; one that is stopped goes on where it was.
+    about an hour on 2 cores (half of it with --seeds 1); one that is stopped goes on where it was.
     """
     from spectrove.evaluation import EVALUATIONS, TABLES
 

@@ -1,0 +1,205 @@
+"""The metric of a base: whose labels it sees, where it is kept, and what an answer may depend on with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from spectrove.embeddings import Embeddings
+from spectrove.errors import KnowledgeError
+from spectrove.inference import classify, fitting, metric_for
+from spectrove.knowledge import KnowledgeBase
+from spectrove.spectra import Spectrum, SpectrumSet
+from spectrove.targets import load_target
+
+N = 120
+CLASSES = ("SF", "LINER", "quiescent")
+RNG = np.random.default_rng(7)
+LABELS = [CLASSES[i % 3] for i in range(N)]
+TOLD = np.array([{"SF": (0, 0), "LINER": (3, 0), "quiescent": (0, 3)}[c] for c in LABELS], float)
+VECTORS = np.hstack([TOLD + 0.4 * RNG.normal(size=(N, 2)), 3 * RNG.normal(size=(N, 10))]).astype(np.float32)
+IDS = np.array([f"{i:04d}-51602-0001" for i in range(N)])
+NEW = np.array([f"new-{i}" for i in range(12)])
+NEW_VECTORS = (VECTORS[:12] + 0.3 * RNG.normal(size=(12, 12))).astype(np.float32)
+
+
+def embedded(ids, vectors, fingerprint="f"):
+    return Embeddings(vectors, np.asarray(ids), fingerprint, np.tile([3700.0, 8700.0], (len(ids), 1)), "made")
+
+
+def spectra_of(ids, rows):
+    pixels = (np.arange(3) + 4000.0, *(np.ones(3, kind) for kind in ("f4", "f4", "i4", "f4")))
+    return SpectrumSet.from_spectra(
+        [Spectrum(str(i), *pixels, row=row) for i, row in zip(ids, rows, strict=True)]
+    )
+
+
+def rows(labels=LABELS):
+    return [
+        {
+            "ra": 3.0 * i,
+            "dec": 0.5 * i,
+            "class_derived": c,
+            "plate": i // 6,
+            "survey": "sdss",
+            "split": "test" if i < 20 else "train",
+        }
+        for i, c in enumerate(labels)
+    ]
+
+
+def make(path, labels=LABELS):
+    return KnowledgeBase.create(
+        path, spectra_of(IDS, rows(labels)), {"shape": embedded(IDS, VECTORS)}, encoder="made"
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_repetition():
+    """What is tested here does not need the figures to be precise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("spectrove.inference.metric.MOST_REPEATS", 1)
+        yield
+
+
+@pytest.fixture
+def base(tmp_path):
+    return make(tmp_path / "x.kb")
+
+
+def fail(*_args, **_more):
+    raise AssertionError("fitted again")
+
+
+def test_auto_takes_the_metric_where_it_helps_and_says_so(base):
+    fitted = metric_for(base, labelled="class_derived")
+    assert fitted.about["name"] == "linear"
+    assert fitted.about["f1"] > fitted.about["plain_f1"]
+    assert fitted.sentence.startswith("distances in a metric fitted on class_derived (macro F1 ")
+    found = base.search(embedded(NEW, NEW_VECTORS), 3, labelled="class_derived", metric=fitted.metrics)
+    assert [p.value for p in classify(found, "class_derived")] == LABELS[:12]
+    assert {p.metric for p in classify(found, "class_derived")} == {"linear"}
+
+
+def test_none_fits_nothing(base, monkeypatch):
+    monkeypatch.setattr(fitting, "fit_metric", fail)
+    assert metric_for(base, "none", labelled="class_derived") == fitting.Fitted()
+    assert not (base.path / "metrics").exists()
+
+
+def test_a_metric_that_does_not_help_is_left_out_unless_asked_for(base, monkeypatch):
+    real = fitting.fit_metric
+
+    def useless(*args, **more):
+        metric, report = real(*args, **more)
+        return metric, fitting.MetricReport(**{**report.to_dict(), "helps": False})
+
+    monkeypatch.setattr(fitting, "fit_metric", useless)
+    assert metric_for(base, "auto", labelled="class_derived").metrics == ()
+    assert metric_for(base, "auto", labelled="class_derived").about["name"] == "none"
+    assert metric_for(base, "linear", labelled="class_derived").metric is not None
+
+
+def test_it_is_kept_with_the_base_and_fitted_again_when_the_base_changes(base, monkeypatch):
+    first = metric_for(base, labelled="class_derived")
+    monkeypatch.setattr(fitting, "fit_metric", fail)
+    again = metric_for(KnowledgeBase.open(base.path), labelled="class_derived")
+    assert [m.fingerprint for m in again.metrics] == [m.fingerprint for m in first.metrics]
+    assert again.report == first.report
+    monkeypatch.undo()
+    kept = list((base.path / "metrics").iterdir())
+    base.delete("split = 'test'")
+    changed = metric_for(base, labelled="class_derived")
+    assert changed.metric.fingerprint != first.metric.fingerprint
+    assert not kept[0].exists()
+
+
+def test_a_torn_file_is_fitted_again(base):
+    first = metric_for(base, labelled="class_derived")
+    [path] = (base.path / "metrics").iterdir()
+    path.write_bytes(path.read_bytes()[:40])
+    again = metric_for(KnowledgeBase.open(base.path), labelled="class_derived")
+    assert again.metric.fingerprint == first.metric.fingerprint
+
+
+def test_a_base_that_may_only_be_read_is_fitted_once_a_session(base, monkeypatch):
+    def refuse(*_):
+        raise OSError("read-only file system")
+
+    monkeypatch.setattr(fitting, "_write", refuse)
+    first = metric_for(base, labelled="class_derived")
+    monkeypatch.setattr(fitting, "fit_metric", fail)
+    assert metric_for(base, labelled="class_derived").metrics is first.metrics
+
+
+def test_linear_without_labels_is_refused_with_the_reason(base):
+    with pytest.raises(KnowledgeError, match=r"no metric can be fitted on survey\. Fewer than two classes"):
+        metric_for(base, "linear", labelled="survey")
+
+
+def test_only_objects_that_are_searched_are_seen(tmp_path):
+    """Lies in the labels of the test split change nothing where the train split is searched."""
+    lies = [CLASSES[(i + 1) % 3] if i < 20 else c for i, c in enumerate(LABELS)]
+    prints = {
+        where: [
+            metric_for(base, "linear", labelled="class_derived", where=where).metric.fingerprint
+            for base in (
+                make(tmp_path / f"{where is None}-a.kb"),
+                make(tmp_path / f"{where is None}-b.kb", lies),
+            )
+        ]
+        for where in ("split = 'train'", None)
+    }
+    assert prints["split = 'train'"][0] == prints["split = 'train'"][1]
+    assert prints[None][0] != prints[None][1]
+
+
+def test_the_label_of_an_object_of_the_base_has_no_part_in_its_own_answer(tmp_path):
+    """The settings apart, which all labels choose together: its metric is that of its fold, by id and by place."""
+    query, lies = embedded(IDS[:1], VECTORS[:1]), ["LINER", *LABELS[1:]]
+    here = spectra_of(["elsewhere"], [{"ra": 0.0, "dec": 1.0 / 3600}])
+    told = []
+    for name, labels in (("a", LABELS), ("b", lies)):
+        base = make(tmp_path / f"{name}.kb", labels)
+        known = base.searched(labelled="class_derived")
+        report = metric_for(make(tmp_path / f"{name}-true.kb"), labelled="class_derived").report
+        metrics = [
+            metric_for(base, "linear", labelled="class_derived").metric,
+            *fitting.fold_metrics(known.vectors, known.values, known.fold, fitting.FOLDS, report),
+        ]
+        by_id = base.search(query, 5, labelled="class_derived", metric=metrics)
+        by_place = base.search(
+            embedded(["elsewhere"], VECTORS[:1]), 5, spectra=here, labelled="class_derived", metric=metrics
+        )
+        told.append((by_id.object_id.tolist(), by_id.distance / by_id.scale, metrics[0].fingerprint))
+        assert by_place.object_id.tolist() == by_id.object_id.tolist()
+    assert told[0][0] == told[1][0]
+    assert_allclose(told[0][1], told[1][1], rtol=1e-12)
+    assert told[0][2] != told[1][2]
+
+
+def test_answers_with_a_metric_depend_on_nobody_else(base):
+    """Alone, in any batch and order, known and unknown together; and never on the queries' catalog values."""
+    metrics = metric_for(base, labelled="class_derived").metrics
+    ids, vectors = np.concatenate([IDS[:20], NEW]), np.vstack([VECTORS[:20], NEW_VECTORS])
+    lie = [{"class_derived": "LINER", "plate": 0, "z": 5.0} for _ in ids]
+
+    def told(index, spectra=None):
+        query = embedded(ids[index], vectors[index])
+        found = base.search(query, 5, spectra=spectra, labelled="class_derived", metric=metrics)
+        return {p.object_id: p.to_dict() for p in classify(found, "class_derived")}
+
+    everybody = np.random.default_rng(3).permutation(len(ids))
+    together = told(everybody)
+    for i in range(0, len(ids), 5):
+        assert told(np.array([i]))[ids[i]] == together[ids[i]]
+    assert told(everybody, spectra_of(ids, lie)) == together
+
+
+def test_a_hunt_is_judged_by_its_classes_and_fitted_on_the_values(base):
+    fitted = metric_for(base, target=load_target("liner"))
+    assert fitted.report.classes == ("LINER", "SF", "quiescent")
+    assert fitted.label == "class_derived"
+    other = load_target("liner").model_copy(update={"filter": "plate > 3"})
+    assert metric_for(base, "linear", target=other).metric.fingerprint != fitted.metric.fingerprint
