@@ -93,7 +93,7 @@ def _one(
     compared = "" if fast or full else compare(result, HERE / name, about)
     write(result, out, about, compared)
     if kept and not (fast or full or missing):
-        keep(result, HERE / name, {k: v for k, v in about.items() if k != "identity"})
+        keep(result, HERE / name, {k: v for k, v in about.items() if k not in ("identity", "recipe")})
     print(markdown(result, compared))
     workshop.say(f"  {about['seconds']:.0f} s of computing, wrote {out}")
 

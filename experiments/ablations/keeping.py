@@ -11,8 +11,8 @@ from spectrove.explain.style import save
 BEGIN, END = "<!-- figures: written by run.py --keep -->", "<!-- end of figures -->"
 
 
-def keep(out: Path, here: Path, names: Sequence[str]) -> None:
-    """Copies pages of these ablations to `here/results`, and all pages there to the README."""
+def keep(out: Path, here: Path, names: Sequence[str], order: Sequence[str]) -> None:
+    """Copies pages of these ablations to `here/results`, and all pages there, in `order`, to the README."""
     kept = here / "results"
     for name in names:
         for suffix in ("png", "md", "json"):
@@ -21,14 +21,13 @@ def keep(out: Path, here: Path, names: Sequence[str]) -> None:
     readme = here / "README.md"
     text = readme.read_text("utf-8")
     head, rest = text.split(BEGIN, 1)
-    body = "\n\n".join(_section(path) for path in pages_in(kept, names))
+    body = "\n\n".join(_section(path) for path in pages_in(kept, order))
     save(f"{head}{BEGIN}\n\n{body}\n\n{END}{rest.split(END, 1)[1]}".encode(), readme)
 
 
-def pages_in(kept: Path, names: Sequence[str]) -> list[Path]:
-    """The kept pages, those named first and in that order."""
-    every = {path.stem: path for path in sorted(kept.glob("*.md"))}
-    return [every[n] for n in [*(n for n in names if n in every), *(n for n in every if n not in names)]]
+def pages_in(kept: Path, order: Sequence[str]) -> list[Path]:
+    """The kept pages."""
+    return [path for name in order if (path := kept / f"{name}.md").exists()]
 
 
 def _section(page: Path) -> str:

@@ -43,8 +43,8 @@ class Measured:
         """The bootstrap of each task, over the classes that there are queries of."""
         found = {}
         for task, a in self.answers.items():
-            asked = {c for truth in a.truth for c in truth} | {TASKS[task].positive}
-            classes = [c for c in TASKS[task].classes if c in asked]
+            asked, every = {c for truth in a.truth for c in truth}, list(TASKS[task].classes)
+            classes = every if len(every) == 2 else [c for c in every if c in asked]
             found[task] = resampled(a.truth, a.called, a.groups, classes)
         return found
 

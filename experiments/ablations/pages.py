@@ -41,8 +41,15 @@ def text(ablation: Ablation, found: Sequence[Measured], missing: Sequence[str], 
     ]
     parts += ["\n".join(f"- {line}" for line in verdict(ablation, found))] if found else []
     parts += [markdown_table(table(ablation, found, sample)) for sample in samples_of(found)]
-    parts += [f"Not measured: {', '.join(missing)}."] if missing else []
+    parts += [missing_text(ablation, found, missing)] if missing else []
     return "\n\n".join(parts) + "\n"
+
+
+def missing_text(ablation: Ablation, found: Sequence[Measured], missing: Sequence[str]) -> str:
+    """Which points are missing, so that nobody reads more out of the others than there is."""
+    if not found:
+        return f"Not measured yet: none of its {len(missing)} points."
+    return f"Not measured yet, {len(missing)} of {len(missing) + len(found)} points: {'; '.join(missing)}."
 
 
 def samples_of(found: Sequence[Measured]) -> list[str]:
@@ -107,9 +114,12 @@ def verdict(ablation: Ablation, found: Sequence[Measured]) -> list[str]:
     task = main_task(ablation)
     for sample in samples_of(found):
         mine = [m for m in found if m.sample == sample]
+        gains = {name_of(m, ablation): gain_of(ablation, m, mine, task) for m in mine}
+        if len(mine) == 1 or (ablation.reference is not None and not any(gains.values())):
+            said.append(f"{sample}: no verdict, as there is nothing yet to compare with.")
+            continue
         best = max(mine, key=lambda m: m.scores[task]["f1"].value)
         words = f"{sample}: {task} F1 is highest for {name_of(best, ablation)}, {best.scores[task]['f1']}"
-        gains = {name_of(m, ablation): gain_of(ablation, m, mine, task) for m in mine}
         if ablation.reference is not None:
             up = [f"{n} {signed(g)}" for n, g in gains.items() if g is not None and g.low > 0]
             down = [f"{n} {signed(g)}" for n, g in gains.items() if g is not None and g.high < 0]

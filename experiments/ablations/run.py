@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             page = options.out / f"{name}.md"
             print(page.read_text("utf-8") if page.exists() else f"{name}: nothing could be measured here")
         if options.keep:
-            keeping.keep(options.out, HERE, names)
+            keeping.keep(options.out, HERE, names, NAMES)
     except SpectroveError as error:
         say(f"{type(error).__name__}: {error}")
         return 1

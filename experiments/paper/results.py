@@ -227,8 +227,7 @@ def plain(m: Measure) -> dict[str, Any]:
 
 def keep(result: Result, folder: Path, about: dict[str, Any]) -> None:
     """Writes what was measured to expected.json, and the tables to the README between their marks."""
-    kept = about | {"measures": {m.key: plain(m) for m in result.measures}, "verdict": result.verdict}
-    save((json.dumps(kept, indent=1, ensure_ascii=False) + "\n").encode(), folder / "expected.json")
+    save(kept_json(result, about).encode(), folder / "expected.json")
     readme = folder / "README.md"
     text = readme.read_text("utf-8")
     if BEGIN not in text or END not in text:
@@ -240,6 +239,17 @@ def keep(result: Result, folder: Path, about: dict[str, Any]) -> None:
     parts += ["Verdict: " + " ".join(result.verdict)] if result.verdict else []
     body = "\n\n".join([*parts, _made_with(about)])
     save(f"{head}{BEGIN}\n\n{body}\n\n{END}{rest.split(END, 1)[1]}".encode(), readme)
+
+
+def kept_json(result: Result, about: dict[str, Any]) -> str:
+    """What was measured and with what, a line per figure."""
+    rows = [f"  {_dump(m.key)}: {_dump(plain(m))}" for m in result.measures]
+    head = [f" {_dump(key)}: {_dump(value)}" for key, value in (about | {"verdict": result.verdict}).items()]
+    return ",\n".join(["{\n" + head[0], *head[1:], ' "measures": {\n' + ",\n".join(rows) + "\n }\n}\n"])
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def compare(result: Result, folder: Path, about: dict[str, Any]) -> str:

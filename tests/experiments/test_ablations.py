@@ -101,7 +101,7 @@ def test_a_run_that_ends_in_time_names_what_is_missing(out, tmp_path):
     found = ablate("redshift", tmp_path, "--pages")
     assert found["points"] == []
     assert len(found["missing"]) == 4
-    assert "Not measured: 0, metric none (mock)" in (tmp_path / "redshift.md").read_text("utf-8")
+    assert "Not measured yet: none of its 4 points" in (tmp_path / "redshift.md").read_text("utf-8")
 
 
 def test_transfer_needs_real_spectra_and_says_so(out, capsys):
@@ -251,15 +251,24 @@ def test_a_page_compares_in_pairs_with_the_point_that_is_named():
     )
     half, whole = point(1, ["SF", "SF"]), point(2, ["SF", "quiescent"])
     gain = pages.gain_of(ablation, whole, [half, whole], "5-class")
-    assert gain.value == pytest.approx((2 - 2 / 3) / 5)
+    assert gain.value == pytest.approx(1 - (2 / 3) / 2)
     assert pages.gain_of(ablation, half, [half, whole], "5-class") is None
+
+
+def test_a_page_with_one_point_gives_no_verdict():
+    """There is nothing to compare with."""
+    answer = asking.Answers([["SF", "quiescent"]], [["SF", "SF"]], [["a", "b"]])
+    alone = measured.Measured(points.Point(5, plans.PLAIN), "mock", {"5-class": answer}, {})
+    ablation = replace(plans.ABLATIONS["k"], tasks=("5-class",))
+    assert pages.verdict(ablation, [alone]) == ["mock: no verdict, as there is nothing yet to compare with."]
+    assert "Not measured yet, 1 of 2 points: 1 (mock)." in pages.text(ablation, [alone], ["1 (mock)"])
 
 
 def test_pages_are_kept_in_the_readme_between_its_marks(out, tmp_path):
     """With their figures beside them."""
     ablate("k", out)
     (tmp_path / "README.md").write_text(f"# x\n{keeping.BEGIN}\nold\n{keeping.END}\nend\n")
-    keeping.keep(out, tmp_path, ["k"])
+    keeping.keep(out, tmp_path, ["k"], run.NAMES)
     text = (tmp_path / "README.md").read_text("utf-8")
     assert "### k: How many neighbours should vote?" in text
     assert "![k](results/k.png)" in text

@@ -89,7 +89,7 @@ def test_classify_json_has_the_documented_keys(spectrove, survey, test_ids):
     rows = lines(result.stdout)
     assert [row["object_id"] for row in rows] == test_ids
     for row in rows:
-        assert list(row) == ["object_id", "label", "value", "probabilities", "neighbors", "flags"]
+        assert list(row) == ["object_id", "label", "value", "probabilities", "metric", "neighbors", "flags"]
         assert sum(row["probabilities"].values()) == pytest.approx(1)
         assert row["probabilities"][row["value"]] == max(row["probabilities"].values())
 

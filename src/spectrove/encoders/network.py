@@ -36,7 +36,7 @@ class SpectrumNetwork(nn.Module, ABC):
         if recipe.bottleneck:
             if self.joins_places:
                 self.squeeze = nn.Linear(width, recipe.squeeze)
-                # The vector ends in a nonlinearity: measured (experiments/ablations), what is linear in it then
+                # The vector ends in a nonlinearity (ARCHITECTURE.md says what that gave): what is linear in it then
                 # includes ratios and limits that a linear metric can use.
                 self.to_vector: nn.Module = nn.Sequential(
                     nn.Linear(n_places * recipe.squeeze, recipe.bottleneck), nn.GELU()

@@ -232,8 +232,11 @@ def _pool(workers: int) -> Any:
 
 
 def _one_thread() -> None:
+    import logging
+
     import torch
 
+    logging.disable(logging.WARNING)  # other people's log lines would stand between those of the progress
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
 
