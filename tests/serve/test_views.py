@@ -103,7 +103,16 @@ def test_the_metric_can_be_chosen_and_is_told(spectrove, survey):
 
 def test_explain_tells_of_the_metric_too(spectrove, survey):
     [*_, one] = lines(spectrove("search", survey.base, survey.dataset, *TEST, "--json").stdout)
-    ask = ("explain", survey.base, survey.dataset, "--id", one["object_id"], "--label", "class_derived", "--json")
+    ask = (
+        "explain",
+        survey.base,
+        survey.dataset,
+        "--id",
+        one["object_id"],
+        "--label",
+        "class_derived",
+        "--json",
+    )
     [said] = lines(spectrove(*ask, "--metric", "linear").stdout)
     assert said["provenance"]["metric"]["name"] == "linear"
     assert said["provenance"]["metric"]["label"] == "class_derived"

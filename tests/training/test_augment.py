@@ -32,7 +32,7 @@ def test_added_noise_is_what_the_inverse_variance_says():
 
 
 def test_gaps_take_pixels_out_and_leave_the_others_alone():
-    flux, ivar = augment(*spectra(), AugmentRecipe(gaps=2, gap=50), chance())
+    _, ivar = augment(*spectra(), AugmentRecipe(gaps=2, gap=50), chance())
     lost = (ivar[:, 20:] == 0).sum(dim=1)
     assert 0 < float(lost.float().mean()) < 50
     assert int(lost.max()) <= 100

@@ -40,7 +40,7 @@ def test_a_network_learns_to_measure(encoder):
     survey = make_survey(60, seed=1992)
     prepared, _ = prepare(survey, encoder.preprocess)
     read = encoder.measurements(prepared)
-    truth = {i: v for i, v in zip(survey.object_id.tolist(), survey.column("truth_ha_ew"), strict=True)}
+    truth = dict(zip(survey.object_id.tolist(), survey.column("truth_ha_ew"), strict=True))
     pairs = [(m, np.arcsinh(truth[i])) for m, i in zip(read["ha_ew"], prepared.object_id.tolist(), strict=True)
              if truth[i] is not None]  # fmt: skip
     assert np.corrcoef(np.array(pairs).T)[0, 1] > 0.6
