@@ -64,10 +64,11 @@ def enlarged(vectors: NDArray[np.float32], n: int) -> NDArray[np.float32]:
     """The vectors in random order, then random ones of the same mean and covariance, to n in all."""
     rng = np.random.default_rng(1)
     vectors = rng.permutation(vectors)[:n]
-    more = rng.multivariate_normal(
-        vectors.mean(axis=0), np.cov(vectors.T), n - len(vectors), check_valid="ignore"
-    )
-    return np.concatenate([vectors, more.astype(np.float32)])
+    # The square root of the covariance by its eigenvectors: some directions may be empty.
+    values, axes = np.linalg.eigh(np.cov(vectors.T))
+    root = (axes * np.sqrt(np.maximum(values, 0))).T.astype(np.float32)
+    more = rng.standard_normal((n - len(vectors), vectors.shape[1]), dtype=np.float32) @ root
+    return np.concatenate([vectors, more + vectors.mean(axis=0)])
 
 
 def timed(
