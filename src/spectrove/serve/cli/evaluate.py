@@ -16,7 +16,10 @@ from spectrove.serve.cli.output import check_output, print_json, say, write_tabl
 from spectrove.serve.cli.progress import stages
 
 What = Annotated[
-    str, typer.Argument(metavar="WHAT", help="What to measure: classes (of DATASET), encoders or noise.")
+    str,
+    typer.Argument(
+        metavar="WHAT", help="What to measure: classes (of DATASET), encoders, noise, or a study named below."
+    ),
 ]
 Dataset = Annotated[
     str | None, typer.Argument(metavar="[DATASET]", help="Labelled spectra, for classes.", show_default=False)
@@ -41,7 +44,7 @@ Only = Annotated[
     ),
 ]
 NMock = Annotated[
-    int, typer.Option("--n-mock", metavar="N", min=60, help="Spectra of each mock survey (encoders).")
+    int, typer.Option("--n-mock", metavar="N", min=60, help="Spectra of each mock survey (not of classes).")
 ]
 Output = Annotated[
     Path | None,
@@ -84,19 +87,21 @@ def evaluate(
     They need no DATASET: mock surveys are made, and real spectra are those of SPECTROVE_DATA. A full table takes
     about an hour on 2 cores (half of it with --seeds 1); one that is stopped goes on where it was.
     """
-    from spectrove.evaluation import EVALUATIONS, TABLES
+    from spectrove.evaluation import EVALUATIONS, STUDIES, TABLES
 
-    if what not in (*EVALUATIONS, *TABLES):
-        known = ", ".join((*EVALUATIONS, *TABLES))
+    if what not in (*EVALUATIONS, *TABLES, *STUDIES):
+        known = ", ".join((*EVALUATIONS, *TABLES, *STUDIES))
         raise AskedWronglyError(
             SpectroveError(f"evaluate {what}: this cannot be measured. Name one of {known}.")
         )
+    if what in (*TABLES, *STUDIES) and dataset:
+        raise AskedWronglyError(
+            SpectroveError(f"evaluate {what} takes no DATASET: its spectra are mocks and SPECTROVE_DATA.")
+        )
     if what in TABLES:
-        if dataset:
-            raise AskedWronglyError(
-                SpectroveError(f"evaluate {what} takes no DATASET: its spectra are mocks and SPECTROVE_DATA.")
-            )
         return _table(what, only, seeds or 3, n_mock, k, workers, output or DEFAULT_FOLDER, as_json)
+    if what in STUDIES:
+        return _study(what, seeds or 3, n_mock, k, workers, output or DEFAULT_FOLDER, as_json)
     if dataset is None:
         raise AskedWronglyError(
             SpectroveError(f"evaluate {what} needs a DATASET. Name one that ingest wrote.")
@@ -129,6 +134,28 @@ def _table(
         print_json(row)
     say(table_text(table), as_json=as_json)
     say(f" wrote {folder / what}.md and .png", as_json=as_json)
+
+
+def _study(
+    what: str, seeds: int, n_mock: int, k: int, workers: int | None, folder: Path, as_json: bool
+) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise AskedWronglyError(DatasetError(f"{folder}: this is a file, expected a folder. Name a folder."))
+    from spectrove.evaluation import Setting, make_study
+    from spectrove.evaluation.studies import all_cores
+
+    data = os.environ.get("SPECTROVE_DATA")
+    if not data:
+        say("no real spectra (set SPECTROVE_DATA): the real half is left out", as_json=True)
+    with stages() as progress:
+        setting = Setting(
+            folder, Path(data) if data else None, seeds, n_mock, k, workers or all_cores(), progress
+        )
+        made = make_study(what, setting)
+    for row in made.rows if as_json else ():
+        print_json(row)
+    say(made.text, as_json=as_json)
+    say(f" wrote {folder / what}.md", as_json=as_json)
 
 
 def _classes(

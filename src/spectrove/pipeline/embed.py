@@ -1,0 +1,130 @@
+"""From spectra to vectors: what every question and every base begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spectrove.embeddings import Embeddings
+from spectrove.encoders import Encoder, load_encoder
+from spectrove.errors import Refusal
+from spectrove.knowledge import DEFAULT_VIEW, KnowledgeBase
+from spectrove.preprocess import Prepared, prepare
+from spectrove.spectra import CORE_COLUMNS, SpectrumSet
+
+#: Spectra that are encoded together.
+BATCH = 1024
+
+#: Encoders by view; one alone is that of the default view.
+Encoders = Encoder | Mapping[str, Encoder] | None
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Spectra that could be embedded, their vectors in the same order, and what was refused.
+
+    Attributes:
+        embeddings: Vectors of the default view.
+        views: View to vectors, the default view's among them; others may lack some of the spectra.
+        unmade: For each spectrum that a further view refused, why.
+    """
+
+    spectra: SpectrumSet
+    embeddings: Embeddings
+    refusals: tuple[Refusal, ...] = ()
+    views: dict[str, Embeddings] = field(default_factory=dict)
+    unmade: tuple[Refusal, ...] = ()
+
+    @property
+    def whole(self) -> Embedded:
+        """Only the spectra that have a vector in every view; the others are refused."""
+        keep = np.ones(len(self.spectra), dtype=bool)
+        for vectors in self.views.values():
+            keep &= np.isin(self.spectra.object_id, vectors.object_id)
+        views = {v: e.take(np.isin(e.object_id, self.spectra.object_id[keep])) for v, e in self.views.items()}
+        refusals = (*self.refusals, *self.unmade)
+        return Embedded(self.spectra.take(keep), self.embeddings.take(keep), refusals, views)
+
+
+def embed(
+    spectra: SpectrumSet, encoder: Encoder, views: Mapping[str, Encoder | str] | None = None
+) -> Embedded:
+    """Vectors of all spectra that the encoder can take; the others are refused by name.
+
+    Only flux, ivar, mask, wavelength, LSF and, for rest-frame encoders, the redshift are read.
+
+    Args:
+        views: Further views and what makes them. A spectrum that one of them refuses stays.
+    """
+    index, prepared, vectors, refusals = vectors_of(spectra, encoder)
+    kept = _with_flags(spectra.take(index), prepared)
+    made, unmade = {DEFAULT_VIEW: vectors}, []
+    for view, other in loaded(views or {}).items():
+        _, _, made[view], refused = vectors_of(kept, other)
+        unmade += [Refusal(r.name, f"view {view}: {r.error}") for r in refused]
+    return Embedded(kept, vectors, tuple(refusals), made, tuple(unmade))
+
+
+def vectors_of(
+    spectra: SpectrumSet, encoder: Encoder
+) -> tuple[NDArray[np.int64], Prepared, Embeddings, list[Refusal]]:
+    """Which of the spectra the encoder takes, prepared and encoded, and why not the others."""
+    prepared, refusals = prepare(spectra, encoder.preprocess)
+    embeddings = encoder.encode(prepared)
+    finite: NDArray[np.bool_] = np.all(np.isfinite(embeddings.vectors), axis=1)
+    for name in embeddings.object_id[~finite].tolist():
+        refusals.append(
+            Refusal(
+                name,
+                f"{name}: {encoder.name} gives no finite vector. Check the file's flux and ivar for extremes.",
+            )
+        )
+    index = _in_order(spectra, prepared.object_id)[finite]
+    return index, prepared.take(finite), embeddings.take(finite), refusals
+
+
+def _in_order(spectra: SpectrumSet, object_id: NDArray[np.str_]) -> NDArray[np.int64]:
+    """Where the spectra with these ids stand, which are some of the set's, in its own order."""
+    left = iter(range(len(spectra)))
+    return np.array([next(i for i in left if spectra.object_id[i] == name) for name in object_id], dtype=int)
+
+
+def _with_flags(spectra: SpectrumSet, prepared: Prepared) -> SpectrumSet:
+    """The spectra with what preparation found added to their flags."""
+    flags = [
+        list(dict.fromkeys([*(own or ()), *new]))
+        for own, new in zip(spectra.column("flags"), prepared.flags, strict=True)
+    ]
+    place = spectra.rows.column_names.index("flags")
+    return spectra.with_rows(spectra.rows.set_column(place, "flags", pa.array(flags, CORE_COLUMNS["flags"])))
+
+
+def loaded(encoders: Mapping[str, Encoder | str]) -> dict[str, Encoder]:
+    """Encoders by view, those that are named by name or folder loaded."""
+    return {view: load_encoder(e) if isinstance(e, str) else e for view, e in encoders.items()}
+
+
+def encoders_of(base: KnowledgeBase, views: Iterable[str], given: Encoders = None) -> dict[str, Encoder]:
+    """What makes the vectors of these views: what is given, else what the base names."""
+    known = {DEFAULT_VIEW: given} if isinstance(given, Encoder) else dict(given or {})
+    return {view: known.get(view) or load_encoder(base.encoders[view]) for view in views}
+
+
+def embed_queries(
+    base: KnowledgeBase, spectra: SpectrumSet, given: Encoders, views: Sequence[str]
+) -> Embedded:
+    """Vectors of the queries in all of these views; a query that lacks one of them is refused."""
+    encoders = encoders_of(base, views, given)
+    first, *others = views
+    embedded = embed(spectra, encoders[first], {view: encoders[view] for view in others})
+    made = {view: embedded.views[DEFAULT_VIEW if view == first else view] for view in views}
+    return replace(embedded, views=made).whole
+
+
+def in_batches(spectra: SpectrumSet, size: int = BATCH) -> Iterator[SpectrumSet]:
+    """A large set, a batch at a time."""
+    return (spectra.take(np.arange(i, min(i + size, len(spectra)))) for i in range(0, len(spectra), size))
