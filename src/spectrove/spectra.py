@@ -47,6 +47,7 @@ FLAGS: dict[str, str] = {
     "no_redshift": "No redshift came with the spectrum.",
     "z_not_positive": "The redshift is zero or negative: not a galaxy of the Hubble flow.",
     "z_warning": "The survey's pipeline warned about this redshift.",
+    "z_uncertain": "The redshift was estimated from the spectrum, and another one may be right.",
     "star": "The survey's pipeline calls this object a star.",
     "sky": "This is a sky fibre.",
     "specobjid_mismatch": "The file's specobjid is not the one its plate, MJD, fibre and run2d give.",
@@ -56,7 +57,11 @@ FLAGS: dict[str, str] = {
     "faint": "The median flux is below a tenth of the noise; the noise sets the scale.",
     "neighbor_coverage": "A neighbour shares less than half of the wavelength range with the query.",
     "view_missing": "One of the base's views could not be made of it: searches in that view pass it by.",
+    "region_coverage": "A neighbour shares less than half of the region with the query; it stands last.",
+    "one_view": "Only one of the two views could be made of it: the outlier score rests on that one.",
+    "small_base": "The base has fewer than 100 objects: no outlier p-value can be as low as 0.01.",
     "few_neighbors": "Fewer labelled neighbours were found than were asked for.",
+    "far_from_all": "Nothing known is close: 99% of the base's objects have a nearer neighbour than this one.",
 }
 
 #: Flags that repeat a catalog: they stand in the row of an object, never in an answer about it.

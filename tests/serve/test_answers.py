@@ -41,6 +41,9 @@ def test_hunt_json_has_the_documented_keys_in_the_order_of_the_input(spectrove, 
         "z",
         "z_source",
         "metric",
+        "calibrated",
+        "p_distance",
+        "set",
         "neighbors",
         "flags",
     ]
@@ -89,7 +92,8 @@ def test_classify_json_has_the_documented_keys(spectrove, survey, test_ids):
     rows = lines(result.stdout)
     assert [row["object_id"] for row in rows] == test_ids
     for row in rows:
-        assert list(row) == ["object_id", "label", "value", "probabilities", "metric", "neighbors", "flags"]
+        told = ["metric", "calibrated", "p_distance", "set"]
+        assert list(row) == ["object_id", "label", "value", "probabilities", *told, "neighbors", "flags"]
         assert sum(row["probabilities"].values()) == pytest.approx(1)
         assert row["probabilities"][row["value"]] == max(row["probabilities"].values())
 

@@ -373,7 +373,7 @@ def test_an_unknown_recipe_is_asked_wrongly(spectrove, tmp_path):
         ("hunt", "a.kb", "b.lance"),
         ("search", "a.kb", "b.lance", "-k", "0"),
         ("search", "a.kb", "b.lance", "-k", "three"),
-        ("search", "a.kb", "b.lance", "--region", "6500:6800"),
+        ("search", "a.kb", "b.lance", "--shortlist", "0"),
         ("estimate", "a.kb"),
         ("mock", "-n", "0", "-o", "m"),
         (),

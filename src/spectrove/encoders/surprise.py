@@ -86,7 +86,8 @@ class SurpriseEncoder(Encoder):
         check_shapes(recipe, self.weights, shapes)
         arrays = {name.removeprefix("float32."): self.weights[name].astype(np.float32) for name in shapes}
         ordinary = Ordinary(arrays["mean"], arrays["components"])
-        self._detector = Detector(
+        #: What finds the features, for those who ask where in a spectrum they come from.
+        self.detector = Detector(
             Reconstructor(recipe.preprocess.wavelength, ordinary, arrays["noise"]),
             Mixture(arrays["score_mean"], arrays["score_covariance"]),
             Mixture(arrays["line_mean"], arrays["line_covariance"]),
@@ -98,7 +99,7 @@ class SurpriseEncoder(Encoder):
         return len(FEATURES)
 
     def _vectors(self, flux: Floats, ivar: Floats) -> NDArray:
-        return excess(self._detector.features(flux, ivar), self._band)
+        return excess(self.detector.features(flux, ivar), self._band)
 
 
 class Detector:

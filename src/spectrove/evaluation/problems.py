@@ -160,6 +160,10 @@ class Data:
         }  # fmt: skip
         return makers[part, name](seed)
 
+    def lens_hosts(self, part: str, seed: int) -> SpectrumSet:
+        """The red galaxies of a lens problem as they are before anything is put behind them."""
+        return self._mock("lens", seed) if part == "mock" else self._real(f"{LENS_HOSTS} AND z > 0")
+
     # --- mock -----------------------------------------------------------------------------------------------
 
     def _mock_classes(self, seed: int) -> Problem:

@@ -15,7 +15,15 @@ from spectrove.evaluation.evaluate import Evaluation, Progress
 from spectrove.evaluation.problems import Data, Sizes
 
 #: Name of a study to the module whose function `study` makes it.
-STUDIES: dict[str, str] = {}
+STUDIES: dict[str, str] = {
+    "calibration": "spectrove.evaluation.calibration",
+    "composition": "spectrove.evaluation.composition",
+    "outliers": "spectrove.evaluation.outliers",
+    "curation": "spectrove.evaluation.curation",
+    "coverage": "spectrove.evaluation.coverage",
+    "redshift": "spectrove.evaluation.redshift",
+    "lens": "spectrove.evaluation.lens",
+}
 
 
 @dataclass(frozen=True)

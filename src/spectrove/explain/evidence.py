@@ -13,10 +13,14 @@ import numpy as np
 import spectrove
 from spectrove.errors import KnowledgeError, SpectrumError
 from spectrove.explain.diagnostics import Bpt, bpt, plain
+from spectrove.explain.links import links
 from spectrove.preprocess.line_fit import LineFit, measure_lines
 from spectrove.spectra import FLAGS, Spectrum
 
 if TYPE_CHECKING:
+    from spectrove.explain.against import Against
+    from spectrove.explain.influence import Influence, Rival
+    from spectrove.explain.saliency import Saliency
     from spectrove.inference import Prediction, Vote
     from spectrove.knowledge import KnowledgeBase, Neighbors
     from spectrove.targets import Target
@@ -43,11 +47,17 @@ class Measured:
         """Its place in the [N II] diagram by our own measurement; None without one."""
         return None if self.lines is None else bpt(self.lines)
 
+    @property
+    def links(self) -> dict[str, str]:
+        """Name to address of the pages about it; empty where its place in the sky is unknown."""
+        return links(self.spectrum.row) if self.spectrum else {}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, without the pixels."""
         return {
             "object_id": self.object_id,
             "z": plain(self.z),
+            "links": self.links,
             "lines": None if self.lines is None else line_table(self.lines),
             "bpt": None if self.bpt is None else self.bpt.to_dict(),
             "not_measured_because": self.reason or None,
@@ -97,6 +107,7 @@ class Provenance:
     label_column: str = ""
     k: int = 0
     weighting: str = ""
+    prevalence: float | None = None
     spectrove_version: str = spectrove.__version__
 
 
@@ -112,6 +123,10 @@ class Evidence:
         provenance: What made the answer.
         z_source: Where the redshift came from: "file", "catalog", "estimated" or "".
         threshold: Probability from which a hunted object counts as found; NaN if unknown.
+        influence: The answer without each neighbour, nearest first; empty where the question is not known.
+        rival: The nearest object of another class; None if none is near.
+        saliency: Where the distance to each neighbour comes from, nearest first; empty where nobody asked.
+        against: The query beside an object that was named; None where nobody asked.
     """
 
     prediction: Prediction
@@ -121,6 +136,10 @@ class Evidence:
     provenance: Provenance
     z_source: str = ""
     threshold: float = math.nan
+    influence: tuple[Influence, ...] = ()
+    rival: Rival | None = None
+    saliency: tuple[Saliency, ...] = ()
+    against: Against | None = None
 
     @property
     def object_id(self) -> str:
@@ -169,6 +188,10 @@ class Evidence:
             },
             "query": self.query.to_dict() | {"z_source": self.z_source or None},
             "neighbors": [n.to_dict() for n in self.neighbors],
+            "influence": [i.to_dict() for i in self.influence],
+            "rival": None if self.rival is None else self.rival.to_dict(),
+            "saliency": [s.to_dict() for s in self.saliency],
+            "against": None if self.against is None else self.against.to_dict(),
             "scale": plain(self.scale),
             "flags": {name: FLAGS.get(name, name) for name in self.flags},
             "provenance": asdict(self.provenance),
@@ -299,7 +322,15 @@ def _provenance(
         label_column=prediction.label,
         k=neighbors.k,
         weighting=weighting or named,
+        prevalence=_prevalence(target),
     )
+
+
+def _prevalence(target: Target | None) -> float | None:
+    """The fraction of the hunted class that the answer reckoned with; None where it is the base's own."""
+    if target is None or target.prior is None:
+        return None if target is None else target.prevalence
+    return target.prior[target.positive]
 
 
 def _json(value: Any) -> Any:

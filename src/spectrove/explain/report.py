@@ -13,17 +13,24 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from spectrove.explain.argument import argued, why_not
 from spectrove.explain.bpt_plot import bpt_figure
+from spectrove.explain.citations import Citation, citations, gathered, used
 from spectrove.explain.evidence import Evidence, Provenance
+from spectrove.explain.expectations import expectations
 from spectrove.explain.gallery import gallery_figure, hits_bpt_figure, probability_figure
+from spectrove.explain.links import NAMES
 from spectrove.explain.plots import spectrum_figure
+from spectrove.explain.saliency_plot import saliency_figure
 from spectrove.explain.scores import Score, score
 from spectrove.explain.sentences import cautions, many, why
 from spectrove.explain.style import png, save
-from spectrove.explain.tables import RATIOS, Table, line_rows, neighbor_rows
+from spectrove.explain.tables import RATIOS, Table, difference_rows, influence_rows, line_rows, neighbor_rows
 from spectrove.inference import Prediction
 
 Background = tuple[ArrayLike, ArrayLike]
+#: Neighbours whose wavelengths are drawn.
+_DRAWN = 5
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,7 @@ def write_report(
         evidence: What to report.
         path: The HTML file to write; an older one is replaced.
         background: log [N II]/Ha and log [O III]/Hb of the base's own objects, for the diagram.
-        figures: Also write the figures beside the page, as NAME-spectra.png and NAME-bpt.png.
+        figures: Also write the figures beside the page, as NAME-spectra.png, NAME-bpt.png and so on.
 
     Raises:
         DatasetError: If the file cannot be written.
@@ -89,8 +96,9 @@ def write_report(
     section = _section(evidence, background)
     html = _page("report.html", title=f"{evidence.object_id}: {_answer(evidence)}", item=section)
     if figures:
-        save(section["spectrum_png"], path.with_name(f"{path.stem}-spectra.png"))
-        save(section["bpt_png"], path.with_name(f"{path.stem}-bpt.png"))
+        for name in ("spectra", "bpt", "saliency", "against"):
+            if (drawn := section[f"{name}_png"]) is not None:
+                save(drawn, path.with_name(f"{path.stem}-{name}.png"))
     return save(html.encode(), path)
 
 
@@ -124,7 +132,8 @@ def write_hunt_report(
     several = [hunts] if isinstance(hunts, Hunt) else list(hunts)
     parts = [_hunt(hunt, i, top, rows, progress) for i, hunt in enumerate(several)]
     heading = title or "Hunt for " + ", ".join(many(_positive(hunt)) for hunt in several)
-    html = _page("hunt.html", title=heading, intro=intro, hunts=parts)
+    cited = gathered(pair for hunt in several for e in hunt.evidence[:top] for pair in used(e))
+    html = _page("hunt.html", title=heading, intro=intro, hunts=parts, cited=_cited(cited))
     if figures:
         for part in parts:
             for figure in part["figures"]:
@@ -156,9 +165,17 @@ def _section(evidence: Evidence, background: Background | None) -> dict[str, Any
         "id": evidence.object_id,
         "answer": _answer(evidence),
         "why": why(evidence),
+        "argued": argued(evidence),
+        "links": named_links(evidence.query.links),
         "cautions": cautions(evidence),
         "facts": _facts(evidence),
-        "spectrum_png": png(spectrum_figure(evidence)),
+        "spectra_png": png(spectrum_figure(evidence)),
+        "saliency_png": _saliency(evidence),
+        "against_png": _against(evidence),
+        "why_not": why_not(evidence),
+        "differences": difference_rows(evidence),
+        "influence": influence_rows(evidence),
+        "cited": _cited(citations(evidence)),
         "bpt_png": png(bpt_figure(evidence, background=background)),
         "neighbors": neighbor_rows(evidence),
         "ratio_names": [name for name, _, _ in RATIOS],
@@ -166,6 +183,30 @@ def _section(evidence: Evidence, background: Background | None) -> dict[str, Any
         "flux_unit": _flux_unit(evidence),
         "provenance": _provenance(evidence.provenance),
     }
+
+
+def _cited(cited: Sequence[Citation]) -> dict[str, Any]:
+    works = [(", ".join(c.reasons), c.work.short, c.work.url) for c in cited]
+    return {"works": works, "bibtex": "\n\n".join(c.bibtex for c in cited)}
+
+
+def named_links(links: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Printed name and address of each link."""
+    return [(NAMES[key], address) for key, address in links.items()]
+
+
+def _saliency(evidence: Evidence) -> bytes | None:
+    if not evidence.saliency:
+        return None
+    return png(saliency_figure(evidence.saliency[:_DRAWN], known_z=math.isfinite(evidence.query.z)))
+
+
+def _against(evidence: Evidence) -> bytes | None:
+    beside = evidence.against
+    if beside is None or beside.saliency is None:
+        return None
+    title = f"Where the distance to {beside.other.object_id} comes from"
+    return png(saliency_figure([beside.saliency], known_z=math.isfinite(evidence.query.z), title=title))
 
 
 def _hunt(
@@ -181,6 +222,7 @@ def _hunt(
         if progress:
             progress(1)
     anchors = {section["id"]: section["anchor"] for section in sections}
+    places = {section["id"]: section["links"] for section in sections}
     return {
         "anchor": f"hunt-{number + 1}",
         "target": hunt.target,
@@ -192,7 +234,10 @@ def _hunt(
         "notes": list(hunt.notes),
         "refused": list(hunt.refused),
         "figures": _hunt_figures(hunt, shown),
-        "ranked": [_ranked_row(hunt, p, i + 1, anchors) for i, p in enumerate(hunt.ranked()[:rows])],
+        "ranked": [
+            _ranked_row(hunt, p, i + 1, anchors) | {"links": places.get(p.object_id, [])}
+            for i, p in enumerate(hunt.ranked()[:rows])
+        ],
         "left_out": max(len(hunt.predictions) - rows, 0),
         "has_truth": hunt.truth is not None,
         "sections": sections,
@@ -242,9 +287,11 @@ def _ranked_row(hunt: Hunt, p: Prediction, rank: int, anchors: Mapping[str, str]
 def _summary(hunt: Hunt) -> str:
     """How many were found among how many, and how many of them should be wrong."""
     hits, n = hunt.hits(), len(hunt.predictions)
-    false = sum(1 - p.probability for p in hits if p.probability is not None)
+    found = expectations(hunt.predictions)
     verb = "is" if len(hits) == 1 else "are"
-    expected = f" (false ones expected from the probabilities: {false:.1f})" if hits else ""
+    expected = (
+        f" (false ones expected from the probabilities: {found.false:.1f}); {found.sentence}" if hits else ""
+    )
     plural = "spectrum" if n == 1 else "spectra"
     what = many(_positive(hunt))
     return f"{len(hits)} of {n} {plural} {verb} called {what} at P ≥ {hunt.threshold:.2f}{expected}."
@@ -267,7 +314,7 @@ def _facts(evidence: Evidence) -> list[tuple[str, str]]:
     facts.append(
         (
             "68% interval",
-            f"{_interval(p)} (counts votes; not calibrated)"
+            f"{_interval(p)} ({'of the calibration' if p.calibrated else 'counts votes; not calibrated'})"
             if p.interval
             else (p.reason_no_interval or "none"),
         )
@@ -298,6 +345,7 @@ def _provenance(p: Provenance) -> list[tuple[str, str]]:
     rows = [
         ("Encoder", p.encoder), ("Fingerprint", p.fingerprint),
         ("Knowledge base", f"{p.base}, version {p.base_version}{size}"),
+        ("Expected prevalence", "" if p.prevalence is None else f"{p.prevalence:g}"),
         ("View", _views(p)), ("Metric", _metric(p)), ("Target", p.target), ("Label column", p.label_column),
         ("Neighbours (K)", str(p.k)), ("Weights", p.weighting), ("Spectrove", p.spectrove_version),
     ]  # fmt: skip

@@ -27,7 +27,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "other": ("something else", "something else"),
 }
 #: Classes that line ratios speak about, and the classes of the diagram that agree with each.
-_DIAGRAM: dict[str, tuple[str, ...]] = {
+DIAGRAM: dict[str, tuple[str, ...]] = {
     "LINER": ("LINER",),
     "SF": ("SF",),
     "star-forming": ("SF",),
@@ -71,7 +71,7 @@ def why(evidence: Evidence) -> str:
         return f"{evidence.object_id} gets no answer: {_lower(reason).rstrip('.')}" + (
             f"; {own}." if own else "."
         )
-    parts = [f"{_verdict(evidence)}: {_neighbors(evidence)}", own_lines(evidence)]
+    parts = [f"{_verdict(evidence)}: {voted(evidence)}", own_lines(evidence)]
     return "; ".join(part for part in parts if part) + "."
 
 
@@ -112,14 +112,14 @@ def _verdict(evidence: Evidence) -> str:
     return f"{evidence.object_id} is not called {one(p.positive)} ({text}{limit})"
 
 
-def _neighbors(evidence: Evidence) -> str:
+def voted(evidence: Evidence) -> str:
     """Who voted for what: "3 of its 3 nearest known spectra are LINERs, the closest (...) at ..."."""
     voters, backers = evidence.voters(), evidence.supporters()
     n = len(voters)
     nearest = voters[0]
     if n == 1:
         who = f"its one labelled neighbour, {nearest.object_id} ({nearest.label}),"
-        return f"{who} is at {_distance(evidence, nearest)}"
+        return f"{who} is at {distance_of(evidence, nearest)}"
     if backers:
         verb = "is" if len(backers) == 1 else "are"
         what = one(evidence.asked) if len(backers) == 1 else many(evidence.asked)
@@ -129,7 +129,7 @@ def _neighbors(evidence: Evidence) -> str:
     if len(backers) < n:
         text += f" ({_others(voters, backers)})"
     label = "" if nearest in backers else f", {nearest.label}"
-    return f"{text}, the closest ({nearest.object_id}{label}) at {_distance(evidence, nearest)}"
+    return f"{text}, the closest ({nearest.object_id}{label}) at {distance_of(evidence, nearest)}"
 
 
 def _others(voters: list[NeighborEvidence], backers: list[NeighborEvidence]) -> str:
@@ -139,10 +139,9 @@ def _others(voters: list[NeighborEvidence], backers: list[NeighborEvidence]) -> 
     return f"{', '.join(kept)}, with {100 * (1 - share):.0f}% of the vote"
 
 
-def _distance(evidence: Evidence, n: NeighborEvidence) -> str:
-    if not evidence.scale > 0:
-        return f"distance {n.distance:.2f}"
-    return f"{n.distance / evidence.scale:.1f} times the base's usual neighbour distance"
+def distance_of(evidence: Evidence, n: NeighborEvidence) -> str:
+    """How far a neighbour is, in words."""
+    return far(evidence, n.distance)
 
 
 def _ratios(b: Bpt) -> str:
@@ -169,9 +168,9 @@ def _side(b: Bpt, asked: str | None, denied: bool) -> str:
     if asked in _LINELESS:
         where = ", as for a galaxy without line emission" if b.no_lines else _place(b)
         against = b.no_lines if denied else len(b.detected) == 4
-    elif asked in _DIAGRAM:
+    elif asked in DIAGRAM:
         where = _place(b)
-        could_be = bool(set(b.possible) & set(_DIAGRAM[asked]))
+        could_be = bool(set(b.possible) & set(DIAGRAM[asked]))
         against = (could_be and bool(b.own_class)) if denied else (bool(b.possible) and not could_be)
         if b.no_lines and not denied:
             where, against = ", so nothing in them supports the answer", False
@@ -190,10 +189,8 @@ def _place(b: Bpt) -> str:
     if not line:
         return f", allow only the {_region(b.own_class)} region"
     if b.own_class == "Composite" or line == "Kewley 2001":
-        return (
-            f", lie in the {_region(b.own_class)} region, {_sigmas(sigma)} from the {_line_name(line)} line"
-        )
-    return f", lie on the {_region(b.own_class)} side of the {_line_name(line)} line by {_sigmas(sigma)}"
+        return f", lie in the {_region(b.own_class)} region, {sigmas(sigma)} from the {line_name(line)} line"
+    return f", lie on the {_region(b.own_class)} side of the {line_name(line)} line by {sigmas(sigma)}"
 
 
 def _disagreement(evidence: Evidence) -> list[str]:
@@ -201,7 +198,7 @@ def _disagreement(evidence: Evidence) -> list[str]:
     found = []
     for n in evidence.voters():
         own = n.bpt.own_class if n.bpt else ""
-        if own and n.label in _DIAGRAM and own not in _DIAGRAM[n.label]:
+        if own and n.label in DIAGRAM and own not in DIAGRAM[n.label]:
             found.append(
                 f"Neighbour {n.object_id} is labelled {n.label}, but its own lines, as we measure them, "
                 f"lie in the {_region(own)} region."
@@ -211,13 +208,13 @@ def _disagreement(evidence: Evidence) -> list[str]:
 
 def _near_line(evidence: Evidence) -> str:
     b = evidence.query.bpt
-    if b is None or not b.sigma or evidence.asked not in _DIAGRAM:
+    if b is None or not b.sigma or evidence.asked not in DIAGRAM:
         return ""
     line, sigma = b.border()
     if abs(sigma) >= NEAR_LINE:
         return ""
     return (
-        f"The query lies {_sigmas(sigma)} from the {_line_name(line)} line: noise alone could move it "
+        f"The query lies {sigmas(sigma)} from the {line_name(line)} line: noise alone could move it "
         "to the other side."
     )
 
@@ -245,7 +242,15 @@ def _retired(evidence: Evidence) -> str:
     )
 
 
-def _line_name(name: str) -> str:
+def far(evidence: Evidence, distance: float) -> str:
+    """A distance in words: in units of the base's usual neighbour distance where that is known."""
+    if not evidence.scale > 0:
+        return f"distance {distance:.2f}"
+    return f"{distance / evidence.scale:.1f} times the base's usual neighbour distance"
+
+
+def line_name(name: str) -> str:
+    """A dividing line as it is cited."""
     return name if name[0].isdigit() else name.replace(" ", " et al. ")
 
 
@@ -253,7 +258,8 @@ def _region(name: str) -> str:
     return {"SF": "star-forming", "Composite": "composite"}.get(name, name)
 
 
-def _sigmas(sigma: float) -> str:
+def sigmas(sigma: float) -> str:
+    """A distance in sigma, without its sign: "2.4σ"."""
     return "more than 100σ" if abs(sigma) > 100 else f"{abs(sigma):.1f}σ"
 
 

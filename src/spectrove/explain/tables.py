@@ -10,6 +10,7 @@ from typing import Any
 from spectrove.explain.diagnostics import is_detected, ratio
 from spectrove.explain.evidence import Evidence, Measured, NeighborEvidence
 from spectrove.explain.labels import pretty
+from spectrove.explain.links import NAMES
 from spectrove.lines import LINE
 
 #: Ratios of the neighbour table, as log10: heading, numerator, denominator.
@@ -60,12 +61,47 @@ def line_rows(evidence: Evidence) -> list[dict[str, Any]]:
     ]
 
 
+def influence_rows(evidence: Evidence) -> list[dict[str, Any]]:
+    """The answer without each neighbour; empty where that is not known."""
+    return [
+        {
+            "number": str(i + 1),
+            "id": one.object_id,
+            "instead": one.instead or "nobody",
+            "value": one.value or "no answer",
+            "probability": "–" if one.probability is None else f"{one.probability:.2f}",
+            "change": "–" if one.change is None else _change(one.change),
+            "overturns": one.overturns,
+        }
+        for i, one in enumerate(evidence.influence)
+    ]
+
+
+def difference_rows(evidence: Evidence, most: int = 8) -> list[dict[str, Any]]:
+    """Lines of the query and of the object it is held against, those that differ most first."""
+    lines = evidence.against.lines if evidence.against else ()
+    return [
+        {
+            "name": d.name,
+            "query": with_error(d.query, d.query_error),
+            "other": with_error(d.other, d.other_error),
+            "sigma": f"{d.sigma:+.1f}".replace("-", "−"),
+        }
+        for d in lines[:most]
+    ]
+
+
 def with_error(value: float, error: float) -> str:
     """A value with its error to two figures of the error: "12.3 ± 1.4"; a dash if not known."""
     if not (math.isfinite(value) and math.isfinite(error)):
         return "–"
     digits = max(0, 1 - math.floor(math.log10(error))) if error > 0 else 2
     return f"{value:.{min(digits, 4)}f} ± {error:.{min(digits, 4)}f}".replace("-", "−")
+
+
+def _change(value: float) -> str:
+    text = f"{value:+.2f}".replace("-", "−")
+    return "0.00" if float(f"{value:.2f}") == 0 else text
 
 
 def _neighbor_row(evidence: Evidence, n: NeighborEvidence, number: int) -> dict[str, Any]:
@@ -87,6 +123,7 @@ def _object_row(item: Measured) -> dict[str, Any]:
     b = item.bpt
     return {
         "id": item.object_id,
+        "links": [(NAMES[key], address) for key, address in item.links.items()],
         "z": f"{item.z:.4f}".replace("-", "−") if math.isfinite(item.z) else "–",
         "ratios": ratios,
         "own": "–"

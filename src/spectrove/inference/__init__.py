@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from spectrove.inference.calibrating import Calibrated, CalibrationMode, answer, calibration_for
+from spectrove.inference.calibration import Calibration, CalibrationReport, fit_calibration
 from spectrove.inference.classify import classify
 from spectrove.inference.fitting import Fitted, metric_for
 from spectrove.inference.hunt import hunt
@@ -13,12 +15,19 @@ __all__ = [
     "NORMALISE",
     "WEIGHTS",
     "Ballot",
+    "Calibrated",
+    "Calibration",
+    "CalibrationMode",
+    "CalibrationReport",
     "Fitted",
     "LinearMetric",
     "MetricReport",
     "Prediction",
     "Vote",
+    "answer",
+    "calibration_for",
     "classify",
+    "fit_calibration",
     "fit_metric",
     "hunt",
     "metric_for",

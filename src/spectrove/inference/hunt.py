@@ -28,9 +28,10 @@ def hunt(neighbors: Neighbors, target: Target, *, spectra: SpectrumSet | None = 
     Raises:
         TargetError: The neighbours lack the label column, or a prior cannot be applied.
     """
-    if target.prior and not set(target.classes) <= set(neighbors.pool):
+    if (target.prior or target.prevalence) and not set(target.classes) <= set(neighbors.pool):
+        what = "prior" if target.prior else "prevalence"
         raise TargetError(
-            f"target {target.name}: its prior needs to know how many of each class were searched. "
+            f"target {target.name}: its {what} needs to know how many of each class were searched. "
             "Search with target=... so that the neighbours say so."
         )
     labels = label_array(neighbors, target.label)
@@ -82,7 +83,8 @@ def _answered(known: Prediction, ballot: Ballot, target: Target, pool: dict[str,
         return known
     shares = {name: float(p) for name, p in zip(ballot.classes, ballot.share[i], strict=True)}
     n = float(ballot.n_effective[i])
-    probabilities = with_prior(shares, target.prior, pool) if target.prior else shares
+    prior = target.population(pool)
+    probabilities = with_prior(shares, prior, pool) if prior else shares
     p = probabilities[target.positive]
     return replace(
         known,
@@ -126,9 +128,10 @@ def _interval(
 ) -> tuple[float, float]:
     """The share's interval, moved by the prior in the way the share itself was."""
     low, high = share_interval(share, n)
-    if not target.prior:
+    population = target.population(pool)
+    if not population:
         return low, high
-    prior, searched, total = target.prior[target.positive], pool[target.positive], sum(pool.values())
+    prior, searched, total = population[target.positive], pool[target.positive], sum(pool.values())
     if TIE < share < 1 - TIE and 0 < probability < 1:
         factor = probability / (1 - probability) / (share / (1 - share))
     else:  # the odds say nothing; use those of the class against all others together

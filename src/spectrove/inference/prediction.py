@@ -46,8 +46,8 @@ class Prediction:
         label: The label column, such as `class_derived`.
         value: The most probable class; None where no neighbour votes.
         probabilities: Class to probability, summing to one; empty where no neighbour votes.
-        interval: 68% interval of the probability of `value` (of the target's class in a hunt). It counts
-            votes only and is not calibrated.
+        interval: 68% interval of the probability of `value` (of the target's class in a hunt). Of a calibrated
+            probability: what calibrations fitted on plates drawn again say. Else it counts votes only.
         reason_no_interval: Why `interval` is None, as a sentence; "" otherwise.
         neighbors: Everyone who was asked, nearest first, with weights that sum to one over all who vote.
         flags: Names of cautions, see `spectra.FLAGS`.
@@ -56,6 +56,12 @@ class Prediction:
         is_target: Whether its probability reaches the target's threshold.
         metric: "linear" where distances are in a metric fitted on the base's labels, "none" where they are plain.
         z, z_source: The query's redshift and where it came from, for display only.
+        calibrated: Whether probabilities are calibrated on the base's labels; else they are shares of the votes.
+        p_distance: Share of the base's objects whose own nearest neighbour is farther than the query's; None where
+            nothing is calibrated. Small means: nothing known is close.
+        set: Classes that cannot be ruled out at 90%, see `Calibration.sets`; None where nothing is calibrated.
+        second_redshift: Where lines of a second galaxy may stand, best first, see `inference.second_redshift`; None
+            where the target does not ask, or the object is none.
     """
 
     object_id: str
@@ -72,6 +78,10 @@ class Prediction:
     z: float | None = None
     z_source: str | None = None
     metric: str = "none"
+    calibrated: bool = False
+    p_distance: float | None = None
+    set: tuple[str, ...] | None = None
+    second_redshift: tuple[dict[str, Any], ...] | None = None
     n_effective: float = field(default=math.nan, compare=False)
 
     @property
@@ -95,13 +105,19 @@ class Prediction:
     def to_dict(self) -> dict[str, Any]:
         """What `hunt --json` or `classify --json` prints. Where there is no interval a hunt says why."""
         neighbors = [vote.to_dict() for vote in self.neighbors]
+        told = {
+            "metric": self.metric,
+            "calibrated": self.calibrated,
+            "p_distance": self.p_distance,
+            "set": None if self.set is None else list(self.set),
+        }
         if self.target is None:
             return {
                 "object_id": self.object_id,
                 "label": self.label,
                 "value": self.value,
                 "probabilities": dict(self.probabilities),
-                "metric": self.metric,
+                **told,
                 "neighbors": neighbors,
                 "flags": list(self.flags),
             }
@@ -113,10 +129,12 @@ class Prediction:
             "is_target": bool(self.is_target),
             "z": self.z,
             "z_source": self.z_source,
-            "metric": self.metric,
+            **told,
             "neighbors": neighbors,
             "flags": list(self.flags),
         }
+        if self.second_redshift is not None:
+            answer["second_redshift"] = list(self.second_redshift)
         return (
             answer if self.interval is not None else {**answer, "reason_no_interval": self.reason_no_interval}
         )

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
-from spectrove.knowledge import checks, history, lookup, schema, writing
+from spectrove.knowledge import checks, curation, history, lookup, schema, writing
+from spectrove.knowledge.classwise import ClassDistances, find_by_class
 from spectrove.knowledge.finding import find
 from spectrove.knowledge.lookup import Searched
 from spectrove.knowledge.neighbors import Neighbors
@@ -226,6 +227,12 @@ class KnowledgeBase:
             writing.replace_views(self._store, self._reader, views, since)
         return self.version
 
+    def curate(self, changes: curation.Changes, removed: set[str], *, since: int) -> int:
+        """The number of a new version with these labels and without these objects; `curation.apply_review` checks."""
+        with self._store.writing("curate", relabelled=len(changes), removed=len(removed)):
+            curation.rewrite(self._store, self._reader, changes, removed, since)
+        return self.version
+
     def versions(self) -> list[dict[str, Any]]:
         """Versions one can roll back to, oldest first: number, timestamp (UTC, ISO), rows, operation."""
         self._reader.refresh()
@@ -379,3 +386,13 @@ class KnowledgeBase:
             target=target,
             metric=metric,
         )
+
+    def search_by_class(
+        self, query: Embeddings | Mapping[str, Embeddings], k: int, **asked: Any
+    ) -> ClassDistances:
+        """Distances to the K nearest objects of each class of `target`, or of each value of `labelled`.
+
+        The other arguments are those of `search`, `metric` as a sequence.
+        """
+        self._reader.refresh()
+        return find_by_class(self._store, self._reader, query, k, **asked)

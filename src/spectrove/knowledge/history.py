@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spectrove.errors import KnowledgeError
+from spectrove.knowledge.curation import BEFORE, SOURCE
 from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.schema import DEFAULT_VIEW, is_own
 from spectrove.knowledge.store import FORMAT, Store, sentence
@@ -138,7 +139,10 @@ def _label_columns(store: Store, reader: Reader) -> dict[str, dict[str, int]]:
     values of which at least one is shared.
     """
     said = reader.scan(["labels"]).column("labels").combine_chunks()
-    named = set(pc.unique(pc.struct_field(pc.list_flatten(said), "name")).to_pylist())
+    entries = pc.list_flatten(said)
+    # A review touches one column: what it noted must not make the others look like no labels.
+    reviewed = pc.is_in(pc.struct_field(entries, "source"), pa.array([BEFORE, SOURCE]))
+    named = set(pc.struct_field(entries.filter(pc.invert(reviewed)), "name").to_pylist())
     if found := [name for name in reader.catalog_columns() if name in named]:
         counts = {name: reader.label_values(name) for name in found}
         return {name: values for name, values in counts.items() if values}

@@ -146,6 +146,55 @@ def nearest(
     return positions, distances
 
 
+def nearest_of_each(
+    snapshot: Snapshot,
+    queries: NDArray[np.float32],
+    k: int,
+    members: Sequence[NDArray[np.int64]],
+    excluded: Sequence[NDArray[np.int64]],
+) -> NDArray[np.float64]:
+    """Euclidean distances to the K nearest of every class, shape (n_queries, n_classes, k), nearest first.
+
+    Infinite where a class has fewer. The same to the last bit whether a query comes alone or among others.
+
+    Args:
+        snapshot: What is searched.
+        queries: Shape (n_queries, n_dimensions).
+        k: Neighbours of each class.
+        members: Positions of each class's objects.
+        excluded: For each query, positions that it may not find.
+    """
+    distances = np.full((len(queries), len(members), k), np.inf)
+    if not len(queries) or not len(snapshot):
+        return distances
+    block = max(1, BLOCK_DISTANCES // len(snapshot))
+    for start in range(0, len(queries), block):
+        part = queries[start : start + block].astype(np.float64)
+        squared, doubt = _approximate(snapshot.vectors, snapshot.squared_norms, part)
+        for i, row in enumerate(squared):
+            row[excluded[start + i]] = np.inf
+            for c, own in enumerate(members):
+                distances[start + i, c] = _nearest_of(snapshot, part[i], row[own], own, doubt[i], k)
+    return distances
+
+
+def _nearest_of(
+    snapshot: Snapshot,
+    query: NDArray[np.float64],
+    squared: NDArray[np.float64],
+    own: NDArray[np.int64],
+    doubt: float,
+    k: int,
+) -> NDArray[np.float64]:
+    """Exact distances to the K nearest of the objects `own`, whose `squared` distances are approximate; (k,)."""
+    limit = np.partition(squared, k - 1)[k - 1] if k < len(squared) else np.inf
+    candidates = own[(squared <= limit + 2 * doubt) & np.isfinite(squared)]
+    found = np.full(k, np.inf)
+    exact = np.sort(pair_distances(query, snapshot.vectors[candidates]))[:k]
+    found[: len(exact)] = exact
+    return found
+
+
 def _best(
     snapshot: Snapshot, query: NDArray[np.float64], squared: NDArray[np.float64], doubt: float, k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

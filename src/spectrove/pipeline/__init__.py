@@ -11,6 +11,7 @@ from a base and spectra to answers.
 
 from spectrove.pipeline.ask import Answers, answers_of, check_label, classify, explain, hunt, search
 from spectrove.pipeline.build import STANDARD_VIEWS, add, create, reencode, standard_views
+from spectrove.pipeline.curate import Review, curate, trusted
 from spectrove.pipeline.embed import (
     BATCH,
     Embedded,
@@ -21,26 +22,48 @@ from spectrove.pipeline.embed import (
     in_batches,
     loaded,
 )
+from spectrove.pipeline.estimate import VOTERS, Estimate, Estimates, check_quantity, estimate, estimates
+from spectrove.pipeline.outliers import OutlierAnswers, drawn_outliers, find_outliers, outliers
+from spectrove.pipeline.redshift import complete_redshifts, redshift, with_redshifts
+from spectrove.pipeline.regions import RegionAnswers, search_region
 
 __all__ = [
     "BATCH",
     "STANDARD_VIEWS",
+    "VOTERS",
     "Answers",
     "Embedded",
     "Encoders",
+    "Estimate",
+    "Estimates",
+    "OutlierAnswers",
+    "RegionAnswers",
+    "Review",
     "add",
     "answers_of",
     "check_label",
+    "check_quantity",
     "classify",
+    "complete_redshifts",
     "create",
+    "curate",
+    "drawn_outliers",
     "embed",
     "embed_queries",
     "encoders_of",
+    "estimate",
+    "estimates",
     "explain",
+    "find_outliers",
     "hunt",
     "in_batches",
     "loaded",
+    "outliers",
+    "redshift",
     "reencode",
     "search",
+    "search_region",
     "standard_views",
+    "trusted",
+    "with_redshifts",
 ]

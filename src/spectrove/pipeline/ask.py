@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from spectrove.errors import KnowledgeError, Refusal, SpectrumError
 from spectrove.explain.evidence import Evidence, build_evidence
-from spectrove.inference import Fitted, Prediction, metric_for
+from spectrove.explain.question import Question, with_against, with_influence, with_saliency
+from spectrove.inference import (
+    Calibrated,
+    CalibrationMode,
+    Fitted,
+    Prediction,
+    calibration_for,
+    metric_for,
+    second_redshift,
+)
 from spectrove.inference import classify as vote_classes
 from spectrove.inference import hunt as vote_target
 from spectrove.knowledge import KnowledgeBase, Neighbors
-from spectrove.pipeline.embed import Embedded, Encoders, embed_queries
+from spectrove.pipeline.asking import Asking
+from spectrove.pipeline.embed import Embedded, Encoders, embed_queries, encoders_of
 from spectrove.spectra import CATALOG_FLAGS, SpectrumSet
 from spectrove.targets import MetricMode, Target, load_target
 
@@ -20,7 +31,8 @@ from spectrove.targets import MetricMode, Target, load_target
 class Answers:
     """One batch of answers: spectra, neighbours and predictions in the same order, and what was refused.
 
-    `predictions` is empty after `search`, which decides nothing. `metric` is what distances were measured in.
+    `predictions` is empty after `search`, which decides nothing. `metric` is what distances were measured in,
+    `calibration` what made probabilities of them, and `question` asks again, for an explanation.
     """
 
     spectra: SpectrumSet
@@ -28,6 +40,8 @@ class Answers:
     predictions: tuple[Prediction, ...] = ()
     refusals: tuple[Refusal, ...] = field(default=())
     metric: Fitted = field(default_factory=Fitted)
+    calibration: Calibrated = field(default_factory=Calibrated)
+    question: Question | None = field(default=None, repr=False)
 
 
 def search(
@@ -58,31 +72,30 @@ def classify(
     where: str | None = None,
     view: str | Mapping[str, float] | None = None,
     metric: MetricMode = "auto",
+    calibration: CalibrationMode = "auto",
     allow_self: bool = False,
     weighting: str = "exp",
     normalise: str = "sum",
     encoder: Encoders = None,
 ) -> Answers:
-    """The class of each query by the weighted vote of its k nearest labelled neighbours.
+    """The class of each query from its nearest labelled neighbours, with the probability of every class.
 
-    `metric` says whether distances are in one fitted on the base's own labels, see `inference.metric_for`.
+    `metric` says whether distances are in one fitted on the base's own labels, see `inference.metric_for`;
+    `calibration` whether probabilities are calibrated on them, see `inference.calibration_for`, or the shares of the
+    weighted vote of the k nearest.
     """
     check_label(base, label)
     space = base.space(view)
     fitted = metric_for(base, metric, labelled=label, view=space.weights, where=where)
-    embedded = embed_queries(base, spectra, encoder, space.views)
-    neighbors = base.search(
-        embedded.views,
-        k,
-        spectra=embedded.spectra,
-        where=where,
-        view=space.weights,
-        allow_self=allow_self,
-        labelled=label,
-        metric=fitted.metrics or None,
-    )
-    predictions = vote_classes(neighbors, label, weighting=weighting, normalise=normalise)
-    return answers_of(embedded, neighbors, predictions, fitted)
+    who = {"labelled": label, "view": space.weights}
+    using = _calibration(base, calibration, allow_self, metric=fitted, where=where, **who)
+
+    def vote(neighbors: Neighbors, _: SpectrumSet) -> list[Prediction]:
+        return vote_classes(neighbors, label, weighting=weighting, normalise=normalise)
+
+    encoders = encoders_of(base, space.views, encoder)
+    asking = Asking(base, space, encoders, who, where, allow_self, fitted, using, vote)
+    return answers_of(*asking(spectra, k), fitted, using, asking.question)
 
 
 def check_label(base: KnowledgeBase, label: str) -> None:
@@ -114,33 +127,76 @@ def hunt(
     k: int | None = None,
     where: str | None = None,
     metric: MetricMode | None = None,
+    calibration: CalibrationMode = "auto",
     allow_self: bool = False,
     encoder: Encoders = None,
 ) -> Answers:
-    """Which of these spectra are what the target names; `metric` is the target's if None."""
+    """Which of these spectra are what the target names; `metric` is the target's if None.
+
+    With `calibration` "auto" probabilities are calibrated on the base's labels where it has enough of them, for the
+    population that the target's `prior` or `prevalence` describes; with "none" they are shares of the vote.
+    """
     target = load_target(target) if isinstance(target, str) else target
     fitted = metric_for(base, metric or target.metric, target=target, where=where)
-    embedded = embed_queries(base, spectra, encoder, base.space(target=target).views)
-    neighbors = base.search(
-        embedded.views,
-        k,
-        spectra=embedded.spectra,
-        where=where,
-        allow_self=allow_self,
-        target=target,
-        metric=fitted.metrics or None,
-    )
-    predictions = vote_target(neighbors, target, spectra=embedded.spectra)
-    return answers_of(embedded, neighbors, predictions, fitted)
+    using = _calibration(base, calibration, allow_self, metric=fitted, target=target, where=where)
+
+    def vote(neighbors: Neighbors, spectra: SpectrumSet) -> list[Prediction]:
+        return vote_target(neighbors, target, spectra=spectra)
+
+    space = base.space(target=target)
+    encoders = encoders_of(base, space.views, encoder)
+    asking = Asking(base, space, encoders, {"target": target}, where, allow_self, fitted, using, vote)
+    embedded, neighbors, predictions = asking(spectra, k)
+    if target.second_redshift:
+        predictions = _with_second_redshifts(predictions, embedded.spectra)
+    return answers_of(embedded, neighbors, predictions, fitted, using, asking.question)
 
 
-def explain(base: KnowledgeBase, answers: Answers, i: int = 0, *, target: Target | None = None) -> Evidence:
-    """Everything that made the i-th answer what it is: neighbours, weights, lines, provenance."""
+def _with_second_redshifts(predictions: Sequence[Prediction], spectra: SpectrumSet) -> list[Prediction]:
+    """Those that are targets with the redshifts at which a second galaxy's lines may stand: evidence, not votes."""
+    found = second_redshift.find_in(spectra.take([i for i, p in enumerate(predictions) if p.is_target]))
+    return [
+        replace(p, second_redshift=tuple(c.to_dict() for c in found.get(p.object_id, [])))
+        if p.is_target
+        else p
+        for p in predictions
+    ]
+
+
+def _calibration(base: KnowledgeBase, mode: CalibrationMode, allow_self: bool, **asked: Any) -> Calibrated:
+    """The calibration for a question; none where an object may find itself, which no calibration has seen."""
+    if mode == "auto" and allow_self:
+        return Calibrated(reason="an object may be its own neighbour.")
+    return calibration_for(base, mode, **asked)
+
+
+def explain(
+    base: KnowledgeBase,
+    answers: Answers,
+    i: int = 0,
+    *,
+    target: Target | None = None,
+    saliency: bool = False,
+    against: str | None = None,
+) -> Evidence:
+    """Everything that made the i-th answer what it is: neighbours, weights, lines, provenance.
+
+    Args:
+        saliency: Also find the wavelengths that each neighbour's distance comes from, which takes about a second.
+        against: Id of an object of the base to compare the query with: why is it not among the neighbours?
+    """
     if not answers.predictions:
         raise SpectrumError("explain: these answers hold no prediction; call classify or hunt first.")
-    return build_evidence(
+    evidence = build_evidence(
         base, answers.spectra[i], answers.predictions[i], answers.neighbors, i, target=target
     )
+    question, query = answers.question, answers.spectra.take([i])
+    if question is None:
+        return evidence
+    evidence = with_influence(evidence, question, query)
+    if saliency:
+        evidence = with_saliency(evidence, question, query)
+    return with_against(evidence, question, query, against) if against else evidence
 
 
 def answers_of(
@@ -148,6 +204,8 @@ def answers_of(
     neighbors: Neighbors,
     predictions: Sequence[Prediction] = (),
     fitted: Fitted | None = None,
+    using: Calibrated | None = None,
+    question: Question | None = None,
 ) -> Answers:
     """Answers whose flags begin with those of their own spectra, less what only a catalog says."""
     fitted = fitted or Fitted()
@@ -158,4 +216,5 @@ def answers_of(
         for p, flags in zip(predictions, own, strict=False)
     )
     found = replace(neighbors, flags=merged, metric=neighbors.metric | fitted.about)
-    return Answers(embedded.spectra, found, cautioned, embedded.refusals, fitted)
+    used = using or Calibrated()
+    return Answers(embedded.spectra, found, cautioned, embedded.refusals, fitted, used, question)

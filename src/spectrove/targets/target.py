@@ -81,8 +81,11 @@ class Target(BaseModel):
         threshold: An object is a target where its probability reaches this.
         prior: Fraction of each class among the objects to be hunted through. Where given, it replaces the
             fraction the class has in the base.
+        prevalence: Fraction of the positive class alone among them; the other classes keep the proportions that
+            they have in the base. At most one of `prior` and `prevalence` is given.
         composition: Caps or shares of the classes in the part of the base that is searched.
         filter: SQL condition on the base's columns.
+        second_redshift: Whether what is found is shown with the redshifts at which a second galaxy's lines may stand.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -102,8 +105,10 @@ class Target(BaseModel):
     metric: MetricMode = "auto"
     threshold: Share = 0.5
     prior: dict[str, Annotated[float, Field(gt=0, lt=1)]] | None = None
+    prevalence: Annotated[float, Field(gt=0, lt=1)] | None = None
     composition: Composition = Composition()
     filter: str | None = None
+    second_redshift: bool = False
 
     @field_validator("views", mode="before")
     @classmethod
@@ -132,6 +137,8 @@ class Target(BaseModel):
                 )
             if table and not math.isclose(total := sum(table.values()), 1, abs_tol=1e-6):
                 raise ValueError(f"{what} sums to {total:g}, expected 1")
+        if self.prior and self.prevalence is not None:
+            raise ValueError("the target gives both prior and prevalence, expected one of them")
         if unknown := sorted(set(self.composition.maximum) - set(self.classes)):
             raise ValueError(f"composition.maximum names {unknown}, expected some of {sorted(self.classes)}")
         if self.composition.maximum and self.composition.share:
@@ -150,6 +157,20 @@ class Target(BaseModel):
         """`class_of` for many values."""
         table, rest = self._table(), self._rest()
         return [None if (text := label_text(v)) is None else table.get(text, rest) for v in values]
+
+    def population(self, counts: Mapping[str, int]) -> dict[str, float] | None:
+        """The fraction of each class among what is hunted through, given how many of each the base holds.
+
+        None where the target expects the composition of the base itself.
+        """
+        if self.prevalence is None:
+            return self.prior
+        others = {name: counts.get(name, 0) for name in self.classes if name != self.positive}
+        total = sum(others.values())
+        # A base without any other object says nothing of their proportions.
+        shares = {name: n / total if total else 1 / len(others) for name, n in others.items()}
+        rest = {name: (1 - self.prevalence) * share for name, share in shares.items()}
+        return {self.positive: self.prevalence, **rest}
 
     def weights(self, have: Iterable[str]) -> dict[str, float]:
         """The views to search in a base that has these, with their weights.

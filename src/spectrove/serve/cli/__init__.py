@@ -11,7 +11,19 @@ from typing import Annotated
 import typer
 
 import spectrove
-from spectrove.serve.cli import classify, evaluate, explain, hunt, ingest, kb, mock, search, train
+from spectrove.serve.cli import (
+    classify,
+    estimate,
+    evaluate,
+    explain,
+    hunt,
+    ingest,
+    kb,
+    mock,
+    outliers,
+    search,
+    train,
+)
 from spectrove.serve.cli.guard import GuardedGroup, quiet_libraries
 
 #: Every command, in the order that --help shows.
@@ -20,6 +32,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "search": search.search,
     "hunt": hunt.hunt,
     "classify": classify.classify,
+    "estimate": estimate.estimate,
+    "outliers": outliers.outliers,
     "explain": explain.explain,
     "mock": mock.mock,
     "train": train.train,

@@ -15,10 +15,11 @@ from spectrove.serve.cli.progress import done_of, progress_bar
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
-    from spectrove.inference import Fitted
+    from spectrove.inference import Calibrated, Fitted
     from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
     from spectrove.spectra import SpectrumSet
+    from spectrove.targets import Target
 
 #: Spectra that are read, encoded and answered together.
 BATCH = 512
@@ -78,6 +79,7 @@ class Asked:
     paths: Sequence[str]
     queries: str | None = None
     option: str = "--queries"
+    missing_z: str = "refuse"
     unread: list[Refusal] = field(default_factory=list)
     count: int = 0
 
@@ -91,9 +93,17 @@ class Asked:
         batches = self._from_datasets() if all(map(is_dataset, self.paths)) else self._from_files()
         for batch in batches:
             self.count += len(batch)
-            yield batch
+            yield self._with_redshifts(batch)
         if not self.count:
             raise self._nothing()
+
+    def _with_redshifts(self, batch: SpectrumSet) -> SpectrumSet:
+        """The batch, its missing redshifts estimated where that is wanted."""
+        if self.missing_z != "estimate":
+            return batch
+        from spectrove.pipeline import complete_redshifts
+
+        return complete_redshifts(batch)[0]
 
     def _from_datasets(self) -> Iterator[SpectrumSet]:
         from spectrove.ingest import iter_dataset
@@ -171,6 +181,21 @@ def tell_metric(fitted: Fitted | None) -> None:
     """Say on stderr in what distances were measured, where that was a question."""
     if fitted is not None and fitted.sentence:
         say(f" {fitted.sentence}", as_json=True)
+
+
+def tell_calibration(calibration: Calibrated | None, target: Target | None = None) -> None:
+    """Say on stderr what probabilities are, and of which population."""
+    if calibration is None or not calibration.sentence:
+        return
+    say(f" {calibration.sentence}", as_json=True)
+    if target is None or calibration.calibration is None:
+        return
+    known = calibration.calibration
+    counts = dict(zip(known.classes, known.counts.tolist(), strict=True))
+    given = target.population(counts)
+    share = (given or {n: c / sum(counts.values()) for n, c in counts.items()})[target.positive]
+    whose = "expected" if given else "of the base; say another with --prevalence"
+    say(f" prevalence of {target.positive} {share:.3g}, {whose}", as_json=True)
 
 
 def about(

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spectrove.serve.cli import options, text
-from spectrove.serve.cli.asking import Asked, Tally, about, answered, encoders_of, open_base, tell_metric
+from spectrove.serve.cli.asking import (
+    Asked,
+    Tally,
+    about,
+    answered,
+    encoders_of,
+    open_base,
+    tell_calibration,
+    tell_metric,
+)
 from spectrove.serve.cli.guard import asking
 from spectrove.serve.cli.output import check_output, print_json, say, write_table
 
@@ -22,6 +31,10 @@ Label = Annotated[
     typer.Option("--label", metavar="COLUMN", help="Column of the base with the classes."),
 ]
 
+Trusted = Annotated[
+    bool, typer.Option("--trusted", help="Only objects whose own label their neighbours support vote.")
+]
+
 
 def classify(
     kb: options.Base,
@@ -30,7 +43,10 @@ def classify(
     k: options.K = 3,
     where: options.Where = None,
     queries: options.Queries = None,
+    missing_z: options.MissingZ = "refuse",
     metric: options.Metric = "auto",
+    calibration: options.Calibration = "auto",
+    trusted: Trusted = False,
     encoder: options.QueryEncoder = None,
     allow_self: options.AllowSelf = False,
     as_json: options.Json = False,
@@ -41,25 +57,35 @@ def classify(
     Its nearest labelled neighbours vote; near ones have more weight.
     """
     check_output(output)
-    asked = Asked(spectra, queries)
+    asked = Asked(spectra, queries, missing_z=missing_z)
     base = open_base(kb, where)
     from spectrove import pipeline
 
     with asking():
         pipeline.check_label(base, label)
     networks = encoders_of(base, encoder)
+    if trusted:
+        where = pipeline.trusted(base, label, where=where, metric=metric)
 
     def ask(batch: SpectrumSet) -> Answers:
         return pipeline.classify(
-            base, batch, label, k=k, where=where, metric=metric, allow_self=allow_self, encoder=networks
+            base,
+            batch,
+            label,
+            k=k,
+            where=where,
+            metric=metric,
+            calibration=calibration,
+            allow_self=allow_self,
+            encoder=networks,
         )
 
     tally = Tally(asked)
     predictions: list[Prediction] = []
-    fitted = None
+    fitted = calibrated = None
     for answers in answered(asked, ask, tally):
         predictions += answers.predictions
-        fitted = answers.metric
+        fitted, calibrated = answers.metric, answers.calibration
         if as_json:
             for prediction in answers.predictions:
                 print_json(prediction.to_dict())
@@ -74,4 +100,5 @@ def classify(
     wrote = f"   wrote {output}" if output else ""
     say(f" {text.class_summary(predictions)}{tally.cautions()}{wrote}", as_json=as_json)
     tell_metric(fitted)
+    tell_calibration(calibrated)
     raise typer.Exit(tally.exit_code)

@@ -9,11 +9,21 @@ import typer
 
 from spectrove.errors import DatasetError, KnowledgeError
 from spectrove.serve.cli import options
-from spectrove.serve.cli.asking import Asked, Tally, answered, encoders_of, open_base, tell_metric
+from spectrove.serve.cli.asking import (
+    Asked,
+    Tally,
+    answered,
+    encoders_of,
+    open_base,
+    tell_calibration,
+    tell_metric,
+)
 from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError, asking
+from spectrove.serve.cli.hunt import Prevalence
 from spectrove.serve.cli.output import check_output, print_json, say
 
 if TYPE_CHECKING:
+    from spectrove.explain.evidence import Evidence
     from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
     from spectrove.spectra import SpectrumSet
@@ -33,6 +43,16 @@ Label = Annotated[
     ),
 ]
 Figures = Annotated[bool, typer.Option("--figures", help="Also write the figures as PNG, beside the page.")]
+Against = Annotated[
+    str | None,
+    typer.Option(
+        "--against", metavar="OBJECT_ID", help="An object of the base: why is it not among the neighbours?"
+    ),
+]
+Cite = Annotated[
+    Path | None,
+    typer.Option("--cite", metavar="FILE.bib", help="Write what to cite for this answer as BibTeX."),
+]
 ObjectId = Annotated[
     str | None, typer.Option("--id", metavar="OBJECT_ID", help="Which, where SPECTRUM holds several.")
 ]
@@ -52,6 +72,10 @@ def explain(
     encoder: options.QueryEncoder = None,
     allow_self: options.AllowSelf = False,
     figures: Figures = False,
+    against: Against = None,
+    cite: Cite = None,
+    calibration: options.Calibration = "auto",
+    prevalence: Prevalence = None,
     as_json: options.Json = False,
 ) -> None:
     """Why one spectrum got its answer.
@@ -59,13 +83,18 @@ def explain(
     Its neighbours, their weights, the lines and diagrams, as a page.
     """
     check_output(output, (".html",))
+    check_output(cite, (".bib",))
     if target and label:
         raise typer.BadParameter("give --target or --label, not both", param_hint="--label")
     if figures and not output:
         raise typer.BadParameter("the figures go beside the page: give -o too", param_hint="--figures")
     from spectrove.targets import load_target
 
+    if prevalence is not None and not target:
+        raise typer.BadParameter("it is that of a hunted class: give --target too", param_hint="--prevalence")
     wanted = load_target(target) if target else None
+    if wanted and prevalence is not None:
+        wanted = wanted.model_copy(update={"prevalence": prevalence, "prior": None})
     asked = Asked([spectrum], queries)
     base = open_base(kb, where)
     if wanted:
@@ -77,6 +106,7 @@ def explain(
 
     def ask(batch: SpectrumSet) -> Answers:
         said: dict[str, Any] = {"where": where, "allow_self": allow_self, "encoder": networks}
+        said |= {"calibration": calibration}
         if wanted:
             return pipeline.hunt(base, batch, wanted, k=k, metric=metric, **said)
         return pipeline.classify(base, batch, column, k=k or 3, metric=metric or "auto", **said)
@@ -86,21 +116,44 @@ def explain(
     answers = next(answered([chosen], ask, tally))
     if not tally.answered:
         raise typer.Exit(COULD_NOT)  # why is on stderr already
-    from spectrove.explain.background import background
-    from spectrove.explain.report import write_report
+    from spectrove.explain.citations import citations, write_bibtex
+
+    if against is not None:
+        with asking():
+            base.spectra([against])
+    evidence = pipeline.explain(base, answers, target=wanted, saliency=True, against=against)
+    cited = citations(evidence)
+    if output:
+        from spectrove.explain.background import background
+        from spectrove.explain.report import write_report
+
+        write_report(evidence, output, background=background(base), figures=figures)
+    if cite:
+        write_bibtex(cited, cite)
+    if as_json:
+        print_json(evidence.to_dict() | {"citations": [c.to_dict() for c in cited]})
+    for line in told(evidence):
+        say(f" {line}", as_json=as_json)
+    asked_for = f"--target {wanted.name}" if wanted else f"--label {column}"
+    files = ", ".join(str(path) for path in (output, cite) if path)
+    say(f" to cite: {'; '.join(c.work.short for c in cited)}", as_json=as_json)
+    say(f" explained by {asked_for}" + (f"   wrote {files}" if files else ""), as_json=as_json)
+    tell_metric(answers.metric)
+    tell_calibration(answers.calibration, wanted)
+    raise typer.Exit(tally.exit_code)
+
+
+def told(evidence: Evidence) -> list[str]:
+    """The lines for people: why, what argues for it, cautions, and why not another."""
+    from spectrove.explain.argument import argued, why_not
     from spectrove.explain.sentences import cautions, why
 
-    evidence = pipeline.explain(base, answers, target=wanted)
-    if output:
-        write_report(evidence, output, background=background(base), figures=figures)
-    if as_json:
-        print_json(evidence.to_dict())
-    asked_for = f"--target {wanted.name}" if wanted else f"--label {column}"
-    for line in (why(evidence), *(f"? {caution}" for caution in cautions(evidence))):
-        say(f" {line}", as_json=as_json)
-    say(f" explained by {asked_for}" + (f"   wrote {output}" if output else ""), as_json=as_json)
-    tell_metric(answers.metric)
-    raise typer.Exit(tally.exit_code)
+    return [
+        why(evidence),
+        *argued(evidence),
+        *(f"? {caution}" for caution in cautions(evidence)),
+        *why_not(evidence),
+    ]
 
 
 def the_one(asked: Asked, object_id: str | None) -> SpectrumSet:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from spectrove.serve.cli import options, text
-from spectrove.serve.cli.asking import Asked, Tally, about, answered, encoders_of, open_base, tell_metric
+from spectrove.serve.cli.asking import (
+    Asked,
+    Tally,
+    about,
+    answered,
+    encoders_of,
+    open_base,
+    tell_calibration,
+    tell_metric,
+)
 from spectrove.serve.cli.output import check_output, print_json, say, write_table
 from spectrove.serve.cli.progress import progress_bar
 
@@ -22,16 +32,36 @@ if TYPE_CHECKING:
     from spectrove.spectra import SpectrumSet
     from spectrove.targets import Target
 
+
+def fraction(value: float | None) -> float | None:
+    """A number between 0 and 1, both excluded."""
+    if value is not None and not 0 < value < 1:
+        raise typer.BadParameter(f"{value:g}, expected a fraction between 0 and 1")
+    return value
+
+
 TargetName = Annotated[
     str,
     typer.Option("--target", metavar="NAME|FILE", help="What to hunt: a name or a TOML file."),
 ]
 Top = Annotated[
-    int | None, typer.Option("--top", metavar="N", min=1, help="Only the N most probable, best first.")
+    int | None,
+    typer.Option(
+        "--top", metavar="N", min=1, help="Only the N most probable, best first; -o writes a follow-up list."
+    ),
 ]
 Report = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE.html", help="Write a page with the evidence for the best."),
+]
+Prevalence = Annotated[
+    float | None,
+    typer.Option(
+        "--prevalence",
+        metavar="P",
+        help="Expected fraction of targets among SPECTRA, between 0 and 1; else the target's, else the base's.",
+        callback=fraction,
+    ),
 ]
 Figures = Annotated[
     bool, typer.Option("--figures", help="Also write the report's figures as PNG, beside it.")
@@ -49,7 +79,10 @@ def hunt(
     k: options.TargetK = None,
     where: options.Where = None,
     queries: options.Queries = None,
+    missing_z: options.MissingZ = "refuse",
     metric: options.TargetMetric = None,
+    calibration: options.Calibration = "auto",
+    prevalence: Prevalence = None,
     encoder: options.QueryEncoder = None,
     allow_self: options.AllowSelf = False,
     as_json: options.Json = False,
@@ -68,7 +101,10 @@ def hunt(
     from spectrove.targets import load_target
 
     wanted = load_target(target)
-    asked = Asked(spectra, queries)
+    if prevalence is not None:
+        # What is said here counts, whatever the target expects.
+        wanted = wanted.model_copy(update={"prevalence": prevalence, "prior": None})
+    asked = Asked(spectra, queries, missing_z=missing_z)
     base = open_base(kb, where)
     wanted.check(base.columns)
     wanted.check(base.columns, base.label_values(wanted.label))
@@ -79,17 +115,29 @@ def hunt(
 
     def ask(batch: SpectrumSet) -> Answers:
         return pipeline.hunt(
-            base, batch, wanted, k=k, where=where, metric=metric, allow_self=allow_self, encoder=networks
+            base,
+            batch,
+            wanted,
+            k=k,
+            where=where,
+            metric=metric,
+            calibration=calibration,
+            allow_self=allow_self,
+            encoder=networks,
         )
 
     tally = Tally(asked)
     predictions: list[Prediction] = []
     kept: list[Answers] = []
-    fitted = None
+    places: dict[str, dict[str, Any]] = {}
+    scale = math.nan
+    fitted = calibrated = None
     for answers in answered(asked, ask, tally):
         predictions += answers.predictions
-        fitted = answers.metric
+        fitted, calibrated = answers.metric, answers.calibration
         kept = best_of(kept, answers, top or IN_REPORT) if report else []
+        if output and top is not None:
+            places, scale = places | places_of(answers), answers.neighbors.scale
         if as_json and top is None:
             for prediction in answers.predictions:
                 print_json(prediction.to_dict())
@@ -99,9 +147,13 @@ def hunt(
         for prediction in best:
             print_json(prediction.to_dict())
     if output:
-        chosen = predictions if top is None else best
         origins = about(base, networks, fitted, target=wanted.name, k=k or wanted.k)
-        write_table(output, [p.to_dict() for p in chosen], origins)
+        if top is None:
+            write_table(output, [p.to_dict() for p in predictions], origins)
+        else:
+            from spectrove.explain.followup import follow_up, meaning
+
+            write_table(output, follow_up(best, places, scale), origins, meaning)
     if report:
         write_page(report, base, wanted, predictions, kept, figures)
     if not as_json:
@@ -111,6 +163,7 @@ def hunt(
     wrote = f"   wrote {files}" if files else ""
     say(f" {text.hunt_summary(predictions, wanted)}{tally.cautions()}{wrote}", as_json=as_json)
     tell_metric(fitted)
+    tell_calibration(calibrated, wanted)
     raise typer.Exit(tally.exit_code)
 
 
@@ -128,6 +181,15 @@ def hint_at_views(base: KnowledgeBase, target: Target, views: Sequence[str]) -> 
 def ranked(predictions: list[Prediction]) -> list[Prediction]:
     """Most probable first, among equals those with nearer neighbours; those without an answer last."""
     return sorted(predictions, key=lambda p: p.rank, reverse=True)
+
+
+def places_of(answers: Answers) -> dict[str, dict[str, Any]]:
+    """Object id to where it is, its magnitudes and its ids, as far as its row has them."""
+    from spectrove.explain.followup import places
+
+    table = answers.spectra.rows
+    rows = table.select(places(table.column_names)).to_pylist()
+    return dict(zip(answers.spectra.object_id.tolist(), rows, strict=True))
 
 
 def best_of(kept: list[Answers], more: Answers, n: int) -> list[Answers]:

@@ -15,6 +15,7 @@ import typer
 from spectrove.errors import KnowledgeError, SpectroveError
 from spectrove.serve.cli import options, text
 from spectrove.serve.cli.asking import Asked, open_base
+from spectrove.serve.cli.curate import curate
 from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError, asking
 from spectrove.serve.cli.output import print_json, print_refusals, say
 from spectrove.serve.cli.progress import progress_bar
@@ -64,12 +65,13 @@ def create(
     encoder: Encoder = "base",
     view: View = [],  # noqa: B006 (typer reads it, nobody changes it)
     where: FromWhere = None,
+    missing_z: options.MissingZ = "refuse",
     overwrite: Overwrite = False,
     as_json: options.Json = False,
 ) -> None:
     """A new knowledge base from a dataset."""
     refuse_occupied(kb, overwrite)
-    asked = Asked(source, where, "--where")
+    asked = Asked(source, where, "--where", missing_z=missing_z)
     from spectrove import pipeline
     from spectrove.encoders import load_encoder
 
@@ -237,6 +239,7 @@ KB_COMMANDS: dict[str, Callable[..., None]] = {
     "versions": versions,
     "rollback": rollback,
     "optimize": optimize,
+    "curate": curate,
 }
 
 

@@ -37,6 +37,17 @@ TargetMetric = Annotated[
     Literal["auto", "linear", "none"] | None,
     typer.Option("--metric", help="The same as in the target; by default what the target says (auto)."),
 ]
+Calibration = Annotated[
+    Literal["auto", "none"],
+    typer.Option(
+        "--calibration",
+        help="Probabilities calibrated on the base's labels; auto: where it has enough; none: shares of votes.",
+    ),
+]
+MissingZ = Annotated[
+    Literal["refuse", "estimate"],
+    typer.Option("--missing-z", help="Spectra without a redshift: refuse them, or estimate it first."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON Lines on stdout.")]
 Output = Annotated[
     Path | None,

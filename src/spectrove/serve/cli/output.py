@@ -19,6 +19,8 @@ from spectrove.serve.cli.guard import AskedWronglyError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from spectrove.explain.followup import Meaning
+
 Row = Mapping[str, Any]
 
 #: Columns of numbers, which stay so where every value is unknown.
@@ -69,13 +71,23 @@ def check_output(path: Path | None, suffixes: Sequence[str] = ()) -> None:
         raise AskedWronglyError(DatasetError(f"{path}: this is a folder, expected a file. Name a file."))
 
 
-def write_table(path: Path, rows: Sequence[Row], about: Mapping[str, Any]) -> None:
+def write_table(
+    path: Path,
+    rows: Sequence[Row],
+    about: Mapping[str, Any],
+    meaning: Callable[[str], Meaning | None] | None = None,
+) -> None:
     """Rows as a flat table in the format that the suffix names; `about` is kept where the format has room.
+
+    Args:
+        meaning: Gives a column's unit, UCD and description, or None; kept likewise.
 
     Raises:
         DatasetError: It could not be written. The file is then as it was before.
     """
     table = flat_table(rows)
+    if meaning is not None:
+        table = _described(table, meaning)
     notes = {name: str(value) for name, value in about.items() if value not in (None, "")}
     replace_file(path, lambda temporary: WRITERS[path.suffix.lower()](table, temporary, notes))
 
@@ -148,6 +160,18 @@ def _column(name: str, values: list[Any]) -> pa.Array:
     return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
+def _described(table: pa.Table, meaning: Callable[[str], Meaning | None]) -> pa.Table:
+    """The table with what each column means in the metadata of its field, where it is known."""
+    import pyarrow as pa
+
+    fields = []
+    for field in table.schema:
+        known = meaning(field.name)
+        told = {"unit": known.unit, "ucd": known.ucd, "description": known.description} if known else {}
+        fields.append(field.with_metadata({k: v for k, v in told.items() if v}))
+    return table.cast(pa.schema(fields))
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
@@ -173,7 +197,7 @@ def _write_csv(table: pa.Table, path: Path, notes: Mapping[str, str]) -> None:
 def _write_astropy(table: pa.Table, path: Path, notes: Mapping[str, str], kind: str) -> None:
     import numpy as np
     import pyarrow as pa
-    from astropy.table import Table
+    from astropy.table import Column, Table
 
     columns = {}
     for name in table.column_names:
@@ -185,6 +209,11 @@ def _write_astropy(table: pa.Table, path: Path, notes: Mapping[str, str], kind: 
             columns[name] = np.array([bool(value) for value in column.to_pylist()], dtype=bool)
         else:
             columns[name] = column.to_numpy()
+        if told := {k.decode(): v.decode() for k, v in (table.field(name).metadata or {}).items()}:
+            ucd = {"ucd": told["ucd"]} if "ucd" in told else {}
+            columns[name] = Column(
+                columns[name], unit=told.get("unit"), description=told.get("description"), meta=ucd
+            )
     meta = {name.upper()[:8]: value for name, value in notes.items()}
     Table(columns, meta=meta).write(path, format=kind, overwrite=True)
 

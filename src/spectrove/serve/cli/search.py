@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from spectrove.serve.cli import options, text
 from spectrove.serve.cli.asking import Asked, Tally, about, answered, encoders_of, open_base
+from spectrove.serve.cli.guard import asking
 from spectrove.serve.cli.output import check_output, print_json, say, write_table
 
 if TYPE_CHECKING:
+    from spectrove.encoders import Encoder
+    from spectrove.inference.regions import Region
     from spectrove.pipeline import Answers
     from spectrove.spectra import SpectrumSet
+
+Regions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--region",
+        metavar="LOW:HIGH|LINE",
+        help="Order by likeness in this part of the rest frame (vacuum A), or 40 A around a line; may be repeated.",
+    ),
+]
+Shortlist = Annotated[
+    int,
+    typer.Option(
+        "--shortlist", metavar="N", min=1, help="Known spectra that the embedding proposes to --region."
+    ),
+]
 
 
 def search(
@@ -22,36 +41,80 @@ def search(
     k: options.K = 3,
     where: options.Where = None,
     queries: options.Queries = None,
+    missing_z: options.MissingZ = "refuse",
     encoder: options.QueryEncoder = None,
     allow_self: options.AllowSelf = False,
+    region: Regions = None,
+    shortlist: Shortlist = 200,
     as_json: options.Json = False,
     output: options.Output = None,
 ) -> None:
     """The nearest known spectra of each spectrum."""
     check_output(output)
-    asked = Asked(spectra, queries)
+    regions = _regions(region)
+    asked = Asked(spectra, queries, missing_z=missing_z)
     base = open_base(kb, where)
     networks = encoders_of(base, encoder)
     from spectrove import pipeline
 
+    _check(regions, networks)
+
     def ask(batch: SpectrumSet) -> Answers:
+        if regions:
+            return pipeline.search_region(
+                base,
+                batch,
+                regions,
+                k=k,
+                shortlist=shortlist,
+                where=where,
+                allow_self=allow_self,
+                encoder=networks,
+            )
         return pipeline.search(base, batch, k=k, where=where, allow_self=allow_self, encoder=networks)
 
     tally = Tally(asked)
     rows: list[dict[str, Any]] = []
     for answers in answered(asked, ask, tally):
-        found = answers.neighbors.to_dicts()
+        found = (
+            answers.to_dicts()
+            if isinstance(answers, pipeline.RegionAnswers)
+            else answers.neighbors.to_dicts()
+        )
         rows += found if output else []
         if as_json:
             for row in found:
                 print_json(row)
             sys.stdout.flush()
         else:
-            for line in text.neighbor_table(answers.neighbors)[1 if tally.answered > len(found) else 0 :]:
+            lines = text.region_table(found) if regions else text.neighbor_table(answers.neighbors)
+            for line in lines[1 if tally.answered > len(found) else 0 :]:
                 say(line)
     if output:
-        write_table(output, rows, about(base, networks, k=k))
+        write_table(output, rows, about(base, networks, k=k, region=", ".join(map(str, regions))))
     wrote = f"   wrote {output}" if output else ""
     summary = f" searched {len(base)} known spectra for {text.count(tally.answered, 'spectrum', 'spectra')}"
+    if regions:
+        summary += f", in {' and '.join(map(str, regions))} of the rest frame"
     say(summary + tally.cautions() + wrote, as_json=as_json)
     raise typer.Exit(tally.exit_code)
+
+
+def _regions(texts: list[str] | None) -> list[Region]:
+    """The regions asked for; before anything is opened."""
+    if not texts:
+        return []
+    from spectrove.inference.regions import parse_region
+
+    with asking():
+        return [parse_region(text) for text in texts]
+
+
+def _check(regions: list[Region], networks: Mapping[str, Encoder]) -> None:
+    """Nothing, if the encoder sees the regions."""
+    if not regions:
+        return
+    from spectrove.inference.regions import check_regions
+
+    with asking():
+        check_regions(regions, next(iter(networks.values())).preprocess)

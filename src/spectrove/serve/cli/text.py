@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spectrove.inference import Prediction, Vote
@@ -39,14 +40,33 @@ def neighbor_table(neighbors: Neighbors) -> list[str]:
     return columns(rows)
 
 
+def region_table(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line per spectrum: its neighbours, most alike in the regions first, with the distance there."""
+    rows = [
+        ("object", "most alike in the region (distance there as a share of the continuum; in the embedding)")
+    ]
+    for row in found:
+        near = [
+            f"{n['object_id']} ({_measured(n['region_distance'])}; {n['distance']:.3g})"
+            for n in row["neighbors"]
+        ]
+        rows.append((row["object_id"], ", ".join(near) + _cautions(row["flags"])))
+    return columns(rows)
+
+
+def _measured(distance: float) -> str:
+    return f"{distance:.3g}" if math.isfinite(distance) else "not measured"
+
+
 def hunt_summary(predictions: Sequence[Prediction], target: Target) -> str:
-    """How many were found, and how many of them are expected to be false."""
-    hits = [p.probability or 0.0 for p in predictions if p.is_target]
-    false = sum(1 - p for p in hits)
+    """How many were found, how many of them are expected to be false, and which share of all targets they are."""
+    from spectrove.explain.expectations import expectations
+
+    found = expectations(predictions)
     spectra = "spectrum is" if len(predictions) == 1 else "spectra are"
     return (
-        f"{len(hits)} of {len(predictions)} {spectra} {target.positive} at P >= {target.threshold:g} "
-        f"(expected false ones: {false:.1f})"
+        f"{found.found} of {len(predictions)} {spectra} {target.positive} at P >= {target.threshold:g} "
+        f"(expected false ones: {found.false:.1f}); {found.sentence}"
     )
 
 

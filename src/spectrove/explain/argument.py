@@ -1,0 +1,199 @@
+"""The decision argued: what came second and why it lost, what it hangs on, which wavelengths, and why not another."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from spectrove.explain.diagnostics import DETECTION
+from spectrove.explain.evidence import Evidence, Measured, NeighborEvidence, Provenance
+from spectrove.explain.sentences import DIAGRAM, NEAR_LINE, distance_of, far, line_name, one, sigmas, voted
+from spectrove.inference import second_redshift
+
+if TYPE_CHECKING:
+    from spectrove.explain.against import Against, Change
+    from spectrove.explain.saliency import Saliency
+    from spectrove.inference import Prediction
+
+
+def argued(evidence: Evidence) -> list[str]:
+    """What follows the sentence that says why: the alternative, what the answer hangs on, which wavelengths."""
+    nearest = evidence.saliency[:1]
+    found = [behind(evidence), alternative(evidence), stability(evidence), *(carried(s) for s in nearest)]
+    return [text for text in found if text]
+
+
+def behind(evidence: Evidence) -> str:
+    """Where the lines of a second galaxy may stand, as a sentence; "" where nobody asked or nothing is seen."""
+    for candidate in evidence.prediction.second_redshift or ():
+        return f"The residual suggests {second_redshift.explain(candidate)}."
+    return ""
+
+
+def alternative(evidence: Evidence) -> str:
+    """The answer that came second and why it lost, as a sentence; "" where there was nothing to choose."""
+    voters, asked = evidence.voters(), evidence.asked
+    if not voters:
+        return ""
+    denied = evidence.is_hunt and not evidence.prediction.is_target
+    rivals = [n for n in voters if (n.group == asked) == denied]
+    if not rivals:
+        return _unopposed(evidence, denied)
+    label = asked if denied else max(Counter(n.label for n in rivals).items(), key=lambda item: item[1])[0]
+    mine = [n for n in rivals if denied or n.label == label]
+    share = sum(n.weight for n in mine)
+    p = evidence.prediction.probabilities.get(str(label))
+    text = (
+        f"The alternative, {one(label)}{'' if p is None else f' (P {p:.2f})'}, has {len(mine)} of {len(voters)} votes "
+        f"and {100 * share:.0f}% of their weight, the nearest ({mine[0].object_id}) at {distance_of(evidence, mine[0])}"
+    )
+    return f"{text}; {lines}." if (lines := _excluded(evidence, label)) else f"{text}."
+
+
+def stability(evidence: Evidence) -> str:
+    """What leaving out one neighbour would change, as a sentence; "" where that is not known."""
+    tried = [i for i in evidence.influence if i.probability is not None]
+    if not tried:
+        return ""
+    turned = [i for i in tried if i.overturns]
+    p = [i.probability for i in tried if i.probability is not None]
+    span = f"{min(p):.2f}" if f"{min(p):.2f}" == f"{max(p):.2f}" else f"{min(p):.2f} to {max(p):.2f}"
+    if not turned:
+        who = "its one neighbour" if len(tried) == 1 else "any one neighbour"
+        return f"Without {who} the answer stays (P {span})."
+    first = max(turned, key=lambda i: abs(i.change or 0))
+    instead = f" ({first.instead} takes its place)" if first.instead else ""
+    then = one(first.value) if not evidence.is_hunt else f"P {first.probability:.2f}"
+    more = f"; {len(turned)} of {len(tried)} neighbours can turn it" if len(tried) > 1 else ""
+    return f"The answer hangs on {first.object_id}: without it{instead} it would be {then}{more}."
+
+
+def carried(saliency: Saliency, *, who: str = "") -> str:
+    """Which regions a distance comes from, by both ways of asking, as a sentence."""
+    best = [r for r in saliency.leading() if r.mean > 0][:3]
+    if not best:
+        return ""
+    parts = [
+        f"{r.band.name} ({_percent(r.occlusion)}{f', {_percent(r.gradient)}' if _known(r.gradient) else ''})"
+        for r in best
+    ]
+    rho = f"{saliency.correlation:.2f}".replace("-", "−")
+    both = f"; rank correlation of the two over all regions {rho}" if _known(saliency.correlation) else ""
+    ways = "regions replaced, integrated gradients" if _known(best[0].gradient) else "regions replaced"
+    return f"The distance to {who or saliency.object_id} comes most from {_listed(parts)} (shares by {ways}{both})."
+
+
+def why_not(evidence: Evidence) -> list[str]:
+    """Why an object that was named is not among the neighbours, a sentence each; empty where nobody asked."""
+    a = evidence.against
+    if a is None:
+        return []
+    name = f"{a.other.object_id} ({a.label or 'no label'})"
+    found = [_where(evidence, a, name)]
+    if a.group is not None and a.group == evidence.asked:
+        found.append(f"It would have voted for the same answer, {one(a.group)}.")
+    if a.saliency is not None:
+        found.append(carried(a.saliency))
+    worst = [d for d in a.lines if abs(d.sigma) >= DETECTION][:3]
+    if worst:
+        said = [
+            f"{d.name} {d.other:.1f} ± {d.other_error:.1f} Å there, {d.query:.1f} ± {d.query_error:.1f} Å here"
+            for d in worst
+        ]
+        found.append(f"Equivalent widths that differ most: {'; '.join(said)}.".replace("-", "−"))
+    if a.change is not None:
+        found.append(_needed(evidence, a.change, a.k))
+    return [text for text in found if text]
+
+
+def reason(prediction: Prediction, scale: float) -> str:
+    """Who voted for what in a hunt, as a sentence, from the answer alone: no line is measured for it."""
+    neighbors = tuple(
+        NeighborEvidence(v.object_id, None, math.nan, None, "", v.distance, v.weight, v.label, v.group)
+        for v in prediction.neighbors
+    )
+    light = Evidence(
+        prediction, Measured(prediction.object_id, None, math.nan, None), neighbors, scale, Provenance()
+    )
+    if not light.voters():
+        return prediction.reason_no_interval or "No labelled neighbour was found."
+    text = voted(light)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _unopposed(evidence: Evidence, denied: bool) -> str:
+    """Nobody voted for anything else: how far away the first who would have is."""
+    rival = evidence.rival
+    if rival is None:
+        return (
+            "No neighbour speaks for anything else, nor does any spectrum near it."
+            if evidence.influence
+            else ""
+        )
+    nearest = evidence.voters()[0].distance
+    times = f", {rival.distance / nearest:.1f} times as far as the closest" if nearest > 0 else ""
+    what = "the hunted class" if denied else "another class"
+    text = (
+        f"No neighbour speaks for anything else: the nearest spectrum of {what}, {rival.object_id} ({rival.label}), "
+        f"is number {rival.rank}{times}"
+    )
+    return f"{text}; {lines}." if (lines := _excluded(evidence, rival.label)) else f"{text}."
+
+
+#: The line of the diagram between two regions, where one of them is met first.
+_BETWEEN = {
+    frozenset(("SF", "Composite")): "Kauffmann 2003",
+    frozenset(("Seyfert", "LINER")): "1.18x+0.77",
+}
+
+
+def _excluded(evidence: Evidence, label: str | None) -> str:
+    """What the query's own lines say of another class, without a full stop; "" where they say nothing."""
+    b = evidence.query.bpt
+    if b is None or not b.possible or label not in DIAGRAM:
+        return ""
+    regions = set(DIAGRAM[label])
+    if regions & set(b.possible):
+        return f"its own lines would allow {one(label)}"
+    border = _BETWEEN.get(frozenset((b.own_class, *regions)), "Kewley 2001")
+    if border not in b.sigma or ("SF" in (b.own_class, *regions) and border == "Kewley 2001"):
+        return f"its own lines exclude {one(label)}"
+    far_side = f"{sigmas(b.sigma[border])} on the other side of the {line_name(border)} line"
+    if abs(b.sigma[border]) < NEAR_LINE:
+        return f"its own lines do not decide against {one(label)}: they lie only {far_side}"
+    return f"its own lines speak against {one(label)}, {far_side}"
+
+
+def _where(evidence: Evidence, a: Against, name: str) -> str:
+    """How far it is, and in which place."""
+    away = far(evidence, a.distance)
+    if not a.searched:
+        return f"{name} cannot be compared in the coordinates that were searched."
+    if a.rank is None:
+        return f"{name} is not among the {a.searched} spectra that were searched; it is at {away}."
+    if a.is_neighbor:
+        return f"{name} is neighbour {a.rank} of {a.k}, at {away}: it was asked."
+    reach = f"{a.reach / evidence.scale:.1f}" if evidence.scale > 0 else f"{a.reach:.2f}"
+    return (
+        f"{name} is number {a.rank} of {a.searched}, at {away}; the {a.k} that were asked lie within {reach}."
+    )
+
+
+def _needed(evidence: Evidence, change: Change, k: int) -> str:
+    names, away = _listed(list(change.regions)), far(evidence, change.distance)
+    if change.enough:
+        return f"With its pixels in {names} it would be at {away}, among the {k} nearest."
+    return f"Not even with its pixels in {names} would it be among the {k} nearest; it would be at {away}."
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}%".replace("-", "−")
+
+
+def _known(value: float) -> bool:
+    return math.isfinite(value)

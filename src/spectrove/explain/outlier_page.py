@@ -1,0 +1,204 @@
+"""The gallery of outliers: each with its spectrum, its reconstruction, what is left, and the reason in words."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from spectrove.encoders.reconstruction import Residual
+from spectrove.encoders.residuals import smoothed
+from spectrove.explain.links import NAMES, links
+from spectrove.explain.style import GRID_COLOR, NORMAL, QUERY_COLOR, SMALL, new_figure, png, save, tidy
+from spectrove.inference.outlier_reasons import REASONS
+from spectrove.inference.outliers import OutlierAnswer
+from spectrove.spectra import FLAGS, Spectrum
+
+_MODEL_COLOR, _MARK_COLOR, _LEFT_COLOR = "#D55E00", "#F0E442", "#0072B2"
+#: Sigma beyond which the residual is cut off in a picture.
+_MOST_SIGMA = 12.0
+#: P-value up to which an object counts as an outlier in the summary.
+UNUSUAL = 0.01
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One answer with what there is to draw.
+
+    Attributes:
+        spectrum: As it was observed.
+        wavelength: Rest vacuum angstrom of the reconstruction's grid, (n_pixels,); None where it does not reach.
+        flux: On that grid, scaled as the reconstruction is, 0 where unknown.
+        left: The residual, arrays (1, n_pixels).
+    """
+
+    answer: OutlierAnswer
+    spectrum: Spectrum
+    wavelength: NDArray[np.floating] | None = field(default=None, repr=False)
+    flux: NDArray[np.floating] | None = field(default=None, repr=False)
+    left: Residual | None = field(default=None, repr=False)
+
+
+def write_outlier_page(
+    path: Path | str,
+    drawn: Sequence[Drawn],
+    answers: Sequence[OutlierAnswer],
+    *,
+    base: str,
+    size: int,
+    refused: Sequence[tuple[str, str]] = (),
+    rows: int = 300,
+    progress: Callable[[int], None] | None = None,
+) -> Path:
+    """Writes the gallery, one self-contained file; gives its path.
+
+    Args:
+        drawn: What is shown with a picture, oddest first.
+        answers: Every answer, in any order.
+        base: Name of the base, and `size` how many objects it has.
+        refused: Names of spectra that could not be used, each with its sentence.
+        rows: How many objects the table lists.
+        progress: Called with 1 for each picture.
+
+    Raises:
+        DatasetError: If the file cannot be written.
+    """
+    ranked = sorted(answers, key=lambda a: a.rank)
+    anchors = {d.answer.object_id: f"object-{i}" for i, d in enumerate(drawn, 1)}
+    sections = []
+    for i, one in enumerate(drawn, 1):
+        sections.append(_section(one, i, anchors[one.answer.object_id]))
+        if progress:
+            progress(1)
+    environment = Environment(
+        loader=PackageLoader("spectrove.explain"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["data_url"] = lambda data: "data:image/png;base64," + base64.b64encode(data).decode()
+    html = environment.get_template("outliers.html").render(
+        title="What is unlike the base", summary=summary(answers), base=base, size=size, refused=refused,
+        ranked=[_row(a, i, anchors.get(a.object_id, "")) for i, a in enumerate(ranked[:rows], 1)],
+        left_out=max(0, len(ranked) - rows), sections=sections,
+    )  # fmt: skip
+    return save(html.encode(), Path(path))
+
+
+def summary(answers: Sequence[OutlierAnswer]) -> str:
+    """How many are unusual, and how many would be by chance."""
+    n, found = len(answers), sum(a.p_value <= UNUSUAL for a in answers)
+    verb, what = "stands" if found == 1 else "stand", "spectrum" if n == 1 else "spectra"
+    return (
+        f"{found} of {n} {what} {verb} farther off than all but {UNUSUAL:.0%} of the base "
+        f"(expected by chance: {UNUSUAL * n:.1f})"
+    )
+
+
+def outlier_figure(one: Drawn) -> Figure:
+    """The spectrum over its reconstruction, and below it the residual in sigma; regions marked in both."""
+    figure = new_figure(10.5, 3.9 if one.left is not None else 2.6)
+    if one.left is None or one.wavelength is None or one.flux is None:
+        _bare(figure.add_axes((0.065, 0.19, 0.925, 0.74)), one)
+        return figure
+    top = figure.add_axes((0.065, 0.44, 0.925, 0.44))
+    low = figure.add_axes((0.065, 0.13, 0.925, 0.29), sharex=top)
+    stretch = 1 + one.answer.z
+    seen = one.left.valid[0] > 0
+    observed = one.wavelength * stretch
+    values, model = (np.where(seen, a, np.nan) for a in (one.flux, one.left.model[0]))
+    for ax in (top, low):
+        tidy(ax, grid=ax is low)
+        for start, stop in one.answer.regions:
+            ax.axvspan(start, stop, color=_MARK_COLOR, alpha=0.45, lw=0, zorder=0)
+    top.plot(observed, values, color=QUERY_COLOR, lw=0.5, label="spectrum")
+    top.plot(observed, model, color=_MODEL_COLOR, lw=0.9, label="out of ordinary galaxies")
+    _limits(top, values, model)
+    top.set_ylabel("Flux / median", fontsize=NORMAL)
+    top.tick_params(labelbottom=False)
+    top.legend(fontsize=SMALL, loc="upper right", ncols=2, frameon=True, edgecolor=GRID_COLOR)
+    sigma = np.where(seen, np.clip(one.left.sigma[0], -_MOST_SIGMA, _MOST_SIGMA), np.nan)
+    low.plot(observed, sigma, color="#AAAAAA", lw=0.4)
+    smooth = np.clip(smoothed(np.clip(one.left.sigma, -30, 30))[1][0], -_MOST_SIGMA, _MOST_SIGMA)
+    low.plot(observed, np.where(seen, smooth, np.nan), color=_LEFT_COLOR, lw=0.8)
+    low.axhline(0, color=QUERY_COLOR, lw=0.5)
+    low.set_ylim(-_MOST_SIGMA * 1.05, _MOST_SIGMA * 1.05)
+    low.set_ylabel("Left over (σ)", fontsize=NORMAL)
+    low.set_xlabel("Observed wavelength, vacuum (Å)", fontsize=NORMAL)
+    edge = observed[seen]
+    low.set_xlim(float(edge.min()), float(edge.max()))
+    rest = top.secondary_xaxis("top", functions=(partial(_times, 1 / stretch), partial(_times, stretch)))
+    rest.tick_params(direction="in", labelsize=SMALL)
+    rest.set_xlabel(f"Rest wavelength at z {one.answer.z:.4f} (Å)", fontsize=SMALL)
+    return figure
+
+
+def _times(factor: float, wavelength: Any) -> Any:
+    return np.asarray(wavelength) * factor
+
+
+def _bare(ax: Axes, one: Drawn) -> None:
+    """The spectrum alone, where there is no reconstruction."""
+    tidy(ax)
+    good = one.spectrum.good
+    flux = np.where(good, one.spectrum.flux, np.nan)
+    ax.plot(one.spectrum.wavelength, flux, color=QUERY_COLOR, lw=0.5)
+    _limits(ax, flux)
+    ax.set_xlabel("Observed wavelength, vacuum (Å); no reconstruction reaches here", fontsize=NORMAL)
+    ax.set_ylabel("Flux", fontsize=NORMAL)
+
+
+def _limits(ax: Axes, *curves: NDArray[np.floating]) -> None:
+    values = np.concatenate([c[np.isfinite(c)] for c in curves])
+    if not len(values):
+        return
+    bottom, level, top = (float(v) for v in np.percentile(values, [0.5, 98, 99.9]))
+    top = max(min(top, 2.5 * level - 1.5 * bottom), bottom + 0.05)
+    ax.set_ylim(bottom - 0.08 * (top - bottom), top + 0.22 * (top - bottom))
+
+
+def _section(one: Drawn, rank: int, anchor: str) -> dict[str, Any]:
+    a = one.answer
+    return {
+        "anchor": anchor,
+        "rank": rank,
+        "id": a.object_id,
+        "answer": f"{a.reason}, p {p_text(a.p_value)}",
+        "why": a.why,
+        "cautions": [FLAGS.get(flag, flag) for flag in a.flags],
+        "facts": _facts(a),
+        "links": [(NAMES[key], url) for key, url in links(one.spectrum.row).items()],
+        "png": png(outlier_figure(one)),
+        "caption": f"{a.object_id}: what of it ordinary galaxies explain, and what is left",
+    }
+
+
+def _facts(a: OutlierAnswer) -> list[tuple[str, str]]:
+    facts = [
+        ("Reason", f"{a.reason}: {REASONS[a.reason]}"),
+        ("Score", f"{a.score:.2f} ({' + '.join(a.views)})"),
+    ]
+    facts.append(("Redshift used", f"{a.z:.5f}"))
+    regions = ", ".join(f"{low:,.0f}–{high:,.0f}" for low, high in a.regions)
+    facts.append(("Where (observed, Å)", regions or "no region stands out"))
+    rest = ", ".join(f"{low / (1 + a.z):,.0f}–{high / (1 + a.z):,.0f}" for low, high in a.regions)
+    return [*facts, ("Where (rest, Å)", rest)] if rest else facts
+
+
+def _row(a: OutlierAnswer, rank: int, anchor: str) -> dict[str, Any]:
+    return {
+        "rank": rank, "id": a.object_id, "anchor": anchor, "score": f"{a.score:.2f}", "p": p_text(a.p_value),
+        "reason": a.reason, "z": f"{a.z:.4f}", "odd": a.p_value <= UNUSUAL, "flags": ", ".join(a.flags),
+    }  # fmt: skip
+
+
+def p_text(p: float) -> str:
+    """A p-value as printed."""
+    return f"{p:.3f}" if p >= 0.01 else f"{p:.4f}"

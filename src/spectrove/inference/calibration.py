@@ -1,0 +1,283 @@
+"""Calibration: from distances to the nearest objects of every class to probabilities that mean what they say.
+
+Shares of three or five votes cannot carry a likelihood ratio of a thousand, which a hunt for one in a thousand
+needs. What is read instead is how near the nearest objects of each class are, and a kernel-weighted vote of the
+fifty nearest; a small regularised logistic model turns them into evidence. Every known object is asked about with
+itself and its plate left out.
+
+Chosen by measurement, two mock bases of 1,500 each answering another mock survey (log-loss per object of five
+classes): five votes .211 and .187, the kernel alone .163 and .136, mean log distance .149 and .135, both .149 and .134.
+Area under the LINER curve: .960 and .976 for votes, .988 and .992 for both. Further features of the kind did no better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+from spectrove.inference.class_features import features, five_votes, standard, with_quality
+from spectrove.inference.logistic import Logistic, fit_logistic
+from spectrove.inference.voting import LEVEL
+
+#: Temperatures of the kernel that are tried, in units of the median nearest-neighbour distance.
+TEMPERATURES = (0.25, 0.5, 1.0)
+
+#: The form that is a vote with a fitted temperature and nothing else.
+KERNEL = "kernel"
+
+#: Forms that are tried: name to its features, and whether their weight may depend on the spectrum's quality.
+FORMS: dict[str, tuple[tuple[str, ...], bool]] = {
+    KERNEL: (("kernel",), False),
+    "distance": (("distance",), False),
+    "distance and kernel": (("distance", "kernel"), False),
+    "distance and kernel, by quality": (("distance", "kernel"), True),
+}
+
+#: Losses, form, temperature, features, and evidence by models that have not seen an object's plate.
+_Tried = tuple[NDArray[np.float64], str, float, NDArray[np.float64], NDArray[np.float64]]
+
+#: Folds by plate of the comparison of forms, and plates drawn again for the interval.
+FOLDS = 5
+RESAMPLES = 40
+
+#: A class with fewer objects has no evidence of its own: its probability is its fraction of the population.
+FEWEST = 5
+
+#: A class with fewer objects shares the conformal scores of all classes.
+OWN_SCORES = 20
+
+#: Level of the conformal sets.
+SET_LEVEL = 0.9
+
+
+@dataclass(frozen=True)
+class CalibrationReport:
+    """What a calibration is worth, each plate answered by what was fitted on others.
+
+    Attributes:
+        form: Name in `FORMS`.
+        temperature: Of the kernel.
+        log_loss: Per object, of the calibrated probabilities.
+        vote_log_loss: The same of five votes with e^-d, shares below .01 counted as .01.
+        n_objects, n_groups: What the figures rest on.
+        reason: Why there is no calibration, as a sentence; "" where there is one.
+    """
+
+    form: str = ""
+    temperature: float = 1.0
+    log_loss: float = float("nan")
+    vote_log_loss: float = float("nan")
+    n_objects: int = 0
+    n_groups: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Evidence for each class, whatever the composition of the base.
+
+    Attributes:
+        classes: Names; those with too few objects have no evidence (NaN).
+        counts: Objects of each in what is searched, shape (n_classes,).
+        known: Positions of the classes that have evidence.
+        model: The logistic model, and of resampled plates.
+        resampled: The same fitted on plates drawn again.
+        quality: Mean and width of each measure of quality, shape (2, n_measures).
+        scores: Class position to conformal scores of its objects, ascending.
+        own: Own nearest-neighbour distances of known objects, ascending.
+        far: What stands for the distance of a neighbour that does not exist.
+        report: What it is worth.
+    """
+
+    classes: tuple[str, ...]
+    counts: NDArray[np.int64]
+    known: NDArray[np.int64]
+    model: Logistic
+    resampled: tuple[Logistic, ...]
+    quality: NDArray[np.float64]
+    scores: tuple[NDArray[np.float64], ...]
+    own: NDArray[np.float64]
+    far: float
+    report: CalibrationReport = field(default_factory=CalibrationReport)
+
+    @property
+    def base_prior(self) -> NDArray[np.float64]:
+        """The fraction of each class in what is searched."""
+        return self.counts / max(self.counts.sum(), 1)
+
+    def evidence(self, distance: NDArray[np.float64], quality: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log-likelihood of each class with evidence but for a constant, (1 + n_resampled, n_queries, n_known).
+
+        The first is the answer, the others those of plates drawn again.
+
+        Args:
+            distance: Scaled distances to the nearest of each class, (n_queries, n_classes, NEAREST).
+            quality: Measures of quality, (n_queries, n_measures).
+        """
+        names, by_quality = FORMS[self.report.form]
+        x = features(distance[:, self.known], names, self.report.temperature, self.far)
+        x = with_quality(x, standard(quality, self.quality) if by_quality else None)
+        return np.stack([model.evidence(x) for model in (self.model, *self.resampled)])
+
+    def probabilities(
+        self, evidence: NDArray[np.float64], prior: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """Probability of each class, shape (..., n_classes), in a population with this prior; the base's if None.
+
+        Source:
+            Bayes' theorem for a changed prior: Saerens, Latinne & Decaestecker (2002), Neural Computation 14, 21,
+            equation 2.4.
+        """
+        prior = self.base_prior if prior is None else np.asarray(prior, dtype=float)
+        with np.errstate(divide="ignore"):
+            log_prior = np.log(prior[self.known])
+        rest = np.delete(prior, self.known).sum()
+        whole = np.broadcast_to(prior, (*evidence.shape[:-1], len(prior))).copy()
+        whole[..., self.known] = (1 - rest) * np.exp(log_softmax(evidence + log_prior, axis=-1))
+        return whole
+
+    def p_distance(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Share of known objects whose own nearest neighbour is farther than the query's, shape (n_queries,)."""
+        nearest = distance[:, :, 0].min(axis=1)
+        farther = len(self.own) - np.searchsorted(self.own, nearest, side="left")
+        return (1 + farther) / (1 + len(self.own))
+
+    def sets(self, evidence: NDArray[np.float64], level: float = SET_LEVEL) -> list[tuple[str, ...]]:
+        """For each query the classes that cannot be ruled out: a true class is in its set in `level` of cases.
+
+        Of every class with `OWN_SCORES` objects, so whatever its prevalence; rarer ones are told by the scores of all
+        together, and those without evidence are always in the set. An empty set says: like none of them.
+
+        Args:
+            evidence: Of the answer alone, (n_queries, n_known).
+
+        Source:
+            Mondrian conformal classification: Vovk, Gammerman & Shafer (2005), section 4.5; `crepes`.
+        """
+        from crepes import ConformalClassifier
+
+        said = nonconformity(evidence)
+        inside = np.ones((len(evidence), len(self.classes)), dtype=bool)
+        for j, c in enumerate(self.known):
+            judge = ConformalClassifier().fit(self.scores[j])
+            inside[:, c] = judge.predict_p(said[:, [j]], smoothing=False)[:, 0] > 1 - level
+        return [tuple(n for n, ok in zip(self.classes, row, strict=True) if ok) for row in inside]
+
+
+def interval(
+    probability: NDArray[np.float64], resampled: NDArray[np.float64], level: float = LEVEL
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Low and high of a calibrated probability: what calibrations of plates drawn again say.
+
+    Args:
+        probability: Shape (n,).
+        resampled: Shape (n_resampled, n).
+    """
+    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return np.minimum(low, probability), np.maximum(high, probability)
+
+
+def nonconformity(evidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How ill a query fits each class, the classes being equally frequent; (n_queries, n_known)."""
+    return -log_softmax(evidence, axis=-1)
+
+
+def fit_calibration(
+    distance: NDArray[np.float64],
+    truth: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    quality: NDArray[np.float64],
+    classes: Sequence[str],
+    counts: NDArray[np.int64],
+    *,
+    seed: int = 0,
+) -> Calibration:
+    """The calibration that predicts objects of other plates best.
+
+    Args:
+        distance: To the nearest of each class, own plate left out, (n_objects, n_classes, NEAREST), scaled.
+        truth: Each object's class, a position in `classes`.
+        groups: Each object's plate, as numbers.
+        quality: Measures of quality, (n_objects, n_measures).
+        classes: Names.
+        counts: Objects of each class in the base, which may be more than are given here.
+        seed: Of the resampled plates.
+    """
+    known = np.flatnonzero(np.bincount(truth, minlength=len(classes)) >= FEWEST)
+    has = np.isin(truth, known)
+    own = np.sort(distance[:, :, 0].min(axis=1))
+    distance, group, quality = distance[has][:, known], groups[has], quality[has]
+    y = np.searchsorted(known, truth[has])
+    scale = np.stack([quality.mean(axis=0), np.maximum(quality.std(axis=0), 1e-2)])
+    far = float(max(1.0, distance[np.isfinite(distance)].max(initial=1.0)))
+    tried = []
+    fold, log_prior = _folds(group, y), np.log(np.bincount(y, minlength=len(known)) / len(y))
+    for form, (names, by_quality) in FORMS.items():
+        for temperature in TEMPERATURES if "kernel" in names else TEMPERATURES[:1]:
+            x = features(distance, names, temperature, far)
+            x = with_quality(x, standard(quality, scale) if by_quality else None)
+            left_out = _left_out(x, y, fold)
+            tried.append((_losses(left_out + log_prior, y), form, temperature, x, left_out))
+    lost, form, temperature, x, left_out = _best(tried)
+    loss = float(lost.mean())
+    report = CalibrationReport(
+        form, temperature, loss, float(_losses(np.log(np.maximum(five_votes(distance), 0.01)), y).mean()), len(y),
+        len(np.unique(group)),
+    )  # fmt: skip
+    return Calibration(
+        tuple(classes), np.asarray(counts, dtype=np.int64), known, fit_logistic(x, y), _resampled(x, y, group, seed),
+        scale, _scores(left_out, y), own[np.isfinite(own)], far, report,
+    )  # fmt: skip
+
+
+def _folds(group: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A fold for each object; no plate is in two."""
+    names, code = np.unique(group, return_inverse=True)
+    sizes = np.bincount(code)
+    fold_of, filled = np.zeros(len(names), dtype=np.int64), np.zeros(FOLDS)
+    for g in np.argsort(-sizes, kind="stable"):
+        fold_of[g] = filled.argmin()
+        filled[fold_of[g]] += sizes[g]
+    return fold_of[code]
+
+
+def _left_out(x: NDArray, y: NDArray[np.int64], fold: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Evidence for each object by models that have not seen its fold, (n_objects, n_classes)."""
+    found = np.zeros(x.shape[:2])
+    for f in np.unique(fold):
+        own = fold == f
+        found[own] = fit_logistic(x[~own], y[~own]).evidence(x[own])
+    return found
+
+
+def _losses(scores: NDArray[np.float64], y: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Log-loss of each object."""
+    return -log_softmax(scores, axis=1)[np.arange(len(y)), y]
+
+
+def _best(tried: Sequence[_Tried]) -> _Tried:
+    """The smallest loss; the kernel alone only where it is better by more than a standard error.
+
+    Its evidence ends where none of the fifty nearest is of a class, and a hunt for one in a thousand begins there.
+    """
+    best = min((t for t in tried if t[1] != KERNEL), key=lambda t: float(t[0].mean()))
+    kernel = min((t for t in tried if t[1] == KERNEL), key=lambda t: float(t[0].mean()))
+    gain = best[0] - kernel[0]
+    return kernel if gain.mean() > gain.std() / np.sqrt(len(gain)) else best
+
+
+def _resampled(x: NDArray, y: NDArray[np.int64], group: NDArray[np.int64], seed: int) -> tuple[Logistic, ...]:
+    names, code = np.unique(group, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
+    return tuple(fit_logistic(x, y, draw[code].astype(float)) for draw in draws)
+
+
+def _scores(evidence: NDArray[np.float64], y: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
+    said = nonconformity(evidence)[np.arange(len(y)), y]
+    own = [np.sort(said[y == c]) for c in range(evidence.shape[1])]
+    return tuple(s if len(s) >= OWN_SCORES else np.sort(said) for s in own)

@@ -1,0 +1,272 @@
+"""What a quantity's estimates rest on: fitted once on the base's own objects, kept with it in KB/calibrations/."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.errors import KnowledgeError
+from spectrove.inference.conformal import Conformal, signal_to_noise
+from spectrove.inference.quantities import Quantity, error_column
+from spectrove.inference.regression import Known, regress
+from spectrove.inference.trend import Scale, Trend, choose_scale, fit_trend
+from spectrove.knowledge import KnowledgeBase, Searched
+from spectrove.knowledge.schema import sky_positions
+from spectrove.knowledge.search import Snapshot
+from spectrove.provenance import canonical_json
+from spectrove.spectra import SpectrumSet
+from spectrove.targets import label_text
+from spectrove.targets.target import id_hash
+
+#: Raised whenever the same values and vectors give other estimates.
+VERSION = 1
+
+#: Objects equal in this column are never neighbours of each other while intervals are calibrated.
+GROUP = "plate"
+
+#: Parts that plates are dealt into; who is in one is answered by a trend that has not seen it.
+FOLDS = 10
+
+#: Objects that intervals are calibrated on, chosen by a hash of their ids; their spectra are read for it.
+MOST_ASKED = 3000
+
+#: Spectra that are read at once.
+BATCH = 500
+
+#: Arrays that are kept.
+KEPT = (
+    "coefficients", "offset", "trend_residual", "spread", "label_error", "reach",
+    "residual", "error", "sn", "nearest",
+)  # fmt: skip
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """What answers for one quantity of one version of a base."""
+
+    quantity: Quantity
+    known: Known
+    conformal: Conformal
+
+
+def estimator_for(base: KnowledgeBase, quantity: Quantity, *, k: int, where: str | None = None) -> Estimator:
+    """The estimator of a quantity; one that was fitted before on this version is taken from the base's folder.
+
+    Args:
+        k: Neighbours that will be asked: intervals are calibrated for as many.
+        where: SQL condition on the objects that take part.
+    """
+    key = canonical_json(
+        {
+            "regression": VERSION,
+            "version": base.version,
+            "quantity": asdict(quantity),
+            "k": k,
+            "where": where,
+            "views": [[view, base.fingerprints[view]] for view in base.space().views],
+        }
+    )
+    return base.remember(("estimator", key), partial(_kept_or_fitted, base, key, quantity, k, where))
+
+
+def own_models(base: KnowledgeBase, estimator: Estimator, queries: SpectrumSet) -> NDArray[np.int64]:
+    """For each query the model of the trend that has not seen it: 0 where it is no object of the base, (n_queries,)."""
+    objects = base.remember("places of objects", partial(_places, base))
+    ra, dec = sky_positions(queries.rows)
+    model = np.zeros(len(queries), dtype=np.int64)
+    for i, object_id in enumerate(queries.object_id.tolist()):
+        found = objects.object_id[objects.same_object(object_id, float(ra[i]), float(dec[i]))]
+        places = estimator.known.places(found)
+        if (places >= 0).any():
+            model[i] = estimator.known.model[places[places >= 0][0]]
+    return model
+
+
+def _places(base: KnowledgeBase) -> Snapshot:
+    """Ids and positions of all objects, without their vectors."""
+    table = base.rows(None, ["ra", "dec"])
+    n, (ra, dec) = table.num_rows, sky_positions(table)
+    ids = np.array(table.column("object_id").to_pylist(), dtype=str)
+    return Snapshot(np.zeros(n, np.uint64), ids, np.zeros((n, 0), np.float32), np.zeros((n, 2)), ra, dec)
+
+
+def _kept_or_fitted(
+    base: KnowledgeBase, key: str, quantity: Quantity, k: int, where: str | None
+) -> Estimator:
+    searched = base.searched(where=quantity.condition(where), labelled=quantity.name, group=GROUP)
+    values = np.array([_number(v) for v in searched.values])
+    keep = np.isfinite(values)
+    if len(set(values[keep].tolist())) < 2:
+        raise KnowledgeError(
+            f"{base.path}: {int(keep.sum())} objects with a measured {quantity.name} that may be searched, all alike. "
+            "Loosen the condition, or add measured objects."
+        )
+    folder = base.path / "calibrations"
+    path = (
+        folder / f"{base.version}-regression-{blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
+    )
+    fold = fold_of(searched, keep)
+    if (kept := _read(path, key)) is not None:
+        arrays, scale = kept
+    else:
+        scale = choose_scale(values[keep])
+        arrays = _fit(base, searched, keep, values, fold, scale, quantity, k, where)
+        with suppress(OSError):  # a base that may only be read: fit again next time
+            _write(path, key, arrays, scale)
+            for old in folder.glob("*-regression-*.safetensors"):
+                if not old.name.startswith(f"{base.version}-"):
+                    old.unlink(missing_ok=True)
+    return _estimator(arrays, scale, quantity, searched, keep, values, fold)
+
+
+def _estimator(
+    arrays: Mapping[str, Array],
+    scale: Scale,
+    quantity: Quantity,
+    searched: Searched,
+    keep: NDArray[np.bool_],
+    values: Array,
+    fold: NDArray[np.int64],
+) -> Estimator:
+    trend = Trend(*(arrays[a] for a in ("coefficients", "offset", "trend_residual", "spread")))
+    known = Known(
+        object_id=searched.object_id[keep],
+        value=scale.forward(values[keep]),
+        error=arrays["label_error"],
+        scale=scale,
+        trend=trend,
+        reach=float(arrays["reach"][0]),
+        model=1 + fold,
+    )
+    asked = Conformal(*(arrays[a] for a in ("residual", "error", "sn", "nearest")))
+    return Estimator(quantity, known, asked)
+
+
+def _fit(
+    base: KnowledgeBase,
+    searched: Searched,
+    keep: NDArray[np.bool_],
+    values: Array,
+    fold: NDArray[np.int64],
+    scale: Scale,
+    quantity: Quantity,
+    k: int,
+    where: str | None,
+) -> dict[str, Array]:
+    """The trend, and the errors of answers to the base's own objects."""
+    ids = searched.object_id[keep]
+    errors = scale.errors(values[keep], _label_errors(base, quantity, ids))
+    scaled = scale.forward(values[keep])
+    trend = fit_trend(searched.vectors[keep], scaled, errors, fold)
+    hashes = np.array([id_hash(i) for i in ids.tolist()], dtype=np.uint64)
+    chosen = np.sort(np.argsort(hashes, kind="stable")[:MOST_ASKED])
+    near, far, sn, unit = _neighbors(base, ids[chosen], quantity, k, where)
+    finite = np.isfinite(far)
+    mean = np.where(finite, far, 0).sum(axis=1) / np.maximum(finite.sum(axis=1), 1)
+    reach = float(np.percentile(mean[finite.any(axis=1)], 90)) if finite.any() else 0.0
+    known = Known(ids, scaled, errors, scale, trend, reach, 1 + fold)
+    vectors = searched.vectors[keep][chosen]
+    answered = regress(known, vectors, near, far, known.model[chosen], unit_distance=unit)
+    ok = np.isfinite(answered.value) & (answered.error > 0)
+    return {
+        "coefficients": trend.coefficients, "offset": trend.offset, "trend_residual": trend.residual,
+        "spread": trend.spread, "label_error": errors, "reach": np.array([reach]),
+        "residual": (scaled[chosen] - answered.value)[ok], "error": answered.error[ok], "sn": sn[ok],
+        "nearest": answered.nearest[ok],
+    }  # fmt: skip
+
+
+def _neighbors(
+    base: KnowledgeBase, ids: NDArray[np.str_], quantity: Quantity, k: int, where: str | None
+) -> tuple[NDArray[np.str_], Array, Array, float]:
+    """Ids and distances of the neighbours of some objects, none of their own plate; the objects' S/N; the unit."""
+    view = base.space().views[0]
+    every = base.embeddings(view)
+    place = {name: i for i, name in enumerate(every.object_id.tolist())}
+    group = GROUP if GROUP in base.columns else None
+    near, far, sn, unit = [], [], [], 1.0
+    for start in range(0, len(ids), BATCH):
+        part = ids[start : start + BATCH]
+        spectra = base.spectra(part)
+        found = base.search(
+            every.take(np.array([place[i] for i in part.tolist()])),
+            k,
+            spectra=spectra,
+            where=quantity.condition(where),
+            labelled=quantity.name,
+            exclude_column=group,
+        )
+        near.append(found.object_id)
+        far.append(found.distance)
+        sn.append(signal_to_noise(spectra))
+        unit = found.scale
+    return np.concatenate(near), np.concatenate(far), np.concatenate(sn), unit
+
+
+def fold_of(searched: Searched, keep: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """A number from 0 for each object: plates dealt into `FOLDS` parts; objects without a plate alone."""
+    groups = [label_text(g) for g, chosen in zip(searched.groups, keep, strict=True) if chosen]
+    names = [
+        f"plate {g}" if g is not None else str(i)
+        for g, i in zip(groups, searched.object_id[keep], strict=True)
+    ]
+    order = sorted(set(names), key=lambda name: (id_hash(name), name))
+    dealt = {name: i % FOLDS for i, name in enumerate(order)}
+    if len(order) == 1:  # one plate: nothing better than to leave single objects out
+        return np.array([id_hash(i) % FOLDS for i in searched.object_id[keep].tolist()], dtype=np.int64)
+    return np.array([dealt[name] for name in names], dtype=np.int64)
+
+
+def _label_errors(base: KnowledgeBase, quantity: Quantity, ids: NDArray[np.str_]) -> Array:
+    """One-sigma errors of the values, 0 where unknown."""
+    column = error_column(quantity.name, base.columns)
+    if column is None:
+        return np.zeros(len(ids))
+    table = base.rows(None, [column])
+    found = dict(zip(table.column("object_id").to_pylist(), table.column(column).to_pylist(), strict=True))
+    errors = np.array([_number(found.get(i)) for i in ids.tolist()])
+    # Catalogs write negative errors for lines that were not fitted.
+    return np.where(np.isfinite(errors) & (errors > 0), errors, 0.0)
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _read(path: Path, key: str) -> tuple[dict[str, Array], Scale] | None:
+    """What was kept for exactly this; None where there is nothing that can be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            said = file.metadata() or {}
+            if said.get("key") != key:
+                return None
+            return {name: file.get_tensor(name) for name in KEPT}, Scale(**json.loads(said["scale"]))
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+        return None
+
+
+def _write(path: Path, key: str, arrays: Mapping[str, Array], scale: Scale) -> None:
+    from safetensors.numpy import save
+
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        content = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
+        temporary.write_bytes(save(content, metadata={"key": key, "scale": json.dumps(asdict(scale))}))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,137 @@
+"""What an object's own lines say of its class and of its redshift, as far as their error bars allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.errors import SpectroveError
+from spectrove.lines import bpt_class
+from spectrove.mock.labels import MIN_HA_EW
+from spectrove.preprocess.line_fit import LineFit, measure_lines
+from spectrove.spectra import Spectrum
+
+#: Label values that lines can judge: the region of the [N II] diagram that each stands for, or "no gas lines".
+REGIONS: dict[str, str] = {
+    "SF": "SF", "Composite": "Composite", "Seyfert": "Seyfert", "Seyfert2-like": "Seyfert", "LINER": "LINER",
+    "quiescent": "none",
+}  # fmt: skip
+
+#: A class is excluded where fewer of the draws fall into its region.
+EXCLUDED = 0.01
+
+#: Draws from the errors of the lines.
+DRAWS = 400
+
+#: What two careful fits of one spectrum differ by, added to the errors: dex of [N II]/H alpha and [O III]/H beta;
+#: fraction and angstrom of EW(H alpha); the 4000 angstrom break.
+FLOOR_NII, FLOOR_OIII, FLOOR_EW, FLOOR_EW_ANGSTROM, FLOOR_D4000 = 0.05, 0.08, 0.15, 0.3, 0.03
+
+#: Breaks of quiescent galaxies are larger, as in `mock.labels.class_derived`.
+QUIESCENT_D4000 = 1.6
+
+#: A redshift conflicts with lines of at least this S/N that stand off by more km/s, both with room for real motions.
+STRONG, OFFSET = 10.0, 250.0
+
+
+def measured(spectrum: Spectrum) -> LineFit | None:
+    """The spectrum's lines at its own redshift; None where they cannot be measured."""
+    z = spectrum.row.get("z")
+    if z is None:
+        return None
+    try:
+        return measure_lines(spectrum, float(z))
+    except (SpectroveError, np.linalg.LinAlgError):
+        return None
+
+
+def judged(classes: Sequence[str]) -> bool:
+    """Whether lines can judge such labels: two or more of them name different regions."""
+    return len({REGIONS[name] for name in classes if name in REGIONS}) > 1
+
+
+def line_probability(fit: LineFit | None, classes: Sequence[str], *, seed: int = 0) -> NDArray[np.float64]:
+    """How often each class fits the lines, drawn again and again within their errors; shape (n_classes,), sum 1.
+
+    All equal where the lines say nothing. Weak lines spread over the regions, so that only what the error bars exclude
+    comes out near zero. A class that lines cannot judge gets what one of several equal regions would.
+    """
+    even = np.full(len(classes), 1 / len(classes))
+    if fit is None or not judged(classes):
+        return even
+    region = _regions(fit, seed)
+    if region is None:
+        return even
+    wanted = [REGIONS.get(name, "") for name in classes]
+    regions = set(wanted) - {""}
+    hits = np.array([(region == name).mean() if name else 1 / len(regions) for name in wanted])
+    outside = max(0.0, 1 - sum((region == name).mean() for name in regions))
+    # Draws in no class's region are shared by all.
+    share = hits + outside / len(classes)
+    return share / share.sum()
+
+
+def _regions(fit: LineFit, seed: int) -> NDArray[np.str_] | None:
+    """The region of each draw; None where the lines are not covered."""
+    keys = ("ha", "hb", "oiii", "nii")
+    needed = [*(fit.flux[k] for k in keys), *(fit.error[k] for k in keys), fit.ew["ha"], fit.ew_error["ha"]]
+    if not np.isfinite(needed).all():
+        return None
+    rng = np.random.default_rng(seed)
+    flux = {k: fit.flux[k] + fit.error[k] * rng.normal(size=DRAWS) for k in keys}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        x = np.log10(flux["nii"] / flux["ha"]) + FLOOR_NII * rng.normal(size=DRAWS)
+        y = np.log10(flux["oiii"] / flux["hb"]) + FLOOR_OIII * rng.normal(size=DRAWS)
+    ew = fit.ew["ha"]
+    ew_error = np.hypot(fit.ew_error["ha"], np.hypot(FLOOR_EW * ew, FLOOR_EW_ANGSTROM))
+    faint = ew + ew_error * rng.normal(size=DRAWS) < MIN_HA_EW
+    old = np.ones(DRAWS, dtype=bool)
+    if np.isfinite(fit.d4000n) and np.isfinite(fit.index_error[0]):
+        error = np.hypot(fit.index_error[0], FLOOR_D4000)
+        old = fit.d4000n + error * rng.normal(size=DRAWS) > QUIESCENT_D4000
+    return np.where(faint, np.where(old, "none", ""), bpt_class(x, y))
+
+
+def excludes(probability: NDArray[np.float64], classes: Sequence[str], given: int) -> bool:
+    """Whether the lines leave a label no room; never where they cannot judge it."""
+    return classes[given] in REGIONS and bool(probability[given] < EXCLUDED)
+
+
+def lines_say(fit: LineFit) -> str:
+    """The measured numbers that decide, for people."""
+    ratios = [
+        f"log {name} {value:.2f} +/- {error:.2f}"
+        for name, value, error in (
+            ("[N II]/Ha", fit.log_nii_ha, fit.log_nii_ha_error),
+            ("[O III]/Hb", fit.log_oiii_hb, fit.log_oiii_hb_error),
+        )
+        if np.isfinite(value)
+    ]
+    return ", ".join([f"EW(Ha) {fit.ew['ha']:.1f} +/- {fit.ew_error['ha']:.1f} A", *ratios])
+
+
+@dataclass(frozen=True)
+class RedshiftConflict:
+    """Lines that do not stand where the redshift puts them: offset in km/s, S/N of the strongest line."""
+
+    velocity: float
+    sn: float
+
+
+def redshift_conflict(fit: LineFit | None) -> RedshiftConflict | None:
+    """Strong lines far from their places; None where there is no conflict.
+
+    The fit finds offsets up to 400 km/s. A redshift that is wrong by more leaves no line to measure, and does not
+    show here.
+    """
+    if fit is None:
+        return None
+    sn = max(
+        (fit.flux[k] / fit.error[k] for k in ("ha", "hb", "oiii", "nii") if fit.error[k] > 0), default=0.0
+    )
+    if not (np.isfinite(sn) and sn > STRONG and abs(fit.velocity) > OFFSET):
+        return None
+    return RedshiftConflict(fit.velocity, float(sn))

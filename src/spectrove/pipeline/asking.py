@@ -1,0 +1,86 @@
+"""One question to a base, that can be asked again: about other spectra, with another K, or without an object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from spectrove.encoders import Encoder
+from spectrove.explain.question import Question
+from spectrove.inference import Calibrated, Fitted, Prediction
+from spectrove.inference import answer as calibrate
+from spectrove.knowledge import KnowledgeBase, Neighbors
+from spectrove.knowledge.space import Space
+from spectrove.pipeline.embed import Embedded, embed_queries
+from spectrove.spectra import SpectrumSet
+from spectrove.targets import Target
+
+Vote = Callable[[Neighbors, SpectrumSet], Sequence[Prediction]]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Everything that a classification or a hunt is, but for the spectra.
+
+    Attributes:
+        base, space, encoders: Who is asked, in which views, and what makes their vectors.
+        who: `labelled` or `target`, and `view`, as in `KnowledgeBase.search`.
+        where: SQL condition on the objects searched.
+        allow_self: Whether an object may find itself.
+        fitted, using: The metric and the calibration.
+        vote: What neighbours and their queries are turned into answers by.
+    """
+
+    base: KnowledgeBase
+    space: Space
+    encoders: Mapping[str, Encoder]
+    who: Mapping[str, Any]
+    where: str | None
+    allow_self: bool
+    fitted: Fitted
+    using: Calibrated
+    vote: Vote
+
+    def __call__(
+        self, spectra: SpectrumSet, k: int | None, without: str = ""
+    ) -> tuple[Embedded, Neighbors, list[Prediction]]:
+        """What could be embedded, its neighbours and answers; `without` is the id of an object that is not searched.
+
+        Metric and calibration stay those that were fitted with it.
+        """
+        where = self.where if not without else _and_not(self.where, without)
+        embedded = embed_queries(self.base, spectra, self.encoders, self.space.views)
+        neighbors = self.base.search(
+            embedded.views, k, spectra=embedded.spectra, where=where, allow_self=self.allow_self,
+            metric=self.fitted.metrics or None, **self.who,
+        )  # fmt: skip
+        voted = self.vote(neighbors, embedded.spectra)
+        using = self.using
+        if using.asked is not None:
+            using = replace(using, asked={**using.asked, "where": where})
+        return embedded, neighbors, calibrate(voted, using, self.base, embedded.views, embedded.spectra)
+
+    @property
+    def question(self) -> Question:
+        """The same for those who explain its answers."""
+        target: Target | None = self.who.get("target")
+
+        def ask(spectra: SpectrumSet, k: int, without: str) -> tuple[Neighbors, Sequence[Prediction]]:
+            return self(spectra, k, without)[1:]
+
+        return Question(
+            self.base,
+            ask,
+            lambda: self.base.searched(where=self.where, **self.who),
+            self.encoders,
+            self.space.weights,
+            self.fitted.metrics,
+            target,
+        )
+
+
+def _and_not(where: str | None, object_id: str) -> str:
+    quoted = object_id.replace("'", "''")
+    condition = f"object_id != '{quoted}'"
+    return f"({where}) AND {condition}" if where else condition

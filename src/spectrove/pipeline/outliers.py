@@ -1,0 +1,208 @@
+"""Which spectra are unlike a base, and in what way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.encoders import Encoder
+from spectrove.encoders.surprise import FEATURES, SurpriseEncoder
+from spectrove.errors import KnowledgeError, Refusal
+from spectrove.explain.outlier_page import Drawn
+from spectrove.inference.outlier_evidence import Investigator
+from spectrove.inference.outlier_reasons import REASONS, reason_of, regions_of
+from spectrove.inference.outlier_redshift import OtherRedshift, RedshiftScan
+from spectrove.inference.outliers import ENOUGH, VIEWS, OutlierAnswer, Reference, log_distances, reference_of
+from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.embed import Encoders, encoders_of, vectors_of
+from spectrove.preprocess import Prepared, prepare
+from spectrove.spectra import CATALOG_FLAGS, SpectrumSet
+
+Floats = NDArray[np.floating]
+
+#: Reasons are looked for up to this p-value; beyond it a spectrum is as the base's own are.
+EXPLAINED = 0.1
+
+#: The view whose encoder can say what it does not explain.
+REBUILT = "surprise"
+
+
+@dataclass(frozen=True)
+class OutlierAnswers:
+    """One batch of answers, the spectra in the same order, and what was refused."""
+
+    spectra: SpectrumSet
+    answers: tuple[OutlierAnswer, ...]
+    refusals: tuple[Refusal, ...] = ()
+
+
+def outliers(
+    base: KnowledgeBase, spectra: SpectrumSet, *, encoder: Encoders = None, explained: float = EXPLAINED
+) -> list[OutlierAnswer]:
+    """How unlike the base each spectrum is, and why; those that no view can be made of are left out."""
+    return list(find_outliers(base, spectra, encoder=encoder, explained=explained).answers)
+
+
+def find_outliers(
+    base: KnowledgeBase, spectra: SpectrumSet, *, encoder: Encoders = None, explained: float = EXPLAINED
+) -> OutlierAnswers:
+    """The same, with what was refused and why.
+
+    Only flux, ivar, mask, wavelength, LSF and redshift are read, and the place in the sky, so that an object is never
+    its own neighbour. No label takes part.
+
+    Args:
+        explained: Up to this p-value a reason is looked for (a twentieth of a second a spectrum).
+
+    Raises:
+        KnowledgeError: The base lacks one of the views, or holds too few objects.
+    """
+    reference = reference_of(base)
+    encoders = encoders_of(base, VIEWS, encoder)
+    placed = [_place(base, view, spectra, encoders[view]) for view in VIEWS]
+    distance = dict(zip(VIEWS, (p.distance for p in placed), strict=True))
+    known = np.any([np.isfinite(d) for d in distance.values()], axis=0)
+    # A spectrum without redshift or good pixels is refused by both views for the same reason: the first one is said.
+    refusals = [next(p.why[i] for p in placed if i in p.why) for i in np.flatnonzero(~known).tolist()]
+    explainer = _Explainer(encoders[REBUILT])
+    answers = []
+    for i in np.flatnonzero(known):
+        views = tuple(view for view in VIEWS if np.isfinite(distance[view][i]))
+        score = float(reference.score({view: distance[view][i : i + 1] for view in views})[0])
+        answers.append(
+            OutlierAnswer(
+                str(spectra.object_id[i]), score,
+                reference.p_value(score, views, str(spectra.object_id[i])),
+                "ordinary", f"It stands as objects of the base do: {REASONS['ordinary']}.", (),
+                _flags(spectra, int(i), placed, reference, views), views, float(spectra.z[i]),
+            )
+        )  # fmt: skip
+    odd = {a.object_id for a in answers if a.p_value <= explained}
+    chosen = [int(i) for i in np.flatnonzero(known) if str(spectra.object_id[i]) in odd]
+    reasons = explainer.reasons(spectra.take(chosen)) if chosen else {}
+    final = tuple(_explained(a, reasons) if a.object_id in odd else a for a in answers)
+    return OutlierAnswers(spectra.take(known), final, tuple(refusals))
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Log distances in one view (n_spectra,), NaN where refused; flags of preparation and refusals by row."""
+
+    distance: Floats
+    flags: dict[int, tuple[str, ...]]
+    why: dict[int, Refusal]
+
+
+def _place(base: KnowledgeBase, view: str, spectra: SpectrumSet, encoder: Encoder) -> _Placed:
+    index, prepared, vectors, refused = vectors_of(spectra, encoder)
+    distance = np.full(len(spectra), np.nan)
+    if len(index):
+        distance[index] = log_distances(base, view, vectors, spectra.take(index))
+    flags = {int(i): found for i, found in zip(index, prepared.flags, strict=True)}
+    sentences = {r.name: r for r in refused}
+    nothing = Refusal("", f"view {view}: nothing in the base to compare it with.")
+    why = {
+        i: sentences.get(name, replace(nothing, name=name))
+        for i, name in enumerate(spectra.object_id.tolist())
+        if not np.isfinite(distance[i])
+    }
+    return _Placed(distance, flags, why)
+
+
+def _flags(
+    spectra: SpectrumSet, i: int, placed: Sequence[_Placed], reference: Reference, views: Sequence[str]
+) -> tuple[str, ...]:
+    own = [f for f in spectra.column("flags")[i] or () if f not in CATALOG_FLAGS]
+    made = [flag for p in placed for flag in p.flags.get(i, ())]
+    cautions = ["one_view"] * (len(views) < len(VIEWS)) + ["small_base"] * (len(reference) < ENOUGH)
+    return tuple(dict.fromkeys([*own, *made, *cautions]))
+
+
+#: What is said of an odd spectrum that the reconstruction does not reach.
+_UNCOVERED: dict[str, Any] = {
+    "reason": "unlike anything",
+    "why": "The reconstruction out of ordinary galaxies hardly reaches its rest wavelengths, so nothing says why.",
+    "regions": (),
+}
+
+
+def _explained(answer: OutlierAnswer, reasons: Mapping[str, dict[str, Any]]) -> OutlierAnswer:
+    """The answer with its reason.
+
+    Where the view of ordinary shapes has nothing to say the reconstruction rests on an edge of what it was learned
+    from; there only another redshift is believed.
+    """
+    found = reasons.get(answer.object_id, _UNCOVERED)
+    if set(answer.views) != set(VIEWS) and found["reason"] != "wrong redshift":
+        found = _UNCOVERED
+    return replace(answer, **found)
+
+
+class _Explainer:
+    """Gives reasons and drawings with the encoder of the residual view."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        if not isinstance(encoder, SurpriseEncoder):
+            raise KnowledgeError(
+                f"view {REBUILT}: made by {encoder.name}, an encoder of kind {encoder.recipe.kind}, expected kind "
+                f"surprise. Make the view anew with kb reencode KB --view {REBUILT}={REBUILT}"
+            )
+        self._encoder = encoder
+        self._detector = encoder.detector
+
+    def reasons(self, spectra: SpectrumSet) -> dict[str, dict[str, Any]]:
+        """Object id to reason, why and regions, for those that the reconstruction covers."""
+        prepared, _ = prepare(spectra, self._encoder.preprocess)
+        scan, investigator = RedshiftScan(self._detector), Investigator(self._detector)
+        observed, _ = prepare(spectra, scan.recipe)
+        row = {name: j for j, name in enumerate(observed.object_id.tolist())}
+        weight = np.array(list(FEATURES.values()))
+        features = self._encoder.encode(prepared).vectors / weight
+        good = {name: _good_share(spectra, i) for i, name in enumerate(spectra.object_id.tolist())}
+        found = {}
+        for i, name in enumerate(prepared.object_id.tolist()):
+            z = float(prepared.z[i])
+            evidence, left = investigator.gather(prepared.flux[i], prepared.ivar[i], z)
+            other = _scan(scan, observed, row[name], z) if name in row else None
+            evidence = replace(
+                evidence, features=dict(zip(FEATURES, features[i].tolist(), strict=True)), redshift=other,
+                covered=good[name],
+            )  # fmt: skip
+            reason, why = reason_of(evidence, z)
+            regions = regions_of(left, prepared.wavelength, z)
+            found[name] = {"reason": reason, "why": why, "regions": regions}
+        return found
+
+    def drawn(self, spectra: SpectrumSet, answers: Sequence[OutlierAnswer]) -> list[Drawn]:
+        """What a page shows of each."""
+        prepared, _ = prepare(spectra, self._encoder.preprocess)
+        row = {name: j for j, name in enumerate(prepared.object_id.tolist())}
+        out = []
+        for spectrum, answer in zip(spectra, answers, strict=True):
+            j = row.get(spectrum.object_id)
+            if j is None:
+                out.append(Drawn(answer, spectrum))
+                continue
+            left = self._detector.reconstructor.explain(prepared.flux[[j]], prepared.ivar[[j]])
+            out.append(Drawn(answer, spectrum, prepared.wavelength, prepared.flux[j], left))
+        return out
+
+
+def _scan(scan: RedshiftScan, observed: Prepared, j: int, z: float) -> OtherRedshift:
+    return scan.look(observed.flux[j].astype(float), observed.ivar[j].astype(float), z)
+
+
+def _good_share(spectra: SpectrumSet, i: int) -> float:
+    good = spectra[i].good
+    return float(good.mean()) if len(good) else 0.0
+
+
+def drawn_outliers(
+    base: KnowledgeBase, spectra: SpectrumSet, answers: Sequence[OutlierAnswer], *, encoder: Encoders = None
+) -> list[Drawn]:
+    """What the gallery page shows of some answers: spectrum, reconstruction and residual; in the same order."""
+    return _Explainer(encoders_of(base, [REBUILT], encoder)[REBUILT]).drawn(spectra, answers)

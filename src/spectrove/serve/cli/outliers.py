@@ -1,0 +1,140 @@
+"""spectrove outliers: what is unlike the base, and why."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spectrove.serve.cli import options
+from spectrove.serve.cli.asking import Asked, Tally, about, encoders_of, open_base
+from spectrove.serve.cli.output import WRITERS, check_output, print_json, print_refusals, say, write_table
+from spectrove.serve.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from spectrove.encoders import Encoder
+    from spectrove.inference.outliers import OutlierAnswer
+    from spectrove.knowledge import KnowledgeBase
+    from spectrove.spectra import SpectrumSet
+
+#: Objects that a page shows with a picture, unless --top says another number; and rows on the screen.
+PICTURES, ON_SCREEN = 24, 40
+
+PAGE = ".html"
+
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write a gallery page (.html), or a table: .parquet .fits .ecsv .vot .csv.",
+    ),
+]
+Top = Annotated[
+    int | None,
+    typer.Option("--top", metavar="N", min=1, help="Only the N least like the base, oddest first."),
+]
+
+#: An answer and its spectrum.
+Kept = tuple["OutlierAnswer", "SpectrumSet"]
+
+
+def outliers(
+    kb: options.Base,
+    spectra: options.Spectra,
+    top: Top = None,
+    queries: options.Queries = None,
+    encoder: options.QueryEncoder = None,
+    as_json: options.Json = False,
+    output: Output = None,
+) -> None:
+    """What is unlike the base, and why.
+
+    By distance in shape and by what ordinary galaxies cannot explain; no label takes part.
+    """
+    check_output(output, (PAGE, *WRITERS))
+    asked = Asked(spectra, queries)
+    base = open_base(kb)
+    from spectrove import pipeline
+    from spectrove.explain.outlier_page import summary
+    from spectrove.inference.outliers import VIEWS, reference_of
+
+    reference_of(base)  # says what the base lacks before anything is encoded
+    networks = encoders_of(base, encoder, VIEWS)
+    tally = Tally(asked)
+    page = output is not None and output.suffix.lower() == PAGE
+    answers: list[OutlierAnswer] = []
+    kept: list[Kept] = []
+    refused: list[tuple[str, str]] = []
+    with progress_bar("answering") as advance:
+        for batch in asked:
+            found = pipeline.find_outliers(base, batch, encoder=networks)
+            paths = dict(zip(batch.object_id.tolist(), batch.column("path"), strict=True))
+            tally.refused += print_refusals(found.refusals, paths)
+            refused += [(r.name, r.error) for r in found.refusals]
+            tally.answered += len(found.answers)
+            answers += found.answers
+            if page:
+                pairs = [(a, found.spectra.take([i])) for i, a in enumerate(found.answers)]
+                kept = sorted([*kept, *pairs], key=lambda pair: pair[0].rank)[: top or PICTURES]
+            if as_json and top is None:
+                for answer in found.answers:
+                    print_json(answer.to_dict())
+                sys.stdout.flush()
+            advance(len(batch))
+    best = sorted(answers, key=lambda a: a.rank)[:top]
+    if as_json and top is not None:
+        for answer in best:
+            print_json(answer.to_dict())
+    if output and page:
+        write_page(output, base, networks, answers, kept, refused)
+    elif output:
+        chosen = answers if top is None else best
+        write_table(output, [a.to_dict() for a in chosen], about(base, networks))
+    if not as_json:
+        for line in table(best[: top or ON_SCREEN], len(best)):
+            say(line)
+    wrote = f"   wrote {output}" if output else ""
+    say(f" {summary(answers)}{tally.cautions()}{wrote}", as_json=as_json)
+    raise typer.Exit(tally.exit_code)
+
+
+def table(answers: list[OutlierAnswer], n: int) -> list[str]:
+    """Lines for people: the answer, then why."""
+    if not answers:
+        return []
+    width = max(len("object"), *(len(a.object_id) for a in answers))
+    name = max(len("reason"), *(len(a.reason) for a in answers))
+    lines = [f" {'object':<{width}}   {'p':<6}   {'score':>5}   {'reason':<{name}}   evidence"]
+    for a in answers:
+        doubt = f"   ? {', '.join(a.flags)}" if a.flags else ""
+        lines.append(
+            f" {a.object_id:<{width}}   {a.p_value:<6.4f}   {a.score:>5.2f}   {a.reason:<{name}}   {a.why}{doubt}"
+        )
+    if n > len(answers):
+        lines.append(f" ... and {n - len(answers)} less unusual")
+    return lines
+
+
+def write_page(
+    path: Path,
+    base: KnowledgeBase,
+    networks: dict[str, Encoder],
+    answers: list[OutlierAnswer],
+    kept: list[Kept],
+    refused: list[tuple[str, str]],
+) -> None:
+    """The gallery: every answer ranked, the oddest drawn."""
+    from spectrove import pipeline
+    from spectrove.explain.outlier_page import write_outlier_page
+    from spectrove.spectra import SpectrumSet
+
+    with progress_bar("drawing", len(kept)) as advance:
+        spectra = SpectrumSet.concatenate([one for _, one in kept])
+        drawn = pipeline.drawn_outliers(base, spectra, [a for a, _ in kept], encoder=networks)
+        write_outlier_page(
+            path, drawn, answers, base=base.path.name, size=len(base), refused=refused, progress=advance
+        )

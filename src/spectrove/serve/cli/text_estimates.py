@@ -1,0 +1,77 @@
+"""Estimates as people read them: the value with its interval first, then who says so, then the cautions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from spectrove.serve.cli.text import columns, count
+
+Row = Mapping[str, Any]
+
+
+def estimate_table(found: Sequence[Row]) -> list[str]:
+    """A line per spectrum: value with interval, what its neighbours say, cautions."""
+    head = "value"
+    if found:
+        unit = f" ({found[0]['unit']})" if found[0]["unit"] else ""
+        head = f"{found[0]['quantity']}{unit} {found[0]['level']:.0%}"
+    rows = [("object", head, "evidence")]
+    rows += [(row["object_id"], _value(row), _evidence(row) + _cautions(row)) for row in found]
+    return columns(rows)
+
+
+def redshift_table(found: Sequence[Row]) -> list[str]:
+    """A line per spectrum: redshift with interval, the next best ones, cautions."""
+    rows = [("object", "z", "evidence")]
+    for row in found:
+        best, *others = row["z_candidates"] or [{}]
+        near = ", ".join(f"{other['z']:.4f} (+{other['chi2'] - best['chi2']:.0f})" for other in others[:2])
+        evidence = f"chi2 {best['chi2']:.0f}; next best {near or 'none'}" if best else "no redshift fits"
+        rows.append((row["object_id"], _value(row, 5), evidence + _cautions(row)))
+    return columns(rows)
+
+
+def estimate_summary(found: Sequence[Row]) -> str:
+    """How many have a value, and how many of these are confident."""
+    name = found[0]["quantity"] if found else "a value"
+    known = sum(row["value"] is not None for row in found)
+    sure = sum(row["confident"] for row in found)
+    return f"{name} of {known} of {count(len(found), 'spectrum', 'spectra')}, {sure} of them confident"
+
+
+def _value(row: Row, digits: int | None = None) -> str:
+    """ "1.52 [1.47 1.58]", with as many digits as the interval deserves."""
+    if row["value"] is None:
+        return "-"
+    if row["interval"] is None:
+        return f"{row['value']:.4g}"
+    low, high = row["interval"]
+    text = f".{digits}f" if digits is not None else _precision(high - low)
+    return f"{row['value']:{text}} [{low:{text}} {high:{text}}]"
+
+
+def _precision(width: float) -> str:
+    """A format that shows two digits of the width."""
+    if not 0 < width < float("inf"):
+        return ".4g"
+    first = int(f"{width:e}".partition("e")[2])
+    return f".{max(0, 1 - first)}f"
+
+
+def _evidence(row: Row) -> str:
+    voters = [n for n in row["neighbors"] if n["adjusted"] is not None]
+    if not voters:
+        return "no neighbour with a value"
+    said = sorted(n["adjusted"] for n in voters)
+    form = _precision(said[-1] - said[0])
+    nearest = voters[0]
+    return (
+        f"{count(len(voters), 'neighbour says', 'neighbours say')} {said[0]:{form}} to {said[-1]:{form}}; "
+        f"nearest {nearest['object_id']} ({nearest['label']:.4g}, d {nearest['distance']:.3g})"
+    )
+
+
+def _cautions(row: Row) -> str:
+    names = [*([] if row["confident"] else ["not confident"]), *row["flags"]]
+    return f"   ? {', '.join(names)}" if names else ""

@@ -1,0 +1,47 @@
+"""The baselines find what is plainly odd, and the study's table of right reasons is whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spectrove.evaluation.baselines_outliers import OUTLIER_BASELINES
+from spectrove.evaluation.outliers import RIGHT, _share
+from spectrove.inference.outlier_reasons import DESIGNED_ON, REASONS
+from spectrove.mock import OUTLIER_KINDS
+
+
+def spectra(n, seed, odd=False):
+    """Slopes of one shape with 2% noise; odd ones bend the other way where ordinary ones are straight."""
+    rng = np.random.default_rng(seed)
+    x = np.linspace(-1, 1, 60)
+    flux = 1 + rng.normal(0, 0.3, (n, 1)) * x + rng.normal(0, 0.02, (n, 60))
+    flux += 0.5 * np.cos(6 * x) * odd
+    ivar = np.full((n, 60), 0.02**-2)
+    ivar[:, :5] = 0  # never observed
+    return flux, ivar
+
+
+@pytest.mark.parametrize("name", sorted(OUTLIER_BASELINES))
+def test_every_baseline_scores_the_odd_above_the_ordinary(name):
+    """And the same twice, whatever is in pixels without weight."""
+    method = OUTLIER_BASELINES[name]()
+    method.fit(*spectra(120, 1), seed=0)
+    ordinary, odd = method.score(*spectra(40, 2)), method.score(*spectra(40, 3, odd=True))
+    assert np.median(odd) > np.quantile(ordinary, 0.9)
+    flux, ivar = spectra(40, 2)
+    flux[:, :5] = 99.0
+    assert np.allclose(method.score(flux, ivar), ordinary)
+
+
+def test_every_kind_has_right_reasons_and_half_of_them_were_held_out():
+    assert set(RIGHT) == set(OUTLIER_KINDS)
+    assert {reason for reasons in RIGHT.values() for reason in reasons} <= set(REASONS)
+    assert set(DESIGNED_ON) < set(OUTLIER_KINDS)
+    assert 2 * len(DESIGNED_ON) == len(OUTLIER_KINDS)
+
+
+def test_a_share_of_nothing_has_no_value():
+    assert _share(np.zeros(0, bool))["value"] is None
+    row = _share(np.array([True] * 8 + [False] * 2))
+    assert row["low"] < row["value"] == 0.8 < row["high"]
