@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spectrove.inference import Prediction
     from spectrove.ingest import read_spectra
     from spectrove.knowledge import KnowledgeBase, Neighbors
-    from spectrove.pipeline import classify, create, hunt, reencode, search
+    from spectrove.pipeline import classify, create, estimate, hunt, outliers, redshift, reencode, search
     from spectrove.spectra import Spectrum, SpectrumSet
     from spectrove.targets import Target, load_target
 
@@ -36,10 +36,13 @@ _HOMES = {
     "Target": "spectrove.targets",
     "classify": "spectrove.pipeline",
     "create": "spectrove.pipeline",
+    "estimate": "spectrove.pipeline",
     "hunt": "spectrove.pipeline",
     "load_encoder": "spectrove.encoders",
     "load_target": "spectrove.targets",
+    "outliers": "spectrove.pipeline",
     "read_spectra": "spectrove.ingest",
+    "redshift": "spectrove.pipeline",
     "reencode": "spectrove.pipeline",
     "search": "spectrove.pipeline",
 }
@@ -56,10 +59,13 @@ __all__ = [
     "Target",
     "classify",
     "create",
+    "estimate",
     "hunt",
     "load_encoder",
     "load_target",
+    "outliers",
     "read_spectra",
+    "redshift",
     "reencode",
     "search",
 ]

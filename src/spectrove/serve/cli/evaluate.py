@@ -35,7 +35,7 @@ Group = Annotated[
 ]
 Seeds = Annotated[
     int | None,
-    typer.Option("--seeds", metavar="N", min=1, help="Repetitions with other folds: 1, or 3 of encoders."),
+    typer.Option("--seeds", metavar="N", min=1, help="Repetitions with other folds and mocks: 1 of classes, 3 of others."),
 ]
 Only = Annotated[
     str | None,
@@ -52,7 +52,7 @@ Output = Annotated[
         "-o",
         "--output",
         metavar="FILE|DIR",
-        help="Table to write; of encoders and noise the folder to go on in.",
+        help="Table to write; of all but classes the folder to work and go on in.",
     ),
 ]
 
@@ -83,9 +83,10 @@ def evaluate(
 ) -> None:
     """How good the answers are, by cross-validation.
 
-    `encoders` is the table of every method, task and kind of spectra, mock and real; `noise` what is lost with S/N.
-    They need no DATASET: mock surveys are made, and real spectra are those of SPECTROVE_DATA. A full table takes
-    about an hour on 2 cores (half of it with --seeds 1); one that is stopped goes on where it was.
+    `encoders` is the table of every method, task and kind of spectra, mock and real; `noise` what is lost with S/N;
+    calibration, composition, coverage, curation, lens, outliers and redshift study answers. They need no DATASET: mock
+    surveys are made, and real spectra are those of SPECTROVE_DATA. What is stopped goes on where it was as far as answers
+    are kept.
     """
     from spectrove.evaluation import EVALUATIONS, STUDIES, TABLES
 
