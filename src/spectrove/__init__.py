@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from spectrove.inference import Prediction
     from spectrove.ingest import read_spectra
     from spectrove.knowledge import KnowledgeBase, Neighbors
-    from spectrove.pipeline import classify, create, estimate, hunt, outliers, redshift, reencode, search
+    from spectrove.pipeline import classify, create, hunt, reencode, search
+    from spectrove.pipeline.estimate import estimate
+    from spectrove.pipeline.outliers import outliers
+    from spectrove.pipeline.redshift import redshift
     from spectrove.spectra import Spectrum, SpectrumSet
     from spectrove.targets import Target, load_target
 

@@ -95,7 +95,7 @@ def test_the_votes_behind_a_calibrated_answer_are_counted_again():
     told = Prediction(
         "q", "class_derived", "LINER", {"LINER": 0.2, "other": 0.8}, (0.1, 0.3), neighbors=votes
     )
-    assert calibration.vote_shares(told, load_target("liner")) == {"LINER": 0.7, "other": 0.3}
+    assert rare.vote_shares(told, load_target("liner")) == {"LINER": 0.7, "other": 0.3}
 
 
 def test_both_studies_run_on_a_small_mock_survey(tmp_path, monkeypatch):

@@ -42,6 +42,11 @@ def test_every_kind_has_right_reasons_and_half_of_them_were_held_out():
 
 
 def test_a_share_of_nothing_has_no_value():
-    assert _share(np.zeros(0, bool))["value"] is None
-    row = _share(np.array([True] * 8 + [False] * 2))
+    assert _share(np.zeros(0, bool), np.zeros(0, str))["value"] is None
+    row = _share(np.array([True] * 8 + [False] * 2), np.arange(10).astype(str))
     assert row["low"] < row["value"] == 0.8 < row["high"]
+
+
+def test_hosts_that_are_asked_about_thrice_narrow_no_interval():
+    hit, host = np.arange(40) < 9, np.arange(40).astype(str)
+    assert _share(np.tile(hit, 3), np.tile(host, 3)) == pytest.approx(_share(hit, host))

@@ -239,6 +239,14 @@ def test_too_few_labels_leave_the_shares_and_say_why(tmp_path, n, share, plates,
     assert not ask(base, QUERIES[:1])[0].calibrated
 
 
+def test_a_column_of_too_many_values_is_not_calibrated(base, monkeypatch):
+    """Neighbours of each of them would be looked for, and held."""
+    monkeypatch.setattr(calibrating, "MOST_CLASSES", 1)
+    monkeypatch.setattr(KnowledgeBase, "search_by_class", None)
+    using = calibration_for(base, labelled="kind", where="kind IS NOT NULL")
+    assert "2 different labels are known, a calibration takes 1 at most" in using.sentence
+
+
 def test_none_computes_nothing(base, monkeypatch):
     monkeypatch.setattr(calibrating, "_fit", None)
     assert calibration_for(base, "none", target=TARGET) == calibrating.Calibrated()
@@ -313,3 +321,18 @@ def test_infinite_distances_are_no_obstacle():
     evidence = made.evidence(distance, np.ones((200, 2)))
     assert np.isfinite(evidence).all()
     assert_allclose(made.probabilities(evidence[0]).sum(axis=1), 1)
+
+
+def test_a_thinned_class_stands_for_all_of_its_objects_in_p_distance():
+    """Half of those given are far off, one in ten of the base: as many of the base's distances are."""
+    rng = np.random.default_rng(2)
+    truth = np.repeat([0, 1], 100)
+    distance = np.sort(rng.gamma(2.0, size=(200, 2, 50)), axis=2) + 100.0 * (truth == 1)[:, None, None]
+    made = fit_calibration(
+        distance, truth, np.arange(200) % 10, np.ones((200, 2)), ["a", "b"], np.array([9000, 1000])
+    )
+    assert np.mean(made.own > 50) == pytest.approx(0.1)
+    whole = fit_calibration(
+        distance, truth, np.arange(200) % 10, np.ones((200, 2)), ["a", "b"], np.array([100, 100])
+    )
+    assert_array_equal(whole.own, np.sort(distance[:, :, 0].min(axis=1)))

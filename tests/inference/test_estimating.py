@@ -9,10 +9,12 @@ from numpy.testing import assert_allclose
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
 from spectrove.inference import estimating
-from spectrove.inference.estimating import estimator_for, own_models
+from spectrove.inference.estimating import FOLDS, estimator_for, fold_of, own_models
 from spectrove.inference.quantities import error_column, numeric_columns, quantity_of
-from spectrove.knowledge import KnowledgeBase
+from spectrove.inference.trend import fit_trend
+from spectrove.knowledge import KnowledgeBase, Searched
 from spectrove.spectra import Spectrum, SpectrumSet
+from spectrove.targets.target import id_hash
 
 N = 150
 RNG = np.random.default_rng(5)
@@ -186,3 +188,14 @@ def test_the_redshift_is_not_read_off_vectors_made_with_it(base):
 def test_numeric_columns_are_those_about_the_object(base):
     """Not where and when it was observed."""
     assert numeric_columns(base) == ["age", "same"]
+
+
+@pytest.mark.parametrize("n", [2, 3, 12])
+def test_objects_of_one_plate_are_spread_over_the_folds(n):
+    """Even two whose ids hash alike: a fold that held both would leave its trend without an object."""
+    alike = [i for i in map(str, range(1000)) if id_hash(i) % FOLDS == 3][:n]
+    one_plate = Searched(np.sort(alike), VECTORS[:n], [1.0] * n, [7] * n, np.zeros(n, int))
+    fold = fold_of(one_plate, np.ones(n, bool))
+    assert len(set(fold.tolist())) == min(n, FOLDS)
+    trend = fit_trend(VECTORS[:n], np.arange(n, dtype=float), np.zeros(n), fold)
+    assert np.isfinite(trend.residual).all()

@@ -78,9 +78,8 @@ def test_the_redshift_that_came_along_changes_nothing_with_a_base(survey, tmp_pa
 
 def test_the_json_is_that_of_every_estimate(survey):
     said = pipeline.redshift(None, survey.take([3]))[0].to_dict()
-    assert {"object_id", "quantity", "value", "interval", "unit", "confident", "neighbors", "flags"} <= set(
-        said
-    )
+    keys = {"object_id", "quantity", "value", "interval", "unit", "level", "confident", "neighbors", "flags"}
+    assert keys <= set(said)
     assert said["quantity"] == "z"
     assert set(said["z_candidates"][0]) == {"z", "chi2", "dchi2", "warnings"}
     assert set(said["flags"]) <= set(FLAGS)

@@ -10,7 +10,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from spectrove.evaluation.noise import degrade
-from spectrove.inference.redshift import FATAL, WARNINGS, ZWarn, estimate_redshifts, gridded, median_sn
+from spectrove.inference.conformal import signal_to_noise
+from spectrove.inference.redshift import FATAL, WARNINGS, ZWarn, estimate_redshifts, gridded
 from spectrove.inference.redshift_basis import GROUPS, LOG_STEP, WIDTHS, basis
 from spectrove.inference.redshift_scan import (
     LOG_RANGE,
@@ -259,7 +260,7 @@ def test_real_spectra_of_three_surveys_are_found(data_dir):
         files = sorted((folder / group).iterdir())[::9][:5]
         spectra, _ = read_spectra(files, catalogs=[folder / "index.csv"], workers=1)
         spectra = spectra.take(
-            np.isfinite(spectra.z) & (median_sn(spectra) > (1.5 if group == "boss" else 4))
+            np.isfinite(spectra.z) & (signal_to_noise(spectra) > (1.5 if group == "boss" else 4))
         )
         for estimate, z in zip(estimate_redshifts(spectra), spectra.z, strict=True):
             hit = abs(estimate.z - z) < 0.003 * (1 + z)

@@ -199,3 +199,13 @@ def test_fewer_objects_than_dimensions_do_not_deceive():
     assert 0.6 < trend.spread[0] < 1.5
     new = RNG.normal(size=(500, 200))
     assert np.std(trend.at(new, np.zeros(500, int))) < 0.8
+
+
+def test_a_base_too_large_for_one_block_has_the_same_trend(monkeypatch):
+    x = RNG.normal(size=(300, 6)).astype(np.float32)
+    y, fold = x[:, 0] + 0.3 * RNG.normal(size=300), np.arange(300) % 5
+    whole = fit_trend(x, y, np.zeros(300), fold)
+    monkeypatch.setattr("spectrove.inference.trend.ROWS", 37)
+    parts = fit_trend(x, y, np.zeros(300), fold)
+    assert_allclose(parts.coefficients, whole.coefficients, rtol=0, atol=1e-10)
+    assert_allclose(parts.residual, whole.residual, rtol=0, atol=1e-10)

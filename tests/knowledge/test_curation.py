@@ -63,6 +63,14 @@ def test_rows_that_are_not_accepted_change_nothing(base, ids, decision):
     assert (applied.relabelled, applied.left, base.version) == (0, 1, before)
 
 
+def test_decisions_may_begin_with_a_capital(base, ids):
+    """As spreadsheets write them."""
+    applied = apply_review(
+        base, [row(base, ids[0], decision="Accept "), row(base, ids[1], decision="REJECT")]
+    )
+    assert (applied.relabelled, applied.left) == (1, 1)
+
+
 def test_keeping_is_no_change(base, ids):
     """An accepted repeat observation stays as it is."""
     before = base.version

@@ -73,6 +73,19 @@ def test_head_gets_its_lines(survey):
     assert len([json.loads(line) for line in done.stdout.splitlines()]) == 2
 
 
+@pytest.mark.parametrize("options", [("--json",), ()], ids=["json", "text"])
+def test_a_reader_that_stops_reading_costs_no_file(survey, program, tmp_path, options):
+    """`-o` is written whole although nobody reads stdout to its end."""
+    expected = program("search", survey.base, survey.dataset, "--json").stdout.splitlines()
+    table = tmp_path / "found.csv"
+    process = start("search", survey.base, survey.dataset, "-o", table, *options)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert len(table.read_text().splitlines()) == 1 + len(expected)
+
+
 def test_interrupted_work_says_how_to_go_on(tmp_path):
     """Ctrl-C while processes simulate: one line, exit code 130, no process left behind."""
     process = start("mock", "-n", 4000, "-o", tmp_path / "m", "--workers", 2, start_new_session=True)

@@ -17,7 +17,7 @@ from spectrove.evaluation.coverage import stripped
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.problems import Problem
 from spectrove.evaluation.protocol import not_trained_on
-from spectrove.evaluation.rare import rare_rows
+from spectrove.evaluation.rare import rare_rows, vote_shares
 from spectrove.evaluation.rates import proportion
 from spectrove.evaluation.reliability import draw_reliability, error_with_interval, log_loss
 from spectrove.evaluation.studies import Setting
@@ -49,7 +49,8 @@ class Answered:
     Attributes:
         said: Method to probabilities, (n,).
         hit: Method to whether it was so, (n,).
-        inside: Whether the true class is in the conformal set, (n,); only where there is one.
+        inside: Whether the true class is in the conformal set, (n_sets,); only where there is one.
+        in_set: Whose set, (n_sets,): repetitions ask about the same real objects.
         group: Plates, (n,).
         calibrated: How many answers were calibrated.
     """
@@ -57,6 +58,7 @@ class Answered:
     said: dict[str, NDArray[np.float64]]
     hit: dict[str, NDArray[np.bool_]]
     inside: NDArray[np.bool_]
+    in_set: NDArray[np.str_]
     group: NDArray[np.str_]
     calibrated: int
 
@@ -124,21 +126,15 @@ def _ask(base: KnowledgeBase, problem: Problem, task: str, asked: NDArray[np.int
         said[method] = np.array([s[n] for s, n in zip(shares, names, strict=True)])
         hit[method] = true == np.array(names)
     inside = np.array([t in p.set for t, p in zip(true, told, strict=True) if p.set is not None], dtype=bool)
-    group = np.array([plate[p.object_id] for p in told])
-    return Answered(said, hit, inside, group, sum(p.calibrated for p in told))
+    # Two mock surveys may use the same ids and plate numbers.
+    own_survey = f"{problem.seed}:" if problem.part == "mock" else ""
+    in_set = np.array([own_survey + p.object_id for p in told if p.set is not None], dtype=str)
+    group = np.array([own_survey + plate[p.object_id] for p in told])
+    return Answered(said, hit, inside, in_set, group, sum(p.calibrated for p in told))
 
 
 def _probabilities(prediction: Prediction, _: Target) -> dict[str, float]:
     return prediction.probabilities
-
-
-def vote_shares(prediction: Prediction, target: Target) -> dict[str, float]:
-    """The plain shares of the votes for an answer, which calibration put another probability in the place of."""
-    shares = dict.fromkeys(target.classes, 0.0)
-    for vote in prediction.neighbors:
-        if vote.group is not None:
-            shares[vote.group] += vote.weight
-    return shares
 
 
 def _joined(parts: list[Answered]) -> Answered:
@@ -146,6 +142,7 @@ def _joined(parts: list[Answered]) -> Answered:
         {m: np.concatenate([p.said[m] for p in parts]) for m in parts[0].said},
         {m: np.concatenate([p.hit[m] for p in parts]) for m in parts[0].hit},
         np.concatenate([p.inside for p in parts]),
+        np.concatenate([p.in_set for p in parts]),
         np.concatenate([p.group for p in parts]),
         sum(p.calibrated for p in parts),
     )
@@ -165,8 +162,7 @@ def _rows(part: str, task: str, answered: Answered) -> Iterator[Row]:
         "n": len(answered.group),
     }
     if len(answered.inside):
-        unit = np.arange(len(answered.inside)).astype(str)
-        yield {**about, "figure": "in_90%_set", **proportion(answered.inside, unit)}
+        yield {**about, "figure": "in_90%_set", **proportion(answered.inside, answered.in_set)}
 
 
 def _text(rows: list[Row], setting: Setting, encoder: Encoder) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from spectrove.encoders import Encoder, load_encoder
 from spectrove.errors import DatasetError
@@ -19,6 +18,7 @@ from spectrove.evaluation.coverage_figure import draw
 from spectrove.evaluation.coverage_text import LEVELS, table_text
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.protocol import group_folds, not_trained_on
+from spectrove.evaluation.rates import wilson
 from spectrove.evaluation.studies import Setting
 from spectrove.inference.conformal import SN_BORDERS, signal_to_noise
 from spectrove.inference.quantities import QUANTITIES
@@ -112,7 +112,7 @@ def _folds(setting: Setting, part: str, seed: int, encoder: Encoder) -> Iterator
 
 
 def stripped(spectra: SpectrumSet) -> SpectrumSet:
-    """The spectra without any catalog value but their redshift."""
+    """The spectra without any catalog value but the redshift and the place on the sky."""
     kept = [name for name in spectra.rows.column_names if name in CORE_COLUMNS]
     return spectra.with_rows(spectra.rows.select(kept))
 
@@ -227,15 +227,8 @@ def _coverage_rows(part: str, name: str, repeats: list[Answered]) -> list[Row]:
 
 def binomial(share: float, n: int, level: float) -> Row:
     """A share of n with its 95% binomial (Wilson) interval, and how many sigma it is off the level."""
-    limits = binomtest(round(share * n), n).proportion_ci(0.95, method="wilson")
     sigma = (share - level) / np.sqrt(level * (1 - level) / n)
-    return {
-        "value": share,
-        "low": float(limits.low),
-        "high": float(limits.high),
-        "n": n,
-        "sigma": float(sigma),
-    }
+    return {**wilson(share, n), "sigma": float(sigma)}
 
 
 def _error_rows(part: str, name: str, repeats: list[Answered]) -> list[Row]:

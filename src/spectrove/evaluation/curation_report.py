@@ -115,6 +115,7 @@ def text(rows: Sequence[Row], sizes: dict[str, str], *, seeds: int, draws: int, 
         "neighbours on other plates. Limits are 95%: over draws of flips; of the votes, bootstrap over plates.",
         "Real labels hold errors of their own, and mock ones noise of the measurement: findings that were not flipped",
         "count against precision, although some are right. The last column says how many a draw, and the commonest.",
+        "The number of voters and the limit of suspicion were chosen looking at these real galaxies.",
         "",
     ]
     return "\n".join([*head, *_finding_lines(rows), "", *_vote_lines(rows, k)])

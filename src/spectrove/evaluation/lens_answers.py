@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spectrove import pipeline
 from spectrove.encoders import load_encoder
+from spectrove.evaluation.coverage import stripped
 from spectrove.evaluation.injected import with_lenses
 from spectrove.evaluation.problems import COPY, GROUP, MOCK_SEED, OTHER_LINES
 from spectrove.evaluation.protocol import check_groups, group_names, not_trained_on
@@ -20,7 +21,7 @@ from spectrove.inference.second_redshift import SecondRedshift, find_in
 from spectrove.ingest import read_dataset, write_dataset
 from spectrove.knowledge import KnowledgeBase
 from spectrove.mock import load_recipe, make_survey
-from spectrove.spectra import CORE_COLUMNS, SpectrumSet
+from spectrove.spectra import SpectrumSet
 from spectrove.targets import load_target
 
 #: Edges of the S/N of the strongest line.
@@ -163,11 +164,6 @@ def _hunted(
     return np.array([order.get(name, -2.0) for name in names]), np.array(
         [name in called for name in names], bool
     )
-
-
-def stripped(spectra: SpectrumSet) -> SpectrumSet:
-    """The spectra without any catalog value but the redshift and the place on the sky."""
-    return spectra.with_rows(spectra.rows.select([c for c in spectra.rows.column_names if c in CORE_COLUMNS]))
 
 
 def _line_scores(spectra: SpectrumSet, found: dict[str, list[SecondRedshift]]) -> NDArray[np.float64]:

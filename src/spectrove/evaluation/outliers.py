@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
@@ -21,6 +20,7 @@ from spectrove.evaluation.baselines_outliers import OUTLIER_BASELINES, PREPROCES
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.outliers_figure import write_figure
 from spectrove.evaluation.protocol import not_trained_on
+from spectrove.evaluation.rates import wilson
 from spectrove.evaluation.studies import Setting
 from spectrove.inference.outlier_reasons import DESIGNED_ON
 from spectrove.mock import OUTLIER_KINDS, inject_outlier
@@ -62,6 +62,7 @@ class Asked:
 
     Attributes:
         kind: Injected kind, "none" for controls; (n_queries,).
+        host: Who was asked about, as it is or changed: repetitions ask about the same real hosts.
         group: Plate.
         score: Method to scores, less the threshold of its fold; so above 0 is an alarm.
         rank: Method to the share of the fold's ordinary spectra that score higher; (n_queries,), for AUC over folds.
@@ -69,6 +70,7 @@ class Asked:
     """
 
     kind: NDArray[np.str_]
+    host: NDArray[np.str_]
     group: NDArray[np.str_]
     score: dict[str, NDArray[np.float64]]
     rank: dict[str, NDArray[np.float64]]
@@ -108,8 +110,14 @@ def _ask(setting: Setting, part: str, seed: int) -> list[Asked]:
         controls = hosts.take(asked)
         every = SpectrumSet.concatenate([controls, injected])
         truth = np.array(["none"] * len(controls) + kind)
-        group = np.concatenate([problem.groups[asked], problem.groups[_places(hosts, injected)]])
-        answers.append(_fold(hosts.take(fold.base), problem.groups[fold.base], every, truth, group, seed))
+        places = np.concatenate([asked, _places(hosts, injected)])
+        # Two mock surveys may use the same ids and plate numbers.
+        own_survey = f"{seed}:" if part == "mock" else ""
+        host = np.array([own_survey + name.removesuffix(":odd") for name in every.object_id.tolist()])
+        group = np.array([own_survey + name for name in problem.groups[places].tolist()])
+        answers.append(
+            _fold(hosts.take(fold.base), problem.groups[fold.base], every, truth, host, group, seed)
+        )
     return answers
 
 
@@ -152,6 +160,7 @@ def _fold(
     groups: NDArray[np.str_],
     queries: SpectrumSet,
     truth: NDArray,
+    host: NDArray,
     group: NDArray,
     seed: int,
 ) -> Asked:
@@ -177,7 +186,7 @@ def _fold(
         spread = max(float(own.std()), 1e-9)
         rank[name] = -(1 + higher) / (1 + len(own)) + 1e-6 * np.tanh((theirs - own.mean()) / spread / 10)
     reason = [a.reason if t != "none" else "" for a, t in zip(answers, truth[keep], strict=True)]
-    return Asked(truth[keep], group[keep], score, rank, np.array(reason, dtype=str))
+    return Asked(truth[keep], host[keep], group[keep], score, rank, np.array(reason, dtype=str))
 
 
 def _baseline(
@@ -201,7 +210,7 @@ def _joined(parts: Sequence[Asked]) -> Asked:
 
     methods = parts[0].score
     return Asked(
-        join("kind"), join("group"),
+        join("kind"), join("host"), join("group"),
         {m: np.concatenate([p.score[m] for p in parts]) for m in methods},
         {m: np.concatenate([p.rank[m] for p in parts]) for m in methods},
         join("reason"),
@@ -220,15 +229,21 @@ def _rows(part: str, asked: Asked, seeds: int) -> list[dict[str, Any]]:
     for method, score in asked.score.items():
         alarm = score >= 0
         about = {"part": part, "seeds": seeds, "method": method}
-        rows.append({**about, "figure": "false alarms", "kinds": "none", **_share(alarm[~odd])})
+        rows.append(
+            {**about, "figure": "false alarms", "kinds": "none", **_share(alarm[~odd], asked.host[~odd])}
+        )
         for name, chosen in sets.items():
-            rows.append({**about, "figure": "recall", "kinds": name, **_share(alarm[chosen])})
+            rows.append(
+                {**about, "figure": "recall", "kinds": name, **_share(alarm[chosen], asked.host[chosen])}
+            )
             if method == _OURS:
                 seen = chosen & alarm
                 right = np.array(
                     [r in RIGHT[k] for r, k in zip(asked.reason[seen], asked.kind[seen], strict=True)], bool
                 )
-                rows.append({**about, "figure": "right reason", "kinds": name, **_share(right)})
+                rows.append(
+                    {**about, "figure": "right reason", "kinds": name, **_share(right, asked.host[seen])}
+                )
         for name in ("all kinds", "designed on", "held out"):
             chosen = sets[name] | ~odd
             auc = _area(odd[chosen], asked.rank[method][chosen], asked.group[chosen])
@@ -236,14 +251,9 @@ def _rows(part: str, asked: Asked, seeds: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _share(hits: NDArray[np.bool_]) -> dict[str, Any]:
-    """A share with its 95% interval (Wilson 1927)."""
-    if not len(hits):
-        return {"value": None, "low": None, "high": None, "n": 0}
-    interval = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
-    return {
-        "value": float(hits.mean()), "low": float(interval.low), "high": float(interval.high), "n": len(hits)
-    }  # fmt: skip
+def _share(hits: NDArray[np.bool_], host: NDArray[np.str_]) -> dict[str, Any]:
+    """A share with its 95% interval, in which a host counts once however often it is asked about."""
+    return wilson(float(hits.mean()) if len(hits) else 0.0, len(set(host.tolist())))
 
 
 def _area(odd: NDArray[np.bool_], rank: NDArray[np.float64], group: NDArray[np.str_]) -> dict[str, Any]:
@@ -274,8 +284,9 @@ def _text(part: str, rows: Sequence[Mapping[str, Any]], asked: Asked, seeds: int
     lines = [
         f"outliers, {part}: {n_odd} injected and {n_none} left alone in {where}; {seeds} seed(s).",
         "The base is the hosts of the other plates, without injection; they set the threshold of 1% false alarms, each",
-        "scored without its own plate. No method sees a label. Intervals are 95%: Wilson for shares, plates drawn with",
-        f"replacement for areas. Reasons were designed on {', '.join(DESIGNED_ON)} in mocks of recipe train;",
+        "scored without its own plate. No method sees a label. Intervals are 95%: Wilson for shares, each of n hosts",
+        "counted once; plates drawn with replacement for areas. Reasons were designed on",
+        f"{', '.join(DESIGNED_ON)} in mocks of recipe train;",
         "kinds marked * were held out (but the surprise features are older and were made knowing all kinds, and the",
         "list of a galaxy's own faint lines was completed after a first look at their reasons).",
         "",
@@ -288,9 +299,8 @@ def _text(part: str, rows: Sequence[Mapping[str, Any]], asked: Asked, seeds: int
         others = "".join(f"{_said(value[m, 'recall', kind]):<22}" for m in OUTLIER_BASELINES)
         lines.append(f"{kind + star:<18}{ours['n']:>5}  {_said(ours):<27}{_said(right):<27}{others}")
     alarms = "".join(f"{_said(value[m, 'false alarms', 'none']):<22}" for m in OUTLIER_BASELINES)
-    lines.append(
-        f"{'false alarms':<18}{n_none:>5}  {_said(value[_OURS, 'false alarms', 'none']):<54}{alarms}"
-    )
+    ours = value[_OURS, "false alarms", "none"]
+    lines.append(f"{'false alarms':<18}{ours['n']:>5}  {_said(ours):<54}{alarms}")
     for name in ("all kinds", "designed on", "held out"):
         areas = "".join(f"{_said(value[m, 'auc', name]):<22}" for m in OUTLIER_BASELINES)
         lines.append(f"{'AUC, ' + name:<23}  {_said(value[_OURS, 'auc', name]):<54}{areas}")

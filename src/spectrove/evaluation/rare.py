@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -17,7 +17,7 @@ from spectrove.encoders import Encoder
 from spectrove.evaluation.coverage import stripped
 from spectrove.evaluation.problems import Sizes
 from spectrove.evaluation.reliability import bins, brier_skill
-from spectrove.inference import Vote
+from spectrove.inference import Prediction
 from spectrove.inference.calibrating import CALIBRATION_VERSION
 from spectrove.inference.fitting import METRIC_VERSION
 from spectrove.inference.hunt import with_prior
@@ -120,7 +120,7 @@ def _answer(
                 [
                     (
                         p.probability,
-                        _shifted(p.neighbors, target, prior, pool),
+                        with_prior(vote_shares(p, target), prior, pool)[target.positive],
                         truth[p.object_id.removeprefix("s")],
                         p.calibrated,
                     )
@@ -144,13 +144,13 @@ def elsewhere(spectra: SpectrumSet) -> SpectrumSet:
     return replace(spectra, object_id=np.array([f"s{i}" for i in spectra.object_id.tolist()]), rows=rows)
 
 
-def _shifted(votes: Sequence[Vote], target: Target, prior: dict[str, float], pool: dict[str, int]) -> float:
-    """The probability that plain votes give after the same shift of the prior."""
+def vote_shares(prediction: Prediction, target: Target) -> dict[str, float]:
+    """The plain shares of the votes for an answer, which calibration put another probability in the place of."""
     shares = dict.fromkeys(target.classes, 0.0)
-    for vote in votes:
+    for vote in prediction.neighbors:
         if vote.group is not None:
             shares[vote.group] += vote.weight
-    return with_prior(shares, prior, pool)[target.positive]
+    return shares
 
 
 def _rows(task: str, found: NDArray[np.float64], n_stream: int, n_base: int) -> list[dict[str, Any]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, rankdata
+from scipy.stats import beta, binomtest, rankdata
 
 #: Bootstrap resamples of an area.
 RESAMPLES = 400
@@ -29,6 +30,18 @@ def proportion(hit: NDArray[np.bool_], unit: NDArray[np.str_]) -> dict[str, floa
     low = float(beta.ppf(0.025, hits, n - hits + 1)) if hits > 0 else 0.0
     high = float(beta.ppf(0.975, hits + 1, n - hits)) if hits < n else 1.0
     return {"value": value, "low": low, "high": high, "n": n}
+
+
+def wilson(share: float, n: int) -> dict[str, Any]:
+    """A share of n as value, low and high (95%), and n; None where n is 0.
+
+    Source:
+        Wilson (1927), JASA 22, 209, of the nearest whole number of hits where repetitions share objects.
+    """
+    if not n:
+        return {"value": None, "low": None, "high": None, "n": 0}
+    limits = binomtest(round(share * n), n).proportion_ci(0.95, method="wilson")
+    return {"value": float(share), "low": float(limits.low), "high": float(limits.high), "n": n}
 
 
 def purity(

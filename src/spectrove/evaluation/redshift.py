@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom, binomtest
+from scipy.stats import binom
 
 from spectrove import pipeline
 from spectrove.evaluation.baselines_redrock import redrock_redshifts, why_not
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.noise import degrade
+from spectrove.evaluation.rates import wilson
 from spectrove.evaluation.studies import Setting
-from spectrove.inference.redshift import median_sn
+from spectrove.inference.conformal import signal_to_noise
 from spectrove.ingest import read_spectra
 from spectrove.spectra import SpectrumSet
 
@@ -89,7 +90,7 @@ def _real(setting: Setting, group: str) -> tuple[list[dict[str, Any]], list[str]
         [folder / group], catalogs=[folder / "index.csv"], workers=setting.workers, where='"z" IS NOT NULL'
     )
     warned = np.array([bool(w) for w in spectra.column("zwarning")])
-    sn = median_sn(spectra)
+    sn = signal_to_noise(spectra)
     spectra, sn = spectra.take(~warned & (sn > 0)), sn[~warned & (sn > 0)]
     truth, bright = spectra.z, sn >= MIN_SN
     ours = _ours(spectra)
@@ -165,12 +166,7 @@ def _mock(setting: Setting, seed: int) -> list[dict[str, Any]]:
 
 
 def _share(figure: str, k: int, n: int) -> dict[str, Any]:
-    if n == 0:
-        return {"figure": figure, "value": None, "low": None, "high": None, "n": 0}
-    interval = binomtest(k, n).proportion_ci(0.95, "wilson")
-    return {
-        "figure": figure, "value": k / n, "low": float(interval.low), "high": float(interval.high), "n": n
-    }  # fmt: skip
+    return {"figure": figure, **wilson(k / max(n, 1), n)}
 
 
 def _middle(figure: str, values: NDArray[np.float64]) -> dict[str, Any]:

@@ -30,11 +30,14 @@ from spectrove.targets import Target, label_text
 CalibrationMode = Literal["auto", "none"]
 
 #: Raised whenever the same labels and vectors give another calibration.
-CALIBRATION_VERSION = 1
+CALIBRATION_VERSION = 2
 
 #: What a base needs: objects of the hunted class (of each of two classes, where none is hunted), and plates.
 FEWEST_OBJECTS = 30
 FEWEST_GROUPS = 5
+
+#: Values of a label column beyond which it is no list of classes: neighbours are looked for in each of them.
+MOST_CLASSES = 100
 
 #: Objects that it is fitted on; of more, each class gets an equal part of these.
 MOST_OBJECTS = 4000
@@ -98,7 +101,8 @@ def calibration_for(
     """The calibration of a vote on a label column or of a hunt.
 
     Fitted on the objects that the search may find, each asked about with itself and its plate left out, in a metric
-    that has not seen its fold. It says what the neighbours tell of each class, however many of it the base holds.
+    that has not seen its fold. It says what the neighbours tell of each class, however many of it the base holds. Its
+    few numbers are those of all objects: one that is asked about again had a part in them, as one of all.
 
     Args:
         base: The base; a calibration that was fitted before on this version is taken from its folder.
@@ -179,7 +183,7 @@ def _calibrated(
     told = classes.index(target.positive if target else best)
     low, high = interval(probability[0, [told]], probability[1:, [told]])
     flags = prediction.flags
-    if p_distance < FAR and "far_from_all" not in flags:
+    if p_distance <= FAR and "far_from_all" not in flags:
         flags = (*flags, "far_from_all")
     return replace(
         prediction,
@@ -275,6 +279,8 @@ def _too_few(names: NDArray[np.str_], groups: NDArray[np.str_], target: Target |
         return f"{n} known objects are {target.positive}, a calibration needs {FEWEST_OBJECTS}."
     if sum(n >= FEWEST_OBJECTS for n in counts.values()) < 2:
         return f"a calibration needs two classes of {FEWEST_OBJECTS} known objects each."
+    if len(counts) > MOST_CLASSES:
+        return f"{len(counts)} different labels are known, a calibration takes {MOST_CLASSES} at most."
     if len(np.unique(groups)) < FEWEST_GROUPS:
         return (
             f"the known objects are of {len(np.unique(groups))} plates, a calibration needs {FEWEST_GROUPS}."

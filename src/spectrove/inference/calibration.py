@@ -209,7 +209,7 @@ def fit_calibration(
     """
     known = np.flatnonzero(np.bincount(truth, minlength=len(classes)) >= FEWEST)
     has = np.isin(truth, known)
-    own = np.sort(distance[:, :, 0].min(axis=1))
+    own = _in_proportion(distance[:, :, 0].min(axis=1), truth, np.asarray(counts))
     distance, group, quality = distance[has][:, known], groups[has], quality[has]
     y = np.searchsorted(known, truth[has])
     scale = np.stack([quality.mean(axis=0), np.maximum(quality.std(axis=0), 1e-2)])
@@ -232,6 +232,27 @@ def fit_calibration(
         tuple(classes), np.asarray(counts, dtype=np.int64), known, fit_logistic(x, y), _resampled(x, y, group, seed),
         scale, _scores(left_out, y), own[np.isfinite(own)], far, report,
     )  # fmt: skip
+
+
+def _in_proportion(
+    values: NDArray[np.float64], truth: NDArray[np.int64], counts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """The values as the whole base would have them, ascending: of a class that was thinned, each stands for several.
+
+    Args:
+        values: Of the objects given, (n_objects,).
+        truth: Their classes.
+        counts: Objects of each class in the base.
+    """
+    given = np.bincount(truth, minlength=len(counts))
+    if (given >= counts).all():
+        return np.sort(values)
+    wanted = np.round(len(values) * counts / counts.sum()).astype(int)
+    parts = [np.zeros(0)]
+    for c in np.flatnonzero((wanted > 0) & (given > 0)):
+        own = np.sort(values[truth == c])
+        parts.append(own[((np.arange(wanted[c]) + 0.5) / wanted[c] * len(own)).astype(int)])
+    return np.sort(np.concatenate(parts))
 
 
 def _folds(group: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 
 from spectrove.errors import KnowledgeError
 from spectrove.inference.conformal import Conformal, signal_to_noise
+from spectrove.inference.keeping import Arrays, read_kept, write_kept
 from spectrove.inference.quantities import Quantity, error_column
 from spectrove.inference.regression import Known, regress
 from spectrove.inference.trend import Scale, Trend, choose_scale, fit_trend
@@ -29,7 +28,7 @@ from spectrove.targets import label_text
 from spectrove.targets.target import id_hash
 
 #: Raised whenever the same values and vectors give other estimates.
-VERSION = 1
+VERSION = 2
 
 #: Objects equal in this column are never neighbours of each other while intervals are calibrated.
 GROUP = "plate"
@@ -118,13 +117,14 @@ def _kept_or_fitted(
         folder / f"{base.version}-regression-{blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
     )
     fold = fold_of(searched, keep)
-    if (kept := _read(path, key)) is not None:
+    if (kept := read_kept(path, key, _made_of)) is not None:
         arrays, scale = kept
     else:
         scale = choose_scale(values[keep])
         arrays = _fit(base, searched, keep, values, fold, scale, quantity, k, where)
         with suppress(OSError):  # a base that may only be read: fit again next time
-            _write(path, key, arrays, scale)
+            whole = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
+            write_kept(path, key, whole, scale=json.dumps(asdict(scale)))
             for old in folder.glob("*-regression-*.safetensors"):
                 if not old.name.startswith(f"{base.version}-"):
                     old.unlink(missing_ok=True)
@@ -217,15 +217,14 @@ def _neighbors(
 
 def fold_of(searched: Searched, keep: NDArray[np.bool_]) -> NDArray[np.int64]:
     """A number from 0 for each object: plates dealt into `FOLDS` parts; objects without a plate alone."""
+    ids = searched.object_id[keep].tolist()
     groups = [label_text(g) for g, chosen in zip(searched.groups, keep, strict=True) if chosen]
-    names = [
-        f"plate {g}" if g is not None else str(i)
-        for g, i in zip(groups, searched.object_id[keep], strict=True)
-    ]
+    names = [f"plate {g}" if g is not None else i for g, i in zip(groups, ids, strict=True)]
+    if len(set(names)) == 1:  # one plate: nothing better than to leave single objects out
+        names = ids
+    # Dealt in turn, not by hash alone: a fold that held everybody would leave its trend without an object.
     order = sorted(set(names), key=lambda name: (id_hash(name), name))
     dealt = {name: i % FOLDS for i, name in enumerate(order)}
-    if len(order) == 1:  # one plate: nothing better than to leave single objects out
-        return np.array([id_hash(i) % FOLDS for i in searched.object_id[keep].tolist()], dtype=np.int64)
     return np.array([dealt[name] for name in names], dtype=np.int64)
 
 
@@ -245,28 +244,5 @@ def _number(value: Any) -> float:
     return float("nan") if value is None else float(value)
 
 
-def _read(path: Path, key: str) -> tuple[dict[str, Array], Scale] | None:
-    """What was kept for exactly this; None where there is nothing that can be read."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            said = file.metadata() or {}
-            if said.get("key") != key:
-                return None
-            return {name: file.get_tensor(name) for name in KEPT}, Scale(**json.loads(said["scale"]))
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
-        return None
-
-
-def _write(path: Path, key: str, arrays: Mapping[str, Array], scale: Scale) -> None:
-    from safetensors.numpy import save
-
-    path.parent.mkdir(exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        content = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
-        temporary.write_bytes(save(content, metadata={"key": key, "scale": json.dumps(asdict(scale))}))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _made_of(arrays: Arrays, said: Mapping[str, str]) -> tuple[dict[str, Array], Scale]:
+    return {name: arrays[name] for name in KEPT}, Scale(**json.loads(said["scale"]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spectrove.errors import KnowledgeError
+from spectrove.inference.keeping import Arrays, read_kept, write_kept
 from spectrove.inference.metric import LinearMetric, MetricReport, fit_metric, fold_metrics
 from spectrove.knowledge import FOLDS, KnowledgeBase
 from spectrove.provenance import canonical_json
@@ -139,7 +139,7 @@ def _kept_or_fitted(base: KnowledgeBase, key: str, asked: dict[str, Any]) -> Kep
     folder = base.path / "metrics"
     version = json.loads(key)["version"]
     path = folder / f"{version}-{blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
-    if (kept := _read(path, key)) is not None:
+    if (kept := read_kept(path, key, _made_of)) is not None:
         return kept
     fitted = _fit(base, asked)
     with suppress(OSError):  # a base that may only be read: fit again next time
@@ -162,34 +162,12 @@ def _fit(base: KnowledgeBase, asked: dict[str, Any]) -> Kept:
     return (metric, *fold_metrics(known.vectors, labels, known.fold, FOLDS, report)), report
 
 
-def _read(path: Path, key: str) -> Kept | None:
-    """Metrics that were kept for exactly this; None where there are none that can be read."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            said = file.metadata() or {}
-            if said.get("key") != key:
-                return None
-            report = MetricReport.from_dict(json.loads(said["report"]))
-            arrays = [
-                [file.get_tensor(f"{a}_{i}") for a in ("matrix", "mean")] for i in range(int(said["n"]))
-            ]
-            return tuple(LinearMetric(*pair) for pair in arrays), report
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
-        return None
+def _made_of(arrays: Arrays, said: Mapping[str, str]) -> Kept:
+    pairs = [(arrays[f"matrix_{i}"], arrays[f"mean_{i}"]) for i in range(int(said["n"]))]
+    return tuple(LinearMetric(*pair) for pair in pairs), MetricReport.from_dict(json.loads(said["report"]))
 
 
 def _write(path: Path, key: str, metrics: Sequence[LinearMetric], report: MetricReport) -> None:
-    from safetensors.numpy import save
-
-    path.parent.mkdir(exist_ok=True)
     arrays = {f"matrix_{i}": m.matrix for i, m in enumerate(metrics)}
     arrays |= {f"mean_{i}": m.mean for i, m in enumerate(metrics)}
-    said = {"key": key, "report": json.dumps(report.to_dict()), "n": str(len(metrics))}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(save(arrays, metadata=said))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_kept(path, key, arrays, report=json.dumps(report.to_dict()), n=str(len(metrics)))

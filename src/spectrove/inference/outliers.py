@@ -6,7 +6,6 @@ No label takes part. The base is taken as it is: mostly ordinary, a few objects 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
+from spectrove.inference.keeping import Arrays, read_kept, write_kept
 from spectrove.knowledge import KnowledgeBase
 from spectrove.provenance import canonical_json
 from spectrove.spectra import CORE_COLUMNS, SpectrumSet
@@ -192,7 +192,7 @@ def log_distances(
 def _kept_or_made(base: KnowledgeBase, key: str) -> Reference:
     folder = base.path / "outliers"
     path = folder / f"{blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
-    if (kept := _read(path, key)) is not None:
+    if (kept := read_kept(path, key, _made_of)) is not None:
         return kept
     made = _make(base)
     with suppress(OSError):  # a base that may only be read: measure again next time
@@ -246,29 +246,12 @@ def _without_pixels(ids: NDArray[np.str_], rows: pa.Table) -> SpectrumSet:
     )
 
 
-def _read(path: Path, key: str) -> Reference | None:
-    """What was kept for exactly this; None where there is nothing that can be read."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            if (file.metadata() or {}).get("key") != key:
-                return None
-            ids = json.loads(file.get_tensor("object_id").tobytes())
-            return Reference(np.array(ids, dtype=str), {view: file.get_tensor(view) for view in VIEWS})
-    except (OSError, SafetensorError, KeyError, ValueError):
-        return None
+def _made_of(arrays: Arrays, _: Mapping[str, str]) -> Reference:
+    ids = json.loads(arrays["object_id"].tobytes())
+    return Reference(np.array(ids, dtype=str), {view: arrays[view] for view in VIEWS})
 
 
 def _write(path: Path, key: str, made: Reference) -> None:
-    from safetensors.numpy import save
-
-    path.parent.mkdir(exist_ok=True)
     ids = np.frombuffer(json.dumps(made.object_id.tolist()).encode(), dtype=np.uint8)
     arrays = {view: np.asarray(values, np.float64) for view, values in made.log_distance.items()}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(save(arrays | {"object_id": ids}, metadata={"key": key}))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_kept(path, key, {**arrays, "object_id": ids})

@@ -154,6 +154,7 @@ class RedshiftEstimate:
             "value": self.z if np.isfinite(self.z) else None,
             "interval": None if self.interval is None else list(self.interval),
             "unit": "",
+            "level": self.level,
             "confident": self.confident,
             "neighbors": list(self.neighbors),
             "flags": list(self.flags),
@@ -183,17 +184,6 @@ def gridded(spectra: SpectrumSet) -> Iterator[tuple[Pixels | None, float]]:
         for i, pixels in enumerate(_on_grid(spectra, start, stop), start):
             span = slice(int(spectra.offsets[i]), int(spectra.offsets[i + 1]))
             yield pixels, _width(spectra.wavelength[span], spectra.lsf[span])
-
-
-def median_sn(spectra: SpectrumSet) -> NDArray[np.float64]:
-    """Median signal-to-noise per usable pixel of each spectrum, 0 where none is usable; (n_spectra,)."""
-    out = np.zeros(len(spectra))
-    for i, (start, stop) in enumerate(zip(spectra.offsets[:-1], spectra.offsets[1:], strict=True)):
-        span = slice(int(start), int(stop))
-        good = (spectra.mask[span] & int(BAD) == 0) & (spectra.ivar[span] > 0)
-        if good.any():
-            out[i] = np.median(spectra.flux[span][good] * np.sqrt(spectra.ivar[span][good]))
-    return out
 
 
 def _on_grid(spectra: SpectrumSet, start: int, stop: int) -> list[Pixels | None]:

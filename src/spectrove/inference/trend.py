@@ -7,6 +7,7 @@ Chosen by measurement (997 real galaxies, folds by plate, RMSE of D4000): weight
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +24,9 @@ LONG_TAIL = 1.75
 
 #: Passes that take weight from labels far off the trend.
 PASSES = 3
+
+#: Objects whose vectors are held in double precision at once.
+ROWS = 65_536
 
 #: Residuals beyond so many robust sigma lose weight.
 HUBER = 2.5
@@ -109,7 +113,7 @@ def fit_trend(vectors: NDArray, values: NDArray, errors: NDArray, fold: NDArray[
         values, errors: On the quantity's scale, (n_objects,); all known.
         fold: A number from 0 for each object; nobody's fold has a part in the model that answers for it.
     """
-    x, y = np.asarray(vectors, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    x, y = np.asarray(vectors), np.asarray(values, dtype=np.float64)
     variance = np.asarray(errors, dtype=np.float64) ** 2
     chosen = [np.ones(len(y), dtype=bool), *(fold != i for i in range(int(fold.max()) + 1))]
     with threadpool_limits(1, user_api="blas"):  # the last bits would depend on the number of threads
@@ -143,24 +147,50 @@ def _ridge(
     w = np.where(member, weight, 0.0)
     w = w / w.mean() if w.sum() > 0 else member / member.mean()
     total = w.sum()
-    mean, level = w @ x / total, float(w @ y / total)
-    centred, target = x - mean, y - level
-    values, axes = np.linalg.eigh((centred * w[:, None]).T @ centred)
+    # In blocks: a base of a million objects has no room for several copies of its vectors in double precision.
+    blocks = [slice(i, i + ROWS) for i in range(0, len(x), ROWS)]
+    mean = np.sum([w[b] @ np.asarray(x[b], dtype=float) for b in blocks], axis=0) / total
+    level = float(w @ y / total)
+    target = y - level
+    values, axes = np.linalg.eigh(np.sum([_scatter(x[b] - mean, w[b]) for b in blocks], axis=0))
     values = np.maximum(values, 0.0)
-    scores = centred @ axes
-    moment = scores.T @ (w * target)
+    kept = [(x[b] - mean) @ axes for b in blocks] if len(blocks) == 1 else None
+
+    def scores(i: int) -> NDArray[np.float64]:
+        return kept[i] if kept else (x[blocks[i]] - mean) @ axes
+
+    moment = np.sum([scores(i).T @ (w * target)[b] for i, b in enumerate(blocks)], axis=0)
     unit = values.mean() or 1.0
-    best: tuple[float, NDArray, NDArray] | None = None
-    for strength in STRENGTHS:
-        shrunk = 1 / (values + strength * unit) if strength < np.inf else np.zeros(len(values))
-        residual = target - scores @ (shrunk * moment)
-        leverage = w * (1 / total + (scores**2) @ shrunk)
-        residual = residual / np.where(member, np.maximum(1 - leverage, 1e-9), 1.0)
-        error = float(w @ residual**2)
-        if best is None or error < best[0] * (1 - 1e-9):
-            best = error, axes @ (shrunk * moment), residual
-    assert best is not None
-    return best[1], level - float(mean @ best[1]), best[2]
+    shrunk = [1 / (values + s * unit) if s < np.inf else np.zeros(len(values)) for s in STRENGTHS]
+
+    def left_out(i: int, by: Sequence[NDArray]) -> list[NDArray[np.float64]]:
+        """Residuals of one block for some strengths, an object's own part taken out."""
+        b, own = blocks[i], scores(i)
+        found = []
+        for s in by:
+            leverage = w[b] * (1 / total + (own**2) @ s)
+            residual = target[b] - own @ (s * moment)
+            found.append(residual / np.where(member[b], np.maximum(1 - leverage, 1e-9), 1.0))
+        return found
+
+    best = _smallest(
+        np.sum([[w[b] @ r**2 for r in left_out(i, shrunk)] for i, b in enumerate(blocks)], axis=0)
+    )
+    residual = np.concatenate([left_out(i, shrunk[best : best + 1])[0] for i in range(len(blocks))])
+    coefficients = axes @ (shrunk[best] * moment)
+    return coefficients, level - float(mean @ coefficients), residual
+
+
+def _scatter(centred: NDArray, weight: NDArray) -> NDArray[np.float64]:
+    return (centred * weight[:, None]).T @ centred
+
+
+def _smallest(errors: NDArray[np.float64]) -> int:
+    """Place of the first error that no later one beats by more than rounding."""
+    best = 0
+    for i, error in enumerate(errors.tolist()):
+        best = i if error < errors[best] * (1 - 1e-9) else best
+    return best
 
 
 def robust_sigma(values: NDArray) -> float:

@@ -102,7 +102,7 @@ def apply_review(base: KnowledgeBase, rows: Sequence[Mapping[str, Any]]) -> Appl
         KnowledgeError: A column is missing; an id, a decision, an action or a value is not known; two accepted rows
             contradict each other; or the base has changed since the review.
     """
-    accepted = [row for row in _checked(base, rows) if _word(row, "decision") == "accept"]
+    accepted = [row for row in _checked(base, rows) if _decision(row) == "accept"]
     changes, removed = _changes(base, accepted)
     version = base.version
     if changes or removed:
@@ -120,8 +120,11 @@ def _checked(base: KnowledgeBase, rows: Sequence[Mapping[str, Any]]) -> list[Map
     known = set(base.rows(columns=[]).column("object_id").to_pylist())
     for number, row in enumerate(rows, 1):
         name = _word(row, "object_id")
-        for column, words in (("decision", DECISIONS), ("action", tuple(ACTIONS))):
-            if (word := _word(row, column)) not in words:
+        for column, word, words in (
+            ("decision", _decision(row), DECISIONS),
+            ("action", _word(row, "action"), tuple(ACTIONS)),
+        ):
+            if word not in words:
                 expected = ", ".join(w or "(empty)" for w in words)
                 raise KnowledgeError(
                     f"review row {number} ({name}): {column} {word or '(empty)'!r}, expected one of {expected}. "
@@ -170,6 +173,11 @@ def _changes(base: KnowledgeBase, accepted: Sequence[Mapping[str, Any]]) -> tupl
             )
         changes[name] = (label, new or None)
     return changes, removed
+
+
+def _decision(row: Mapping[str, Any]) -> str:
+    """In small letters: spreadsheets begin words with a capital."""
+    return _word(row, "decision").lower()
 
 
 def _word(row: Mapping[str, Any], column: str) -> str:

@@ -149,13 +149,12 @@ def _fits(base: KnowledgeBase, votes: LabelVotes, progress: Progress | None) -> 
 
 def joined(votes: NDArray[np.float64], line_share: NDArray[np.float64]) -> NDArray[np.float64]:
     """Class probabilities by neighbours and by lines as one, (n_objects, n_classes); even lines change nothing."""
-    n = votes.shape[1]
     even = np.ptp(line_share, axis=1, keepdims=True) < 1e-9
     both = (votes + IGNORANCE) * (line_share + IGNORANCE)
     # Without a voter the lines stand alone.
     both = np.where(np.isnan(votes), line_share + IGNORANCE, both)
-    both = np.where(even, np.where(np.isnan(votes), np.nan, votes), both)
-    return both / both.sum(axis=1, keepdims=True) if n else both
+    both = np.where(even, votes, both)
+    return both / both.sum(axis=1, keepdims=True)
 
 
 def label_findings(

@@ -149,7 +149,8 @@ def _redshift_problem(name: str, z: float, recipe: PreprocessRecipe) -> str:
     if not np.isfinite(z):
         return (
             f"{name}: no redshift, and this encoder works in the rest frame. Give one in a catalog "
-            "(column z, joined with ingest --catalog), or use an encoder of the observed frame."
+            "(column z, joined with ingest --catalog), have it estimated (--missing-z estimate), or use an encoder of "
+            "the observed frame."
         )
     return (
         f"{name}: redshift {z:.6g} lies outside {Z_RANGE[0]} to {Z_RANGE[1]}. Correct column z "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +18,7 @@ from spectrove.serve.cli.asking import (
     tell_metric,
 )
 from spectrove.serve.cli.guard import asking
-from spectrove.serve.cli.output import check_output, print_json, say, write_table
+from spectrove.serve.cli.output import check_output, print_lines, say, write_table
 
 if TYPE_CHECKING:
     from spectrove.inference import Prediction
@@ -87,9 +86,7 @@ def classify(
         predictions += answers.predictions
         fitted, calibrated = answers.metric, answers.calibration
         if as_json:
-            for prediction in answers.predictions:
-                print_json(prediction.to_dict())
-            sys.stdout.flush()
+            print_lines((p.to_dict() for p in answers.predictions), output)
     if output:
         write_table(
             output, [p.to_dict() for p in predictions], about(base, networks, fitted, label=label, k=k)

@@ -11,7 +11,7 @@ from spectrove.errors import CatalogError, KnowledgeError
 from spectrove.serve.cli import options, text
 from spectrove.serve.cli.asking import open_base
 from spectrove.serve.cli.guard import AskedWronglyError, asking
-from spectrove.serve.cli.output import check_output, print_json, say, write_table
+from spectrove.serve.cli.output import check_output, print_json, print_lines, say, write_table
 from spectrove.serve.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def curate(
             progress=advance,
         )
     rows = review.to_dicts()
-    for row in rows if as_json else ():
-        print_json(row)
+    if as_json:
+        print_lines(rows, output)
     if output:
         write_table(output, rows, {"base": base.path.name, "version": review.version, "label": label})
     if not as_json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +12,7 @@ from spectrove.errors import SpectroveError
 from spectrove.serve.cli import options, text_estimates
 from spectrove.serve.cli.asking import Asked, Tally, about, answered, encoders_of, open_base
 from spectrove.serve.cli.guard import AskedWronglyError, asking
-from spectrove.serve.cli.output import check_output, print_json, say, write_table
+from spectrove.serve.cli.output import check_output, print_lines, say, write_table
 from spectrove.serve.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def estimate(
     found: list[dict[str, Any]] = []
     for answers in answered(asked, ask, tally):
         estimates: Estimates = answers  # type: ignore[assignment]
-        found += _told(estimates.estimates, as_json)
+        found += _told(estimates.estimates, as_json, output)
     notes = about(base, networks, quantity=quantity, k=voters, level=level)
     _finish(found, text_estimates.estimate_table, tally, as_json, output, notes)
 
@@ -112,19 +111,18 @@ def _redshift(
     with progress_bar("answering") as advance:
         for batch in asked:
             estimates = redshift(base, batch, n=BEST, level=level, k=k, encoder=networks)
-            found += _told(estimates, as_json)
+            found += _told(estimates, as_json, output)
             tally.answered += len(estimates)
             advance(len(batch))
     notes = about(base, networks, quantity="z", k=k, level=level)
     _finish(found, text_estimates.redshift_table, tally, as_json, output, notes)
 
 
-def _told(estimates: Iterable[Any], as_json: bool) -> list[dict[str, Any]]:
+def _told(estimates: Iterable[Any], as_json: bool, output: Path | None) -> list[dict[str, Any]]:
     """Plain values of each, printed where JSON is asked for."""
     rows = [estimate.to_dict() for estimate in estimates]
-    for row in rows if as_json else ():
-        print_json(row)
-    sys.stdout.flush()
+    if as_json:
+        print_lines(rows, output)
     return rows
 
 

@@ -35,7 +35,9 @@ Group = Annotated[
 ]
 Seeds = Annotated[
     int | None,
-    typer.Option("--seeds", metavar="N", min=1, help="Repetitions with other folds and mocks: 1 of classes, 3 of others."),
+    typer.Option(
+        "--seeds", metavar="N", min=1, help="Repetitions, other folds and mocks: 1 of classes, 3 of others."
+    ),
 ]
 Only = Annotated[
     str | None,
@@ -85,8 +87,8 @@ def evaluate(
 
     `encoders` is the table of every method, task and kind of spectra, mock and real; `noise` what is lost with S/N;
     calibration, composition, coverage, curation, lens, outliers and redshift study answers. They need no DATASET: mock
-    surveys are made, and real spectra are those of SPECTROVE_DATA. What is stopped goes on where it was as far as answers
-    are kept.
+    surveys are made, and real spectra are those of SPECTROVE_DATA. What is stopped goes on where it was as far as
+    answers are kept.
     """
     from spectrove.evaluation import EVALUATIONS, STUDIES, TABLES
 

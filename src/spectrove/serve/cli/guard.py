@@ -57,10 +57,10 @@ class GuardedGroup(TyperGroup):
             typer.echo("interrupted; run the same command to continue", err=True)
             raise typer.Exit(INTERRUPTED) from error
         except BrokenPipeError as error:
-            _drop_stdout()  # the reader has seen enough (`| head -3`)
+            drop_stdout()  # the reader has seen enough (`| head -3`)
             raise typer.Exit(DONE) from error
         except OSError as error:
-            _drop_stdout()
+            drop_stdout()
             place = error.filename or "standard output or a temporary file"
             refused = DatasetError(
                 f"{place}: {error.strerror or error}. Make room or check its rights, then run again."
@@ -74,7 +74,7 @@ def _ended(error: SpectroveError, code: int) -> typer.Exit:
     return typer.Exit(code)
 
 
-def _drop_stdout() -> None:
+def drop_stdout() -> None:
     """What is still buffered must not fail once more when the interpreter ends."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from spectrove.serve.cli.asking import (
     tell_calibration,
     tell_metric,
 )
-from spectrove.serve.cli.output import check_output, print_json, say, write_table
+from spectrove.serve.cli.output import check_output, print_lines, say, write_table
 from spectrove.serve.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -139,13 +138,10 @@ def hunt(
         if output and top is not None:
             places, scale = places | places_of(answers), answers.neighbors.scale
         if as_json and top is None:
-            for prediction in answers.predictions:
-                print_json(prediction.to_dict())
-            sys.stdout.flush()
+            print_lines((p.to_dict() for p in answers.predictions), output, report)
     best = ranked(predictions)[:top]
     if as_json and top is not None:
-        for prediction in best:
-            print_json(prediction.to_dict())
+        print_lines((p.to_dict() for p in best), output, report)
     if output:
         origins = about(base, networks, fitted, target=wanted.name, k=k or wanted.k)
         if top is None:

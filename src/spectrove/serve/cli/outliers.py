@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from spectrove.serve.cli import options
 from spectrove.serve.cli.asking import Asked, Tally, about, encoders_of, open_base
-from spectrove.serve.cli.output import WRITERS, check_output, print_json, print_refusals, say, write_table
+from spectrove.serve.cli.output import WRITERS, check_output, print_lines, print_refusals, say, write_table
 from spectrove.serve.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -81,14 +80,11 @@ def outliers(
                 pairs = [(a, found.spectra.take([i])) for i, a in enumerate(found.answers)]
                 kept = sorted([*kept, *pairs], key=lambda pair: pair[0].rank)[: top or PICTURES]
             if as_json and top is None:
-                for answer in found.answers:
-                    print_json(answer.to_dict())
-                sys.stdout.flush()
+                print_lines((answer.to_dict() for answer in found.answers), output)
             advance(len(batch))
     best = sorted(answers, key=lambda a: a.rank)[:top]
     if as_json and top is not None:
-        for answer in best:
-            print_json(answer.to_dict())
+        print_lines((answer.to_dict() for answer in best), output)
     if output and page:
         write_page(output, base, networks, answers, kept, refused)
     elif output:

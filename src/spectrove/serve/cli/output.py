@@ -6,15 +6,15 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from spectrove.errors import DatasetError, Refusal
-from spectrove.serve.cli.guard import AskedWronglyError
+from spectrove.serve.cli.guard import AskedWronglyError, drop_stdout
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +30,28 @@ NUMBERS = ("z", "probability", "interval_", "distance_", "weight_", "p_")
 def print_json(row: Any) -> None:
     """One JSON line on stdout; NaN and infinity, which JSON does not have, become null."""
     sys.stdout.write(json.dumps(_plain(row), ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def printing(*files: Path | None) -> Iterator[None]:
+    """What is printed inside is there at once; a reader that stops reading (`| head -3`) costs none of `files`.
+
+    Where none is to be written the work ends with the reader.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not any(files):
+            raise
+        drop_stdout()
+
+
+def print_lines(rows: Iterable[Any], *files: Path | None) -> None:
+    """A JSON line for each on stdout, as in `printing`."""
+    with printing(*files):
+        for row in rows:
+            print_json(row)
 
 
 def print_refusals(refusals: Iterable[Refusal], paths: Mapping[str, str] | None = None) -> int:

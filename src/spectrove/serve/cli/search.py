@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 from spectrove.serve.cli import options, text
 from spectrove.serve.cli.asking import Asked, Tally, about, answered, encoders_of, open_base
 from spectrove.serve.cli.guard import asking
-from spectrove.serve.cli.output import check_output, print_json, say, write_table
+from spectrove.serve.cli.output import check_output, print_lines, printing, say, write_table
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
@@ -83,13 +82,12 @@ def search(
         )
         rows += found if output else []
         if as_json:
-            for row in found:
-                print_json(row)
-            sys.stdout.flush()
+            print_lines(found, output)
         else:
             lines = text.region_table(found) if regions else text.neighbor_table(answers.neighbors)
-            for line in lines[1 if tally.answered > len(found) else 0 :]:
-                say(line)
+            with printing(output):
+                for line in lines[1 if tally.answered > len(found) else 0 :]:
+                    say(line)
     if output:
         write_table(output, rows, about(base, networks, k=k, region=", ".join(map(str, regions))))
     wrote = f"   wrote {output}" if output else ""

@@ -23,7 +23,7 @@ def estimate_table(found: Sequence[Row]) -> list[str]:
 
 def redshift_table(found: Sequence[Row]) -> list[str]:
     """A line per spectrum: redshift with interval, the next best ones, cautions."""
-    rows = [("object", "z", "evidence")]
+    rows = [("object", f"z {found[0]['level']:.0%}" if found else "z", "evidence")]
     for row in found:
         best, *others = row["z_candidates"] or [{}]
         near = ", ".join(f"{other['z']:.4f} (+{other['chi2'] - best['chi2']:.0f})" for other in others[:2])
