@@ -95,7 +95,7 @@ def write_outlier_page(
 def summary(answers: Sequence[OutlierAnswer]) -> str:
     """How many are unusual, and how many would be by chance."""
     n, found = len(answers), sum(a.p_value <= UNUSUAL for a in answers)
-    verb, what = "stands" if found == 1 else "stand", "spectrum" if n == 1 else "spectra"
+    verb, what = "stands" if 1 in (found, n) else "stand", "spectrum" if n == 1 else "spectra"
     return (
         f"{found} of {n} {what} {verb} farther off than all but {UNUSUAL:.0%} of the base "
         f"(expected by chance: {UNUSUAL * n:.1f})"
