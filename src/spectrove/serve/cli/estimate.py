@@ -102,6 +102,8 @@ def _redshift(
     output: Path | None,
 ) -> None:
     """The redshift, which no redshift that came with the query has a part in."""
+    import numpy as np
+
     from spectrove.pipeline.redshift import redshift
 
     if not 0 < level < 1:
@@ -112,7 +114,7 @@ def _redshift(
         for batch in asked:
             estimates = redshift(base, batch, n=BEST, level=level, k=k, encoder=networks)
             found += _told(estimates, as_json, output)
-            tally.answered += len(estimates)
+            tally.answered += sum(bool(np.isfinite(e.z)) for e in estimates)
             advance(len(batch))
     notes = about(base, networks, quantity="z", k=k, level=level)
     _finish(found, text_estimates.redshift_table, tally, as_json, output, notes)

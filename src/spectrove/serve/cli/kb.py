@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -211,7 +211,9 @@ def rollback(kb: options.Base, version: Version, as_json: options.Json = False) 
     Nothing in between is lost: a rollback can be rolled back.
     """
     base = open_base(kb)
-    with asking():
+    listed = version in {known["version"] for known in base.versions()}
+    # A version that is not there was asked for wrongly; a base that cannot be written was not.
+    with nullcontext() if listed else asking():
         new = base.rollback(version)
     if as_json:
         print_json({"version": new, "objects": len(base)})
