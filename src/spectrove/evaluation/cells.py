@@ -28,7 +28,7 @@ from spectrove.evaluation.methods import (
 )
 from spectrove.evaluation.problems import NOISY, Data, Problem, Sizes
 from spectrove.evaluation.rows import VERSION, Row, Trained
-from spectrove.evaluation.voters import METRIC, Answered
+from spectrove.evaluation.voters import METRIC, SUPERVISED, Answered
 from spectrove.inference.fitting import METRIC_VERSION
 from spectrove.provenance import canonical_json
 
@@ -93,8 +93,9 @@ class Job:
     def key(self) -> str:
         """Equal where the kept cell is what would be made now."""
         row = row_named(self.row)
+        voting = self.k if row.variants != (SUPERVISED,) else 0  # no neighbours vote in a supervised method
         parts = [
-            VERSION, self.k, self.data.key(self.part, self.name, self.seed), row.identity(self.trained),
+            VERSION, voting, self.data.key(self.part, self.name, self.seed), row.identity(self.trained),
             list(row.variants), METRIC_VERSION if METRIC in row.variants else 0,
         ]  # fmt: skip
         return sha256(canonical_json(parts).encode()).hexdigest()[:16]
