@@ -17,7 +17,8 @@ from spectrove.evaluation.injected import with_lenses
 from spectrove.evaluation.problems import COPY, GROUP, MOCK_SEED, OTHER_LINES
 from spectrove.evaluation.protocol import check_groups, group_names, not_trained_on
 from spectrove.evaluation.studies import Setting
-from spectrove.inference.second_redshift import SecondRedshift, find_in
+from spectrove.inference.second_redshift import SecondRedshift
+from spectrove.inference.signs import common_residuals_for
 from spectrove.ingest import read_dataset, write_dataset
 from spectrove.knowledge import KnowledgeBase
 from spectrove.mock import load_recipe, make_survey
@@ -103,27 +104,30 @@ def _ask_fold(
     k: int,
     name: str,
 ) -> Asked:
+    target = load_target("strong_lens")
+    residuals = common_residuals_for(base, target=target)
     queries = {kind: _scored(spectra, asked_of) for kind, spectra in kinds.items()}
     check_groups(group_names(known, GROUP).tolist(), group_names(queries["controls"], GROUP).tolist())
     hunted, lines, is_target = {}, {}, {}
     right = np.zeros((0, 3), bool)
     for kind, spectra in queries.items():
         hunted[kind], is_target[kind] = _hunted(base, spectra, k)
-        found = find_in(spectra)
+        found = residuals.second_redshifts(spectra)
         lines[kind] = _line_scores(spectra, found)
         if kind == "told":
             right = _right(spectra, found)
     training = hosts.take(np.isin(hosts.object_id, known.object_id))
+    own = _line_scores(training, residuals.second_redshifts(training))
     others: dict[str, NDArray[np.float64]] = {}
     called = np.zeros(0, bool)
     if extra is not None:
         others["hunt"], called = _hunted(base, extra, k)
-        others["lines alone"] = _line_scores(extra, find_in(extra))
+        others["lines alone"] = _line_scores(extra, residuals.second_redshifts(extra))
     own_survey = name if name.startswith("mock") else ""  # plates of two mock surveys are not the same ones
     return Asked(
         {"hunt": hunted, "lines alone": lines},
         is_target,
-        {"hunt": _hunted(base, training, k)[0], "lines alone": _line_scores(training, find_in(training))},
+        {"hunt": _hunted(base, training, k)[0], "lines alone": own},
         others,
         called,
         {kind: np.array([f"{own_survey}{i}" for i in s.object_id.tolist()]) for kind, s in queries.items()},

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,14 @@ from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target, label_text
 
+if TYPE_CHECKING:  # it needs torch, which most questions do without
+    from spectrove.inference.signs import CommonResiduals
+
 #: Whether probabilities are calibrated on the base's own labels: where it has enough of them, or never.
 CalibrationMode = Literal["auto", "none"]
 
 #: Raised whenever the same labels and vectors give another calibration.
-CALIBRATION_VERSION = 2
+CALIBRATION_VERSION = 3
 
 #: What a base needs: objects of the hunted class (of each of two classes, where none is hunted), and plates.
 FEWEST_OBJECTS = 30
@@ -59,6 +62,7 @@ class Calibrated:
         label: The column whose values or classes it tells apart.
         asked: The arguments of the search.
         metric: In what distances are.
+        residuals: What the galaxies searched leave of their reconstructions in common, where second redshifts count.
     """
 
     calibration: Calibration | None = None
@@ -66,6 +70,7 @@ class Calibrated:
     label: str = ""
     asked: Mapping[str, Any] | None = None
     metric: Fitted | None = None
+    residuals: CommonResiduals | None = None
 
     @property
     def about(self) -> dict[str, Any]:
@@ -82,8 +87,9 @@ class Calibrated:
         if self.calibration is None:
             return f"plain vote shares, not calibrated: {self.reason}" if self.reason else ""
         report = self.calibration.report
+        form = f"{report.form} and second redshift" if report.signs else report.form
         return (
-            f"probabilities calibrated on {report.n_objects} objects of {report.n_groups} plates by {report.form} "
+            f"probabilities calibrated on {report.n_objects} objects of {report.n_groups} plates by {form} "
             f"(log-loss {report.log_loss:.3f}, of five votes {report.vote_log_loss:.3f}, own plate left out)"
         )
 
@@ -119,7 +125,8 @@ def calibration_for(
     made = base.remember(("calibration", key), partial(_kept_or_fitted, base, key, asked, metric))
     if isinstance(made, str):
         return Calibrated(reason=made, label=label)
-    return Calibrated(made, "", label, asked, metric)
+    residuals = _residuals(base, target, where) if made.report.signs else None
+    return Calibrated(made, "", label, asked, metric, residuals)
 
 
 def answer(
@@ -143,7 +150,8 @@ def answer(
     target: Target | None = using.asked["target"]
     found = base.search_by_class(views, NEAREST, spectra=spectra, metric=metrics, **using.asked)
     distance = _aligned(found, calibration.classes)
-    evidence = calibration.evidence(distance, quality_of(spectra))
+    signs = using.residuals.signs(spectra) if using.residuals else None
+    evidence = calibration.evidence(distance, quality_of(spectra), signs)
     counts = dict(zip(calibration.classes, calibration.counts.tolist(), strict=True))
     population = target.population(counts) if target else None
     prior = np.array([population[name] for name in calibration.classes]) if population else None
@@ -205,7 +213,7 @@ def _identity(base: KnowledgeBase, metric: Fitted, **asked: Any) -> str:
     """Everything that the calibration depends on, as text."""
     target: Target | None = asked["target"]
     space, prints = base.space(asked["view"], target), base.fingerprints
-    hunted = {"label", "classes", "positive", "composition", "filter"}
+    hunted = {"label", "classes", "positive", "composition", "filter", "second_redshift"}
     return canonical_json(
         {
             "calibration_version": CALIBRATION_VERSION,
@@ -252,7 +260,8 @@ def _fit(base: KnowledgeBase, asked: dict[str, Any], metric: Fitted) -> Calibrat
     exclude = GROUP if GROUP in base.columns else None
     vectors = {view: base.embeddings(view) for view in views}
     places = {view: {name: i for i, name in enumerate(e.object_id.tolist())} for view, e in vectors.items()}
-    distance, quality = [], []
+    residuals = _residuals(base, target, asked["where"]) if target and target.second_redshift else None
+    distance, quality, signs = [], [], []
     classes: tuple[str, ...] = ()
     counts = np.zeros(0, dtype=np.int64)
     for start in range(0, len(ids), BLOCK):
@@ -265,9 +274,21 @@ def _fit(base: KnowledgeBase, asked: dict[str, Any], metric: Fitted) -> Calibrat
         classes, counts = found.classes, found.counts
         distance.append(found.distance)
         quality.append(quality_of(spectra))
+        if residuals:
+            signs.append(residuals.signs(spectra))
     truth = np.array([classes.index(name) for name in names[chosen].tolist()])
     _, group = np.unique(texts[chosen], return_inverse=True)
-    return fit_calibration(np.concatenate(distance), truth, group, np.concatenate(quality), classes, counts)
+    return fit_calibration(
+        np.concatenate(distance), truth, group, np.concatenate(quality), classes, counts,
+        signs=(residuals.names, np.concatenate(signs)) if residuals else None,
+        positive=classes.index(target.positive) if target else 0,
+    )  # fmt: skip
+
+
+def _residuals(base: KnowledgeBase, target: Target | None, where: str | None) -> CommonResiduals:
+    from spectrove.inference.signs import common_residuals_for
+
+    return common_residuals_for(base, target=target, where=where)
 
 
 def _too_few(names: NDArray[np.str_], groups: NDArray[np.str_], target: Target | None) -> str:

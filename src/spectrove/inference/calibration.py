@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from spectrove.inference.class_features import features, five_votes, standard, with_quality
+from spectrove.inference.class_features import features, five_votes, standard, with_quality, with_signs
 from spectrove.inference.logistic import Logistic, fit_logistic
 from spectrove.inference.voting import LEVEL
 
@@ -37,8 +37,8 @@ FORMS: dict[str, tuple[tuple[str, ...], bool]] = {
     "distance and kernel, by quality": (("distance", "kernel"), True),
 }
 
-#: Losses, form, temperature, features, and evidence by models that have not seen an object's plate.
-_Tried = tuple[NDArray[np.float64], str, float, NDArray[np.float64], NDArray[np.float64]]
+#: Losses, form, whether signs count, temperature, features, and evidence by models that have not seen an own plate.
+_Tried = tuple[NDArray[np.float64], str, bool, float, NDArray[np.float64], NDArray[np.float64]]
 
 #: Folds by plate of the comparison of forms, and plates drawn again for the interval.
 FOLDS = 5
@@ -64,6 +64,7 @@ class CalibrationReport:
         log_loss: Per object, of the calibrated probabilities.
         vote_log_loss: The same of five votes with e^-d, shares below .01 counted as .01.
         n_objects, n_groups: What the figures rest on.
+        signs: What of a spectrum itself speaks for the hunted class, beside its neighbours.
         reason: Why there is no calibration, as a sentence; "" where there is one.
     """
 
@@ -73,6 +74,7 @@ class CalibrationReport:
     vote_log_loss: float = float("nan")
     n_objects: int = 0
     n_groups: int = 0
+    signs: tuple[str, ...] = ()
     reason: str = ""
 
 
@@ -90,6 +92,7 @@ class Calibration:
         scores: Class position to conformal scores of its objects, ascending.
         own: Own nearest-neighbour distances of known objects, ascending.
         far: What stands for the distance of a neighbour that does not exist.
+        positive: Position of the class that signs speak for.
         report: What it is worth.
     """
 
@@ -102,6 +105,7 @@ class Calibration:
     scores: tuple[NDArray[np.float64], ...]
     own: NDArray[np.float64]
     far: float
+    positive: int = 0
     report: CalibrationReport = field(default_factory=CalibrationReport)
 
     @property
@@ -109,7 +113,12 @@ class Calibration:
         """The fraction of each class in what is searched."""
         return self.counts / max(self.counts.sum(), 1)
 
-    def evidence(self, distance: NDArray[np.float64], quality: NDArray[np.float64]) -> NDArray[np.float64]:
+    def evidence(
+        self,
+        distance: NDArray[np.float64],
+        quality: NDArray[np.float64],
+        signs: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float64]:
         """Log-likelihood of each class with evidence but for a constant, (1 + n_resampled, n_queries, n_known).
 
         The first is the answer, the others those of plates drawn again.
@@ -117,10 +126,14 @@ class Calibration:
         Args:
             distance: Scaled distances to the nearest of each class, (n_queries, n_classes, NEAREST).
             quality: Measures of quality, (n_queries, n_measures).
+            signs: `report.signs` of the queries, (n_queries, n_signs).
         """
         names, by_quality = FORMS[self.report.form]
         x = features(distance[:, self.known], names, self.report.temperature, self.far)
         x = with_quality(x, standard(quality, self.quality) if by_quality else None)
+        if self.report.signs:
+            assert signs is not None  # who was fitted with signs is asked with them
+            x = with_signs(x, signs, int(np.searchsorted(self.known, self.positive)))
         return np.stack([model.evidence(x) for model in (self.model, *self.resampled)])
 
     def probabilities(
@@ -194,6 +207,8 @@ def fit_calibration(
     classes: Sequence[str],
     counts: NDArray[np.int64],
     *,
+    signs: tuple[Sequence[str], NDArray[np.float64]] | None = None,
+    positive: int = 0,
     seed: int = 0,
 ) -> Calibration:
     """The calibration that predicts objects of other plates best.
@@ -205,12 +220,16 @@ def fit_calibration(
         quality: Measures of quality, (n_objects, n_measures).
         classes: Names.
         counts: Objects of each class in the base, which may be more than are given here.
+        signs: Names of signs of a class in the spectra themselves, and their values, (n_objects, n_signs); used where
+            they make the prediction better.
+        positive: Position of that class.
         seed: Of the resampled plates.
     """
     known = np.flatnonzero(np.bincount(truth, minlength=len(classes)) >= FEWEST)
     has = np.isin(truth, known)
     own = _in_proportion(distance[:, :, 0].min(axis=1), truth, np.asarray(counts))
     distance, group, quality = distance[has][:, known], groups[has], quality[has]
+    shown = signs[1][has] if signs and positive in known else None
     y = np.searchsorted(known, truth[has])
     scale = np.stack([quality.mean(axis=0), np.maximum(quality.std(axis=0), 1e-2)])
     far = float(max(1.0, distance[np.isfinite(distance)].max(initial=1.0)))
@@ -220,17 +239,21 @@ def fit_calibration(
         for temperature in TEMPERATURES if "kernel" in names else TEMPERATURES[:1]:
             x = features(distance, names, temperature, far)
             x = with_quality(x, standard(quality, scale) if by_quality else None)
-            left_out = _left_out(x, y, fold)
-            tried.append((_losses(left_out + log_prior, y), form, temperature, x, left_out))
-    lost, form, temperature, x, left_out = _best(tried)
+            signed = () if shown is None else (with_signs(x, shown, int(np.searchsorted(known, positive))),)
+            for with_them, made in enumerate((x, *signed)):
+                left_out = _left_out(made, y, fold)
+                tried.append(
+                    (_losses(left_out + log_prior, y), form, bool(with_them), temperature, made, left_out)
+                )
+    lost, form, with_them, temperature, x, left_out = _best(tried)
     loss = float(lost.mean())
     report = CalibrationReport(
         form, temperature, loss, float(_losses(np.log(np.maximum(five_votes(distance), 0.01)), y).mean()), len(y),
-        len(np.unique(group)),
+        len(np.unique(group)), tuple(signs[0]) if signs and with_them else (),
     )  # fmt: skip
     return Calibration(
         tuple(classes), np.asarray(counts, dtype=np.int64), known, fit_logistic(x, y), _resampled(x, y, group, seed),
-        scale, _scores(left_out, y), own[np.isfinite(own)], far, report,
+        scale, _scores(left_out, y), own[np.isfinite(own)], far, positive, report,
     )  # fmt: skip
 
 

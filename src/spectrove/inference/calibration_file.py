@@ -37,6 +37,7 @@ def _to_arrays(calibration: Calibration) -> tuple[Arrays, dict[str, str]]:
     said = {
         "classes": json.dumps(calibration.classes),
         "far": repr(calibration.far),
+        "positive": str(calibration.positive),
         "report": json.dumps(asdict(calibration.report)),
     }
     return arrays, said
@@ -46,9 +47,10 @@ def _from_arrays(arrays: Arrays, said: dict[str, str]) -> Calibration:
     """The calibration that `_to_arrays` described."""
     models = [Logistic(c, i) for c, i in zip(arrays["coef"], arrays["intercept"], strict=True)]
     report: dict[str, Any] = json.loads(said["report"])
+    report["signs"] = tuple(report["signs"])
     known = arrays["known"]
     return Calibration(
         tuple(json.loads(said["classes"])), arrays["counts"], known, models[0], tuple(models[1:]),
         arrays["quality"], tuple(arrays[f"scores_{j}"] for j in range(len(known))), arrays["own"],
-        float(said["far"]), CalibrationReport(**report),
+        float(said["far"]), int(said["positive"]), CalibrationReport(**report),
     )  # fmt: skip

@@ -68,6 +68,19 @@ def with_quality(x: NDArray[np.float64], quality: NDArray[np.float64] | None) ->
     return np.concatenate([x, *(x * quality[:, None, [j]] for j in range(quality.shape[1]))], axis=2)
 
 
+def with_signs(x: NDArray[np.float64], signs: NDArray[np.float64], positive: int) -> NDArray[np.float64]:
+    """Features, and signs that speak for one class alone.
+
+    Args:
+        x: Shape (n_queries, n_classes, n_features).
+        signs: Shape (n_queries, n_signs).
+        positive: Position of the class.
+    """
+    own = np.zeros((*x.shape[:2], signs.shape[1]))
+    own[:, positive] = signs
+    return np.concatenate([x, own], axis=2)
+
+
 def five_votes(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Shares of the five nearest with e^-d, (n_objects, n_classes): what a vote says of the same neighbours."""
     n, n_classes, k = distance.shape

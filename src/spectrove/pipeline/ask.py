@@ -16,10 +16,10 @@ from spectrove.inference import (
     Prediction,
     calibration_for,
     metric_for,
-    second_redshift,
 )
 from spectrove.inference import classify as vote_classes
 from spectrove.inference import hunt as vote_target
+from spectrove.inference.signs import CommonResiduals, common_residuals_for
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.pipeline.asking import Asking
 from spectrove.pipeline.embed import Embedded, Encoders, embed_queries, encoders_of
@@ -148,13 +148,16 @@ def hunt(
     asking = Asking(base, space, encoders, {"target": target}, where, allow_self, fitted, using, vote)
     embedded, neighbors, predictions = asking(spectra, k)
     if target.second_redshift:
-        predictions = _with_second_redshifts(predictions, embedded.spectra)
+        residuals = using.residuals or common_residuals_for(base, target=target, where=where)
+        predictions = _with_second_redshifts(predictions, embedded.spectra, residuals)
     return answers_of(embedded, neighbors, predictions, fitted, using, asking.question)
 
 
-def _with_second_redshifts(predictions: Sequence[Prediction], spectra: SpectrumSet) -> list[Prediction]:
-    """Those that are targets with the redshifts at which a second galaxy's lines may stand: evidence, not votes."""
-    found = second_redshift.find_in(spectra.take([i for i, p in enumerate(predictions) if p.is_target]))
+def _with_second_redshifts(
+    predictions: Sequence[Prediction], spectra: SpectrumSet, residuals: CommonResiduals
+) -> list[Prediction]:
+    """Those that are targets with the redshifts at which a second galaxy's lines may stand."""
+    found = residuals.second_redshifts(spectra.take([i for i, p in enumerate(predictions) if p.is_target]))
     return [
         replace(p, second_redshift=tuple(c.to_dict() for c in found.get(p.object_id, [])))
         if p.is_target

@@ -85,7 +85,8 @@ class Target(BaseModel):
             they have in the base. At most one of `prior` and `prevalence` is given.
         composition: Caps or shares of the classes in the part of the base that is searched.
         filter: SQL condition on the base's columns.
-        second_redshift: Whether what is found is shown with the redshifts at which a second galaxy's lines may stand.
+        second_redshift: Whether the lines of a second galaxy are looked for in what ordinary galaxies leave of a
+            spectrum: they count in a calibrated probability where they help, and are shown with what is found.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
