@@ -102,7 +102,7 @@ def test_the_table_has_every_method_and_every_task(folder, with_oracle):
 
 
 def test_a_stopped_run_goes_on_and_only_what_changed_is_measured_again(folder, with_oracle):
-    """Answers are kept by what decides them: the method, the problem, K."""
+    """Answers are kept by what decides them: the method, the problem, and K where neighbours vote."""
     first = measure(folder, only=["oracle"])
     asked = Oracle.asked
     assert asked <= 3
@@ -111,10 +111,16 @@ def test_a_stopped_run_goes_on_and_only_what_changed_is_measured_again(folder, w
     assert Oracle.asked == asked + 1
     assert [r["f1"] for r in again.rows] == [r["f1"] for r in first.rows]
     measure(folder, only=["oracle"], k=5)
-    assert Oracle.asked == asked + 4
+    assert Oracle.asked == asked + 1
     Oracle.version = "2"
     measure(folder, only=["oracle"], k=5)
-    assert Oracle.asked == asked + 7
+    assert Oracle.asked == asked + 4
+
+
+@pytest.mark.parametrize(("row", "same"), [("PCA", False), ("random forest", True)])
+def test_k_matters_where_neighbors_vote(folder, row, same):
+    three, five = (Job(row, "mock", "classes", 0, folder, None, SIZES, k).key() for k in (3, 5))
+    assert (three == five) is same
 
 
 def test_the_methods_of_the_issue_are_all_there():

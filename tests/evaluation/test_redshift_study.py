@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from spectrove.evaluation import redshift
-from spectrove.evaluation.baselines_redrock import redrock_redshifts, why_not
+from spectrove.evaluation.baselines_redrock import VERSION, redrock_redshifts, why_not
 from spectrove.evaluation.redshift import Answered
 from spectrove.evaluation.studies import Setting, make_study
 from spectrove.mock import load_recipe, make_survey
@@ -58,7 +58,7 @@ def test_kept_answers_are_not_asked_for_again(tmp_path):
         for n in spectra.object_id
     }
     kept = tmp_path / "redrock.json"
-    kept.write_text(json.dumps({"version": 1, "answers": answers}))
+    kept.write_text(json.dumps({"version": [VERSION, {}], "answers": answers}))
     said = redrock_redshifts(spectra, tmp_path / "nowhere", kept)
     assert [a["z"] for a in said] == [0.1, 0.1]
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from spectrove.inference.redshift import gridded
 from spectrove.inference.redshift_basis import LOG_STEP
 from spectrove.inference.redshift_scan import LOG_RANGE
+from spectrove.provenance import file_hash
 from spectrove.spectra import SpectrumSet
 
 #: Observed angstrom that redrock is shown: its galaxy template ends at 10000 angstrom, rest frame.
@@ -54,10 +55,11 @@ def redrock_redshifts(
         kept: JSON file where answers are kept by object id, so that a stopped run goes on.
         tell: Called with (done, total).
     """
+    version = [VERSION, {path.name: file_hash(path) for path in sorted(templates.glob("rrtemplate-*.fits*"))}]
     known: dict[str, dict[str, Any]] = {}
     if kept.is_file():
         stored = json.loads(kept.read_text())
-        known = stored["answers"] if stored.get("version") == VERSION else {}
+        known = stored["answers"] if stored.get("version") == version else {}
     missing = [i for i, name in enumerate(spectra.object_id.tolist()) if name not in known]
     prepared: Any = None
     for start in range(0, len(missing), _BATCH):
@@ -66,7 +68,7 @@ def redrock_redshifts(
             prepared = prepared or _templates(templates)
             known |= _ask(batch, prepared)
         temporary = kept.with_name(f".{kept.name}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps({"version": VERSION, "answers": known}))
+        temporary.write_text(json.dumps({"version": version, "answers": known}))
         os.replace(temporary, kept)
         if tell:
             tell(min(start + _BATCH, len(missing)), len(missing))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +23,7 @@ from spectrove.inference.signs import common_residuals_for
 from spectrove.ingest import read_dataset, write_dataset
 from spectrove.knowledge import KnowledgeBase
 from spectrove.mock import load_recipe, make_survey
+from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import load_target
 
@@ -187,10 +189,11 @@ def _right(spectra: SpectrumSet, found: dict[str, list[SecondRedshift]]) -> NDAr
 def _extra(setting: Setting, seed: int) -> SpectrumSet:
     """Red mock galaxies that are in no base and among no queries."""
     n = EXTRA * setting.n_mock
-    path = setting.data.folder / f"controls-{EXTRA_SEED + seed}-{n}.lance"
+    recipe = load_recipe("test").model_copy(update={"shares": {"red": 1.0}})
+    made_by = blake2b(canonical_json(recipe.model_dump(mode="json")).encode(), digest_size=4).hexdigest()
+    path = setting.data.folder / f"controls-{EXTRA_SEED + seed}-{n}-{made_by}.lance"
     if not path.exists():
         setting.data.folder.mkdir(parents=True, exist_ok=True)
-        recipe = load_recipe("test").model_copy(update={"shares": {"red": 1.0}})
         write_dataset(path, make_survey(n, recipe=recipe, seed=EXTRA_SEED + seed, workers=setting.workers))
     spectra = read_dataset(path)
     # Surveys of different seeds may use the same ids.

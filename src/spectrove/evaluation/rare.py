@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import blake2b
@@ -21,6 +22,7 @@ from spectrove.inference import Prediction
 from spectrove.inference.calibrating import CALIBRATION_VERSION
 from spectrove.inference.fitting import METRIC_VERSION
 from spectrove.inference.hunt import with_prior
+from spectrove.inference.signs import RESIDUALS_VERSION
 from spectrove.knowledge import KnowledgeBase
 from spectrove.mock import MockRecipe, load_recipe, make_survey
 from spectrove.provenance import canonical_json
@@ -64,9 +66,13 @@ def rare_rows(setting: Setting, encoder: Encoder, views: Mapping[str, Encoder]) 
         [
             CALIBRATION_VERSION,
             METRIC_VERSION,
+            RESIDUALS_VERSION,
             setting.k,
             encoder.fingerprint,
             {v: e.fingerprint for v, e in views.items()},
+            [recipe.model_dump(mode="json") for recipe in (load_recipe("test"), stream_recipe())],
+            [load_target(name).model_dump(mode="json") for name in HUNTED.values()],
+            [BASE_SEED, STREAM_SEED],
         ]
     )
     folder = (
@@ -93,7 +99,10 @@ def _base(folder: Path, setting: Setting, encoder: Encoder, views: Mapping[str, 
         survey = make_survey(
             setting.n_mock, recipe=load_recipe("test"), seed=BASE_SEED, workers=setting.workers
         )
-        pipeline.create(path, pipeline.in_batches(survey), encoder, views=dict(views))
+        building = folder / "building.kb"
+        shutil.rmtree(building, ignore_errors=True)  # of a run that was stopped
+        pipeline.create(building, pipeline.in_batches(survey), encoder, views=dict(views))
+        building.rename(path)
     return KnowledgeBase.open(path)
 
 
