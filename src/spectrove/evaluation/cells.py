@@ -28,8 +28,10 @@ from spectrove.evaluation.methods import (
 )
 from spectrove.evaluation.problems import NOISY, Data, Problem, Sizes
 from spectrove.evaluation.rows import VERSION, Row, Trained
-from spectrove.evaluation.voters import METRIC, SUPERVISED, Answered
+from spectrove.evaluation.voters import CALIBRATED, METRIC, SUPERVISED, Answered
+from spectrove.inference.calibrating import CALIBRATION_VERSION
 from spectrove.inference.fitting import METRIC_VERSION
+from spectrove.inference.signs import RESIDUALS_VERSION
 from spectrove.provenance import canonical_json
 
 Progress = Callable[[int, int, str], None]
@@ -97,6 +99,7 @@ class Job:
         parts = [
             VERSION, voting, self.data.key(self.part, self.name, self.seed), row.identity(self.trained),
             list(row.variants), METRIC_VERSION if METRIC in row.variants else 0,
+            *([CALIBRATION_VERSION, RESIDUALS_VERSION] if CALIBRATED in row.variants else []),
         ]  # fmt: skip
         return sha256(canonical_json(parts).encode()).hexdigest()[:16]
 
@@ -242,9 +245,21 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+def missing_jobs(jobs: Sequence[Job]) -> list[Job]:
+    """Those whose cell is not kept, or would be another today; what is not trained yet counts as missing."""
+
+    def kept(job: Job) -> bool:
+        try:
+            return job.path.exists() and json.loads(job.path.read_text())["key"] == job.key()
+        except (OSError, ValueError, SpectroveError):
+            return False
+
+    return [job for job in jobs if not kept(job)]
+
+
 def estimate(jobs: Sequence[Job], workers: int) -> float:
     """Rough seconds that the missing cells take; kept ones cost nothing."""
-    missing = [job for job in jobs if not job.path.exists()]
+    missing = missing_jobs(jobs)
     needed = {n for job in missing for n in row_named(job.row).needs}
     trained = sum(TRAINING_SECONDS[n] for n in needed if not is_trained(n, jobs[0].trained.folder))
     return (trained + sum(seconds(j.row, j.part, j.name) for j in missing)) / workers

@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 
 from spectrove.errors import DatasetError
-from spectrove.evaluation.cells import NAMES, PARTS, Cell, Job, Progress, estimate, list_jobs, make_cells
+from spectrove.evaluation.cells import (
+    NAMES,
+    PARTS,
+    Cell,
+    Job,
+    Progress,
+    estimate,
+    list_jobs,
+    make_cells,
+    missing_jobs,
+)
 from spectrove.evaluation.encoders_table import markdown, save_figure, terminal
 from spectrove.evaluation.methods import NOISE_ROWS, ROWS, chosen_rows, row_named
 from spectrove.evaluation.metrics import FIGURES, Score, resampled
@@ -170,7 +180,7 @@ def _flat(name: str, score: Score | None) -> dict[str, float | None]:
 
 
 def _begin(jobs: Sequence[Job], workers: int, out: Path, real: Path | None) -> str:
-    left = sum(not job.path.exists() for job in jobs)
+    left = len(missing_jobs(jobs))
     minutes = estimate(jobs, workers) / 60
     cores = f"{workers} core{'s' * (workers > 1)}"
     text = (
@@ -193,7 +203,8 @@ def _head(what: str, sizes: Sizes, seeds: int, k: int, real: Path | None) -> str
     )
     votes = (
         f"K = {k}, weights e^-d over their sum; `+ metric`: distances in a metric fitted to the base's own labels "
-        "where that helps. Figures are F1 (macro, or of the hunted class); 95% intervals by bootstrap over plates."
+        "where that helps; `calibrated`: by the probabilities that `classify` and `hunt` give, fitted to these labels "
+        "too. Figures are F1 (macro, or of the hunted class); 95% intervals by bootstrap over plates."
     )
     noisy = (
         "S/N: base and queries made noisier until their median S/N per pixel is that; the faint as they were."

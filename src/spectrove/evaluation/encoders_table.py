@@ -12,7 +12,7 @@ from spectrove.explain.style import new_figure, png, save, tidy
 Row = dict[str, Any]
 
 #: What neighbours are found with, as readers see it.
-METRICS = {"none": "", "auto": " + metric", "": ""}
+METRICS = {"none": "", "auto": " + metric", "calibrated": " + metric, calibrated", "": ""}
 
 
 def terminal(rows: Sequence[Row], head: str, absent: Iterable[str]) -> str:

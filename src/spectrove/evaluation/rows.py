@@ -21,7 +21,16 @@ from spectrove.evaluation.baselines_spender import Spender, SpenderPlan
 from spectrove.evaluation.mock_baselines import files, rows_of
 from spectrove.evaluation.problems import COPY, NOISY, Problem
 from spectrove.evaluation.protocol import group_names
-from spectrove.evaluation.voters import METRIC, PLAIN, SUPERVISED, Answered, Variant, called_by, neighbors_say
+from spectrove.evaluation.voters import (
+    CALIBRATED,
+    METRIC,
+    PLAIN,
+    SUPERVISED,
+    Answered,
+    Variant,
+    called_by,
+    neighbors_say,
+)
 from spectrove.mock.labels import catalog_columns
 from spectrove.preprocess import Prepared
 from spectrove.preprocess.line_fit import measure_lines
@@ -70,7 +79,7 @@ class Row(ABC):
         note: What it is and how it was made.
         needs: What has to be trained first: keys of `encoders.TRAININGS`.
         names, parts: Names and parts of the problems that it answers.
-        variants: How it answers each: `voters.PLAIN`, `voters.METRIC` or `voters.SUPERVISED`.
+        variants: How it answers each: `voters.PLAIN`, `METRIC` or `CALIBRATED`, or `voters.SUPERVISED`.
     """
 
     name: str
@@ -78,7 +87,7 @@ class Row(ABC):
     needs: tuple[str, ...] = ()
     names: tuple[str, ...] = ("classes", "lens", "outlier", *NOISY)
     parts: tuple[str, ...] = ("mock", "real")
-    variants: tuple[Variant, ...] = (PLAIN, METRIC)
+    variants: tuple[Variant, ...] = (PLAIN, METRIC, CALIBRATED)
 
     def answers(self, part: str, name: str) -> bool:
         """Whether it takes part in such problems."""
@@ -115,7 +124,7 @@ class NeighborRow(Row):
 class FittedVectorsRow(NeighborRow):
     """Vectors fitted to each base."""
 
-    def __init__(self, method: VectorMethod, variants: tuple[Variant, ...] = (PLAIN, METRIC)) -> None:
+    def __init__(self, method: VectorMethod, variants: tuple[Variant, ...] = Row.variants) -> None:
         self.method, self.name, self.note, self.variants = method, method.name, method.note, variants
 
     def identity(self, trained: Trained) -> str:

@@ -13,17 +13,19 @@ from numpy.typing import NDArray
 from spectrove.embeddings import Embeddings
 from spectrove.evaluation.baselines import Fitted
 from spectrove.evaluation.problems import GROUP, Problem
-from spectrove.inference import Prediction, hunt, metric_for
+from spectrove.inference import Prediction, answer, calibration_for, hunt, metric_for
 from spectrove.knowledge import KnowledgeBase
 from spectrove.preprocess import Prepared
 from spectrove.targets import Target
 
-Variant = Literal["none", "auto", ""]
+Variant = Literal["none", "auto", "calibrated", ""]
 
-#: How classes were told apart: by plain neighbours, by neighbours under a fitted metric where it helps, or by a
-#: supervised method's own probabilities.
+#: How classes were told apart: by plain neighbours, by neighbours under a fitted metric where it helps, by what
+#: calibration on the base's labels makes of those, which is what `classify` and `hunt` answer, or by a supervised
+#: method's own probabilities.
 PLAIN: Literal["none"] = "none"
 METRIC: Literal["auto"] = "auto"
+CALIBRATED: Literal["calibrated"] = "calibrated"
 SUPERVISED: Literal[""] = ""
 
 #: (task, one of the above) to the predicted class of each query, fold after fold; "" is no answer.
@@ -40,7 +42,7 @@ def neighbors_say(
         fold: Which of its folds.
         views: View name to vectors of the problem's spectra, those of the queries included.
         k: Neighbours that vote.
-        variants: `PLAIN`, `METRIC` or both.
+        variants: Some of `PLAIN`, `METRIC` and `CALIBRATED`.
     """
     ids = problem.spectra.object_id
     has_all = np.all([np.isin(ids, vectors.object_id) for vectors in views.values()], axis=0)
@@ -62,16 +64,22 @@ def neighbors_say(
         for task, target in problem.tasks.items():
             asked = problem.queries(task)[fold]
             answerable = asked[has_all[asked]]
+            if "surprise" not in views:  # the lines of a second galaxy are no part of these vectors
+                target = target.model_copy(update={"second_redshift": False})
+            spectra, vectors = problem.spectra.take(answerable), of(answerable)
             for variant in variants:
                 if variant == SUPERVISED:
                     continue
-                metric = metric_for(base, variant, target=target).metric
+                metric = metric_for(base, "none" if variant == PLAIN else "auto", target=target)
                 neighbors = base.search(
-                    of(answerable), k, spectra=problem.spectra.take(answerable), target=target,
-                    exclude_column=GROUP, metric=metric,
-                )  # fmt: skip
+                    vectors, k, spectra=spectra, target=target, exclude_column=GROUP, metric=metric.metric
+                )
+                said = hunt(neighbors, target)
+                if variant == CALIBRATED:
+                    using = calibration_for(base, metric=metric, target=target)
+                    said = answer(said, using, base, vectors, spectra)
                 called = np.full(len(asked), "", dtype="U40")
-                called[has_all[asked]] = called_classes(hunt(neighbors, target), target)
+                called[has_all[asked]] = called_classes(said, target)
                 out[task, variant] = called
     return out
 
