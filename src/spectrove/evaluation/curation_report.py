@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import beta, t
+from scipy.stats import t
 
 from spectrove.evaluation.curation_votes import KINDS, LEVELS, VOTES
+from spectrove.evaluation.rates import exact_limits
 
 #: Ratios of counts: name, what is counted, and of what.
 RATIOS = (
@@ -56,10 +57,7 @@ def interval(values: Sequence[float], hits: int = 0, of: int = 0) -> tuple[float
     if len(values) > 2:
         reach = float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
         return max(0.0, float(np.mean(values)) - reach), min(1.0, float(np.mean(values)) + reach)
-    if not of:
-        return float("nan"), float("nan")
-    low = float(beta.ppf(0.025, hits, of - hits + 1)) if hits else 0.0
-    return low, float(beta.ppf(0.975, hits + 1, of - hits)) if hits < of else 1.0
+    return exact_limits(hits, of) if of else (float("nan"), float("nan"))
 
 
 def vote_rows(votes: Sequence[Row]) -> list[Row]:

@@ -13,6 +13,17 @@ from scipy.stats import beta, binomtest, rankdata
 RESAMPLES = 400
 
 
+def exact_limits(hits: float, n: float) -> tuple[float, float]:
+    """95% limits of a share of which `hits` of `n` were seen; neither has to be whole.
+
+    Source:
+        Clopper & Pearson (1934), Biometrika 26, 404.
+    """
+    low = float(beta.ppf(0.025, hits, n - hits + 1)) if n and hits > 0 else 0.0
+    high = float(beta.ppf(0.975, hits + 1, n - hits)) if n and hits < n else 1.0
+    return low, high
+
+
 def proportion(hit: NDArray[np.bool_], unit: NDArray[np.str_]) -> dict[str, float]:
     """The share of hits as value, low and high (95%), and n.
 
@@ -21,14 +32,12 @@ def proportion(hit: NDArray[np.bool_], unit: NDArray[np.str_]) -> dict[str, floa
         unit: What each is one of, (n,): asked about several times, an object counts once in the interval.
 
     Source:
-        Clopper & Pearson (1934), Biometrika 26, 404, with fractional counts where objects repeat.
+        `exact_limits`, with fractional counts where objects repeat.
     """
     n, value = len(set(unit.tolist())), float(np.mean(hit)) if len(hit) else float("nan")
     if not n:
         return {"value": value, "low": 0.0, "high": 1.0, "n": 0}
-    hits = value * n
-    low = float(beta.ppf(0.025, hits, n - hits + 1)) if hits > 0 else 0.0
-    high = float(beta.ppf(0.975, hits + 1, n - hits)) if hits < n else 1.0
+    low, high = exact_limits(value * n, n)
     return {"value": value, "low": low, "high": high, "n": n}
 
 

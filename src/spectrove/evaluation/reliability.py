@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
+
+from spectrove.evaluation.rates import exact_limits
 
 #: Bins of equal numbers of objects in the calibration error, and of the diagram.
 BINS = 10
@@ -96,8 +97,7 @@ def bins(
     """For each bin what was said on average and what was true, with its 95% interval.
 
     Source:
-        Clopper & Pearson (1934), Biometrika 26, 404, of the effective number of objects (Kish 1965) where they are
-        weighted.
+        `exact_limits`, of the effective number of objects (Kish 1965) where they are weighted.
     """
     found = []
     for a, b in pairwise(borders):
@@ -106,9 +106,7 @@ def bins(
         n = float(w.sum() ** 2 / (w**2).sum()) if inside.any() else 0.0
         said = float((w * probability[inside]).sum() / w.sum()) if n else float("nan")
         true = float((w * hit[inside]).sum() / w.sum()) if n else float("nan")
-        hits = true * n
-        low = float(beta.ppf(0.025, hits, n - hits + 1)) if n and hits > 0 else 0.0
-        high = float(beta.ppf(0.975, hits + 1, n - hits)) if n and hits < n else 1.0
+        low, high = exact_limits(true * n, n)
         found.append({"from": a, "to": b, "said": said, "value": true, "low": low, "high": high, "n": n})
     return found
 
