@@ -85,7 +85,8 @@ def quantity_of(base: KnowledgeBase, name: str) -> Quantity:
     """A numeric column of the base.
 
     Raises:
-        KnowledgeError: It is missing, holds no numbers or no two different ones, or is the redshift.
+        KnowledgeError: It is missing, holds no numbers or no two different ones, is the redshift, or one of
+            `ADMINISTRATION`.
     """
     if name == "z":
         raise KnowledgeError(
@@ -93,7 +94,9 @@ def quantity_of(base: KnowledgeBase, name: str) -> Quantity:
         )
     table = base.rows(None, [])
     found = "there is no such column"
-    if name in base.columns:
+    if name in ADMINISTRATION:
+        found = "it says where and how an object was observed, not what it is"
+    elif name in base.columns:
         column = base.rows(None, [name]).column(name)
         if numeric(column.type):
             values = [v for v in column.to_pylist() if v is not None and v == v]
