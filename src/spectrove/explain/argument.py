@@ -20,8 +20,25 @@ if TYPE_CHECKING:
 def argued(evidence: Evidence) -> list[str]:
     """What follows the sentence that says why: the alternative, what the answer hangs on, which wavelengths."""
     nearest = evidence.saliency[:1]
-    found = [behind(evidence), alternative(evidence), stability(evidence), *(carried(s) for s in nearest)]
+    found = [
+        left_open(evidence),
+        behind(evidence),
+        alternative(evidence),
+        stability(evidence),
+        *(carried(s) for s in nearest),
+    ]
     return [text for text in found if text]
+
+
+def left_open(evidence: Evidence) -> str:
+    """What the answer would be at each redshift that is open, as a sentence; "" where the redshift is known."""
+    options = evidence.prediction.redshifts or ()
+    if not options:
+        return ""
+    each = ", ".join(
+        f"{o['probability']:.2f} at z = {o['z']:.4f} ({100 * o['weight']:.0f}%)" for o in options
+    )
+    return f"The redshift was estimated and is open; P is the mean of {each}."
 
 
 def behind(evidence: Evidence) -> str:

@@ -62,6 +62,8 @@ class Prediction:
         set: Classes that cannot be ruled out at 90%, see `Calibration.sets`; None where nothing is calibrated.
         second_redshift: Where lines of a second galaxy may stand, best first, see `inference.second_redshift`; None
             where the target does not ask, or the object is none.
+        redshifts: Where the redshift was estimated and is open: `z`, `weight` and `probability` at each that it may be;
+            the answer is their mean. None elsewhere.
     """
 
     object_id: str
@@ -82,6 +84,7 @@ class Prediction:
     p_distance: float | None = None
     set: tuple[str, ...] | None = None
     second_redshift: tuple[dict[str, Any], ...] | None = None
+    redshifts: tuple[dict[str, Any], ...] | None = None
     n_effective: float = field(default=math.nan, compare=False)
 
     @property
@@ -110,6 +113,7 @@ class Prediction:
             "calibrated": self.calibrated,
             "p_distance": self.p_distance,
             "set": None if self.set is None else list(self.set),
+            **({} if self.redshifts is None else {"redshifts": list(self.redshifts)}),
         }
         if self.target is None:
             return {

@@ -139,6 +139,26 @@ class RedshiftEstimate:
     #: Reduced chi2 of the best fit, at least 1; what delta chi2 is measured in.
     unit: float = field(default=1.0, repr=False)
 
+    def plausible(self, most: int = 4, least: float = 0.01) -> tuple[tuple[float, float], ...]:
+        """Redshifts that cannot be excluded and the weight of each, summing to 1; the best alone where confident.
+
+        Weights are likelihoods: e^(-delta chi2 / 2), delta chi2 in units of the best fit's reduced chi2.
+
+        Args:
+            most: How many at most.
+            least: Who has less than this beside the best is left out.
+        """
+        if not np.isfinite(self.z):
+            return ()
+        others = () if self.confident else self.candidates[1:]
+        found = [(self.z, 1.0)]
+        for other in others:
+            weight = float(np.exp(-0.5 * other.dchi2 / self.unit))
+            if weight >= least and other.dchi2 <= MIN_DELTA_CHI2 * self.unit:
+                found.append((other.z, weight))
+        total = sum(weight for _, weight in found[:most])
+        return tuple((z, weight / total) for z, weight in found[:most])
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """Names of the bits of the best redshift."""

@@ -19,6 +19,7 @@ from spectrove.inference import (
 )
 from spectrove.inference import classify as vote_classes
 from spectrove.inference import hunt as vote_target
+from spectrove.inference.redshift import RedshiftEstimate
 from spectrove.inference.signs import CommonResiduals, common_residuals_for
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.pipeline.asking import Asking
@@ -77,12 +78,14 @@ def classify(
     weighting: str = "exp",
     normalise: str = "sum",
     encoder: Encoders = None,
+    redshifts: Mapping[str, RedshiftEstimate] | None = None,
 ) -> Answers:
     """The class of each query from its nearest labelled neighbours, with the probability of every class.
 
     `metric` says whether distances are in one fitted on the base's own labels, see `inference.metric_for`;
     `calibration` whether probabilities are calibrated on them, see `inference.calibration_for`, or the shares of the
-    weighted vote of the k nearest.
+    weighted vote of the k nearest. `redshifts` are the estimates of spectra that came without one, by id: where an
+    estimate is open the answer is the mean over the redshifts that it may be.
     """
     check_label(base, label)
     space = base.space(view)
@@ -94,7 +97,7 @@ def classify(
         return vote_classes(neighbors, label, weighting=weighting, normalise=normalise)
 
     encoders = encoders_of(base, space.views, encoder)
-    asking = Asking(base, space, encoders, who, where, allow_self, fitted, using, vote)
+    asking = Asking(base, space, encoders, who, where, allow_self, fitted, using, vote, redshifts or {})
     return answers_of(*asking(spectra, k), fitted, using, asking.question)
 
 
@@ -130,11 +133,13 @@ def hunt(
     calibration: CalibrationMode = "auto",
     allow_self: bool = False,
     encoder: Encoders = None,
+    redshifts: Mapping[str, RedshiftEstimate] | None = None,
 ) -> Answers:
     """Which of these spectra are what the target names; `metric` is the target's if None.
 
     With `calibration` "auto" probabilities are calibrated on the base's labels where it has enough of them, for the
     population that the target's `prior` or `prevalence` describes; with "none" they are shares of the vote.
+    `redshifts` as in `classify`.
     """
     target = load_target(target) if isinstance(target, str) else target
     fitted = metric_for(base, metric or target.metric, target=target, where=where)
@@ -145,7 +150,9 @@ def hunt(
 
     space = base.space(target=target)
     encoders = encoders_of(base, space.views, encoder)
-    asking = Asking(base, space, encoders, {"target": target}, where, allow_self, fitted, using, vote)
+    asking = Asking(
+        base, space, encoders, {"target": target}, where, allow_self, fitted, using, vote, redshifts or {}
+    )
     embedded, neighbors, predictions = asking(spectra, k)
     if target.second_redshift:
         residuals = using.residuals or common_residuals_for(base, target=target, where=where)

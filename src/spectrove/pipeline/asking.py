@@ -10,9 +10,11 @@ from spectrove.encoders import Encoder
 from spectrove.explain.question import Question
 from spectrove.inference import Calibrated, Fitted, Prediction
 from spectrove.inference import answer as calibrate
+from spectrove.inference.redshift import RedshiftEstimate
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.knowledge.space import Space
 from spectrove.pipeline.embed import Embedded, embed_queries
+from spectrove.pipeline.open_redshift import over_redshifts
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
 
@@ -30,6 +32,7 @@ class Asking:
         allow_self: Whether an object may find itself.
         fitted, using: The metric and the calibration.
         vote: What neighbours and their queries are turned into answers by.
+        redshifts: Estimates of queries that came without a redshift, by id.
     """
 
     base: KnowledgeBase
@@ -41,14 +44,28 @@ class Asking:
     fitted: Fitted
     using: Calibrated
     vote: Vote
+    redshifts: Mapping[str, RedshiftEstimate]
 
     def __call__(
         self, spectra: SpectrumSet, k: int | None, without: str = ""
     ) -> tuple[Embedded, Neighbors, list[Prediction]]:
         """What could be embedded, its neighbours and answers; `without` is the id of an object that is not searched.
 
-        Metric and calibration stay those that were fitted with it.
+        Metric and calibration stay those that were fitted with it. Where an estimated redshift is open, the answer is
+        the mean over those that it may be.
         """
+        embedded, neighbors, predictions = self._once(spectra, k, without)
+        target: Target | None = self.who.get("target")
+        if self.redshifts:
+            predictions = over_redshifts(
+                predictions, embedded.spectra, self.redshifts, lambda s: self._once(s, k, without)[2],
+                target.threshold if target else None,
+            )  # fmt: skip
+        return embedded, neighbors, predictions
+
+    def _once(
+        self, spectra: SpectrumSet, k: int | None, without: str
+    ) -> tuple[Embedded, Neighbors, list[Prediction]]:
         where = self.where if not without else _and_not(self.where, without)
         embedded = embed_queries(self.base, spectra, self.encoders, self.space.views)
         neighbors = self.base.search(

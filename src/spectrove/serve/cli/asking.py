@@ -16,6 +16,7 @@ from spectrove.serve.cli.progress import done_of, progress_bar
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
     from spectrove.inference import Calibrated, Fitted
+    from spectrove.inference.redshift import RedshiftEstimate
     from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
     from spectrove.spectra import SpectrumSet
@@ -74,13 +75,17 @@ def need_paths(paths: Sequence[str | Path]) -> None:
 
 @dataclass
 class Asked:
-    """The spectra that are asked about: iterate over batches, then look at `unread` and `count`."""
+    """The spectra that are asked about: iterate over batches, then look at `unread` and `count`.
+
+    `redshifts` are the estimates of those of the last batch that came without a redshift, by object id.
+    """
 
     paths: Sequence[str]
     queries: str | None = None
     option: str = "--queries"
     missing_z: str = "refuse"
     unread: list[Refusal] = field(default_factory=list)
+    redshifts: dict[str, RedshiftEstimate] = field(default_factory=dict)
     count: int = 0
 
     def __post_init__(self) -> None:
@@ -103,7 +108,8 @@ class Asked:
             return batch
         from spectrove.pipeline import complete_redshifts
 
-        return complete_redshifts(batch)[0]
+        completed, self.redshifts = complete_redshifts(batch)
+        return completed
 
     def _from_datasets(self) -> Iterator[SpectrumSet]:
         from spectrove.ingest import iter_dataset

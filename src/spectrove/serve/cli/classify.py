@@ -77,6 +77,7 @@ def classify(
             calibration=calibration,
             allow_self=allow_self,
             encoder=networks,
+            redshifts=asked.redshifts,
         )
 
     tally = Tally(asked)

@@ -123,6 +123,7 @@ def hunt(
             calibration=calibration,
             allow_self=allow_self,
             encoder=networks,
+            redshifts=asked.redshifts,
         )
 
     tally = Tally(asked)
