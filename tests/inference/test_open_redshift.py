@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -11,6 +13,7 @@ from spectrove import pipeline
 from spectrove.explain.argument import left_open
 from spectrove.inference.redshift import Candidate, RedshiftEstimate
 from spectrove.mock import load_recipe, make_survey
+from spectrove.pipeline.open_redshift import over_redshifts
 from spectrove.targets import Target
 
 TARGET = Target(
@@ -97,6 +100,42 @@ def test_the_threshold_applies_to_the_mean_and_the_page_says_so(survey, base):
     sentence = left_open(pipeline.explain(base, found, target=TARGET))
     assert "is open" in sentence
     assert f"z = {query.z[0]:.4f}" in sentence
+
+
+def test_an_interval_is_that_of_the_class_it_stands_by(survey, base):
+    """Where another class wins at the other redshift, its interval is not that of the first."""
+    query = survey.take([52])
+    name = str(query.object_id[0])
+    found = estimate(name, float(query.z[0]), 0.4, dchi2=0.05)
+    p = pipeline.classify(base, query, "class_derived").predictions[0]
+    options = {0.4: replace(p, value="other class", probabilities={"other class": 1.0}, interval=(0.97, 1.0))}
+
+    def ask(spectra):
+        return [options[float(spectra.z[0])]]
+
+    (mixed,) = over_redshifts([p], query, {name: found}, ask)
+    alone = mixed.probabilities[mixed.value]
+    assert mixed.interval[0] <= 0.0 + 1e-9
+    assert mixed.interval[0] <= alone <= mixed.interval[1]
+
+
+def test_a_redshift_without_an_answer_is_said_to_have_none(survey, base):
+    query = survey.take([53])
+    name = str(query.object_id[0])
+    p = pipeline.hunt(base, query, TARGET).predictions[0]
+    (mixed,) = over_redshifts([p], query, {name: estimate(name, float(query.z[0]), 1.5)}, lambda _: [], 0.5)
+    assert mixed.probabilities == pytest.approx(p.probabilities)
+    assert mixed.redshifts[1]["probability"] is None
+    assert mixed.redshifts[0]["weight"] < 0.8
+
+
+def test_a_known_redshift_is_not_overruled(survey, base):
+    """Estimates of spectra that came with another redshift have no say."""
+    query = survey.take([54])
+    name = str(query.object_id[0])
+    other = {name: estimate(name, float(query.z[0]) + 0.1, float(query.z[0]) + 0.2)}
+    plain = pipeline.hunt(base, query, TARGET).predictions
+    assert pipeline.hunt(base, query, TARGET, redshifts=other).predictions == plain
 
 
 def test_a_confident_redshift_changes_nothing(survey, base):

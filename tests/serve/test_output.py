@@ -161,3 +161,15 @@ def test_an_interrupted_training_says_how_to_go_on(monkeypatch, tmp_path):
     result = CliRunner().invoke(app, ["train", "base", "-o", str(tmp_path / "encoder")])
     assert result.exit_code == 130
     assert result.stderr.strip() == "interrupted; run the same command with --resume to continue"
+
+
+def test_lists_of_things_have_a_column_for_each():
+    row = {
+        "redshifts": [{"z": 0.1, "probability": None}, {"z": 0.2, "probability": 0.5}],
+        "second_redshift": [{"z": 0.6, "lines": [{"name": "[O II] 3729", "sn": 9.0}, {"name": "H beta", "sn": 4.0}]}],
+        "flags": ["a", "b"],
+    }  # fmt: skip
+    assert flat_row(row) == {
+        "redshifts_z_1": 0.1, "redshifts_probability_1": None, "redshifts_z_2": 0.2, "redshifts_probability_2": 0.5,
+        "second_redshift_z_1": 0.6, "second_redshift_lines_1": "[O II] 3729;H beta", "flags": "a;b",
+    }  # fmt: skip

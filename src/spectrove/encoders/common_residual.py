@@ -58,7 +58,9 @@ class CommonResidual:
 
     def to_arrays(self, prefix: str = "") -> dict[str, NDArray]:
         """Its arrays by name."""
-        return {f"{prefix}{name}": np.asarray(value, np.float32) for name, value in vars(self).items()}
+        return {
+            f"{prefix}{name}": np.ascontiguousarray(value, np.float32) for name, value in vars(self).items()
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray], prefix: str = "") -> CommonResidual:
@@ -92,7 +94,8 @@ def fit_common_residual(left: Residual, seed: int = 0) -> CommonResidual | None:
     bound = BOUND / np.sqrt(np.maximum(ivar, 1e-9))
     offset = np.clip(np.where(seen, relative - mean, 0), -bound, bound)
     components, scores = _factors(offset, ivar, min(COMPONENTS, n // SPECTRA_EACH), seed)
-    return CommonResidual(mean, components.astype(np.float32), np.maximum(scores.std(axis=0), 1e-9))
+    spread = np.maximum(scores.std(axis=0), 1e-9)
+    return CommonResidual(mean, components.astype(np.float32), spread.astype(np.float32))
 
 
 def _factors(offset: Floats, ivar: Floats, k: int, seed: int) -> tuple[Floats, Floats]:

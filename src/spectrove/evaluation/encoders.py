@@ -204,7 +204,8 @@ def _head(what: str, sizes: Sizes, seeds: int, k: int, real: Path | None) -> str
     votes = (
         f"K = {k}, weights e^-d over their sum; `+ metric`: distances in a metric fitted to the base's own labels "
         "where that helps; `calibrated`: by the probabilities that `classify` and `hunt` give, fitted to these labels "
-        "too. Figures are F1 (macro, or of the hunted class); 95% intervals by bootstrap over plates."
+        "too (lines of a second galaxy count in the rows with `surprise` alone). Figures are F1 (macro, or of the "
+        "hunted class); 95% intervals by bootstrap over plates."
     )
     noisy = (
         "S/N: base and queries made noisier until their median S/N per pixel is that; the faint as they were."

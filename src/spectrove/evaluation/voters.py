@@ -64,7 +64,7 @@ def neighbors_say(
         for task, target in problem.tasks.items():
             asked = problem.queries(task)[fold]
             answerable = asked[has_all[asked]]
-            if "surprise" not in views:  # the lines of a second galaxy are no part of these vectors
+            if "surprise" not in views:  # vectors are compared, not the lines of a second galaxy beside them
                 target = target.model_copy(update={"second_redshift": False})
             spectra, vectors = problem.spectra.take(answerable), of(answerable)
             for variant in variants:

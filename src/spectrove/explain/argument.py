@@ -35,10 +35,12 @@ def left_open(evidence: Evidence) -> str:
     options = evidence.prediction.redshifts or ()
     if not options:
         return ""
-    each = ", ".join(
-        f"{o['probability']:.2f} at z = {o['z']:.4f} ({100 * o['weight']:.0f}%)" for o in options
-    )
-    return f"The redshift was estimated and is open; P is the mean of {each}."
+    each = [
+        f"{'no answer' if o['probability'] is None else format(o['probability'], '.2f')} at z = {o['z']:.4f} "
+        f"({100 * o['weight']:.0f}%)"
+        for o in options
+    ]
+    return f"The redshift was estimated and is open: P is {', '.join(each)}."
 
 
 def behind(evidence: Evidence) -> str:

@@ -223,6 +223,7 @@ def _identity(base: KnowledgeBase, metric: Fitted, **asked: Any) -> str:
             "label": asked["labelled"],
             "target": target.model_dump(mode="json", include=hunted) if target else None,
             "where": asked["where"],
+            "residuals": _residuals_key(base, target, asked["where"]),
         }
     )
 
@@ -283,6 +284,14 @@ def _fit(base: KnowledgeBase, asked: dict[str, Any], metric: Fitted) -> Calibrat
         signs=(residuals.names, np.concatenate(signs)) if residuals else None,
         positive=classes.index(target.positive) if target else 0,
     )  # fmt: skip
+
+
+def _residuals_key(base: KnowledgeBase, target: Target | None, where: str | None) -> str | None:
+    if target is None or not target.second_redshift:
+        return None
+    from spectrove.inference.signs import residuals_key
+
+    return residuals_key(base, target, where)
 
 
 def _residuals(base: KnowledgeBase, target: Target | None, where: str | None) -> CommonResiduals:

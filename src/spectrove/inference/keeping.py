@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import get_ident
 from typing import TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 T = TypeVar("T")
@@ -42,7 +43,9 @@ def write_kept(path: Path, key: str, arrays: Mapping[str, NDArray], **said: str)
     path.parent.mkdir(exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.tmp")
     try:
-        temporary.write_bytes(save(dict(arrays), metadata={"key": key, **said}))
+        # safetensors writes the memory of an array as it lies, whatever its strides say.
+        whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        temporary.write_bytes(save(whole, metadata={"key": key, **said}))
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

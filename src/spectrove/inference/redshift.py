@@ -140,13 +140,14 @@ class RedshiftEstimate:
     unit: float = field(default=1.0, repr=False)
 
     def plausible(self, most: int = 4, least: float = 0.01) -> tuple[tuple[float, float], ...]:
-        """Redshifts that cannot be excluded and the weight of each, summing to 1; the best alone where confident.
+        """Redshifts that it may be and the weight of each, summing to 1; the best alone where confident.
 
-        Weights are likelihoods: e^(-delta chi2 / 2), delta chi2 in units of the best fit's reduced chi2.
+        Weights are likelihoods: e^(-delta chi2 / 2), delta chi2 in units of the best fit's reduced chi2. `interval` is
+        more careful: it spans every candidate up to `MIN_DELTA_CHI2`.
 
         Args:
             most: How many at most.
-            least: Who has less than this beside the best is left out.
+            least: Who has less than this, the best having 1, is left out.
         """
         if not np.isfinite(self.z):
             return ()
@@ -154,7 +155,7 @@ class RedshiftEstimate:
         found = [(self.z, 1.0)]
         for other in others:
             weight = float(np.exp(-0.5 * other.dchi2 / self.unit))
-            if weight >= least and other.dchi2 <= MIN_DELTA_CHI2 * self.unit:
+            if weight >= least:
                 found.append((other.z, weight))
         total = sum(weight for _, weight in found[:most])
         return tuple((z, weight / total) for z, weight in found[:most])

@@ -154,7 +154,7 @@ def hunt(
         base, space, encoders, {"target": target}, where, allow_self, fitted, using, vote, redshifts or {}
     )
     embedded, neighbors, predictions = asking(spectra, k)
-    if target.second_redshift:
+    if target.second_redshift and any(p.is_target for p in predictions):
         residuals = using.residuals or common_residuals_for(base, target=target, where=where)
         predictions = _with_second_redshifts(predictions, embedded.spectra, residuals)
     return answers_of(embedded, neighbors, predictions, fitted, using, asking.question)

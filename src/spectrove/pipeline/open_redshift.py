@@ -17,6 +17,10 @@ from spectrove.spectra import CORE_COLUMNS, SpectrumSet
 MOST, LEAST_WEIGHT = 4, 0.01
 
 
+#: One redshift, its weight, and the answer there; None where nothing could be answered.
+_Option = tuple[float, float, Prediction | None]
+
+
 def over_redshifts(
     predictions: Sequence[Prediction],
     spectra: SpectrumSet,
@@ -26,8 +30,9 @@ def over_redshifts(
 ) -> list[Prediction]:
     """The predictions; of spectra whose redshift is open, averaged over the redshifts that it may be.
 
-    Probabilities are the mean over `RedshiftEstimate.plausible`; the interval spans those at the redshifts that carry
-    most of the weight, and the set of classes is that of all of them. Neighbours stay those at the best redshift.
+    Probabilities are the mean over `RedshiftEstimate.plausible`, as far as there is an answer; the interval spans those
+    at the redshifts that carry most of the weight, and the set of classes is that of all of them. Neighbours, flags and
+    `p_distance` stay those at the best redshift. Who is not at the redshift of the estimate stays as it is.
 
     Args:
         predictions: At the best redshifts.
@@ -36,25 +41,26 @@ def over_redshifts(
         ask: Answers spectra at the redshifts that they are given.
         threshold: From which probability an object is a target; None where nothing is hunted.
     """
-    open_ = {
-        p.object_id: redshifts[p.object_id].plausible(MOST, LEAST_WEIGHT)
-        for p in predictions
-        if p.object_id in redshifts and p.value is not None
-    }
-    said: dict[str, list[tuple[float, float, Prediction]]] = {}
-    for p in predictions:
-        if len(options := open_.get(p.object_id, ())) > 1:
-            said[p.object_id] = [(*options[0], p)]
     place = {name: i for i, name in enumerate(spectra.object_id.tolist())}
+    options: dict[str, list[_Option]] = {}
+    for p in predictions:
+        estimate = redshifts.get(p.object_id)
+        if estimate is None or p.value is None or spectra.z[place[p.object_id]] != estimate.z:
+            continue
+        found = estimate.plausible(MOST, LEAST_WEIGHT)
+        if len(found) > 1:
+            options[p.object_id] = [(*found[0], p), *((z, weight, None) for z, weight in found[1:])]
     for j in range(1, MOST):
-        names = [name for name in said if len(open_[name]) > j]
+        names = [name for name, its in options.items() if len(its) > j]
         if not names:
             break
-        z = [open_[name][j][0] for name in names]
-        for answer in ask(_moved(spectra.take(np.array([place[name] for name in names])), z)):
-            if answer.value is not None:
-                said[answer.object_id].append((*open_[answer.object_id][j], answer))
-    return [_averaged(p, said[p.object_id], threshold) if p.object_id in said else p for p in predictions]
+        at = spectra.take(np.array([place[name] for name in names]))
+        for answer in ask(_moved(at, [options[name][j][0] for name in names])):
+            its = options[answer.object_id]
+            its[j] = (*its[j][:2], answer if answer.value is not None else None)
+    return [
+        _averaged(p, options[p.object_id], threshold) if p.object_id in options else p for p in predictions
+    ]
 
 
 def _moved(spectra: SpectrumSet, z: list[float]) -> SpectrumSet:
@@ -62,35 +68,30 @@ def _moved(spectra: SpectrumSet, z: list[float]) -> SpectrumSet:
     return spectra.with_rows(spectra.rows.set_column(place, "z", pa.array(z, CORE_COLUMNS["z"])))
 
 
-def _averaged(
-    best: Prediction, said: Sequence[tuple[float, float, Prediction]], threshold: float | None
-) -> Prediction:
-    """One prediction out of (z, weight, prediction at that redshift), the best first."""
-    weight = np.array([w for _, w, _ in said])
-    weight = weight / weight.sum()
-    names = dict.fromkeys(name for _, _, p in said for name in p.probabilities)
-    mean = {
-        n: float(sum(w * p.probabilities.get(n, 0.0) for w, (*_, p) in zip(weight, said, strict=True)))
-        for n in names
-    }
+def _averaged(best: Prediction, options: Sequence[_Option], threshold: float | None) -> Prediction:
+    said = [(weight, p) for _, weight, p in options if p is not None]
+    total = sum(weight for weight, _ in said)
+    names = dict.fromkeys(name for _, p in said for name in p.probabilities)
+    mean = {n: sum(weight * p.probabilities.get(n, 0.0) for weight, p in said) / total for n in names}
     value = max(mean, key=lambda name: (mean[name] > max(mean.values()) - TIE, name == best.value))
     asked = best.positive if best.positive is not None else value
-    likely = np.cumsum(weight) - weight < LEVEL  # those that carry most of the weight together
-    ends = [
-        end
-        for counts, (*_, p) in zip(likely, said, strict=True)
-        for end in ((p.interval or ()) if counts else ())
-    ]
-    sets = [p.set for *_, p in said if p.set is not None]
+    ends, before = [mean[asked]], 0.0
+    for weight, p in sorted(said, key=lambda one: -one[0]):
+        if before < LEVEL * total:  # those that carry most of the weight together
+            known = p.interval if p.interval and asked in (p.positive, p.value) else None
+            ends += known or [p.probabilities.get(asked, 0.0)]
+        before += weight
+    sets = [p.set for _, p in said if p.set is not None]
     return replace(
         best,
         value=value,
         probabilities=mean,
-        interval=(min(*ends, mean[asked]), max(*ends, mean[asked])) if ends else best.interval,
+        interval=(min(ends), max(ends)),
+        reason_no_interval="",
         is_target=None if threshold is None else mean[asked] >= threshold - TIE,
         set=tuple(n for n in names if any(n in s for s in sets)) if sets else None,
         redshifts=tuple(
-            {"z": z, "weight": float(w), "probability": p.probabilities.get(asked, 0.0)}
-            for w, (z, _, p) in zip(weight, said, strict=True)
+            {"z": z, "weight": weight, "probability": None if p is None else p.probabilities.get(asked, 0.0)}
+            for z, weight, p in options
         ),
     )

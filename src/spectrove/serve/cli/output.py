@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 #: Columns of numbers, which stay so where every value is unknown.
-NUMBERS = ("z", "probability", "interval_", "distance_", "weight_", "p_")
+NUMBERS = ("z", "probability", "interval_", "distance_", "weight_", "p_", "redshifts_")
 
 
 def print_json(row: Any) -> None:
@@ -155,6 +155,9 @@ def flat_row(row: Row) -> dict[str, Any]:
         elif name == "neighbors":
             for i, neighbor in enumerate(value, 1):
                 flat |= {_neighbor_column(key, i): v for key, v in neighbor.items()}
+        elif isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
+            for i, item in enumerate(value, 1):
+                flat |= {f"{name}_{key}_{i}": _joined(v) for key, v in item.items()}
         elif isinstance(value, list | tuple):
             flat[name] = ";".join(map(str, value))
         elif isinstance(value, Mapping):
@@ -162,6 +165,13 @@ def flat_row(row: Row) -> dict[str, Any]:
         else:
             flat[name] = value
     return flat
+
+
+def _joined(value: Any) -> Any:
+    """A list as text; of named things their names."""
+    if not isinstance(value, list | tuple):
+        return value
+    return ";".join(str(v["name"] if isinstance(v, Mapping) else v) for v in value)
 
 
 def _neighbor_column(key: str, i: int) -> str:
