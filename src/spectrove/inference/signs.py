@@ -36,8 +36,8 @@ RESIDUALS_VERSION = 1
 MOST_OBJECTS, BLOCK = 600, 100
 
 #: What second redshifts say for the hunted class: the joint S/N up to a limit, and what it has beyond what noise and
-#: ordinary galaxies reach. Of the forms that were tried, the S/N alone and its inverse hyperbolic sine, this one has the
-#: smallest log-loss (`hunt` reports it) in bases of real red galaxies, half of them lenses.
+#: ordinary galaxies reach. Of the forms that were tried, the S/N alone and its inverse hyperbolic sine, this one has
+#: the smallest log-loss (`hunt` reports it) in bases of real red galaxies, half of them lenses.
 SECOND_REDSHIFT = ("second_redshift", "second_redshift_beyond_noise")
 _MOST, _NOISE, _MOST_BEYOND = 12.0, 5.0, 8.0
 
