@@ -42,12 +42,12 @@ def estimate(name, z, other, dchi2=2.0, confident=False, unit=1.0):
     return RedshiftEstimate(str(name), z, 1e-4, None, confident, candidates, unit=unit)
 
 
-def test_weights_are_likelihoods_and_what_is_excluded_has_none():
+def test_weights_fall_with_chi2_and_what_is_excluded_has_none():
     assert estimate("a", 0.1, 0.2, confident=True).plausible() == ((0.1, 1.0),)
     assert estimate("a", 0.1, 0.2, dchi2=50.0).plausible() == ((0.1, 1.0),)
     (z, first), (other, second) = estimate("a", 0.1, 0.2, dchi2=4.0, unit=2.0).plausible()
     assert (z, other) == (0.1, 0.2)
-    assert_allclose(second / first, np.exp(-1.0))
+    assert_allclose(second / first, np.exp(-0.5))
     assert_allclose(first + second, 1)
     assert RedshiftEstimate("a", np.nan, np.nan, None, False).plausible() == ()
 
@@ -68,7 +68,7 @@ def test_the_answer_is_the_mean_over_the_redshifts(survey, base, ask):
 
     here, there = answers(queries), answers(at(queries, wrong))
     mixed = answers(queries, redshifts=redshifts)
-    weight = 1 / (1 + np.exp(-1.0))
+    weight = 1 / (1 + np.exp(-0.5))
     changed = 0
     for p, q, m in zip(here, there, mixed, strict=True):
         if p.object_id not in redshifts:

@@ -64,9 +64,13 @@ FATAL = (
 #: Candidates lie further apart than this, km/s.
 SEPARATION = 1000.0
 
+#: Redshifts that it may be are weighed by e^(-delta chi2 / TEMPER). Measured on 341 open estimates of real SDSS spectra
+#: with noise added to S/N .7, 1.2 and 2: with 4 a weight of .75 was right in .74 and one of .98 in .99; with 2, the
+#: likelihood, .77 in .42 and .99 in .92.
+TEMPER = 4.0
+
 #: Least delta chi2, in units of the reduced chi2 where that exceeds one, that a confident redshift needs.
 MIN_DELTA_CHI2 = 25.0
-
 #: The same against the median of all redshifts.
 MIN_FEATURES = 60.0
 
@@ -142,8 +146,9 @@ class RedshiftEstimate:
     def plausible(self, most: int = 4, least: float = 0.01) -> tuple[tuple[float, float], ...]:
         """Redshifts that it may be and the weight of each, summing to 1; the best alone where confident.
 
-        Weights are likelihoods: e^(-delta chi2 / 2), delta chi2 in units of the best fit's reduced chi2. `interval` is
-        more careful: it spans every candidate up to `MIN_DELTA_CHI2`.
+        Weights are e^(-delta chi2 / 4), delta chi2 in units of the best fit's reduced chi2: templates are not so good
+        that chi2 differences mean what noise alone makes of them. `interval` spans every candidate up to
+        `MIN_DELTA_CHI2`.
 
         Args:
             most: How many at most.
@@ -154,7 +159,7 @@ class RedshiftEstimate:
         others = () if self.confident else self.candidates[1:]
         found = [(self.z, 1.0)]
         for other in others:
-            weight = float(np.exp(-0.5 * other.dchi2 / self.unit))
+            weight = float(np.exp(-other.dchi2 / TEMPER / self.unit))
             if weight >= least:
                 found.append((other.z, weight))
         total = sum(weight for _, weight in found[:most])
