@@ -14,6 +14,13 @@ Row = dict[str, Any]
 #: What neighbours are found with, as readers see it.
 METRICS = {"none": "", "auto": " + metric", "calibrated": " + metric, calibrated", "": ""}
 
+#: Colour and marker of each in the figure; plain neighbours are black dots.
+MARKS = {
+    "": (style.NEIGHBOR_COLORS[0], "s"),
+    "auto": (style.NEIGHBOR_COLORS[1], "D"),
+    "calibrated": (style.NEIGHBOR_COLORS[2], "^"),
+}
+
 
 def terminal(rows: Sequence[Row], head: str, absent: Iterable[str]) -> str:
     """A block for each part: a line a method, a column a task."""
@@ -90,13 +97,9 @@ def save_figure(rows: Sequence[Row], path: Path) -> None:
 def _panel(ax: Any, rows: Sequence[Row], methods: Sequence[str], title: str) -> None:
     for r in rows:
         y = methods.index(_name(r))
-        color = {"": style.NEIGHBOR_COLORS[0], "auto": style.NEIGHBOR_COLORS[1]}.get(
-            r["metric"], style.QUERY_COLOR
-        )
+        color, marker = MARKS.get(r["metric"], (style.QUERY_COLOR, "o"))
         ax.plot([r["f1_low"], r["f1_high"]], [y, y], color=color, lw=1.2)
-        ax.plot(
-            r["f1"], y, marker={"": "s", "auto": "D"}.get(r["metric"], "o"), color=color, ms=3.5, ls="none"
-        )
+        ax.plot(r["f1"], y, marker=marker, color=color, ms=3.5, ls="none")
     ax.set_yticks(range(len(methods)), methods)
     ax.set_ylim(len(methods) - 0.4, -0.6)
     ax.set_title(title, fontsize=style.NORMAL)
