@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,6 +16,7 @@ from spectrove.inference.calibration import Calibration, fit_calibration, interv
 from spectrove.inference.calibration_file import read_calibration, write_calibration
 from spectrove.inference.class_features import NEAREST, quality_of
 from spectrove.inference.fitting import GROUP, Fitted
+from spectrove.inference.keeping import forget_older, kept_path
 from spectrove.inference.prediction import Prediction
 from spectrove.inference.voting import TIE
 from spectrove.knowledge import KnowledgeBase
@@ -231,8 +230,7 @@ def _identity(base: KnowledgeBase, metric: Fitted, **asked: Any) -> str:
 def _kept_or_fitted(
     base: KnowledgeBase, key: str, asked: dict[str, Any], metric: Fitted
 ) -> Calibration | str:
-    folder, version = base.path / "calibrations", json.loads(key)["version"]
-    path = folder / f"{version}-{blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
+    path = kept_path(base.path / "calibrations", key)
     if (kept := read_calibration(path, key)) is not None:
         return kept
     fitted = _fit(base, asked, metric)
@@ -240,9 +238,7 @@ def _kept_or_fitted(
         return fitted
     with suppress(OSError):  # a base that may only be read: fit again next time
         write_calibration(path, key, fitted)
-        for old in folder.glob("*.safetensors"):
-            if not old.name.startswith(f"{version}-"):
-                old.unlink(missing_ok=True)
+        forget_older(path)
     return fitted
 
 

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from spectrove.errors import KnowledgeError
-from spectrove.inference.keeping import Arrays, read_kept, write_kept
+from spectrove.inference.keeping import Arrays, forget_older, kept_path, read_kept, write_kept
 from spectrove.inference.metric import LinearMetric, MetricReport, fit_metric, fold_metrics
 from spectrove.knowledge import FOLDS, KnowledgeBase
 from spectrove.provenance import canonical_json
@@ -136,17 +135,13 @@ def _identity(
 
 
 def _kept_or_fitted(base: KnowledgeBase, key: str, asked: dict[str, Any]) -> Kept:
-    folder = base.path / "metrics"
-    version = json.loads(key)["version"]
-    path = folder / f"{version}-{blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
+    path = kept_path(base.path / "metrics", key)
     if (kept := read_kept(path, key, _made_of)) is not None:
         return kept
     fitted = _fit(base, asked)
     with suppress(OSError):  # a base that may only be read: fit again next time
         _write(path, key, *fitted)
-        for old in folder.glob("*.safetensors"):
-            if not old.name.startswith(f"{version}-"):
-                old.unlink(missing_ok=True)
+        forget_older(path)
     return fitted
 
 

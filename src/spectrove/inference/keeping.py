@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from pathlib import Path
 from threading import get_ident
 from typing import TypeVar
@@ -14,6 +16,22 @@ from numpy.typing import NDArray
 T = TypeVar("T")
 
 Arrays = dict[str, NDArray]
+
+
+def kept_path(folder: Path, key: str) -> Path:
+    """Where what depends on this key is kept: a name that begins with the version of the base, which the key holds."""
+    return (
+        folder
+        / f"{json.loads(key)['version']}-{blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
+    )
+
+
+def forget_older(path: Path) -> None:
+    """Remove what is kept beside a file of `kept_path` for other versions of the base."""
+    version = path.name.split("-")[0]
+    for other in path.parent.glob("*.safetensors"):
+        if not other.name.startswith(f"{version}-"):
+            other.unlink(missing_ok=True)
 
 
 def read_kept(path: Path, key: str, made_of: Callable[[Arrays, dict[str, str]], T]) -> T | None:

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from spectrove.encoders import load_encoder
 from spectrove.encoders.common_residual import FEWEST, CommonResidual, fit_common_residual
 from spectrove.encoders.reconstruction import Residual
-from spectrove.inference.keeping import Arrays, read_kept, write_kept
+from spectrove.inference.keeping import Arrays, forget_older, kept_path, read_kept, write_kept
 from spectrove.inference.second_redshift import SecondRedshift, find_in, residuals_of
 from spectrove.knowledge import FOLDS, KnowledgeBase
 from spectrove.knowledge.schema import sky_positions
@@ -128,17 +127,13 @@ def residuals_key(base: KnowledgeBase, target: Target | None, where: str | None)
 def _kept_or_learned(
     base: KnowledgeBase, key: str, target: Target | None, where: str | None
 ) -> CommonResiduals:
-    folder = base.path / "residuals"
-    version = json.loads(key)["version"]
-    path = folder / f"{version}-{blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
+    path = kept_path(base.path / "residuals", key)
     if (kept := read_kept(path, key, _made_of)) is not None:
         return kept
     learned = _learn(base, target, where)
     with suppress(OSError):  # a base that may only be read: learn again next time
         _write(path, key, learned)
-        for old in folder.glob("*.safetensors"):
-            if not old.name.startswith(f"{version}-"):
-                old.unlink(missing_ok=True)
+        forget_older(path)
     return learned
 
 
