@@ -336,3 +336,75 @@ def test_a_thinned_class_stands_for_all_of_its_objects_in_p_distance():
         distance, truth, np.arange(200) % 10, np.ones((200, 2)), ["a", "b"], np.array([100, 100])
     )
     assert_array_equal(whole.own, np.sort(distance[:, :, 0].min(axis=1)))
+
+
+# --- the threshold with the largest expected F1 --------------------------------------------------------------
+
+BEST = TARGET.model_copy(update={"threshold": "f1"})
+
+
+def f1(found, true):
+    return 2 * (found & true).sum() / (found.sum() + true.sum())
+
+
+def settled(base, target):
+    return calibration_for(base, target=target).settled(target).threshold
+
+
+def best_of(posterior, truth):
+    """The threshold with the largest F1, found by trying all."""
+    order = np.argsort(-posterior)
+    hits = np.cumsum(truth[order])
+    f1s = 2 * hits / (np.arange(1, len(order) + 1) + truth.sum())
+    return posterior[order][f1s.argmax()], f1s.max()
+
+
+@pytest.mark.parametrize("prevalence", [0.3, 0.1, 0.03])
+def test_it_is_where_true_posteriors_have_their_largest_f1(base, prevalence):
+    target = BEST.model_copy(update={"prevalence": prevalence})
+    vectors, labels = draw(200_000, prevalence, 5)
+    where, largest = best_of(true_posterior(vectors, prevalence), labels == "a")
+    assert settled(base, target) == pytest.approx(where, abs=0.05)
+    assert settled(base, target) == pytest.approx(largest / 2, abs=0.05)
+
+
+def test_answers_keep_to_it_and_find_no_fewer_than_at_a_half(base):
+    plain, best = ask(base, QUERIES), ask(base, QUERIES, BEST)
+    limit = settled(base, BEST)
+    assert 0.2 < limit < 0.5
+    assert p_of(best) == pytest.approx(p_of(plain))
+    assert [a.is_target for a in best] == [p >= limit for p in p_of(best)]
+    assert sum(a.is_target for a in best) > sum(a.is_target for a in plain)
+
+
+def test_it_finds_rare_classes_better_than_a_half(base):
+    """Of true posteriors at 3% prevalence, where most of what is one lies below a half."""
+    target = BEST.model_copy(update={"prevalence": 0.03})
+    vectors, labels = draw(200_000, 0.03, 6)
+    p, true = true_posterior(vectors, 0.03), labels == "a"
+    assert f1(p >= settled(base, target), true) > f1(p >= 0.5, true) + 0.02
+
+
+def test_it_is_the_same_from_a_base_that_is_opened_again(base):
+    again = KnowledgeBase.open(base.path)
+    assert settled(again, BEST) == settled(base, BEST)
+    assert list((base.path / "calibrations").glob("*.safetensors"))
+
+
+def test_without_a_calibration_a_half_decides(base):
+    assert calibration_for(base, "none", target=BEST).settled(BEST).threshold == 0.5
+    votes = ask(base, QUERIES, BEST, mode="none")
+    assert [a.is_target for a in votes] == [a.probability >= 0.5 for a in votes]
+
+
+def test_a_number_stays_what_it_is(base):
+    target = TARGET.model_copy(update={"threshold": 0.9})
+    assert settled(base, target) == 0.9
+    found = [a.is_target for a in ask(base, QUERIES, target)]
+    assert f1(np.array(found), TRUTH == "a") < f1(p_of(ask(base, QUERIES)) >= 0.5, TRUTH == "a")
+
+
+def test_a_target_file_may_ask_for_it():
+    text = 'name = "t"\nlabel = "kind"\npositive = "a"\nthreshold = "f1"\n[classes]\na = ["a"]\nb = ["b"]\n'
+    target = parse(text, "t.toml")
+    assert (target.threshold, target.limit) == ("f1", 0.5)

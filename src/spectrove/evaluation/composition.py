@@ -125,7 +125,7 @@ def _ask(
 
 
 def _calls(probability: list[float], target: Target) -> list[str]:
-    return ["LINER" if p >= target.threshold - 1e-9 else "other" for p in probability]
+    return ["LINER" if p >= target.limit - 1e-9 else "other" for p in probability]
 
 
 def _joined(pieces: list[Called]) -> Called:

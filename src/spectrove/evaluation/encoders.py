@@ -124,7 +124,8 @@ def score_cells(cells: Sequence[Cell], k: int) -> list[dict[str, Any]]:
         (part, method, variant, task): Drawn(found, task, variant)
         for (part, method, _), found in grouped.items()
         for variant in row_named(method).variants
-        for task in found[0].answers
+        for task, answers in found[0].answers.items()
+        if variant in answers["predicted"]
     }
     return [_scored(key, drawn, k) for key in drawn]
 
@@ -204,8 +205,9 @@ def _head(what: str, sizes: Sizes, seeds: int, k: int, real: Path | None) -> str
     votes = (
         f"K = {k}, weights e^-d over their sum; `+ metric`: distances in a metric fitted to the base's own labels "
         "where that helps; `calibrated`: by the probabilities that `classify` and `hunt` give, fitted to these labels "
-        "too (lines of a second galaxy count in the rows with `surprise` alone). Figures are F1 (macro, or of the "
-        "hunted class); 95% intervals by bootstrap over plates."
+        "too (lines of a second galaxy count in the rows with `surprise` alone), a half being enough in a hunt; `best "
+        "F1`: in a hunt less may do, from where the base's calibration expects the largest F1 (`--threshold f1`). "
+        "Figures are F1 (macro, or of the hunted class); 95% intervals by bootstrap over plates."
     )
     noisy = (
         "S/N: base and queries made noisier until their median S/N per pixel is that; the faint as they were."

@@ -12,13 +12,17 @@ from spectrove.explain.style import new_figure, png, save, tidy
 Row = dict[str, Any]
 
 #: What neighbours are found with, as readers see it.
-METRICS = {"none": "", "auto": " + metric", "calibrated": " + metric, calibrated", "": ""}
+METRICS = {
+    "none": "", "auto": " + metric", "calibrated": " + metric, calibrated",
+    "f1": " + metric, calibrated, best F1", "": "",
+}  # fmt: skip
 
 #: Colour and marker of each in the figure; plain neighbours are black dots.
 MARKS = {
     "": (style.NEIGHBOR_COLORS[0], "s"),
     "auto": (style.NEIGHBOR_COLORS[1], "D"),
     "calibrated": (style.NEIGHBOR_COLORS[2], "^"),
+    "f1": (style.NEIGHBOR_COLORS[2], "v"),
 }
 
 

@@ -118,6 +118,6 @@ def hunt_section(
     evidence: list[Evidence] = [pipeline.explain(base, answers, i, target=target) for i in hits]
     return Hunt(
         target=target.name, predictions=answers.predictions, evidence=evidence, description=target.description,
-        threshold=target.threshold, truth={i: c == target.positive for i, c in score.truth.items()}, tables=tables,
+        threshold=target.limit, truth={i: c == target.positive for i, c in score.truth.items()}, tables=tables,
         notes=notes, refused=[(r.name, r.error) for r in answers.refusals], background=background(base),
     )  # fmt: skip

@@ -22,6 +22,7 @@ from spectrove.evaluation.mock_baselines import files, rows_of
 from spectrove.evaluation.problems import COPY, NOISY, Problem
 from spectrove.evaluation.protocol import group_names
 from spectrove.evaluation.voters import (
+    BEST_F1,
     CALIBRATED,
     METRIC,
     PLAIN,
@@ -79,7 +80,7 @@ class Row(ABC):
         note: What it is and how it was made.
         needs: What has to be trained first: keys of `encoders.TRAININGS`.
         names, parts: Names and parts of the problems that it answers.
-        variants: How it answers each: `voters.PLAIN`, `METRIC` or `CALIBRATED`, or `voters.SUPERVISED`.
+        variants: How it answers each: `voters.PLAIN`, `METRIC`, `CALIBRATED` or `BEST_F1`, or `voters.SUPERVISED`.
     """
 
     name: str
@@ -87,7 +88,7 @@ class Row(ABC):
     needs: tuple[str, ...] = ()
     names: tuple[str, ...] = ("classes", "lens", "outlier", *NOISY)
     parts: tuple[str, ...] = ("mock", "real")
-    variants: tuple[Variant, ...] = (PLAIN, METRIC, CALIBRATED)
+    variants: tuple[Variant, ...] = (PLAIN, METRIC, CALIBRATED, BEST_F1)
 
     def answers(self, part: str, name: str) -> bool:
         """Whether it takes part in such problems."""

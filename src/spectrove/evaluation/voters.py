@@ -18,14 +18,15 @@ from spectrove.knowledge import KnowledgeBase
 from spectrove.preprocess import Prepared
 from spectrove.targets import Target
 
-Variant = Literal["none", "auto", "calibrated", ""]
+Variant = Literal["none", "auto", "calibrated", "f1", ""]
 
 #: How classes were told apart: by plain neighbours, by neighbours under a fitted metric where it helps, by what
-#: calibration on the base's labels makes of those, which is what `classify` and `hunt` answer, or by a supervised
-#: method's own probabilities.
+#: calibration on the base's labels makes of those, which is what `classify` and `hunt` answer, by the same with
+#: a hunt's threshold where the base expects the largest F1, or by a supervised method's own probabilities.
 PLAIN: Literal["none"] = "none"
 METRIC: Literal["auto"] = "auto"
 CALIBRATED: Literal["calibrated"] = "calibrated"
+BEST_F1: Literal["f1"] = "f1"
 SUPERVISED: Literal[""] = ""
 
 #: (task, one of the above) to the predicted class of each query, fold after fold; "" is no answer.
@@ -42,7 +43,7 @@ def neighbors_say(
         fold: Which of its folds.
         views: View name to vectors of the problem's spectra, those of the queries included.
         k: Neighbours that vote.
-        variants: Some of `PLAIN`, `METRIC` and `CALIBRATED`.
+        variants: Some of `PLAIN`, `METRIC`, `CALIBRATED` and, for hunts of one class alone, `BEST_F1`.
     """
     ids = problem.spectra.object_id
     has_all = np.all([np.isin(ids, vectors.object_id) for vectors in views.values()], axis=0)
@@ -68,15 +69,16 @@ def neighbors_say(
                 target = target.model_copy(update={"second_redshift": False})
             spectra, vectors = problem.spectra.take(answerable), of(answerable)
             for variant in variants:
-                if variant == SUPERVISED:
+                if variant == SUPERVISED or (variant == BEST_F1 and len(target.classes) > 2):
                     continue
                 metric = metric_for(base, "none" if variant == PLAIN else "auto", target=target)
                 neighbors = base.search(
                     vectors, k, spectra=spectra, target=target, exclude_column=GROUP, metric=metric.metric
                 )
                 said = hunt(neighbors, target)
-                if variant == CALIBRATED:
-                    using = calibration_for(base, metric=metric, target=target)
+                if variant in (CALIBRATED, BEST_F1):
+                    wanted = target.model_copy(update={"threshold": "f1"} if variant == BEST_F1 else {})
+                    using = calibration_for(base, metric=metric, target=wanted)
                     said = answer(said, using, base, vectors, spectra)
                 called = np.full(len(asked), "", dtype="U40")
                 called[has_all[asked]] = called_classes(said, target)

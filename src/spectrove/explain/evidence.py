@@ -238,7 +238,7 @@ def build_evidence(
         scale=float(neighbors.scale),
         provenance=_provenance(kb, prediction, neighbors, target, weighting),
         z_source=z_source or prediction.z_source or str(spectrum.row.get("z_source") or ""),
-        threshold=target.threshold if target else math.nan,
+        threshold=target.limit if target else math.nan,
     )
 
 

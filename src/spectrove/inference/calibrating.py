@@ -59,7 +59,7 @@ class Calibrated:
         calibration: None where probabilities are plain vote shares.
         reason: Why there is none, as a sentence; "" where there is one, or where nobody asked.
         label: The column whose values or classes it tells apart.
-        asked: The arguments of the search.
+        asked: The arguments of the search; a target's threshold is a number.
         metric: In what distances are.
         residuals: What the galaxies searched leave of their reconstructions in common, where second redshifts count.
     """
@@ -70,6 +70,17 @@ class Calibrated:
     asked: Mapping[str, Any] | None = None
     metric: Fitted | None = None
     residuals: CommonResiduals | None = None
+
+    def settled(self, target: Target) -> Target:
+        """The target with a number for its threshold: where that is "f1", the best for the population hunted through.
+
+        A half where nothing is calibrated.
+        """
+        if target.threshold != "f1":
+            return target
+        known = self.calibration
+        limit = target.limit if known is None else known.best_f1(_prior(known, target))
+        return target.model_copy(update={"threshold": limit})
 
     @property
     def about(self) -> dict[str, Any]:
@@ -125,7 +136,8 @@ def calibration_for(
     if isinstance(made, str):
         return Calibrated(reason=made, label=label)
     residuals = _residuals(base, target, where) if made.report.signs else None
-    return Calibrated(made, "", label, asked, metric, residuals)
+    found = Calibrated(made, "", label, asked, metric, residuals)
+    return replace(found, asked=asked | {"target": found.settled(target)}) if target else found
 
 
 def answer(
@@ -151,9 +163,7 @@ def answer(
     distance = _aligned(found, calibration.classes)
     signs = using.residuals.signs(spectra) if using.residuals else None
     evidence = calibration.evidence(distance, quality_of(spectra), signs)
-    counts = dict(zip(calibration.classes, calibration.counts.tolist(), strict=True))
-    population = target.population(counts) if target else None
-    prior = np.array([population[name] for name in calibration.classes]) if population else None
+    prior = _prior(calibration, target)
     probability = calibration.probabilities(evidence, prior)
     p_distance = calibration.p_distance(distance)
     sets = calibration.sets(evidence[0])
@@ -163,6 +173,13 @@ def answer(
         else _calibrated(p, calibration.classes, probability[:, i], float(p_distance[i]), sets[i], target)
         for i, p in enumerate(predictions)
     ]
+
+
+def _prior(calibration: Calibration, target: Target | None) -> NDArray[np.float64] | None:
+    """Fraction of each class among what is hunted through; None where it is that of the base."""
+    counts = dict(zip(calibration.classes, calibration.counts.tolist(), strict=True))
+    population = target.population(counts) if target else None
+    return np.array([population[name] for name in calibration.classes]) if population else None
 
 
 def _aligned(found: ClassDistances, classes: tuple[str, ...]) -> NDArray[np.float64]:
@@ -197,7 +214,7 @@ def _calibrated(
         value=best,
         probabilities=shares,
         interval=(float(low[0]), float(high[0])),
-        is_target=None if target is None else shares[target.positive] >= target.threshold - TIE,
+        is_target=None if target is None else shares[target.positive] >= target.limit - TIE,
         flags=flags,
         calibrated=True,
         p_distance=p_distance,

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +90,8 @@ class Calibration:
         model: The logistic model, and of resampled plates.
         resampled: The same fitted on plates drawn again.
         quality: Mean and width of each measure of quality, shape (2, n_measures).
-        scores: Class position to conformal scores of its objects, ascending.
+        left_out: Evidence for the known objects, by models that have not seen their fold, (n_objects, n_known).
+        truth: Their classes, positions in `known`, (n_objects,).
         own: Own nearest-neighbour distances of known objects, ascending.
         far: What stands for the distance of a neighbour that does not exist.
         positive: Position of the class that signs speak for.
@@ -102,11 +104,19 @@ class Calibration:
     model: Logistic
     resampled: tuple[Logistic, ...]
     quality: NDArray[np.float64]
-    scores: tuple[NDArray[np.float64], ...]
+    left_out: NDArray[np.float64]
+    truth: NDArray[np.int64]
     own: NDArray[np.float64]
     far: float
     positive: int = 0
     report: CalibrationReport = field(default_factory=CalibrationReport)
+
+    @cached_property
+    def scores(self) -> tuple[NDArray[np.float64], ...]:
+        """For each class with evidence the conformal scores of its objects, ascending."""
+        said = nonconformity(self.left_out)[np.arange(len(self.truth)), self.truth]
+        own = [np.sort(said[self.truth == c]) for c in range(len(self.known))]
+        return tuple(s if len(s) >= OWN_SCORES else np.sort(said) for s in own)
 
     @property
     def base_prior(self) -> NDArray[np.float64]:
@@ -152,6 +162,23 @@ class Calibration:
         whole = np.broadcast_to(prior, (*evidence.shape[:-1], len(prior))).copy()
         whole[..., self.known] = (1 - rest) * np.exp(log_softmax(evidence + log_prior, axis=-1))
         return whole
+
+    def best_f1(self, prior: NDArray[np.float64] | None = None) -> float:
+        """The threshold on the probability of `positive` that makes expected F1 largest; at most a half.
+
+        It is half of that F1, expected from the probabilities that the known objects get in a population with this
+        prior (the base's if None), each answered by what was fitted without its plate.
+
+        Source:
+            Lipton, Elkan & Naryanaswamy (2014), "Optimal thresholding of classifiers to maximize F1 measure", ECML
+            PKDD, LNCS 8725, 225, theorem 1.
+        """
+        of_class = (self.base_prior if prior is None else np.asarray(prior, dtype=float))[self.known]
+        p = self.probabilities(self.left_out, prior)[:, self.positive]
+        weight = (of_class / np.bincount(self.truth, minlength=len(self.known)))[self.truth]
+        order = np.argsort(-p, kind="stable")
+        found, hits = np.cumsum(weight[order]), np.cumsum((weight * p)[order])
+        return float((hits / (found + hits[-1])).max())
 
     def p_distance(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
         """Share of known objects whose own nearest neighbour is farther than the query's, shape (n_queries,)."""
@@ -253,7 +280,7 @@ def fit_calibration(
     )  # fmt: skip
     return Calibration(
         tuple(classes), np.asarray(counts, dtype=np.int64), known, fit_logistic(x, y), _resampled(x, y, group, seed),
-        scale, _scores(left_out, y), own[np.isfinite(own)], far, positive, report,
+        scale, left_out, y, own[np.isfinite(own)], far, positive, report,
     )  # fmt: skip
 
 
@@ -319,9 +346,3 @@ def _resampled(x: NDArray, y: NDArray[np.int64], group: NDArray[np.int64], seed:
     rng = np.random.default_rng(seed)
     draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
     return tuple(fit_logistic(x, y, draw[code].astype(float)) for draw in draws)
-
-
-def _scores(evidence: NDArray[np.float64], y: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
-    said = nonconformity(evidence)[np.arange(len(y)), y]
-    own = [np.sort(said[y == c]) for c in range(evidence.shape[1])]
-    return tuple(s if len(s) >= OWN_SCORES else np.sort(said) for s in own)

@@ -32,7 +32,7 @@ def _to_arrays(calibration: Calibration) -> tuple[Arrays, dict[str, str]]:
         "counts": calibration.counts, "known": calibration.known, "quality": calibration.quality,
         "own": calibration.own, "coef": np.stack([m.coef for m in models]),
         "intercept": np.stack([m.intercept for m in models]),
-        **{f"scores_{j}": s for j, s in enumerate(calibration.scores)},
+        "left_out": calibration.left_out, "truth": calibration.truth,
     }  # fmt: skip
     said = {
         "classes": json.dumps(calibration.classes),
@@ -48,9 +48,8 @@ def _from_arrays(arrays: Arrays, said: dict[str, str]) -> Calibration:
     models = [Logistic(c, i) for c, i in zip(arrays["coef"], arrays["intercept"], strict=True)]
     report: dict[str, Any] = json.loads(said["report"])
     report["signs"] = tuple(report["signs"])
-    known = arrays["known"]
     return Calibration(
-        tuple(json.loads(said["classes"])), arrays["counts"], known, models[0], tuple(models[1:]),
-        arrays["quality"], tuple(arrays[f"scores_{j}"] for j in range(len(known))), arrays["own"],
+        tuple(json.loads(said["classes"])), arrays["counts"], arrays["known"], models[0], tuple(models[1:]),
+        arrays["quality"], arrays["left_out"], arrays["truth"], arrays["own"],
         float(said["far"]), int(said["positive"]), CalibrationReport(**report),
     )  # fmt: skip

@@ -92,7 +92,7 @@ def _answered(known: Prediction, ballot: Ballot, target: Target, pool: dict[str,
         probabilities=probabilities,
         interval=_interval(shares[target.positive], p, n, target, pool),
         reason_no_interval="",
-        is_target=p >= target.threshold - TIE,
+        is_target=p >= target.limit - TIE,
         n_effective=n,
     )
 

@@ -32,7 +32,8 @@ from spectrove.targets import MetricMode, Target, load_target
 class Answers:
     """One batch of answers: spectra, neighbours and predictions in the same order, and what was refused.
 
-    `predictions` is empty after `search`, which decides nothing. `metric` is what distances were measured in,
+    `predictions` is empty after `search`, which decides nothing. `target` is what was hunted, its threshold a number.
+    `metric` is what distances were measured in,
     `calibration` what made probabilities of them, and `question` asks again, for an explanation.
     """
 
@@ -43,6 +44,7 @@ class Answers:
     metric: Fitted = field(default_factory=Fitted)
     calibration: Calibrated = field(default_factory=Calibrated)
     question: Question | None = field(default=None, repr=False)
+    target: Target | None = None
 
 
 def search(
@@ -144,6 +146,7 @@ def hunt(
     target = load_target(target) if isinstance(target, str) else target
     fitted = metric_for(base, metric or target.metric, target=target, where=where)
     using = _calibration(base, calibration, allow_self, metric=fitted, target=target, where=where)
+    target = using.settled(target)
 
     def vote(neighbors: Neighbors, spectra: SpectrumSet) -> list[Prediction]:
         return vote_target(neighbors, target, spectra=spectra)
@@ -157,7 +160,9 @@ def hunt(
     if target.second_redshift and any(p.is_target for p in predictions):
         residuals = using.residuals or common_residuals_for(base, target=target, where=where)
         predictions = _with_second_redshifts(predictions, embedded.spectra, residuals)
-    return answers_of(embedded, neighbors, predictions, fitted, using, asking.question)
+    return replace(
+        answers_of(embedded, neighbors, predictions, fitted, using, asking.question), target=target
+    )
 
 
 def _with_second_redshifts(
@@ -192,14 +197,16 @@ def explain(
     """Everything that made the i-th answer what it is: neighbours, weights, lines, provenance.
 
     Args:
+        target: Of answers that do not say themselves what was hunted.
         saliency: Also find the wavelengths that each neighbour's distance comes from, which takes about a second.
         against: Id of an object of the base to compare the query with: why is it not among the neighbours?
     """
     if not answers.predictions:
         raise SpectrumError("explain: these answers hold no prediction; call classify or hunt first.")
     evidence = build_evidence(
-        base, answers.spectra[i], answers.predictions[i], answers.neighbors, i, target=target
-    )
+        base, answers.spectra[i], answers.predictions[i], answers.neighbors, i,
+        target=answers.target or target,
+    )  # fmt: skip
     question, query = answers.question, answers.spectra.take([i])
     if question is None:
         return evidence

@@ -59,7 +59,7 @@ class Asking:
         if self.redshifts:
             predictions = over_redshifts(
                 predictions, embedded.spectra, self.redshifts, lambda s: self._once(s, k, without)[2],
-                target.threshold if target else None,
+                target.limit if target else None,
             )  # fmt: skip
         return embedded, neighbors, predictions
 

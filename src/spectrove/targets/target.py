@@ -24,6 +24,13 @@ Normalise = Literal["sum", "softmax"]
 MetricMode = Literal["auto", "linear", "none"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+#: A threshold on the probability: a number, or the one that a base's calibration expects to make F1 largest.
+Threshold = Share | Literal["f1"]
+
+#: More probable than not: what "f1" amounts to where nothing is calibrated.
+EVEN = 0.5
+
 LabelValue = str | bool | int | float
 
 
@@ -78,7 +85,8 @@ class Target(BaseModel):
         optional_views: Those of `views` that are left out where the base does not have them.
         metric: Whether distances are in a metric fitted on the base's own labels: "auto" where that helps,
             "linear" always, "none" never.
-        threshold: An object is a target where its probability reaches this.
+        threshold: An object is a target where its probability reaches this. "f1": the number that makes the expected
+            F1 of the hunt largest, which each base's calibration says; see `Calibration.best_f1`.
         prior: Fraction of each class among the objects to be hunted through. Where given, it replaces the
             fraction the class has in the base.
         prevalence: Fraction of the positive class alone among them; the other classes keep the proportions that
@@ -104,7 +112,7 @@ class Target(BaseModel):
     }
     optional_views: tuple[str, ...] = ()
     metric: MetricMode = "auto"
-    threshold: Share = 0.5
+    threshold: Threshold = EVEN
     prior: dict[str, Annotated[float, Field(gt=0, lt=1)]] | None = None
     prevalence: Annotated[float, Field(gt=0, lt=1)] | None = None
     composition: Composition = Composition()
@@ -172,6 +180,11 @@ class Target(BaseModel):
         shares = {name: n / total if total else 1 / len(others) for name, n in others.items()}
         rest = {name: (1 - self.prevalence) * share for name, share in shares.items()}
         return {self.positive: self.prevalence, **rest}
+
+    @property
+    def limit(self) -> float:
+        """The threshold as a number; a half where it is "f1" and no calibration has said which."""
+        return EVEN if self.threshold == "f1" else self.threshold
 
     def weights(self, have: Iterable[str]) -> dict[str, float]:
         """The views to search in a base that has these, with their weights.

@@ -39,6 +39,17 @@ def fraction(value: float | None) -> float | None:
     return value
 
 
+def decision(value: str | None) -> str | None:
+    """A number between 0 and 1, or f1."""
+    try:
+        known = value is None or value == "f1" or 0 <= float(value) <= 1
+    except ValueError:
+        known = False
+    if not known:
+        raise typer.BadParameter(f"{value}, expected a number between 0 and 1, or f1")
+    return value
+
+
 TargetName = Annotated[
     str,
     typer.Option("--target", metavar="NAME|FILE", help="What to hunt: a name or a TOML file."),
@@ -62,6 +73,15 @@ Prevalence = Annotated[
         callback=fraction,
     ),
 ]
+Threshold = Annotated[
+    str | None,
+    typer.Option(
+        "--threshold",
+        metavar="P|f1",
+        help="Probability from which a spectrum is a target; f1: where the expected F1 is largest. Else the target's.",
+        callback=decision,
+    ),
+]
 Figures = Annotated[
     bool, typer.Option("--figures", help="Also write the report's figures as PNG, beside it.")
 ]
@@ -82,6 +102,7 @@ def hunt(
     metric: options.TargetMetric = None,
     calibration: options.Calibration = "auto",
     prevalence: Prevalence = None,
+    threshold: Threshold = None,
     encoder: options.QueryEncoder = None,
     allow_self: options.AllowSelf = False,
     as_json: options.Json = False,
@@ -103,6 +124,9 @@ def hunt(
     if prevalence is not None:
         # What is said here counts, whatever the target expects.
         wanted = wanted.model_copy(update={"prevalence": prevalence, "prior": None})
+    if threshold is not None:
+        number = threshold if threshold == "f1" else float(threshold)
+        wanted = wanted.model_copy(update={"threshold": number})
     asked = Asked(spectra, queries, missing_z=missing_z)
     base = open_base(kb, where)
     wanted.check(base.columns)
@@ -131,10 +155,10 @@ def hunt(
     kept: list[Answers] = []
     places: dict[str, dict[str, Any]] = {}
     scale = math.nan
-    fitted = calibrated = None
+    fitted, calibrated, settled = None, None, wanted
     for answers in answered(asked, ask, tally):
         predictions += answers.predictions
-        fitted, calibrated = answers.metric, answers.calibration
+        fitted, calibrated, settled = answers.metric, answers.calibration, answers.target or wanted
         kept = best_of(kept, answers, top or IN_REPORT) if report else []
         if output and top is not None:
             places, scale = places | places_of(answers), answers.neighbors.scale
@@ -152,13 +176,13 @@ def hunt(
 
             write_table(output, follow_up(best, places, scale), origins, meaning)
     if report:
-        write_page(report, base, wanted, predictions, kept, figures)
+        write_page(report, base, settled, predictions, kept, figures)
     if not as_json:
-        for line in text.hunt_table(best, wanted):
+        for line in text.hunt_table(best, settled):
             say(line)
     files = ", ".join(str(path) for path in (output, report) if path)
     wrote = f"   wrote {files}" if files else ""
-    say(f" {text.hunt_summary(predictions, wanted)}{tally.cautions()}{wrote}", as_json=as_json)
+    say(f" {text.hunt_summary(predictions, settled)}{tally.cautions()}{wrote}", as_json=as_json)
     tell_metric(fitted)
     tell_calibration(calibrated, wanted)
     raise typer.Exit(tally.exit_code)
@@ -231,7 +255,7 @@ def write_page(
             predictions,
             evidence,
             target.description,
-            target.threshold,
+            target.limit,
             background=background(base),
         )
         write_hunt_report(hunt_, path, top=len(kept), figures=figures, progress=advance)

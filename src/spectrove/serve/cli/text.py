@@ -17,7 +17,7 @@ def hunt_table(predictions: Sequence[Prediction], target: Target) -> list[str]:
     """A line per spectrum: probability of the target with its interval, who voted for it, cautions."""
     rows = [("object", f"P({target.positive})", "evidence")]
     for p in predictions:
-        caution = _cautions(p.flags, _straddles(p, target.threshold))
+        caution = _cautions(p.flags, _straddles(p, target.limit))
         rows.append((p.object_id, _probability(p), _evidence(p, target.positive) + caution))
     return columns(rows)
 
@@ -65,7 +65,7 @@ def hunt_summary(predictions: Sequence[Prediction], target: Target) -> str:
     found = expectations(predictions)
     spectra = "spectrum is" if len(predictions) == 1 else "spectra are"
     return (
-        f"{found.found} of {len(predictions)} {spectra} {target.positive} at P >= {target.threshold:g} "
+        f"{found.found} of {len(predictions)} {spectra} {target.positive} at P >= {target.limit:.3g} "
         f"(expected false ones: {found.false:.1f}); {found.sentence}"
     )
 
