@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from spectrove.errors import RecipeError, RedshiftError
+from spectrove.errors import RecipeError, RedshiftError, SpectrumError
 from spectrove.lines import LINE
 from spectrove.mock import OUTLIER_KINDS, inject_lens, inject_outlier, load_recipe, make_survey
 from spectrove.preprocess.line_fit import measure_lines
@@ -50,6 +50,20 @@ def test_the_strongest_line_of_a_lens_has_the_signal_to_noise_asked_for(hosts):
     fit = measure_lines(residual, 0.65)
     best = max(fit.flux[k] / fit.error[k] for k in ("oii", "oiii", "hb") if np.isfinite(fit.flux[k]))
     assert 25 < best < 80
+
+
+def test_a_lens_whose_lines_would_fall_into_a_gap_is_drawn_again(hosts):
+    """Of a gap nobody can say how bright its lines are: they came out 1e30 times too bright at its edge."""
+    host = red_host(hosts)
+    kept = np.abs(host.wavelength - 5500) < 700
+    half = dataclasses.replace(host, ivar=np.where(kept, host.ivar, 0).astype(host.ivar.dtype))
+    for seed in range(30):
+        lensed = inject_lens(half, np.random.default_rng(seed))
+        assert np.abs(lensed.flux[kept]).max() < 1e4 * np.abs(host.flux).max()
+        z = lensed.row["truth_z_source"]
+        assert any(4780 < LINE[k].wavelength * (1 + z) < 6220 for k in ("oii_3726", "hb", "oiii", "ha"))
+    with pytest.raises(SpectrumError, match=r"at redshift 1\.3 falls on good pixels"):
+        inject_lens(half, np.random.default_rng(0), z_source=1.3)
 
 
 def test_drawn_lenses_show_oii_or_oiii_behind_the_host(hosts):

@@ -56,6 +56,19 @@ def test_hunt_json_has_the_documented_keys_in_the_order_of_the_input(spectrove, 
     assert "are LINER at P >= 0.5" in result.stderr
 
 
+def test_a_hunt_has_another_threshold_where_one_is_said(spectrove, survey, test_ids):
+    ask = ("hunt", survey.base, survey.dataset, *TEST, "--target", "liner", "--json", "--threshold")
+    never, always, best = (lines(spectrove(*ask, said).stdout) for said in ("1", "0", "f1"))
+    assert [row["is_target"] for row in always] == [True] * len(test_ids)
+    assert [row["is_target"] for row in never] == [row["probability"] >= 1 for row in never]
+    # Too few labels for a calibration: a half decides.
+    assert [row["is_target"] for row in best] == [row["probability"] >= 0.5 for row in best]
+    for wrong in ("1.5", "f2", "nan"):
+        refused = spectrove(*ask, wrong)
+        assert refused.exit_code == 2
+        assert "expected a number between 0 and 1, or f1" in refused.stderr
+
+
 def test_hunt_for_people_puts_the_most_probable_first(spectrove, survey, test_ids):
     """Answer, evidence, cautions; then how many and how many of them are expected to be false."""
     result = spectrove("hunt", survey.base, survey.dataset, *TEST, "--target", "liner")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.errors import RecipeError
+from spectrove.errors import RecipeError, SpectrumError
 from spectrove.lines import LINE
 from spectrove.mock.distant import BACKGROUNDS, BackgroundKind, distant_light
 from spectrove.mock.emission import LineSet, draw_lines, draw_ratios, paint_lines
@@ -29,6 +29,9 @@ class Background:
 
 #: Lines that make a lens recognisable; at least one must fall where the spectrum is good.
 _SIGNPOSTS = ("oii_3726", "hb", "oiii", "ha")
+
+#: Backgrounds that are drawn until one shows, and the part of a signpost's flux that has to fall on good pixels.
+_DRAWS, _SHOWN = 100, 0.01
 
 
 def draw_background(
@@ -72,6 +75,18 @@ def add_background(spectrum: Spectrum, background: Background, rng: np.random.Ge
     scale = background.line_sn / max(_strongest_sn(spectrum, background, centre), 1e-30)
     blue = background.continuum * level(spectrum) * _young_light(spectrum.wavelength / (1 + background.z))
     return change_light(spectrum, rng, added=unit * scale + blue)
+
+
+def _shows(spectrum: Spectrum, background: Background) -> bool:
+    """Whether a signpost line falls on good pixels, and not all of them into gaps or beyond the ends."""
+    width = np.gradient(spectrum.wavelength) * spectrum.good
+    for key in _SIGNPOSTS:
+        which = [background.lines.keys.index(key)]
+        centre = background.lines.wavelength[which] * (1 + background.z)
+        profile = paint_lines(spectrum.wavelength, spectrum.lsf, centre, np.ones(1), background.lines.sigma)
+        if np.sum(profile * width) > _SHOWN:
+            return True
+    return False
 
 
 def _strongest_sn(spectrum: Spectrum, background: Background, centre: NDArray) -> float:
@@ -130,6 +145,7 @@ def inject_lens(
     Raises:
         RecipeError: If there is no such kind of background.
         RedshiftError: If the host has no redshift.
+        SpectrumError: If no line of such a galaxy falls on its good pixels.
     """
     if background not in BACKGROUNDS:
         raise RecipeError(f"There is no background {background!r}; known are {', '.join(BACKGROUNDS)}.")
@@ -138,10 +154,18 @@ def inject_lens(
     if not len(good):
         return with_row(spectrum, lens="none")
     if background == "galaxy":
-        source = draw_background(
-            z, (float(good[0]), float(good[-1])), rng, z_source=z_source, line_sn=line_sn,
-            line_sn_range=line_sn_range, z_max=z_source_max, line_cells=line_cells,
-        )  # fmt: skip
+        for _ in range(_DRAWS):
+            source = draw_background(
+                z, (float(good[0]), float(good[-1])), rng, z_source=z_source, line_sn=line_sn,
+                line_sn_range=line_sn_range, z_max=z_source_max, line_cells=line_cells,
+            )  # fmt: skip
+            if _shows(spectrum, source):
+                break
+        else:
+            where = "" if z_source is None else f" at redshift {z_source:g}"
+            raise SpectrumError(
+                f"{spectrum.object_id}: no line of a galaxy behind it{where} falls on good pixels. Take another host."
+            )
         behind, sn, lensed = source.z, source.line_sn, add_background(spectrum, source, rng)
     else:
         sn = float(np.exp(rng.uniform(*np.log(line_sn_range)))) if line_sn is None else line_sn

@@ -26,7 +26,7 @@ MetricMode = Literal["auto", "linear", "none"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 #: A threshold on the probability: a number, or the one that a base's calibration expects to make F1 largest.
-Threshold = Share | Literal["f1"]
+Threshold = float | Literal["f1"]
 
 #: More probable than not: what "f1" amounts to where nothing is calibrated.
 EVEN = 0.5
@@ -123,6 +123,14 @@ class Target(BaseModel):
     @classmethod
     def _weighed(cls, value: Any) -> Any:
         return dict.fromkeys(value, 1.0) if isinstance(value, list | tuple) else value
+
+    @field_validator("threshold", mode="before")
+    @classmethod
+    def _decides(cls, value: Any) -> Any:
+        number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+        if not number and value != "f1":
+            raise ValueError('expected a number between 0 and 1, or "f1"')
+        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Target:
