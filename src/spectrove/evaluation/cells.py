@@ -32,6 +32,7 @@ from spectrove.evaluation.voters import CALIBRATED, METRIC, SUPERVISED, Answered
 from spectrove.inference.calibrating import CALIBRATION_VERSION
 from spectrove.inference.fitting import METRIC_VERSION
 from spectrove.inference.signs import RESIDUALS_VERSION
+from spectrove.processes import end_with_parent
 from spectrove.provenance import canonical_json
 
 Progress = Callable[[int, int, str], None]
@@ -232,14 +233,15 @@ class _Here:
 
 def _pool(workers: int) -> Any:
     # Fresh processes: torch and LanceDB have threads, and a forked copy of those can hang.
-    return _Here() if workers == 1 else ProcessPoolExecutor(workers, get_context("spawn"), _one_thread)
+    return _Here() if workers == 1 else ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker)
 
 
-def _one_thread() -> None:
+def _begin_worker() -> None:
     import logging
 
     import torch
 
+    end_with_parent()
     logging.disable(logging.WARNING)  # other people's log lines would stand between those of the progress
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)

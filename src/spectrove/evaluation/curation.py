@@ -28,6 +28,7 @@ from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import Embedded, embed
 from spectrove.pipeline.curate import joined, label_findings
 from spectrove.preprocess.line_fit import LineFit
+from spectrove.processes import end_with_parent
 from spectrove.spectra import SpectrumSet
 
 #: Share of labels that are flipped where findings are counted.
@@ -100,7 +101,7 @@ def _answers(setting: Setting, jobs: Sequence[tuple[str, int]]) -> Iterator[Answ
         yield from (_answer(quiet, *job) for job in jobs)
         return
     # A forked process would inherit LanceDB's threads without their locks.
-    with ProcessPoolExecutor(min(setting.workers, len(jobs)), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(min(setting.workers, len(jobs)), get_context("spawn"), end_with_parent) as pool:
         yield from (future.result() for future in [pool.submit(_answer, quiet, *job) for job in jobs])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -19,6 +18,7 @@ import pyarrow as pa
 from spectrove.errors import DatasetError, Refusal, SpectroveError
 from spectrove.ingest.columns import BOOKKEEPING, conform_rows
 from spectrove.ingest.readfile import read_file
+from spectrove.processes import end_with_parent
 from spectrove.spectra import Spectrum, SpectrumSet
 
 #: Called with the number of files done and of all files.
@@ -98,14 +98,7 @@ def _in_processes(tasks: Iterator[tuple], workers: int) -> Iterator[tuple[bytes,
 def _begin_worker() -> None:
     """Ctrl-C is for the parent, which lets its children finish; if the parent is killed, they end too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: Any) -> None:
-    parent.join()
-    os._exit(1)
+    end_with_parent()
 
 
 def _read_chunk(paths: list[str], survey: str, options: dict[str, Any]) -> tuple[bytes, list[Refusal], int]:

@@ -27,6 +27,7 @@ from spectrove.mock.rows import mock_rows
 from spectrove.mock.signal import with_row
 from spectrove.mock.truth import truth_columns
 from spectrove.preprocess.line_fit import LineFit, measure_lines
+from spectrove.processes import end_with_parent
 from spectrove.spectra import Mask, Spectrum, SpectrumSet
 
 #: Objects that one task of a worker makes.
@@ -110,8 +111,13 @@ def run_chunks(
         yield from _reported(map(task, chunks), chunks, n, progress)
         return
     # One thread each: measured, two workers whose linear algebra takes both cores are slower than one.
-    with ProcessPoolExecutor(min(workers, len(chunks)), initializer=threadpool_limits, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(min(workers, len(chunks)), initializer=_begin_worker) as pool:
         yield from _reported(pool.map(task, chunks), chunks, n, progress)
+
+
+def _begin_worker() -> None:
+    threadpool_limits(1)
+    end_with_parent()
 
 
 def _reported(results: Iterator[T], chunks: list[range], n: int, progress: Progress | None) -> Iterator[T]:
