@@ -83,6 +83,8 @@ def test_the_table_has_every_method_and_every_task(folder, with_oracle):
         assert [r["task"] for r in own] == tasks
         assert all(r["f1_low"] <= r["f1"] <= r["f1_high"] for r in own)
         assert {r["part"] for r in own} == {"mock"}
+    called = [r["task"] for r in table.rows if (r["method"], r["metric"]) == ("EM-PCA", "f1")]
+    assert called == ["LINER", "lens", "lens, other lines", "outlier"]  # where one class is hunted
     for task in tasks:
         assert len({(r["n"], r["class"]) for r in table.rows if r["task"] == task}) == 1
     perfect = [r for r in table.rows if r["method"] == "oracle" and r["task"].startswith("lens")]
