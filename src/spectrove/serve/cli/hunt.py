@@ -168,7 +168,7 @@ def hunt(
     if as_json and top is not None:
         print_lines((p.to_dict() for p in best), output, report)
     if output:
-        origins = about(base, networks, fitted, target=wanted.name, k=k or wanted.k)
+        origins = about(base, networks, fitted, target=wanted.name, k=k or wanted.k, limit=settled.limit)
         if top is None:
             write_table(output, [p.to_dict() for p in predictions], origins)
         else:
