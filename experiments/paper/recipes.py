@@ -46,10 +46,11 @@ class Archive(Model):
 
 
 class Way(Model):
-    """One way of asking. What is left out is as the target's file says it."""
+    """One way of asking. What is left out is as the target's file says it; `calibrated`: as `hunt` asks."""
 
     name: str
     changes: dict[str, Any] = {}
+    calibrated: bool = False
 
 
 class Recipe(Model):

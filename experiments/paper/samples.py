@@ -22,7 +22,7 @@ from spectrove.encoders import Encoder, load_encoder
 from spectrove.errors import DatasetError
 from spectrove.evaluation.injected import LENS_HOSTS, with_lenses, with_outliers
 from spectrove.evaluation.protocol import check_groups, group_folds, group_names, not_trained_on
-from spectrove.inference import metric_for
+from spectrove.inference import Prediction, answer, calibration_for, metric_for
 from spectrove.ingest import iter_dataset, read_dataset, read_spectra, write_dataset
 from spectrove.ingest.dataset import select
 from spectrove.knowledge import KnowledgeBase, Neighbors
@@ -228,8 +228,20 @@ class Workshop:
 def search(base: KnowledgeBase, queries: Embedded, target: Target, k: int) -> Neighbors:
     """The K nearest known objects of each query, as the target wants them searched."""
     fitted = metric_for(base, target.metric, target=target)
-    vectors = {view: queries.views[view] for view in base.space(target=target).views}
+    vectors = _views(base, queries, target)
     return base.search(vectors, k, spectra=queries.spectra, target=target, metric=fitted.metric)
+
+
+def calibrate(
+    answers: list[Prediction], base: KnowledgeBase, queries: Embedded, target: Target
+) -> list[Prediction]:
+    """The votes of `search` as probabilities calibrated on the base's labels, as `spectrove hunt` gives them."""
+    using = calibration_for(base, metric=metric_for(base, target.metric, target=target), target=target)
+    return answer(answers, using, base, _views(base, queries, target), queries.spectra)
+
+
+def _views(base: KnowledgeBase, queries: Embedded, target: Target) -> dict[str, Embeddings]:
+    return {view: queries.views[view] for view in base.space(target=target).views}
 
 
 def take(embedded: Embedded, index: NDArray) -> Embedded:

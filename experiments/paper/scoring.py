@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from paper.samples import Part, Sample, Workshop, search, take
+from paper.samples import Part, Sample, Workshop, calibrate, search, take
 from spectrove.evaluation.metrics import RESAMPLES, Score, class_scores
 from spectrove.inference import Prediction, hunt
 from spectrove.knowledge import Neighbors
@@ -36,17 +36,21 @@ def hunted(
     ks: Sequence[int],
     *,
     among: NDArray[np.bool_] | None = None,
+    calibrated: bool = False,
 ) -> dict[int, Outcome]:
     """The outcome of a hunt for each K, from one search: the K nearest are the first of the most.
 
-    `among` chooses queries; by default all that have a class are asked about.
+    `among` chooses queries; by default all that have a class are asked about. `calibrated` answers do not depend on K.
     """
     truth = np.array([c or "" for c in target.classes_of(part.queries.spectra.column(target.label))])
     rows = np.flatnonzero((truth != "") & (True if among is None else among))
-    found = search(workshop.base(part), take(part.queries, rows), target, max(ks))
+    base, queries = workshop.base(part), take(part.queries, rows)
+    found = search(base, queries, target, max(ks))
     outcomes = {}
     for k in ks:
         answers = hunt(first(found, k), target)
+        if calibrated:
+            answers = calibrate(answers, base, queries, target)
         called = np.array([called_class(p, target) for p in answers])
         outcomes[k] = Outcome(rows, truth[rows], called, part.groups[rows])
     return outcomes
@@ -71,13 +75,13 @@ def called_class(prediction: Prediction, target: Target) -> str:
 
 
 def hunt_sample(
-    workshop: Workshop, sample: Sample, target: Target, ks: Sequence[int] = ()
+    workshop: Workshop, sample: Sample, target: Target, ks: Sequence[int] = (), *, calibrated: bool = False
 ) -> dict[int, Outcomes]:
     """Outcomes of every repetition, for each K (the target's where none is named)."""
     ks = ks or (target.k,)
     results: dict[int, Outcomes] = {k: [] for k in ks}
     for repeat in sample:
-        found = [hunted(workshop, part, target, ks) for part in repeat]
+        found = [hunted(workshop, part, target, ks, calibrated=calibrated) for part in repeat]
         for k in ks:
             results[k].append([outcomes[k] for outcomes in found])
     return results

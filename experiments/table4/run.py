@@ -60,13 +60,13 @@ def run(recipe: Recipe, out: Path, workshop: Workshop, samples: Sequence[str]) -
 def asked(recipe: Recipe, workshop: Workshop, hunt: Hunt, sample: Sample) -> list[Measure]:
     """The figures of one hunt in one sample in every way; a way that asks as an earlier one did is left out."""
     measures: list[Measure] = []
-    seen: list[Target] = []
+    seen: list[tuple[Target, bool]] = []
     for way in recipe.ways:
         target = recipe.target(hunt.target, **way.changes)
-        if target in seen:
+        if (target, way.calibrated) in seen:
             continue
-        seen.append(target)
-        outcomes = hunt_sample(workshop, sample, target)[target.k]
+        seen.append((target, way.calibrated))
+        outcomes = hunt_sample(workshop, sample, target, calibrated=way.calibrated)[target.k]
         n = n_true(outcomes, target.positive)
         scores = {m: replace(s, n=n) for m, s in headline(outcomes, target).items()}
         measures += score_measures(
