@@ -54,13 +54,18 @@ class Way(Model):
 
 
 class Recipe(Model):
-    """What every experiment has; those with more keys extend it."""
+    """What every experiment has; those with more keys extend it.
+
+    Spectra keep their `pixels` only where that is said: votes need none, calibrated answers do, and a million spectra
+    would not fit.
+    """
 
     title: str
     samples: tuple[SampleName, ...] = ("mock", "real")
     encoder: str = "base"
     views: dict[str, str] | None = None
     k: int = 3
+    pixels: bool = False
     weighting: Weighting = "exp"
     readings: tuple[Normalise, ...] = ("sum", "softmax")
     mock: Mock = Mock()

@@ -19,7 +19,7 @@ from paper.recipes import Mock, Real, Recipe
 from spectrove import pipeline
 from spectrove.embeddings import Embeddings
 from spectrove.encoders import Encoder, load_encoder
-from spectrove.errors import DatasetError
+from spectrove.errors import DatasetError, RecipeError
 from spectrove.evaluation.injected import LENS_HOSTS, with_lenses, with_outliers
 from spectrove.evaluation.protocol import check_groups, group_folds, group_names, not_trained_on
 from spectrove.inference import Prediction, answer, calibration_for, metric_for
@@ -109,7 +109,14 @@ class Workshop:
     def sample(self, name: str, recipe: Recipe) -> Sample:
         """The sample of that name as the recipe wants it."""
         how = recipe.mock if name == "mock" else recipe.real
-        key = (name, how, recipe.archive, recipe.encoder, tuple(sorted(self.views(recipe).items())))
+        key = (
+            name,
+            how,
+            recipe.archive,
+            recipe.encoder,
+            recipe.pixels,
+            tuple(sorted(self.views(recipe).items())),
+        )
         if key not in self._samples:
             self._samples[key] = Sample(name, tuple(tuple(parts) for parts in self._repeats(name, recipe)))
         return self._samples[key]
@@ -119,7 +126,7 @@ class Workshop:
         return dict(pipeline.standard_views() if recipe.views is None else recipe.views)
 
     def base(self, part: Part) -> KnowledgeBase:
-        """A knowledge base of the part's known objects, without their pixels: scoring needs none."""
+        """A knowledge base of the part's known objects, with their pixels where the recipe keeps them."""
         if id(part) not in self._bases:
             path = self.scratch / f"{len(self._bases)}.kb"
             encoder = part.known.embeddings.encoder
@@ -199,14 +206,15 @@ class Workshop:
             yield self._folds(self.embed([inject(hosts, seed + 1)], recipe), recipe, seed)
 
     def embed(self, batches: Iterable[SpectrumSet], recipe: Recipe) -> Embedded:
-        """The spectra's vectors in every view, and their rows; of their pixels only one each is kept."""
+        """The spectra's vectors in every view, and their rows; one pixel each, unless the recipe keeps all."""
         encoder = self.encoder(recipe.encoder)
         views = {view: self.encoder(name) for view, name in self.views(recipe).items()}
         parts = []
         for batch in batches:
             for some in pipeline.in_batches(batch):
                 found = pipeline.embed(some, encoder, views).whole
-                parts.append(replace(found, spectra=without_pixels(found.spectra)))
+                kept = found.spectra if recipe.pixels else without_pixels(found.spectra)
+                parts.append(replace(found, spectra=kept))
         return joined(parts)
 
     def _halves(self, embedded: Embedded, recipe: Recipe) -> Part:
@@ -235,7 +243,15 @@ def search(base: KnowledgeBase, queries: Embedded, target: Target, k: int) -> Ne
 def calibrate(
     answers: list[Prediction], base: KnowledgeBase, queries: Embedded, target: Target
 ) -> list[Prediction]:
-    """The votes of `search` as probabilities calibrated on the base's labels, as `spectrove hunt` gives them."""
+    """The votes of `search` as probabilities calibrated on the base's labels, as `spectrove hunt` gives them.
+
+    Raises:
+        RecipeError: The spectra have no pixels, which calibrated answers read.
+    """
+    if len(queries.spectra) and len(queries.spectra[0].wavelength) < 2:
+        raise RecipeError(
+            "calibrated answers read pixels, and there are none. Set `pixels = true` in the recipe."
+        )
     using = calibration_for(base, metric=metric_for(base, target.metric, target=target), target=target)
     return answer(answers, using, base, _views(base, queries, target), queries.spectra)
 

@@ -42,7 +42,7 @@ def run(recipe: Recipe, out: Path, workshop: Workshop, samples: Sequence[str]) -
             found[method.name, name] = supervised(workshop, recipe, sample, method, target)
         for way in recipe.ways:
             asked = recipe.target(recipe.target_name, **way.changes)
-            found[way.name, name] = hunt_sample(workshop, sample, asked, calibrated=way.calibrated)[asked.k]
+            found[way.name, name] = hunt_sample(workshop, sample, asked)[asked.k]
     for (method, name), outcomes in found.items():
         result.measures += measures(recipe, method, name, outcomes, target)
     for name in samples:
