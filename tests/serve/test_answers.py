@@ -63,6 +63,8 @@ def test_a_hunt_has_another_threshold_where_one_is_said(spectrove, survey, test_
     assert [row["is_target"] for row in never] == [row["probability"] >= 1 for row in never]
     # Too few labels for a calibration: a half decides.
     assert [row["is_target"] for row in best] == [row["probability"] >= 0.5 for row in best]
+    said = spectrove(*ask[:-2], "--threshold", "F1").stdout
+    assert "at P >= 0.5 (a half, as nothing is calibrated, expected false ones" in said
     for wrong in ("1.5", "f2", "nan"):
         refused = spectrove(*ask, wrong)
         assert refused.exit_code == 2

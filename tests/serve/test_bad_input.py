@@ -59,7 +59,7 @@ def test_a_target_file_with_an_unknown_key(spectrove, survey, tmp_path):
     )
     result = spectrove("hunt", survey.base, survey.dataset, "--target", "t.toml")
     assert result.exit_code == 2
-    assert "did you mean `label`?" in one_line(result, "TargetError")
+    assert "the nearest is `label`" in one_line(result, "TargetError")
 
 
 @pytest.mark.parametrize("condition", ["nosuch = 1", "z <", "z < 'a'; DROP TABLE objects", ""])

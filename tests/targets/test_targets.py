@@ -79,7 +79,7 @@ def test_a_file_is_read_like_a_shipped_target(tmp_path):
     [
         (
             GOOD.replace("label =", "lable ="),
-            r"key `label` is missing; unknown key `lable`, did you mean `label`\?",
+            r"key `label` is missing; unknown key `lable`, the nearest is `label`",
         ),
         (GOOD.replace('name = "liner"', ""), "key `name` is missing"),
         (
@@ -97,7 +97,7 @@ def test_a_file_is_read_like_a_shipped_target(tmp_path):
         (GOOD + "[prior]\nLINER = 0.1\nother = 0.8\n", "prior sums to 0.9, expected 1"),
         (GOOD + "[composition.share]\nLINER = 0.1\nother = 0.8\n", "composition.share sums to 0.9"),
         (GOOD + "[composition.maximum]\nSeyfert = 3\n", r"composition.maximum names \['Seyfert'\]"),
-        (GOOD + "[composition]\nmax = 3\n", "unknown key `composition.max`, did you mean `maximum`"),
+        (GOOD + "[composition]\nmax = 3\n", "unknown key `composition.max`, the nearest is `maximum`"),
         (
             GOOD + "[composition]\nmaximum = {LINER = 3}\nshare = {LINER = 0.5, other = 0.5}\n",
             "both maximum and share",

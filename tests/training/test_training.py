@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from spectrove.encoders import EncoderRecipe, load_encoder
 from spectrove.encoders.recipe import MaskRecipe, NetworkRecipe, PcaRecipe, TrainingRecipe
 from spectrove.errors import RecipeError
+from spectrove.mock import make_survey
 from spectrove.preprocess import PreprocessRecipe
 from spectrove.spectra import Spectrum, SpectrumSet
-from spectrove.training import fit_pca, train, training_data
+from spectrove.training import data, fit_pca, train, training_data
 from spectrove.training.empca import empca
 from spectrove.training.loop import schedule
 
@@ -126,6 +127,32 @@ def test_a_second_run_in_the_same_folder_says_resume(tmp_path):
         train(network_recipe(4), tmp_path, datasets=[spectra])
     with pytest.raises(RecipeError, match="another recipe"):
         train(network_recipe(8), tmp_path, datasets=[spectra], resume=True)
+
+
+def test_mocks_that_were_made_before_a_stop_are_not_made_again(tmp_path, monkeypatch):
+    recipe = network_recipe()
+    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"n_mock": 12})})
+    made: list[int] = []
+
+    def stopped(n, *, seed, **options):
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        made.append(seed)
+        return make_survey(n, seed=seed, **options)
+
+    monkeypatch.setattr(data, "_CHUNK", 4)
+    monkeypatch.setattr(data, "make_survey", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        training_data(recipe, cache=tmp_path)
+    monkeypatch.setattr(
+        data, "make_survey", lambda n, *, seed, **more: made.append(seed) or make_survey(n, seed=seed, **more)
+    )
+    resumed = training_data(recipe, cache=tmp_path).prepared
+    assert len(made) == len(set(made)) == 3
+    whole = training_data(recipe).prepared
+    assert resumed.object_id.tolist() == whole.object_id.tolist()
+    assert_array_equal(resumed.flux, whole.flux)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["prepared.json", "prepared.safetensors"]
 
 
 def test_validation_spectra_are_never_drawn():

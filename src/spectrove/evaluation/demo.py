@@ -172,6 +172,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SpectroveError as error:
         say(f"{type(error).__name__}: {error}")
         return 1
+    except KeyboardInterrupt:
+        say("interrupted; the same command begins anew")
+        return 130
     print(path)
     return 0
 

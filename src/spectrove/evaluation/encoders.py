@@ -184,9 +184,7 @@ def _begin(jobs: Sequence[Job], workers: int, out: Path, real: Path | None) -> s
     left = len(missing_jobs(jobs))
     minutes = estimate(jobs, workers) / 60
     cores = f"{workers} core{'s' * (workers > 1)}"
-    text = (
-        f"{left} of {len(jobs)} measurements to make, about {minutes:.0f} minutes on {cores}; kept in {out}"
-    )
+    text = f"{left} of {len(jobs)} measurements to make, about {minutes:.0f} min on {cores}; kept in {out}"
     return text if real else f"{text}; no real spectra (set SPECTROVE_DATA): the real half is left out"
 
 

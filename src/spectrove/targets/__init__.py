@@ -60,7 +60,7 @@ def _sentence(problem: ErrorDetails) -> str:
     if problem["type"] == "extra_forbidden":
         known = list(Composition.model_fields if key.startswith("composition.") else Target.model_fields)
         near = get_close_matches(key.split(".")[-1], known, n=1)
-        hint = f"did you mean `{near[0]}`?" if near else f"keys are {', '.join(known)}"
+        hint = f"the nearest is `{near[0]}`" if near else f"keys are {', '.join(known)}"
         return f"unknown key `{key}`, {hint}"
     if problem["type"] == "missing":
         return f"key `{key}` is missing"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,9 @@ Progress = Callable[[int, int], None]
 
 #: Mock spectra made at a time: bounds memory.
 _CHUNK = 2000
+
+#: Folders in which each such part waits for the others, so that a run that is stopped goes on.
+_PART = "mocks-"
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def training_data(
     known = _read_cache(cache, key)
     if known is None:
         parts = [prepare_measured(d, recipe) for d in datasets]
-        parts += _mock_parts(recipe, workers, progress)
+        parts += _mock_parts(recipe, cache, key, workers, progress)
         parts = [p for p in parts if len(p[0])]
         if not parts:
             raise RecipeError(
@@ -99,6 +103,8 @@ def training_data(
             np.concatenate([e for _, _, e in parts]),
         )
         _write_cache(cache, key, known)
+        for part in cache.glob(f"{_PART}*") if cache else ():
+            shutil.rmtree(part)
     prepared, values, errors = known
     n_data = len(prepared) - _count_mock(prepared, datasets)
     counts = np.ones(len(prepared), dtype=np.int64)
@@ -142,14 +148,21 @@ def join_prepared(parts: Sequence[Prepared]) -> Prepared:
     )  # fmt: skip
 
 
-def _mock_parts(recipe: EncoderRecipe, workers: int, progress: Progress | None) -> list[Measured]:
+def _mock_parts(
+    recipe: EncoderRecipe, cache: Path | None, key: str, workers: int, progress: Progress | None
+) -> list[Measured]:
     plan, done = recipe.training, 0
     survey_recipe = load_mock_recipe(plan.mock_recipe)
     parts: list[Measured] = []
     while done < plan.n_mock:
         n = min(_CHUNK, plan.n_mock - done)
-        survey = make_survey(n, recipe=survey_recipe, seed=plan.mock_seed + len(parts), workers=workers)
-        parts.append(prepare_measured(survey, recipe))
+        place = cache / f"{_PART}{len(parts)}" if cache else None
+        part = _read_cache(place, key)
+        if part is None:
+            survey = make_survey(n, recipe=survey_recipe, seed=plan.mock_seed + len(parts), workers=workers)
+            part = prepare_measured(survey, recipe)
+            _write_cache(place, key, part)
+        parts.append(part)
         done += n
         if progress:
             progress(done, plan.n_mock)

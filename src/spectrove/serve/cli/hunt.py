@@ -41,6 +41,7 @@ def fraction(value: float | None) -> float | None:
 
 def decision(value: str | None) -> str | None:
     """A number between 0 and 1, or f1."""
+    value = value.lower() if value else value
     try:
         known = value is None or value == "f1" or 0 <= float(value) <= 1
     except ValueError:
@@ -182,7 +183,7 @@ def hunt(
             say(line)
     files = ", ".join(str(path) for path in (output, report) if path)
     wrote = f"   wrote {files}" if files else ""
-    say(f" {text.hunt_summary(predictions, settled)}{tally.cautions()}{wrote}", as_json=as_json)
+    say(f" {text.hunt_summary(predictions, settled, wanted)}{tally.cautions()}{wrote}", as_json=as_json)
     tell_metric(fitted)
     tell_calibration(calibrated, wanted)
     raise typer.Exit(tally.exit_code)

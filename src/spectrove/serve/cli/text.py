@@ -58,15 +58,22 @@ def _measured(distance: float) -> str:
     return f"{distance:.3g}" if math.isfinite(distance) else "not measured"
 
 
-def hunt_summary(predictions: Sequence[Prediction], target: Target) -> str:
-    """How many were found, how many of them are expected to be false, and which share of all targets they are."""
+def hunt_summary(predictions: Sequence[Prediction], target: Target, wanted: Target | None = None) -> str:
+    """How many were found, how many of them are expected to be false, and which share of all targets they are.
+
+    `wanted` is the target before its threshold became a number.
+    """
     from spectrove.explain.expectations import expectations
 
     found = expectations(predictions)
     spectra = "spectrum is" if len(predictions) == 1 else "spectra are"
+    why = ""
+    if wanted is not None and wanted.threshold == "f1":
+        calibrated = any(p.calibrated for p in predictions)
+        why = "where expected F1 is largest, " if calibrated else "a half, as nothing is calibrated, "
     return (
         f"{found.found} of {len(predictions)} {spectra} {target.positive} at P >= {target.limit:.3g} "
-        f"(expected false ones: {found.false:.1f}); {found.sentence}"
+        f"({why}expected false ones: {found.false:.1f}); {found.sentence}"
     )
 
 
