@@ -159,6 +159,7 @@ TRAINED = (
             trained("reconstruction", **REBUILD),
             trained("measurements", training__objectives__reconstruction=0.0),
             trained("both + consistency", training__objectives__consistency=0.1),
+            trained("both + consistency .003", training__objectives__consistency=0.003),
         ),
         ("both", None),
         note="Measurements are those of the mocks alone, never a class. Without them the vectors are half whitened.",

@@ -181,7 +181,7 @@ def _section(evidence: Evidence, background: Background | None) -> dict[str, Any
         "ratio_names": [name for name, _, _ in RATIOS],
         "lines": line_rows(evidence),
         "flux_unit": _flux_unit(evidence),
-        "provenance": _provenance(evidence.provenance),
+        "provenance": _provenance(evidence),
     }
 
 
@@ -340,13 +340,17 @@ def _flux_unit(evidence: Evidence) -> str:
     return str((spectrum.row.get("flux_unit") if spectrum else None) or "the unit of the spectrum")
 
 
-def _provenance(p: Provenance) -> list[tuple[str, str]]:
+def _provenance(evidence: Evidence) -> list[tuple[str, str]]:
+    p, limit = evidence.provenance, evidence.threshold
     size = f", {p.base_size:,} objects" if p.base_size else ""
     rows = [
         ("Encoder", p.encoder), ("Fingerprint", p.fingerprint),
         ("Knowledge base", f"{p.base}, version {p.base_version}{size}"),
         ("Expected prevalence", "" if p.prevalence is None else f"{p.prevalence:g}"),
-        ("View", _views(p)), ("Metric", _metric(p)), ("Target", p.target), ("Label column", p.label_column),
+        ("View", _views(p)), ("Metric", _metric(p)), ("Target", p.target),
+        ("Threshold", f"{limit:.3g}" if math.isfinite(limit) else ""),
+        ("Probabilities", "calibrated" if evidence.prediction.calibrated else "shares of the vote"),
+        ("Label column", p.label_column),
         ("Neighbours (K)", str(p.k)), ("Weights", p.weighting), ("Spectrove", p.spectrove_version),
     ]  # fmt: skip
     return [(name, value) for name, value in rows if value]
