@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,12 +77,10 @@ class Encoder(ABC):
                 f"encoder {self.name}: spectra were prepared with recipe {prepared.fingerprint}, expected "
                 f"{self.preprocess.fingerprint}. Prepare them with preprocess.prepare(spectra, encoder.preprocess)."
             )
-        parts = [np.zeros((0, self.n_dimensions), np.float32)]
-        for i in range(0, len(prepared), self.batch_size):
-            span = slice(i, i + self.batch_size)
-            parts.append(self._vectors(prepared.flux[span], prepared.ivar[span]).astype(np.float32))
+        spans = [slice(i, i + self.batch_size) for i in range(0, len(prepared), self.batch_size)]
+        parts = self._each([(prepared.flux[span], prepared.ivar[span]) for span in spans])
         return Embeddings(
-            np.concatenate(parts),
+            np.concatenate([np.zeros((0, self.n_dimensions)), *parts]).astype(np.float32),
             prepared.object_id,
             self.fingerprint,
             prepared.coverage,
@@ -99,6 +97,10 @@ class Encoder(ABC):
     @abstractmethod
     def n_dimensions(self) -> int:
         """Length of a vector."""
+
+    def _each(self, batches: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> list[NDArray]:
+        """`_vectors` of each batch."""
+        return [self._vectors(flux, ivar) for flux, ivar in batches]
 
     @abstractmethod
     def _vectors(self, flux: NDArray[np.float32], ivar: NDArray[np.float32]) -> NDArray:
