@@ -118,7 +118,7 @@ class NetworkEncoder(Encoder):
     `float32.measure_scale` (n_measurements,), which give them their units.
     """
 
-    batch_size = 16  # measured: larger batches leave the cache, and take twice as long
+    batch_size = 16  # measured: 16 to 64 are alike
 
     def __init__(self, recipe: EncoderRecipe, weights: Weights, **more) -> None:
         super().__init__(recipe, weights, **more)
