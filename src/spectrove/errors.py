@@ -83,11 +83,13 @@ class Refusal:
     """One spectrum or file that was left out of a batch, and the sentence that says why.
 
     `name` is the path of a file or the id of an object; `error` is the message of the error that was
-    raised for it.
+    raised for it. `partial` is True where the rest of the file was read: a row, plane or extension that is
+    no object, or that cannot be used.
     """
 
     name: str
     error: str
+    partial: bool = False
 
 
 def sql_problem(error: BaseException, columns: Sequence[str]) -> str:

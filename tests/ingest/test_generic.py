@@ -10,7 +10,7 @@ from astropy.io import fits
 from numpy.testing import assert_allclose, assert_array_equal
 
 from spectrove.errors import FormatError
-from spectrove.ingest import parse_columns, read_file
+from spectrove.ingest import parse_columns, read_file, read_spectra
 from spectrove.ingest.assemble import air_to_vacuum
 from spectrove.ingest.units import parse_unit
 from spectrove.spectra import Mask
@@ -178,6 +178,21 @@ def test_a_vector_column_holds_a_spectrum_per_row(tmp_path):
     spectra = read_file(path)
     assert [s.object_id for s in spectra] == ["many#0", "many#1", "many#2"]
     assert_allclose(spectra[2].flux, FLUX + 2, rtol=1e-6)
+
+
+def test_one_bad_row_among_good_ones_is_named_and_the_others_are_read(tmp_path):
+    waves = np.stack([WAVE] * 3)
+    waves[1, 4:6] = waves[1, 6:8]
+    path = table(tmp_path / "many.fits", wave=waves, flux=np.stack([FLUX] * 3), ivar=np.ones((3, N)))
+    found = read_file(path)
+    assert [s.object_id for s in found] == ["many#0", "many#2"]
+    (left_out,) = found.left_out
+    assert left_out.partial
+    assert left_out.name == str(path)
+    assert "many#1" in left_out.error
+    assert "not in order" in left_out.error
+    spectra, refusals = read_spectra(path)
+    assert (len(spectra), refusals) == (2, [left_out])
 
 
 def images(path, cards=None, **arrays):

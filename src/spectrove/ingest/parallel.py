@@ -118,6 +118,7 @@ def _read_chunk(paths: list[str], survey: str, options: dict[str, Any]) -> tuple
             for spectrum in found:
                 spectrum.row.update(marks)
             spectra += found
+            refusals += found.left_out
     return _pack(spectra), refusals, len(paths)
 
 

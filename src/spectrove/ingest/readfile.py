@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from spectrove.errors import FormatError, SpectroveError
-from spectrove.ingest import desi, fitsfile, generic, lamost, sdss, textfile
+from spectrove.errors import FormatError, Refusal, SpectroveError
+from spectrove.ingest import desi, fitsfile, generic, lamost, sdss, sixdf, textfile
 from spectrove.ingest.fitsfile import Hdu, Unsupported
 from spectrove.ingest.options import Options
 from spectrove.spectra import Spectrum
 
-#: A reader is a module with `recognises(hdus) -> bool` and `parse(hdus, path, options) -> list[Spectrum]`.
-#: With `--survey auto` the first that recognises a file reads it. Adding one is one file and one line.
-READERS: Mapping[str, Any] = {"sdss": sdss, "desi": desi, "lamost": lamost, "generic": generic}
+#: A reader is a module with `recognises(hdus) -> bool` and `parse(hdus, path, options)`, which gives spectra and,
+#: for what it does not take of a file, a `Refusal` each. With `--survey auto` the first that recognises a
+#: file reads it. Adding one is one file and one line.
+READERS: Mapping[str, Any] = {
+    "sdss": sdss,
+    "desi": desi,
+    "lamost": lamost,
+    "6dfgs": sixdf,
+    "generic": generic,
+}
 
 
-def read_file(path: Path | str, survey: str = "auto", **options: Any) -> list[Spectrum]:
-    """The spectra of one file, on vacuum grids in angstrom, observed frame.
+class Reading(list[Spectrum]):
+    """The spectra of one file; `left_out` has a sentence for each row or extension that was not taken."""
+
+    def __init__(self, spectra: Iterable[Spectrum] = (), left_out: Iterable[Refusal] = ()) -> None:
+        super().__init__(spectra)
+        self.left_out = list(left_out)
+
+
+def read_file(path: Path | str, survey: str = "auto", **options: Any) -> Reading:
+    """The spectra of one file, on vacuum grids in angstrom, observed frame, and what of it was left out.
 
     Args:
         path: A FITS or text file, plain or gzipped.
@@ -54,7 +70,7 @@ def read_file(path: Path | str, survey: str = "auto", **options: Any) -> list[Sp
         ) from error
 
 
-def _read(path: Path, survey: str, options: Options) -> list[Spectrum]:
+def _read(path: Path, survey: str, options: Options) -> Reading:
     if not _is_fits(path):
         return _parse(textfile.read(path), path, survey, options)
     try:
@@ -63,14 +79,19 @@ def _read(path: Path, survey: str, options: Options) -> list[Spectrum]:
         return _parse(fitsfile.read_astropy(path, sdss.is_exposure), path, survey, options)
 
 
-def _parse(hdus: Sequence[Hdu], path: Path, survey: str, options: Options) -> list[Spectrum]:
+def _parse(hdus: Sequence[Hdu], path: Path, survey: str, options: Options) -> Reading:
     if survey == "auto":
         # A user who names columns knows the file better than any reader does.
         survey = "generic" if options.columns else next(n for n, r in READERS.items() if r.recognises(hdus))
-    spectra: list[Spectrum] = READERS[survey].parse(hdus, path, options)
-    if not spectra:
-        raise FormatError(f"{path.name}: holds no spectrum (0 rows), expected at least one. Leave it out.")
-    return spectra
+    found: list[Spectrum | Refusal] = READERS[survey].parse(hdus, path, options)
+    left_out = [item for item in found if isinstance(item, Refusal)]
+    spectra = [item for item in found if isinstance(item, Spectrum)]
+    if spectra:
+        return Reading(spectra, (replace(item, partial=True) for item in left_out))
+    if left_out:
+        more = f" ({len(left_out)} rows or extensions, none of them a spectrum)" if len(left_out) > 1 else ""
+        raise FormatError(left_out[0].error + more)
+    raise FormatError(f"{path.name}: holds no spectrum (0 rows), expected at least one. Leave it out.")
 
 
 def _is_fits(path: Path) -> bool:

@@ -129,7 +129,7 @@ class Asked:
 
         with progress_bar("reading") as advance:
             spectra, refusals = read_spectra(self.paths, progress=done_of(advance))
-        self.unread += refusals
+        self.unread += [refusal for refusal in refusals if not refusal.partial]
         print_refusals(refusals)
         with asking():
             spectra = select(spectra, self.queries)

@@ -74,7 +74,7 @@ def ingest(
         print_json(as_row(report))
     for line in summary(report):
         say(line, as_json=as_json)
-    raise typer.Exit(COULD_NOT if report.refusals else DONE)
+    raise typer.Exit(DONE if all(refusal.partial for refusal in report.refusals) else COULD_NOT)
 
 
 def need_suffix(dataset: Path) -> None:

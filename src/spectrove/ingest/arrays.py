@@ -1,0 +1,142 @@
+"""Arrays of one or more spectra as a layout found them, and the spectra that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.errors import FormatError, Refusal
+from spectrove.ingest.assemble import assemble, file_id
+from spectrove.ingest.fitsfile import Hdu
+from spectrove.ingest.options import Options
+from spectrove.ingest.units import medium_of, to_angstrom, to_flux_density
+from spectrove.spectra import Mask, Spectrum
+
+_REDSHIFT_KEYS = ("Z_HELIO", "REDSHIFT", "ZHELIO", "ZSPEC", "Z_SPEC", "Z")
+_RA_KEYS, _DEC_KEYS = (
+    ("OBSRA", "SRCRA", "PLUG_RA", "TARG_RA", "RA"),
+    ("OBSDEC", "SRCDEC", "PLUG_DEC", "TARG_DEC", "DEC"),
+)
+
+
+@dataclass
+class Arrays:
+    """Arrays of one or more spectra as a layout found them; shapes (n_pixels,) or (n_spectra, n_pixels)."""
+
+    header: Mapping[str, Any]
+    wavelength: NDArray
+    flux: NDArray
+    others: dict[str, NDArray] = field(default_factory=dict)
+    wavelength_name: str = "wavelength"
+    wavelength_unit: str | None = None
+    flux_unit: str | None = None
+    redshift: NDArray | None = None
+    survey: str | None = None
+    #: Names of the spectra within the file; the numbers of their rows where there are none.
+    names: Sequence[str] = ()
+    #: Values of each spectrum's own, over those of the header.
+    rows: Sequence[Mapping[str, Any]] = ()
+    #: Further flags of each spectrum.
+    flags: Sequence[Sequence[str]] = ()
+
+
+def spectra_of(arrays: Arrays, path: Path, options: Options) -> Sequence[Spectrum | Refusal]:
+    """A spectrum for each row of the arrays; of several rows one that cannot be used gives a refusal.
+
+    Raises:
+        FormatError: If the only one cannot be used.
+    """
+    if arrays.flux.ndim < 2:
+        return [_one(arrays, 0, file_id(path), path, options)]
+    rows = range(len(arrays.flux))
+    names = [f"{file_id(path)}#{arrays.names[i] if arrays.names else i}" for i in rows]
+    return [_or_refusal(arrays, i, name, path, options) for i, name in zip(rows, names, strict=True)]
+
+
+def _or_refusal(arrays: Arrays, i: int, name: str, path: Path, options: Options) -> Spectrum | Refusal:
+    try:
+        return _one(arrays, i, name, path, options)
+    except FormatError as error:
+        return Refusal(str(path), str(error))
+
+
+def _one(arrays: Arrays, i: int, name: str, path: Path, options: Options) -> Spectrum:
+    def of_row(values: NDArray) -> NDArray:
+        return np.asarray(values[i] if values.ndim == 2 else values, float)
+
+    wavelength = of_row(arrays.wavelength)
+    if "log" in arrays.wavelength_name and np.nanmax(wavelength) < 6:
+        wavelength = 10.0**wavelength
+    wavelength = to_angstrom(wavelength, options.wavelength_unit or arrays.wavelength_unit, path.name)
+    flux = of_row(arrays.flux)
+    if flux.shape != wavelength.shape:
+        raise FormatError(
+            f"{path.name}: flux has shape {flux.shape}, wavelength {wavelength.shape}, expected the same. "
+            "Name the columns with --columns."
+        )
+    unit = options.flux_unit or arrays.flux_unit
+    flux, factor, unit, calibrated = to_flux_density(wavelength, flux, unit)
+    others = {key: of_row(value) for key, value in arrays.others.items()}
+    resolution = others.get("resolution")
+    medium, stated = medium_of(arrays.header, arrays.wavelength_name, wavelength)
+    return assemble(
+        name,
+        wavelength,
+        flux,
+        _ivar(others, factor),
+        path=path,
+        survey=arrays.survey or _survey(arrays.header),
+        row=_row(arrays, i),
+        mask=None if "mask" not in others else np.where(others["mask"] != 0, int(Mask.BADPIXEL), 0),
+        # a resolving power is wavelength / FWHM
+        lsf=None
+        if resolution is None
+        else wavelength / np.where(resolution > 0, resolution, np.nan) / 2.3548,
+        flux_unit=unit,
+        calibrated=calibrated,
+        medium=options.medium_or(medium),
+        medium_stated=stated or options.medium != "auto",
+        flags=arrays.flags[i] if i < len(arrays.flags) else (),
+    )
+
+
+def _ivar(others: Mapping[str, NDArray], factor: NDArray) -> NDArray | None:
+    """Inverse variance in the unit of the scaled flux; errors and variances that are not positive give 0."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        if "ivar" in others:
+            return others["ivar"] / factor**2
+        if "error" in others:
+            spread = (others["error"] * factor) ** 2
+        elif "variance" in others:
+            spread = others["variance"] * factor**2
+        else:
+            return None
+        return np.where(spread > 0, 1.0 / spread, 0.0)
+
+
+def _row(arrays: Arrays, i: int) -> dict[str, Any]:
+    header = Hdu(arrays.header)
+    z = float(arrays.redshift[i]) if arrays.redshift is not None else _first(header, _REDSHIFT_KEYS)
+    ra, dec = _first(header, _RA_KEYS), _first(header, _DEC_KEYS)
+    on_sky = ra is not None and dec is not None and 0 <= ra <= 360 and -90 <= dec <= 90
+    return {
+        "z": z if z is not None and -1 < z < 30 else None,
+        "ra": ra if on_sky else None,
+        "dec": dec if on_sky else None,
+        "zwarning": None,
+        **(arrays.rows[i] if i < len(arrays.rows) else {}),
+    }
+
+
+def _first(header: Hdu, keys: Sequence[str]) -> float | None:
+    return next((value for key in keys if (value := header.number(key)) is not None), None)
+
+
+def _survey(header: Mapping[str, Any]) -> str:
+    texts = (str(header.get(key) or "").strip() for key in ("SURVEY", "INSTRUME", "TELESCOP"))
+    return next((text.lower() for text in texts if text), "unknown")
