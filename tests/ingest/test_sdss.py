@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from spectrove.errors import FormatError
-from spectrove.ingest import read_file, sdss
+from spectrove.ingest import READERS, read_file, sdss
 from spectrove.spectra import Mask
 
 
@@ -237,5 +237,5 @@ def test_exposures_behind_a_full_file_are_not_read(write_sdss):
 def test_naming_the_wrong_survey_says_what_is_missing(write_sdss):
     with pytest.raises(FormatError, match=r"spec-0266-51602-0001.fits: neither .* --survey at auto"):
         read_file(write_sdss(), survey="desi")
-    with pytest.raises(FormatError, match="expected auto or one of sdss, desi, lamost, 6dfgs, generic"):
+    with pytest.raises(FormatError, match=f"expected auto or one of {', '.join(READERS)}"):
         read_file(write_sdss(), survey="hubble")

@@ -25,7 +25,7 @@ def named_images(hdus: Sequence[Hdu], options: Options, path: Path) -> Arrays | 
     wave = found.pop("wavelength")
     if flux is None or flux.image is None:
         return None
-    wavelength, unit = (wave.image, wave.text("BUNIT") or None) if wave is not None else _grid(flux)
+    wavelength, unit = (wave.image, wave.text("BUNIT") or None) if wave is not None else grid_of(flux)
     if wavelength is None or wavelength.shape[-1] != flux.image.shape[-1]:
         return None
     others = {key: hdu.image for key, hdu in found.items() if hdu is not None and hdu.image is not None}
@@ -52,14 +52,14 @@ def single_image(hdus: Sequence[Hdu], options: Options, path: Path) -> Arrays | 
     hdu = next((h for h in hdus if h.image is not None), None)
     if hdu is None or hdu.image is None or hdu.image.ndim > 2 or hdu.image.shape[-1] < 2:
         return None
-    wavelength, unit = _grid(hdu)
+    wavelength, unit = grid_of(hdu)
     if wavelength is None or (hdu.image.ndim == 2 and hdu.image.shape[0] > 1000):
         return None
     flux = hdu.image[0] if hdu.image.ndim == 2 and hdu.image.shape[0] == 1 else hdu.image
     return Arrays(hdu.header, wavelength, flux, wavelength_unit=unit, flux_unit=hdu.text("BUNIT") or None)
 
 
-def _grid(hdu: Hdu) -> tuple[NDArray | None, str | None]:
+def grid_of(hdu: Hdu) -> tuple[NDArray | None, str | None]:
     """Wavelengths of an image's last axis from CRVAL1, CRPIX1 and CDELT1 or CD1_1, and their unit."""
     if hdu.image is None:
         return None, None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spectrove.errors import FormatError, Refusal, SpectroveError
-from spectrove.ingest import desi, fitsfile, generic, lamost, sdss, sixdf, textfile
+from spectrove.ingest import desi, fitsfile, generic, iraf, lamost, sdss, sixdf, spspec, textfile
 from spectrove.ingest.fitsfile import Hdu, Unsupported
 from spectrove.ingest.options import Options
 from spectrove.spectra import Spectrum
@@ -21,9 +21,11 @@ from spectrove.spectra import Spectrum
 #: file reads it. Adding one is one file and one line.
 READERS: Mapping[str, Any] = {
     "sdss": sdss,
+    "spspec": spspec,
     "desi": desi,
     "lamost": lamost,
     "6dfgs": sixdf,
+    "iraf": iraf,
     "generic": generic,
 }
 

@@ -1,0 +1,65 @@
+"""What a plane, row or extension is, by the words that its file has for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from spectrove.ingest.fitsfile import Hdu
+
+#: Kinds and the words that mark them, read in order: the first that is found names the plane. "other" is nothing of an
+#: object's own spectrum: sky, continuum, model, a second extraction.
+KINDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(words))
+    for kind, words in (
+        ("other", r"continu|model|template|tellur|transmi|respon|throughput|sens|weight"
+                  r"|wave[_ -]?disp|wdisp|profile|residual|noss"
+                  r"|no[_ -]?(sky|flux|cal)|uncal|normali[sz]|best[_ -]?fit|resol|exposure|thumb|edit"),
+        ("mask", r"mask|qual|\bdq\b|flag|bad[_ -]?pix|\bbpm\b"),
+        ("wavelength", r"wave|lambda|loglam|^lam\b"),
+        ("ivar", r"inverse|ivar|inv[_ -]?var"),
+        ("variance", r"varia|\bvar(_|\b)|_var\b|\bstat\b"),
+        ("error", r"sigma|noise|error|\berrs?\b|_err\b|uncert|\bunc\b|\bstd|stddev"),
+        ("flux", r"(sky|background)[_ -]?sub"),
+        ("other", r"sky|backg|bkgd|\braw\b|\barc\b|lamp|count[_ -]?rate|gross"),
+        ("flux", r"flux|spec|object|\bsci|data|counts?\b|intensity|signal|optimal"),
+    )
+)  # fmt: skip
+
+#: Header cards that name the rows or planes of an image, numbered from 1.
+ROW_CARDS = ("ARRAY", "BANDID", "ROW")
+#: Kinds that say how sure the flux is, the better known first.
+ERRORS = ("ivar", "error", "variance")
+
+
+def kind_of(label: str) -> str | None:
+    """The kind of a plane from its label: "flux", "error", "variance", "ivar", "mask", "wavelength" or "other".
+
+    Only what stands before a dash, colon, comma or bracket counts: IRAF writes "spectrum - background fit,
+    weights variance". None where no word is known.
+    """
+    head = re.split(r"\s-\s|[:,(\[]", label.strip().lower(), maxsplit=1)[0]
+    return next((kind for kind, words in KINDS if words.search(head)), None)
+
+
+def labels(header: Mapping[str, object], n: int) -> list[str]:
+    """Labels of the n rows or planes of an image from the first of `ROW_CARDS` that it has; else none."""
+    for card in ROW_CARDS:
+        found = [Hdu(header).text(f"{card}{i + 1}") for i in range(n)]
+        if found[0] and any(kind_of(label) for label in found):
+            return found
+    return []
+
+
+def pick(names: Sequence[str]) -> dict[str, int]:
+    """Places of the first plane of each kind; an error plane counts only if no second flux stands before it."""
+    kinds = [kind_of(name) for name in names]
+    fluxes = [i for i, kind in enumerate(kinds) if kind == "flux"]
+    chosen: dict[str, int] = {}
+    for i, kind in enumerate(kinds):
+        if kind is None or kind == "other" or kind in chosen:
+            continue
+        if kind in ERRORS and len(fluxes) > 1 and i > fluxes[1]:
+            continue
+        chosen[kind] = i
+    return chosen

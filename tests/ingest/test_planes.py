@@ -1,0 +1,84 @@
+"""What planes, rows and extensions are, by their labels; images whose rows are planes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from numpy.testing import assert_allclose
+
+from spectrove.errors import FormatError
+from spectrove.ingest import parse_columns, read_file
+from spectrove.ingest.planes import kind_of, pick
+
+N = 80
+GRID = {"CRVAL1": 5000.0, "CDELT1": 2.0, "CRPIX1": 1.0, "CTYPE1": "WAVE", "CUNIT1": "Angstrom"}
+FLUX = 10 + np.sin(np.arange(N))
+ROWS = np.stack([FLUX, np.full(N, 0.5), np.full(N, 300.0), np.full(N, 7.0)])
+
+
+def image(path, data, **cards):
+    hdu = fits.PrimaryHDU(data)
+    hdu.header.update(GRID | cards)
+    hdu.writeto(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("label", "kind"),
+    [
+        ("spectrum - background fit, weights variance, clean yes", "flux"),
+        ("spectrum: background median, weights none, clean no", "flux"),
+        ("raw - background fit, weights none, clean no", "other"),
+        ("background - background fit", "other"),
+        ("sigma - background fit, weights variance, clean yes", "error"),
+        ("CONTINUUM-SUBTRACTED", "other"),
+        ("NOISE", "error"),
+        ("Flux (10^-17 erg/s/cm^2/Ang)", "flux"),
+        ("Error (10^-17 erg/s/cm^2/Ang)", "error"),
+        ("Sky-subtracted spectrum", "flux"),
+        ("sky spectrum", "other"),
+        ("Inverse variance", "ivar"),
+        ("VAR_POISSON", "variance"),
+        ("Spectrum_nocalib", "other"),
+        ("WAVEDISP", "other"),
+        ("ANDMASK", "mask"),
+        ("apples", None),
+    ],
+)
+def test_a_label_says_what_a_plane_is(label, kind):
+    assert kind_of(label) == kind
+
+
+def test_the_errors_of_a_second_spectrum_are_not_taken_for_those_of_the_first():
+    assert pick(["Spectrum", "Error", "Spectrum, uncalibrated", "Error"]) == {"flux": 0, "error": 1}
+    assert pick(["Spectrum", "Spectrum of the counts", "Error"]) == {"flux": 0}
+
+
+def test_rows_that_the_header_names_are_planes_of_one_spectrum(tmp_path):
+    """The layout of GAMA's spectra: five rows named ROW1 to ROW5."""
+    names = {"ROW1": "Spectrum", "ROW2": "Error", "ROW3": "Spectrum_nocalib", "ROW4": "Sky"}
+    (s,) = read_file(image(tmp_path / "G09_Y1_CS2_001.fit", ROWS, **names))
+    assert s.object_id == "G09_Y1_CS2_001"
+    assert_allclose(s.flux, FLUX, rtol=1e-6)
+    assert_allclose(s.ivar, 4)
+    assert "ivar_estimated" not in s.row["flags"]
+
+
+def test_named_rows_without_a_flux_are_refused_by_name(tmp_path):
+    path = image(tmp_path / "a.fits", ROWS, ARRAY1="SKY", ARRAY2="NOISE", ARRAY3="ARC", ARRAY4="MASK")
+    with pytest.raises(FormatError, match=r"none of the rows 1 'SKY', 2 'NOISE'.*--columns flux=1,error=2"):
+        read_file(path)
+
+
+def test_the_user_may_say_which_row_is_what(tmp_path):
+    path = image(tmp_path / "a.fits", ROWS)
+    (s,) = read_file(path, columns=parse_columns("flux=1,error=2"))
+    assert_allclose(s.ivar, 4)
+    with pytest.raises(FormatError, match="no row '5'; the image has rows 1 to 4"):
+        read_file(path, columns=parse_columns("flux=1,error=5"))
+
+
+def test_the_user_may_say_that_each_row_is_a_spectrum(tmp_path):
+    found = read_file(image(tmp_path / "a.fits", ROWS), columns=parse_columns("flux=rows"))
+    assert [s.object_id for s in found] == ["a#0", "a#1", "a#2", "a#3"]
