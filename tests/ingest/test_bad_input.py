@@ -84,12 +84,11 @@ def test_a_missing_file_is_a_sentence(tmp_path):
 @pytest.mark.parametrize(
     "hdus",
     [
-        [fits.PrimaryHDU(np.zeros((4, 30, 30), "f4"))],
         [fits.PrimaryHDU()],
         [fits.PrimaryHDU(), fits.BinTableHDU.from_columns([fits.Column("RA", "D", array=np.arange(9.0))])],
         [fits.PrimaryHDU(), fits.ImageHDU(np.zeros((20, 20)), name="SCI")],
     ],
-    ids=["a cube", "nothing", "a catalog", "a picture"],
+    ids=["nothing", "a catalog", "a picture"],
 )
 def test_a_fits_file_of_something_else_is_one_sentence(tmp_path, hdus):
     path = tmp_path / "other.fits"
@@ -98,6 +97,17 @@ def test_a_fits_file_of_something_else_is_one_sentence(tmp_path, hdus):
         FormatError, match=r"^other.fits: no layout of a spectrum was found in it .*--columns"
     ):
         read_file(path)
+
+
+@pytest.mark.parametrize(
+    "cards", [{}, {"CRVAL3": 4750.0, "CDELT3": 1.25, "CTYPE3": "AWAV", "CTYPE1": "RA---TAN"}]
+)
+def test_a_data_cube_is_refused_by_name(tmp_path, cards):
+    hdu = fits.PrimaryHDU(np.zeros((40, 30, 20), "f4"))
+    hdu.header.update(cards)
+    hdu.writeto(tmp_path / "cube.fits")
+    with pytest.raises(FormatError, match=r"^cube.fits: a data cube of 40 x 30 x 20.*Extract them first"):
+        read_file(tmp_path / "cube.fits")
 
 
 def test_all_masked_is_read_and_flagged(write_sdss):

@@ -232,6 +232,77 @@ def test_data_and_stat_with_a_grid_in_the_header(tmp_path):
     assert_allclose(s.ivar, 0.25)
 
 
+LINEAR = {"CRVAL1": 4750.0, "CRPIX1": 1.0, "CDELT1": 1.25, "CTYPE1": "AWAV", "CUNIT1": "Angstrom"}
+
+
+def test_errors_beside_an_unnamed_primary_image_are_found_and_sky_is_none_of_them(tmp_path):
+    """The layout of VANDELS: the spectrum is the primary image, NOISE and SKY are extensions."""
+    hdus = [
+        fits.PrimaryHDU(FLUX),
+        fits.ImageHDU(FLUX * 50, name="SKY"),
+        fits.ImageHDU(np.full(N, 2.0), name="NOISE"),
+    ]
+    for hdu in hdus:
+        hdu.header.update(LINEAR)
+    fits.HDUList(hdus).writeto(tmp_path / "v.fits")
+    (s,) = read_file(tmp_path / "v.fits")
+    assert_allclose(s.flux, FLUX, rtol=1e-6)
+    assert_allclose(s.ivar, 0.25)
+
+
+def test_an_extension_that_only_its_unit_names_is_known_by_it(tmp_path):
+    hdus = [fits.PrimaryHDU(), *(fits.ImageHDU(a) for a in (FLUX, np.full(N, 2.0)))]
+    for hdu, word in zip(hdus[1:], ("Flux", "Error"), strict=True):
+        hdu.header.update(LINEAR | {"BUNIT": f"{word} (10^-17 erg/s/cm^2/Ang)"})
+    fits.HDUList(hdus).writeto(tmp_path / "u.fits")
+    assert "ivar_estimated" not in read_file(tmp_path / "u.fits")[0].row["flags"]
+
+
+@pytest.mark.parametrize("versions", [True, False])
+def test_several_science_extensions_are_as_many_spectra_each_with_its_own_errors(tmp_path, versions):
+    hdus = [fits.PrimaryHDU()]
+    kinds = ("SCI", "ERR") if not versions else ("SCI", "SCI", "ERR", "ERR")
+    pairs = [(kind, i // 2 + 1) for i, kind in enumerate(("SCI", "ERR") * 2)] if not versions else [
+        (kind, i % 2 + 1) for i, kind in enumerate(kinds)]  # fmt: skip
+    for kind, k in pairs:
+        hdus.append(fits.ImageHDU(FLUX * k if kind == "SCI" else np.full(N, float(k)), name=kind))
+        hdus[-1].header.update(LINEAR | ({"EXTVER": k} if versions else {}))
+    fits.HDUList(hdus).writeto(tmp_path / "s.fits")
+    first, second = read_file(tmp_path / "s.fits")
+    assert_allclose(second.flux, 2 * first.flux, rtol=1e-6)
+    assert_allclose([first.ivar[0], second.ivar[0]], [1, 0.25])
+    assert first.object_id != second.object_id
+
+
+@pytest.mark.parametrize(
+    "cards", [{}, {"CTYPE2": "LINEAR"}, {"CTYPE2": "RA---TAN", "CUNIT2": "deg"}, {"DISPAXIS": 1}]
+)
+@pytest.mark.parametrize("n_rows", [4, 300])
+def test_rows_that_nothing_names_are_refused_rather_than_taken_for_galaxies(tmp_path, cards, n_rows):
+    hdu = fits.PrimaryHDU(np.stack([FLUX] * n_rows))
+    hdu.header.update({"CRVAL1": 4000.0, "CDELT1": 2.0, "CRPIX1": 1.0, "CTYPE1": "LINEAR"} | cards)
+    hdu.writeto(tmp_path / "slit.fits")
+    with pytest.raises(FormatError, match=rf"an image of {n_rows} rows of 60 pixels.*long-slit frame"):
+        read_file(tmp_path / "slit.fits")
+
+
+def test_a_rectified_slit_with_wavelengths_of_its_own_is_no_set_of_galaxies(tmp_path):
+    cards = {"CTYPE2": "RA---TAN", "CUNIT2": "deg"}
+    path = images(tmp_path / "s2d.fits", cards, SCI=np.stack([FLUX] * 3), WAVELENGTH=np.stack([WAVE] * 3))
+    with pytest.raises(FormatError, match="an image of 3 rows"):
+        read_file(path)
+
+
+def test_a_cube_of_one_spaxel_is_a_spectrum_on_its_third_axis(tmp_path):
+    hdu = fits.PrimaryHDU(FLUX[:, None, None])
+    hdu.header.update(
+        {f"{key[:-1]}3": value for key, value in LINEAR.items()} | {"CTYPE1": "RA---TAN", "CRVAL1": 5.0}
+    )
+    hdu.writeto(tmp_path / "spaxel.fits")
+    (s,) = read_file(tmp_path / "spaxel.fits")
+    assert_allclose(s.wavelength, air_to_vacuum(4750 + 1.25 * np.arange(N)))
+
+
 def test_an_image_on_a_log_grid(tmp_path):
     path = tmp_path / "iraf.fits"
     hdu = fits.PrimaryHDU(FLUX)

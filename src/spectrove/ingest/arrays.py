@@ -37,6 +37,8 @@ class Arrays:
     flux_unit: str | None = None
     redshift: NDArray | None = None
     survey: str | None = None
+    #: "air" or "vacuum" where the layout settles it.
+    medium: str | None = None
     #: Names of the spectra within the file; the numbers of their rows where there are none.
     names: Sequence[str] = ()
     #: Values of each spectrum's own, over those of the header.
@@ -45,17 +47,36 @@ class Arrays:
     flags: Sequence[Sequence[str]] = ()
 
 
-def spectra_of(arrays: Arrays, path: Path, options: Options) -> Sequence[Spectrum | Refusal]:
-    """A spectrum for each row of the arrays; of several rows one that cannot be used gives a refusal.
+def spectra_of(
+    parts: Arrays | Sequence[Arrays], path: Path, options: Options
+) -> Sequence[Spectrum | Refusal]:
+    """A spectrum for each row of each part; one of several that cannot be used gives a refusal instead.
 
     Raises:
         FormatError: If the only one cannot be used.
     """
-    if arrays.flux.ndim < 2:
-        return [_one(arrays, 0, file_id(path), path, options)]
-    rows = range(len(arrays.flux))
-    names = [f"{file_id(path)}#{arrays.names[i] if arrays.names else i}" for i in rows]
-    return [_or_refusal(arrays, i, name, path, options) for i, name in zip(rows, names, strict=True)]
+    parts = [parts] if isinstance(parts, Arrays) else parts
+    rows = [(part, i) for part in parts for i in range(len(part.flux) if part.flux.ndim == 2 else 1)]
+    names = [_name(part, i, path) for part, i in rows]
+    if len(rows) == 1:
+        return [_one(*rows[0], names[0], path, options)]
+    return [_or_refusal(part, i, name, path, options) for (part, i), name in zip(rows, names, strict=True)]
+
+
+def _name(part: Arrays, i: int, path: Path) -> str:
+    """The file's name, with that of the spectrum behind it where the file may hold several."""
+    if part.names:
+        return f"{file_id(path)}#{part.names[i]}" if part.names[i] else file_id(path)
+    return f"{file_id(path)}#{i}" if part.flux.ndim == 2 and len(part.flux) > 1 else file_id(path)
+
+
+def unique_names(candidates: Sequence[Sequence[Any]], n: int) -> list[str]:
+    """The first list of n names in which each is there and none twice; else numbers from 0."""
+    for values in candidates:
+        names = [str(value).strip() for value in values]
+        if len(set(names)) == n == len(names) and all(names):
+            return names
+    return [str(i) for i in range(n)]
 
 
 def _or_refusal(arrays: Arrays, i: int, name: str, path: Path, options: Options) -> Spectrum | Refusal:
@@ -83,7 +104,10 @@ def _one(arrays: Arrays, i: int, name: str, path: Path, options: Options) -> Spe
     flux, factor, unit, calibrated = to_flux_density(wavelength, flux, unit)
     others = {key: of_row(value) for key, value in arrays.others.items()}
     resolution = others.get("resolution")
-    medium, stated = medium_of(arrays.header, arrays.wavelength_name, wavelength)
+    if arrays.medium is None:
+        medium, stated = medium_of(arrays.header, arrays.wavelength_name, wavelength)
+    else:
+        medium, stated = arrays.medium, True
     return assemble(
         name,
         wavelength,

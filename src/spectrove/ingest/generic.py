@@ -12,14 +12,14 @@ from pathlib import Path
 from spectrove.errors import Refusal
 from spectrove.ingest.arrays import spectra_of
 from spectrove.ingest.fitsfile import Hdu
-from spectrove.ingest.images import named_images, single_image
+from spectrove.ingest.images import images
 from spectrove.ingest.options import Options
 from spectrove.ingest.rows import chosen_rows, labelled_rows
 from spectrove.ingest.tables import table
 from spectrove.spectra import Spectrum
 
 #: Functions of extensions, options and path that give `Arrays`, or None where their layout is another.
-LAYOUTS = (chosen_rows, table, labelled_rows, named_images, single_image)
+LAYOUTS = (chosen_rows, table, labelled_rows, images)
 
 
 def recognises(hdus: Sequence[Hdu]) -> bool:

@@ -3,60 +3,146 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.ingest.arrays import Arrays
+from spectrove.errors import FormatError
+from spectrove.ingest.arrays import Arrays, unique_names
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.options import Options
+from spectrove.ingest.planes import kind_of
 from spectrove.ingest.tables import NAMES
+
+#: What `Arrays` takes beside the flux.
+ROLES = ("ivar", "error", "variance", "mask", "resolution")
+#: Cards that tell several flux images of one file apart.
+NAME_KEYS = ("SRCNAME", "SOURCEID", "OBJECT", "EXTVER")
 
 _UNIT_IN_TEXT = re.compile(r"\[([^\]]+)\]")
 
 
-def named_images(hdus: Sequence[Hdu], options: Options, path: Path) -> Arrays | None:
-    """Image extensions named for what they hold, with a WAVE extension or the grid in the header."""
-    images = {hdu.name.lower(): hdu for hdu in hdus if hdu.image is not None and hdu.image.ndim in (1, 2)}
-    found = {key: next((images[n] for n in names if n in images), None) for key, names in NAMES.items()}
-    flux = found.pop("flux")
-    wave = found.pop("wavelength")
-    if flux is None or flux.image is None:
+def images(hdus: Sequence[Hdu], options: Options, path: Path) -> list[Arrays] | None:
+    """A spectrum for each image that is a flux, with the images of its errors and masks found by their names.
+
+    Raises:
+        FormatError: If the images are a data cube, or rows of which nothing says what they are.
+    """
+    planes = [_squeezed(hdu) for hdu in hdus if hdu.image is not None and hdu.image.size > 1]
+    groups = _groups([plane for plane in planes if plane.image is not None and plane.image.ndim > 0])
+    parts = [part for group in groups if (part := _part(hdus[0], group, path)) is not None]
+    if not parts:
+        _refuse_cube(planes, path)
         return None
-    wavelength, unit = (wave.image, wave.text("BUNIT") or None) if wave is not None else grid_of(flux)
-    if wavelength is None or wavelength.shape[-1] != flux.image.shape[-1]:
+    if len(parts) > 1:
+        versions = [[flux.text(key) for flux, *_ in groups] for key in NAME_KEYS]
+        for part, name in zip(parts, unique_names(versions, len(parts)), strict=False):
+            part.names = [name] if part.flux.ndim == 1 else [f"{name}.{i}" for i in range(len(part.flux))]
+    return parts
+
+
+def _groups(planes: Sequence[Hdu]) -> list[list[Hdu]]:
+    """Flux images, each with the images that belong to it: those of its EXTVER, else those up to the next flux."""
+    kinds = [quantity_of(plane) for plane in planes]
+    first = next((i for kind in ("flux", None) for i, k in enumerate(kinds) if k == kind), None)
+    if first is None:
+        return []
+    same = [i for i, plane in enumerate(planes) if i == first or (plane.name == planes[first].name != "")]
+    if len(same) == 1:
+        return [[planes[first], *planes[:first], *planes[first + 1 :]]]
+    versions = [planes[i].text("EXTVER") for i in same]
+    if len(set(versions)) == len(same):
+        others = [[p for p in planes if p.text("EXTVER") == version] for version in versions]
+    else:
+        others = [list(planes[i:end]) for i, end in zip(same, [*same[1:], len(planes)], strict=True)]
+    return [
+        [planes[i], *(p for p in group if p is not planes[i])] for i, group in zip(same, others, strict=True)
+    ]
+
+
+def quantity_of(plane: Hdu) -> str | None:
+    """What an image extension holds, by its name, else by what its BUNIT or CONTENT says beside the unit."""
+    name = plane.name.lower()
+    if name and name != "primary":
+        return next((key for key, names in NAMES.items() if name in names), kind_of(name))
+    said = (kind_of(plane.text(key)) for key in ("CONTENT", "BUNIT"))
+    return next((kind for kind in said if kind not in (None, "flux")), None)
+
+
+def _part(primary: Hdu, group: Sequence[Hdu], path: Path) -> Arrays | None:
+    flux, *others = group
+    if flux.image is None or flux.image.ndim > 2:
         return None
-    others = {key: hdu.image for key, hdu in found.items() if hdu is not None and hdu.image is not None}
     shape = flux.image.shape
-    others = {key: image for key, image in others.items() if image.shape in (shape, shape[-1:])}
+    found: dict[str, Hdu] = {}
+    for plane in others:
+        kind = quantity_of(plane)
+        if kind and plane.image is not None and plane.image.shape in (shape, shape[-1:]):
+            found.setdefault(kind, plane)
+    wave = found.pop("wavelength", None)
+    wavelength, unit = (wave.image, wave.text("BUNIT") or None) if wave is not None else grid_of(flux)
+    if wavelength is None or wavelength.shape[-1] != shape[-1]:
+        return None
+    redshifts = next((p.image for p in others if p.name == "Z" and p.image is not None), None)
+    redshifts = redshifts if redshifts is not None and redshifts.shape == shape[:1] else None
+    if len(shape) == 2 and redshifts is None:
+        _check_rows(flux, wave, path)
     stated = _UNIT_IN_TEXT.search(flux.text("CONTENT"))
-    z = images.get("z")
+    muse = "MUSE" in path.name.upper() or "DATACUBE_UDF" in primary.text("CUBE")
     return Arrays(
-        {**hdus[0].header, **flux.header},
+        {**primary.header, **flux.header},
         wavelength,
         flux.image,
-        others,
+        {key: plane.image for key, plane in found.items() if key in ROLES and plane.image is not None},
         wavelength_unit=unit,
         flux_unit=flux.text("BUNIT") or (stated[1] if stated else None),
-        redshift=z.image if z is not None and z.image is not None and z.image.shape == shape[:1] else None,
-        survey="muse"
-        if "MUSE" in path.name.upper() or "DATACUBE_UDF" in Hdu(hdus[0].header).text("CUBE")
-        else None,
+        redshift=redshifts,
+        survey="muse" if muse else None,
     )
 
 
-def single_image(hdus: Sequence[Hdu], options: Options, path: Path) -> Arrays | None:
-    """One image of one or two dimensions, its grid in the header: flux only, one spectrum per row."""
-    hdu = next((h for h in hdus if h.image is not None), None)
-    if hdu is None or hdu.image is None or hdu.image.ndim > 2 or hdu.image.shape[-1] < 2:
-        return None
-    wavelength, unit = grid_of(hdu)
-    if wavelength is None or (hdu.image.ndim == 2 and hdu.image.shape[0] > 1000):
-        return None
-    flux = hdu.image[0] if hdu.image.ndim == 2 and hdu.image.shape[0] == 1 else hdu.image
-    return Arrays(hdu.header, wavelength, flux, wavelength_unit=unit, flux_unit=hdu.text("BUNIT") or None)
+def _check_rows(flux: Hdu, wave: Hdu | None, path: Path) -> None:
+    """Refuse an image of several rows unless an extension of wavelengths says that each is a spectrum."""
+    n_rows, n_pixels = flux.image.shape if flux.image is not None else (0, 0)
+    if wave is not None and wave.image is not None and (wave.image.ndim == 1 or not _is_slit(flux)):
+        return
+    raise FormatError(
+        f"{path.name}: an image of {n_rows} rows of {n_pixels} pixels, and nothing says what each row is: a spectrum, "
+        "its error, sky, or a place on the slit. Say it with --columns flux=1,error=2, which counts rows from 1, or "
+        "flux=rows if each is a spectrum; extract the spectra of a long-slit frame first."
+    )
+
+
+def _is_slit(flux: Hdu) -> bool:
+    """Whether the second axis is a place on the sky or the slit."""
+    kind, unit = flux.text("CTYPE2").upper(), flux.text("CUNIT2").lower()
+    return "DISPAXIS" in flux.header or kind.startswith(("RA-", "DEC-")) or unit.startswith(("deg", "arcsec"))
+
+
+def _refuse_cube(planes: Sequence[Hdu], path: Path) -> None:
+    """Refuse a data cube by name."""
+    cube = next((plane.image for plane in planes if plane.image is not None and plane.image.ndim > 2), None)
+    if cube is not None:
+        raise FormatError(
+            f"{path.name}: a data cube of {' x '.join(map(str, cube.shape))}, expected spectra of one dimension. "
+            "Extract them first."
+        )
+
+
+def _squeezed(hdu: Hdu) -> Hdu:
+    """The image without axes of one element; where wavelength is the third axis its cards become those of the first."""
+    if hdu.image is None or hdu.image.ndim < 2:
+        return hdu
+    third = hdu.image.ndim == 3 and hdu.image.shape[1:] == (1, 1)
+    header: Mapping[str, Any] = hdu.header
+    if third:
+        keys = ("CRVAL", "CRPIX", "CDELT", "CTYPE", "CUNIT")
+        moved = {f"{key}1": hdu.header.get(f"{key}3") for key in keys}
+        header = {**hdu.header, **moved, "CD1_1": hdu.header.get("CD3_3")}
+    return Hdu(header, image=hdu.image.squeeze())
 
 
 def grid_of(hdu: Hdu) -> tuple[NDArray | None, str | None]:

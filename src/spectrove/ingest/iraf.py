@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.errors import FormatError, Refusal, SpectrumError
+from spectrove.errors import FormatError, Refusal
 from spectrove.ingest import multispec
-from spectrove.ingest.arrays import Arrays, spectra_of
+from spectrove.ingest.arrays import Arrays, spectra_of, unique_names
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.images import grid_of
 from spectrove.ingest.multispec import Dispersion
@@ -35,7 +35,7 @@ def recognises(hdus: Sequence[Hdu]) -> bool:
     return hdu.image.ndim == 2 and len(hdu.image) > 1 and bool(hdu.text(f"APNUM{len(hdu.image)}"))
 
 
-def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum | Refusal]:
+def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> Sequence[Spectrum | Refusal]:
     """A spectrum for each aperture.
 
     Raises:
@@ -58,38 +58,32 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum | 
             )
         numbers = (_aperture(hdu, i) for i in range(n_rows))
         apertures = [Dispersion(number, beam, grid, None) for number, beam in numbers]
-    return _spectra(hdu, bands, apertures, unit, path, options)
+    return spectra_of(_parts(hdu, bands, apertures, unit), path, options)
 
 
-def _spectra(
-    hdu: Hdu, bands: dict[str, NDArray], apertures: Sequence[Dispersion], unit: str | None, path: Path, options: Options
-) -> list[Spectrum | Refusal]:  # fmt: skip
-    many = len(apertures) > 1
+def _parts(
+    hdu: Hdu, bands: dict[str, NDArray], apertures: Sequence[Dispersion], unit: str | None
+) -> list[Arrays]:
     numbers = [aperture.aperture for aperture in apertures]
-    names = numbers if len(set(numbers)) == len(numbers) else range(len(numbers))
-    skies = _skies(hdu, apertures)
-    found: list[Spectrum | Refusal] = []
-    for i, (aperture, name) in enumerate(zip(apertures, names, strict=True)):
-        rows = {key: np.atleast_2d(band[i][: len(aperture.wavelength)]) for key, band in bands.items()}
-        row: dict[str, Any] = {} if aperture.redshift is None else {"z": aperture.redshift}
-        arrays = Arrays(
-            hdu.header,
-            aperture.wavelength,
-            rows.pop("flux") if many else rows.pop("flux")[0],
-            rows,
-            wavelength_unit=unit,
-            flux_unit=hdu.text("BUNIT") or None,
-            names=[str(name)],
-            rows=[row | ({"class": "SKY"} if skies[i] else {})],
-            flags=[["sky"] if skies[i] else []],
+    names = unique_names([numbers], len(numbers)) if len(numbers) > 1 else [""]
+    parts = []
+    for i, (aperture, name, sky) in enumerate(zip(apertures, names, _skies(hdu, apertures), strict=True)):
+        rows = {key: band[i][: len(aperture.wavelength)] for key, band in bands.items()}
+        redshift: dict[str, Any] = {} if aperture.redshift is None else {"z": aperture.redshift}
+        parts.append(
+            Arrays(
+                hdu.header,
+                aperture.wavelength,
+                rows.pop("flux"),
+                rows,
+                wavelength_unit=unit,
+                flux_unit=hdu.text("BUNIT") or None,
+                names=[name],
+                rows=[redshift | ({"class": "SKY"} if sky else {})],
+                flags=[["sky"] if sky else []],
+            )
         )
-        try:
-            found += spectra_of(arrays, path, options)
-        except SpectrumError as error:
-            if not many:
-                raise
-            found.append(Refusal(str(path), str(error)))
-    return found
+    return parts
 
 
 def _skies(hdu: Hdu, apertures: Sequence[Dispersion]) -> list[bool]:

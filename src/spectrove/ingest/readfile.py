@@ -11,7 +11,19 @@ from typing import Any
 import numpy as np
 
 from spectrove.errors import FormatError, Refusal, SpectroveError
-from spectrove.ingest import desi, fitsfile, generic, iraf, lamost, sdss, sixdf, spspec, textfile
+from spectrove.ingest import (
+    apogee,
+    desi,
+    fibres,
+    fitsfile,
+    generic,
+    iraf,
+    lamost,
+    sdss,
+    sixdf,
+    spspec,
+    textfile,
+)
 from spectrove.ingest.fitsfile import Hdu, Unsupported
 from spectrove.ingest.options import Options
 from spectrove.spectra import Spectrum
@@ -25,6 +37,8 @@ READERS: Mapping[str, Any] = {
     "desi": desi,
     "lamost": lamost,
     "6dfgs": sixdf,
+    "apogee": apogee,
+    "fibres": fibres,
     "iraf": iraf,
     "generic": generic,
 }

@@ -42,7 +42,7 @@ def table(hdus: Sequence[Hdu], options: Options, path: Path) -> Arrays | None:
         if names["flux"] == "2" and "error" in others and set(np.unique(others["error"])) <= {0.0, 1.0}:
             others["mask"] = others.pop("error")  # an unnamed third column of 0 and 1 marks bad pixels
         wavelength, flux = hdu.table[names["wavelength"]], hdu.table[names["flux"]]
-        units = {key: _column_unit(hdu, name) for key, name in names.items()}
+        units = {key: column_unit(hdu, name) for key, name in names.items()}
         six_df = "OBSRA" in hdus[0].header and "Z_HELIO" in hdus[0].header
         redshift = hdu.table.get("redshift")
         return Arrays(
@@ -78,7 +78,7 @@ def _columns(table: Mapping[str, NDArray], options: Options, path: Path) -> dict
     return chosen
 
 
-def _column_unit(hdu: Hdu, name: str) -> str | None:
+def column_unit(hdu: Hdu, name: str) -> str | None:
     for i in range(1, int(hdu.number("TFIELDS") or 0) + 1):
         if hdu.text(f"TTYPE{i}").lower() == name:
             return hdu.text(f"TUNIT{i}") or None
