@@ -77,7 +77,7 @@ def ingest(
         survey: A name of `READERS`, or "auto".
         workers: Processes; by default one per core.
         progress: Called with the number of files done and of all files to read.
-        options: As in `read_file`: columns, medium, flux_unit, wavelength_unit.
+        options: As in `read_file`: columns, medium, wavelength_unit, flux_unit, error_unit.
 
     Raises:
         DatasetError: If there is nothing to read, or the dataset cannot be written.

@@ -24,12 +24,15 @@ class Options:
         medium: Whether wavelengths are in "air" or "vacuum"; "auto" lets the file or its survey's habit say.
         flux_unit: Unit of the flux, as astropy reads it.
         wavelength_unit: Unit of the wavelength, as astropy reads it.
+        error_unit: Unit of the errors (of the variance or inverse variance: the unit whose square or inverse square
+            they have); that of the flux where nothing is said.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     medium: str = "auto"
     flux_unit: str | None = None
     wavelength_unit: str | None = None
+    error_unit: str | None = None
 
     def __post_init__(self) -> None:
         if self.medium not in MEDIA:
@@ -38,7 +41,12 @@ class Options:
             raise FormatError(
                 f"--columns {', '.join(unknown)}: expected names among {', '.join(QUANTITIES)}."
             )
-        for option, unit in (("--flux-unit", self.flux_unit), ("--wavelength-unit", self.wavelength_unit)):
+        said = {
+            "--wavelength-unit": self.wavelength_unit,
+            "--flux-unit": self.flux_unit,
+            "--error-unit": self.error_unit,
+        }
+        for option, unit in said.items():
             if unit is not None and parse_unit(unit) is None:
                 raise FormatError(
                     f"{option} {unit!r}: not a unit, expected one as 'erg/s/cm2/A', 'uJy' or 'nm'."

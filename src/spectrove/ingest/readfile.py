@@ -58,7 +58,7 @@ def read_file(path: Path | str, survey: str = "auto", **options: Any) -> Reading
     Args:
         path: A FITS or text file, plain or gzipped.
         survey: A name of `READERS`, or "auto" to let the file say.
-        options: As in `options.Options`: columns, medium, flux_unit, wavelength_unit.
+        options: As in `options.Options`: columns, medium, wavelength_unit, flux_unit, error_unit.
 
     Raises:
         FormatError: If the file cannot be read as a spectrum; the sentence says why.

@@ -37,7 +37,7 @@ def read_spectra(
         where: SQL on the row columns.
         workers: Processes; by default one per core, and none beside this one for a few files.
         progress: Called with the number of files done and of all files.
-        options: As in `read_file`: columns, medium, flux_unit, wavelength_unit.
+        options: As in `read_file`: columns, medium, wavelength_unit, flux_unit, error_unit.
 
     Raises:
         DatasetError: If a path is not there, a folder is empty, or `where` names an unknown column.
