@@ -90,3 +90,32 @@ def test_without_a_grid_the_file_is_refused(tmp_path):
 
     with pytest.raises(FormatError, match="COEFF0 None, COEFF1"):
         read_file(write(tmp_path / "a.fits", "older", COEFF0=None))
+
+
+def arm(name, wavelength, flux, *, log, vector):
+    columns = {"FLUX": flux, "IVAR": np.full(N, 4.0), "LOGLAM" if log else "WAVELENGTH": wavelength}
+    columns["PIXMASK"] = np.arange(N) == 3
+    made = [
+        fits.Column(k, f"{N if vector else ''}{'J' if k == 'PIXMASK' else 'D'}", array=v[None] if vector else v)
+        for k, v in columns.items()
+    ]  # fmt: skip
+    return fits.BinTableHDU.from_columns(made, name=name)
+
+
+@pytest.mark.parametrize("log", [True, False])
+@pytest.mark.parametrize("vector", [True, False])
+def test_both_arms_at_medium_resolution_are_one_spectrum_with_a_gap(tmp_path, log, vector):
+    primary = fits.PrimaryHDU()
+    primary.header.update(CARDS)
+    blue, red = np.linspace(4950, 5350, N), np.linspace(6300, 6800, N)
+    waves = (np.log10(blue), np.log10(red)) if log else (blue, red)
+    hdus = [primary, arm("COADD_R", waves[1], np.full(N, 2.0), log=log, vector=vector)]
+    hdus.append(arm("COADD_B", waves[0], np.full(N, 1.0), log=log, vector=vector))
+    hdus += [arm(name, waves[0], np.full(N, 9.0), log=log, vector=vector) for name in ("B-841", "B-842")]
+    fits.HDUList(hdus).writeto(tmp_path / "med-58149-TD_sp01-001.fits")
+    (s,) = read_file(tmp_path / "med-58149-TD_sp01-001.fits")
+    assert_allclose(s.wavelength, np.concatenate([blue, red]))
+    assert_array_equal(s.flux, np.repeat([1.0, 2.0], N))
+    assert_array_equal(np.flatnonzero(s.mask & Mask.BADPIXEL), [3, N + 3])
+    assert (s.row["survey"], s.row["flux_unit"]) == ("lamost", "relative")
+    assert "not_calibrated" in s.row["flags"]

@@ -239,3 +239,17 @@ def test_naming_the_wrong_survey_says_what_is_missing(write_sdss):
         read_file(write_sdss(), survey="desi")
     with pytest.raises(FormatError, match=f"expected auto or one of {', '.join(READERS)}"):
         read_file(write_sdss(), survey="hubble")
+
+
+@pytest.mark.parametrize("catalogid", [4544691163, 27021598048679601])
+def test_a_file_of_sdss_v_is_named_by_field_night_and_catalogid(write_sdss, catalogid):
+    """SDSS-V has no plates; catalogids pass 32 bits and what a float holds exactly."""
+    own = {"FIELD": np.int32(15170), "MJD": np.int32(59614), "CATALOGID": np.int64(catalogid)}
+    place = {"RACAT": 146.2, "DECCAT": -0.37, "RUN2D": "v6_1_3", "SPECOBJID": "17017015170596144544691163"}
+    gone = ("PLATE", "FIBERID", "PLATEID", "PLUG_RA", "PLUG_DEC")
+    path = write_sdss("spec.fits", specobj=own | place, leave_out=(*gone, "SPZLINE"))
+    (s,) = read_file(path)
+    assert s.object_id == f"015170-59614-{catalogid}"
+    assert s.row["targetid"] == str(catalogid)
+    assert (s.row["ra"], s.row["dec"], s.row["class"]) == (146.2, -0.37, "GALAXY")
+    assert_allclose(s.row["z"], 0.1)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, Refusal
-from spectrove.ingest.assemble import assemble, file_id
+from spectrove.ingest.assemble import FLUX_UNIT, assemble, file_id
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.options import Options
 from spectrove.ingest.units import to_flux_density
@@ -25,7 +25,6 @@ from spectrove.spectra import Mask, Spectrum
 FATAL_BITS = sum(1 << bit for bit in (0, 1, 2, 3, 4, 5, 6, 7, 14))
 #: Errors from here mean that there is no measurement.
 NO_DATA = 1e9
-FLUX_UNIT = "1e-17 erg/s/cm2/A"
 
 
 def recognises(hdus: Sequence[Hdu]) -> bool:

@@ -48,7 +48,7 @@ class Arrays:
 
 
 def spectra_of(
-    parts: Arrays | Sequence[Arrays], path: Path, options: Options
+    parts: Arrays | Sequence[Arrays | Refusal], path: Path, options: Options
 ) -> Sequence[Spectrum | Refusal]:
     """A spectrum for each row of each part; one of several that cannot be used gives a refusal instead.
 
@@ -56,11 +56,14 @@ def spectra_of(
         FormatError: If the only one cannot be used.
     """
     parts = [parts] if isinstance(parts, Arrays) else parts
-    rows = [(part, i) for part in parts for i in range(len(part.flux) if part.flux.ndim == 2 else 1)]
+    refusals = [part for part in parts if isinstance(part, Refusal)]
+    arrays = [part for part in parts if isinstance(part, Arrays)]
+    rows = [(part, i) for part in arrays for i in range(len(part.flux) if part.flux.ndim == 2 else 1)]
     names = [_name(part, i, path) for part, i in rows]
     if len(rows) == 1:
-        return [_one(*rows[0], names[0], path, options)]
-    return [_or_refusal(part, i, name, path, options) for (part, i), name in zip(rows, names, strict=True)]
+        return [_one(*rows[0], names[0], path, options), *refusals]
+    found = [_or_refusal(part, i, name, path, options) for (part, i), name in zip(rows, names, strict=True)]
+    return [*found, *refusals]
 
 
 def _name(part: Arrays, i: int, path: Path) -> str:

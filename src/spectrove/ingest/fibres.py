@@ -19,18 +19,13 @@ from spectrove.ingest.arrays import Arrays, spectra_of, unique_names
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.images import ROLES, grid_of, quantity_of
 from spectrove.ingest.options import Options
+from spectrove.ingest.planes import TYPES, saw
 from spectrove.ingest.sdss import FATAL_BITS
 from spectrove.ingest.tables import column_unit
 from spectrove.spectra import Spectrum
 
-#: Columns that say what a fibre saw.
-TYPES = ("type", "objtype", "targuse", "fibertype", "fibretype", "targettype", "obj_type", "fiber_type")
 #: Columns that may name an object, in order of preference.
 NAMES = ("name", "targname", "objid", "object", "targetid", "catalogid", "fiberid", "fibreid", "fiber")
-#: Words of such a column for fibres on blank sky, and for those that see no object: parked, broken, guiding.
-SKY = ("S", "SKY", "COHERENT_SKY")
-NO_OBJECT = ("N", "B", "D", "U", "F", "G", "X", "NA", "NONE", "NULL", "BAD", "UNKNOWN")
-NO_OBJECT_STARTS = ("PARK", "NOT", "BROK", "DEAD", "UNUSED", "UNALL", "UNASS", "GUID", "FIDU")
 
 
 def recognises(hdus: Sequence[Hdu]) -> bool:
@@ -57,8 +52,8 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> Sequence[Spectru
             f"{path.name}: {len(types)} fibres without wavelengths (no CRVAL1 with CDELT1 or CD1_1), expected a "
             "dispersion. Calibrate the frame first."
         )
-    sky = np.array([word in SKY or word.startswith("SKY") for word in types])
-    empty = np.array([word in NO_OBJECT or word.startswith(NO_OBJECT_STARTS) for word in types]) & ~sky
+    kinds = np.array([saw(word) for word in types])
+    sky, empty = kinds == "sky", kinds == "nothing"
     taken = np.flatnonzero(~empty).tolist()
     arrays = Arrays(
         {**hdus[0].header, **found.header},

@@ -145,11 +145,13 @@ class _Columns(Mapping[str, NDArray]):
             raise Unsupported(f"empty column {name}")
         shape: tuple[int, ...] = (self._n_rows,) if code == "A" or repeat == 1 else (self._n_rows, repeat)
         strides = (self._row_bytes,) if len(shape) == 1 else (self._row_bytes, np.dtype(kind).itemsize)
+        if not self._n_rows:
+            return np.empty(
+                shape, "U1" if code == "A" else "?" if code == "L" else np.dtype(kind).newbyteorder("=")
+            )
         raw = np.ndarray(shape, kind, buffer=self._data, offset=offset, strides=strides)
         if code == "A":
-            return (
-                np.char.rstrip(np.char.decode(raw, "latin-1").astype(str), " \x00") if self._n_rows else raw
-            )
+            return np.char.rstrip(np.char.decode(raw, "latin-1").astype(str), " \x00")
         if code == "L":
             return raw == b"T"
         native = raw.astype(raw.dtype.newbyteorder("="))

@@ -6,20 +6,21 @@ What none of these fit goes to the readers of `specutils`. Where a file holds ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from spectrove.errors import Refusal
-from spectrove.ingest.arrays import spectra_of
+from spectrove.ingest.arrays import Arrays, spectra_of
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.images import images
 from spectrove.ingest.options import Options
 from spectrove.ingest.rows import chosen_rows, labelled_rows
-from spectrove.ingest.tables import table
+from spectrove.ingest.tables import tables
 from spectrove.spectra import Spectrum
 
-#: Functions of extensions, options and path that give `Arrays`, or None where their layout is another.
-LAYOUTS = (chosen_rows, table, labelled_rows, images)
+Layout = Callable[[Sequence[Hdu], Options, Path], Arrays | Sequence[Arrays | Refusal] | None]
+#: Asked in order; None says that the layout is another.
+LAYOUTS: tuple[Layout, ...] = (chosen_rows, tables, labelled_rows, images)
 
 
 def recognises(hdus: Sequence[Hdu]) -> bool:

@@ -1,8 +1,9 @@
-"""LAMOST low-resolution spectra, both layouts: rows of a primary image, or one row of a COADD table.
+"""LAMOST spectra: low resolution as rows of a primary image or one row of a COADD table, medium resolution in two arms.
 
 The image's rows are named by EXTEN0: flux, inverse variance, then either the wavelength (since DR5) or the
 pseudo-continuum (before, with the grid in COEFF0 and COEFF1), and the two masks. Wavelengths are vacuum;
-fluxes are relative, but calibrated in shape.
+fluxes are relative, but calibrated in shape. Medium-resolution files have a table for each arm, COADD_B (4950-5350 A)
+and COADD_R (6300-6800 A), and the exposures behind them; the arms are one spectrum with a gap, not calibrated.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.options import Options
 from spectrove.spectra import Mask, Spectrum
 
+#: Tables of the summed exposures of each arm at medium resolution.
+ARMS = ("COADD_B", "COADD_R")
+
 
 def recognises(hdus: Sequence[Hdu]) -> bool:
     """Whether the primary header is LAMOST's and the file has one of its two layouts."""
@@ -26,22 +30,26 @@ def recognises(hdus: Sequence[Hdu]) -> bool:
     named = any("LAMOST" in header.text(key).upper() for key in ("TELESCOP", "ORIGIN", "AUTHOR"))
     image = header.image
     return named and (
-        (image is not None and image.ndim == 2 and image.shape[0] == 5) or _table(hdus) is not None
+        (image is not None and image.ndim == 2 and image.shape[0] == 5)
+        or bool(_arms(hdus))
+        or _table(hdus) is not None
     )
 
 
 def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
     """The one spectrum of a LAMOST file's extensions."""
     header = hdus[0]
-    table = _table(hdus)
-    if table is not None:
+    arms, table = _arms(hdus), _table(hdus)
+    if arms:
+        rows = _joined(arms)
+    elif table is not None:
         rows = {name: np.asarray(table[name])[0] for name in ("flux", "ivar", "wavelength")}
         rows |= {name: np.asarray(table[name])[0] for name in ("andmask", "ormask") if name in table}
     elif header.image is not None and header.image.ndim == 2 and header.image.shape[0] == 5:
         rows = _image_rows(header)
     else:
         raise FormatError(
-            f"{path.name}: neither 5 rows in the primary image nor a COADD table, expected one of LAMOST's "
+            f"{path.name}: neither 5 rows in the primary image nor COADD tables, expected one of LAMOST's "
             "layouts. Leave --survey at auto, or name the survey it comes from."
         )
     flags = ["sky"] if "SKY" in (header.text("FIBERTYP").upper(), header.text("OBJTYPE").upper()) else []
@@ -62,10 +70,32 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
             row=_object_row(header, sky=bool(flags)),
             mask=mask,
             flux_unit="relative",
+            calibrated=not arms,
             medium=options.medium_or("vacuum" if vacuum else "air"),
             flags=flags,
         )
     ]
+
+
+def _arms(hdus: Sequence[Hdu]) -> list[Mapping[str, NDArray]]:
+    """The summed arms of a medium-resolution file, the bluer first."""
+    arms = {hdu.name: hdu.table for hdu in hdus if hdu.name in ARMS}
+    return [
+        arms[name] for name in ARMS
+        if name in arms and {"flux", "ivar"} <= set(arms[name]) and {"loglam", "wavelength"} & set(arms[name])
+    ]  # fmt: skip
+
+
+def _joined(arms: Sequence[Mapping[str, NDArray]]) -> dict[str, NDArray]:
+    """Arms end to end: they do not overlap."""
+    rows: dict[str, list[NDArray]] = {"wavelength": [], "flux": [], "ivar": [], "andmask": []}
+    for arm in arms:
+        log = "wavelength" not in arm
+        wavelength = np.asarray(arm["loglam" if log else "wavelength"], float).ravel()
+        rows["wavelength"].append(10.0**wavelength if log else wavelength)
+        for name, column in (("flux", "flux"), ("ivar", "ivar"), ("andmask", "pixmask")):
+            rows[name].append(np.asarray(arm.get(column, np.zeros(len(wavelength)))).ravel())
+    return {name: np.concatenate(parts) for name, parts in rows.items()}
 
 
 def _image_rows(header: Hdu) -> dict[str, NDArray]:

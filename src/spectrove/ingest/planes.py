@@ -26,6 +26,13 @@ KINDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     )
 )  # fmt: skip
 
+#: Columns that say what a fibre or an object is.
+TYPES = ("type", "objtype", "targuse", "fibertype", "fibretype", "targettype", "obj_type", "fiber_type")
+#: Words of such a column for fibres on blank sky, and for those that see no object: parked, broken, guiding.
+SKY = ("S", "SKY", "COHERENT_SKY")
+NO_OBJECT = ("N", "B", "D", "U", "F", "G", "X", "NA", "NONE", "NULL", "BAD", "UNKNOWN")
+NO_OBJECT_STARTS = ("PARK", "NOT", "BROK", "DEAD", "UNUSED", "UNALL", "UNASS", "GUID", "FIDU")
+
 #: Header cards that name the rows or planes of an image, numbered from 1.
 ROW_CARDS = ("ARRAY", "BANDID", "ROW")
 #: Kinds that say how sure the flux is, the better known first.
@@ -40,6 +47,14 @@ def kind_of(label: str) -> str | None:
     """
     head = re.split(r"\s-\s|[:,(\[]", label.strip().lower(), maxsplit=1)[0]
     return next((kind for kind, words in KINDS if words.search(head)), None)
+
+
+def saw(word: str) -> str:
+    """What a fibre saw by the word of a column of `TYPES`: "sky", "nothing" or "object"."""
+    word = word.strip().upper()
+    if word in SKY or word.startswith("SKY"):
+        return "sky"
+    return "nothing" if word in NO_OBJECT or word.startswith(NO_OBJECT_STARTS) else "object"
 
 
 def labels(header: Mapping[str, object], n: int) -> list[str]:

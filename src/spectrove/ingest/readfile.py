@@ -32,10 +32,10 @@ from spectrove.spectra import Spectrum
 #: for what it does not take of a file, a `Refusal` each. With `--survey auto` the first that recognises a
 #: file reads it. Adding one is one file and one line.
 READERS: Mapping[str, Any] = {
+    "lamost": lamost,
     "sdss": sdss,
     "spspec": spspec,
     "desi": desi,
-    "lamost": lamost,
     "6dfgs": sixdf,
     "apogee": apogee,
     "fibres": fibres,

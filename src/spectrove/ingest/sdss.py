@@ -37,6 +37,9 @@ SPZLINE_NAMES: dict[str, tuple[str, ...]] = {
     "oi": ("[O_I] 6300",),
 }
 
+#: Columns of the position, SDSS-V's names last.
+_RA, _DEC = ("plug_ra", "ra", "racat", "fiber_ra"), ("plug_dec", "dec", "deccat", "fiber_dec")
+
 _FILE_NAME = re.compile(r"spec(?:lite|full)?-(\d{3,6})-(\d{5})-(\d{1,4})(?!\d)", re.I)
 _EXPOSURE = re.compile(r"[BR]\d-\d{8}")
 _RUN2D = re.compile(r"v(\d+)_(\d+)_(\d+)$")
@@ -76,6 +79,7 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
     specobj = _first_row(_find(hdus, named))
     row = _object_row(specobj, header)
     row |= _identity(specobj, header, path)
+    row["targetid"] = _id_text(specobj.get("catalogid"))
     row |= _lines(_find(hdus, ("linename",)))
     flags = _flags(row, specobj)
     if "sky" in flags:
@@ -87,7 +91,7 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
     row["specobjid"] = row["specobjid"] or expected
     return [
         assemble(
-            object_id(row["plate"], row["mjd"], row["fiberid"]) or file_id(path),
+            object_id(row["plate"], row["mjd"], row["fiberid"]) or _field_id(specobj) or file_id(path),
             wavelength,
             table["flux"],
             table.get("ivar"),
@@ -107,6 +111,12 @@ def object_id(plate: int | None, mjd: int | None, fiberid: int | None) -> str | 
     if plate is None or mjd is None or fiberid is None:
         return None
     return f"{plate:04d}-{mjd}-{fiberid:04d}"
+
+
+def _field_id(specobj: Mapping[str, Any]) -> str | None:
+    """FIELD-MJD-CATALOGID of SDSS-V, which has no plates; None unless all three are known."""
+    field, mjd, catalogid = (_id_text(specobj.get(name)) for name in ("field", "mjd", "catalogid"))
+    return f"{field.zfill(6)}-{mjd}-{catalogid}" if field and mjd and catalogid else None
 
 
 def specobjid(plate: int | None, mjd: int | None, fiberid: int | None, run2d: str | None) -> str | None:
@@ -180,7 +190,7 @@ def _find(hdus: Sequence[Hdu], any_of: tuple[str, ...]) -> Mapping[str, NDArray]
 
 def _first_row(table: Mapping[str, NDArray]) -> dict[str, Any]:
     wanted = ("plate", "mjd", "fiberid", "run2d", "specobjid", "class", "subclass", "z", "z_err", "zwarning")
-    more = ("plug_ra", "plug_dec", "ra", "dec", "vdisp", "vdisp_err", "sn_median_all", "survey")
+    more = ("vdisp", "vdisp_err", "sn_median_all", "survey", "field", "catalogid", *_RA, *_DEC)
     row = {}
     for name in (*wanted, *more, "sourcetype", "objtype", "targettype"):
         values = table.get(name)
@@ -191,8 +201,8 @@ def _first_row(table: Mapping[str, NDArray]) -> dict[str, Any]:
 
 def _object_row(specobj: Mapping[str, Any], header: Hdu) -> dict[str, Any]:
     """The SpecObj row as catalog columns; -1 and similar marks for "not measured" become None."""
-    ra = _number(specobj.get("plug_ra"), specobj.get("ra"), header.number("PLUG_RA"))
-    dec = _number(specobj.get("plug_dec"), specobj.get("dec"), header.number("PLUG_DEC"))
+    ra = _number(*(specobj.get(name) for name in _RA), header.number("PLUG_RA"))
+    dec = _number(*(specobj.get(name) for name in _DEC), header.number("PLUG_DEC"))
     on_sky = ra is not None and dec is not None and 0 <= ra <= 360 and -90 <= dec <= 90
     z_err, vdisp_err = _number(specobj.get("z_err")), _number(specobj.get("vdisp_err"))
     zwarning = _number(specobj.get("zwarning"))

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.errors import FormatError
+from spectrove.errors import FormatError, Refusal
 from spectrove.ingest import sixdf
-from spectrove.ingest.arrays import Arrays
+from spectrove.ingest.arrays import Arrays, unique_names
+from spectrove.ingest.assemble import FLUX_UNIT
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.options import Options
+from spectrove.ingest.planes import TYPES, saw
 
 #: Names under which columns and extensions hold each quantity, in order of preference, lower case.
 NAMES: dict[str, tuple[str, ...]] = {
-    "wavelength": ("wavelength", "wave", "lambda", "wl", "lam", "wave_vac", "wave_air", "loglam", "log_wave",
+    "wavelength": ("wavelength", "wave", "lambda", "wl", "lam", "waves", "wave_vac", "wave_air", "loglam", "log_wave",
                    "lambda_vac", "lambda_air", "awav", "wavelengths", "vacuum_wavelength", "x", "1"),
     "flux": ("flux", "flam", "fluxes", "f_lambda", "fnu", "flux_lambda", "data", "spec", "spectrum", "counts",
-             "sci", "y", "2"),
+             "sci", "flux_reduced", "flux_density", "y", "2"),
     "ivar": ("ivar", "invvar", "inverse_variance", "inv_var", "flux_ivar", "ivar_flux"),
     "error": ("error", "err", "flux_err", "flam_err", "fluxerr", "flux_error", "sigma", "unc", "uncertainty",
               "noise", "errs", "e_flux", "std", "stddev", "3"),
@@ -28,41 +31,164 @@ NAMES: dict[str, tuple[str, ...]] = {
     "resolution": ("sres", "resolution_power"),
 }  # fmt: skip
 
+#: Names of the errors of one flux column among several, with the name of that column in the braces.
+OWN_ERRORS = {
+    "ivar": ("{}_ivar", "ivar_{}"),
+    "error": ("{}_err", "{}_error", "err_{}", "error_{}", "e_{}", "sigma_{}", "{}_sigma", "{}_unc"),
+    "variance": ("{}_var", "var_{}", "{}_variance"),
+}
+#: Cards, and columns, that tell several spectra of one file apart.
+TABLE_NAMES = ("SRCNAME", "SOURCEID", "SPORDER", "EXTNAME", "EXTVER")
+ROW_NAMES = ("source_id", "srcname", "targetid", "sdss_id", "catalogid", "name", "object", "objid", "id", "segment",
+             "sporder", "spec_num")  # fmt: skip
+#: Columns that say how many pixels of a row are filled.
+LENGTHS = ("n_alongdisp", "nelem")
+#: What columns of vector rows say of each row's object.
+ROW_VALUES = {
+    "ra": ("ra", "source_ra", "srcra", "targ_ra", "target_ra"),
+    "dec": ("dec", "source_dec", "srcdec", "targ_dec", "target_dec"),
+    "z": ("redshift", "z_best", "zbest", "z"),
+    "targetid": ("targetid", "sdss_id", "catalogid", "source_id"),
+}
 
-def table(hdus: Sequence[Hdu], options: Options, path: Path) -> Arrays | None:
-    """A table with a wavelength and a flux column; vector columns hold a spectrum per row."""
-    for hdu in hdus:
-        if not hdu.table:
-            continue
-        columns = _columns(hdu.table, options, path)
-        if "wavelength" not in columns or "flux" not in columns:
-            continue
-        names = {key: columns.pop(key) for key in ("wavelength", "flux")}
-        others = {key: np.asarray(hdu.table[name]) for key, name in columns.items()}
-        if names["flux"] == "2" and "error" in others and set(np.unique(others["error"])) <= {0.0, 1.0}:
-            others["mask"] = others.pop("error")  # an unnamed third column of 0 and 1 marks bad pixels
-        wavelength, flux = hdu.table[names["wavelength"]], hdu.table[names["flux"]]
-        units = {key: column_unit(hdu, name) for key, name in names.items()}
-        six_df = "OBSRA" in hdus[0].header and "Z_HELIO" in hdus[0].header
-        redshift = hdu.table.get("redshift")
-        return Arrays(
-            {**hdus[0].header, **hdu.header},
-            np.asarray(wavelength),
-            np.asarray(flux),
-            others,
-            wavelength_name=names["wavelength"],
-            wavelength_unit=units["wavelength"],
-            flux_unit=units["flux"] or _unit_of_name(names["flux"]),
-            redshift=redshift if redshift is not None and redshift.dtype.kind == "f" else None,
-            survey="6dfgs" if six_df else None,
-            rows=[{"zwarning": sixdf.warning(hdus[0])}] if six_df else (),
+
+def tables(hdus: Sequence[Hdu], options: Options, path: Path) -> list[Arrays | Refusal] | None:
+    """A spectrum for each table with a wavelength and a flux column, or for each row where these are vectors.
+
+    Further tables are spectra if they have the columns of the first; of others a sentence says that they were left out.
+
+    Raises:
+        FormatError: If no table has a column that the user named, or none has rows.
+    """
+    found = _with_columns(hdus, options, path)
+    filled = [(hdu, columns) for hdu, columns in found if len(hdu.table[columns["flux"]])]
+    if found and not filled:
+        raise FormatError(
+            f"{path.name}: a table of spectra with no rows, expected at least one. Leave it out."
         )
-    return None
+    if not filled:
+        return None
+    siblings = [(hdu, columns) for hdu, columns in filled if columns == filled[0][1]]
+    names = unique_names([[hdu.text(key) for hdu, _ in siblings] for key in TABLE_NAMES], len(siblings))
+    parts: list[Arrays | Refusal] = []
+    for (hdu, columns), name in zip(siblings, names, strict=True):
+        parts += _parts(hdus[0], hdu, columns, name if len(siblings) > 1 else "")
+    return parts + [_left_out(hdu, columns, path) for hdu, columns in filled if columns != filled[0][1]]
+
+
+def _left_out(hdu: Hdu, columns: Mapping[str, str], path: Path) -> Refusal:
+    said = ", ".join(columns.values())
+    return Refusal(
+        str(path), f"{path.name}: table {hdu.name or '(without a name)'} has other columns ({said}) than the first "
+        "spectrum of the file, and was left out. Name its columns with --columns to read it alone."
+    )  # fmt: skip
+
+
+def _with_columns(hdus: Sequence[Hdu], options: Options, path: Path) -> list[tuple[Hdu, dict[str, str]]]:
+    """The tables that have wavelength and flux, with the column of each quantity."""
+    wanted = {name.lower() for name in options.columns.values()}
+    tables = [hdu for hdu in hdus if hdu.table]
+    complete = [hdu for hdu in tables if wanted <= set(hdu.table)]
+    if tables and not complete:
+        _columns(tables[0].table, options, path)  # says which is missing
+    found = [(hdu, _columns(hdu.table, options, path)) for hdu in complete]
+    return [(hdu, columns) for hdu, columns in found if {"wavelength", "flux"} <= set(columns)]
+
+
+def _parts(primary: Hdu, hdu: Hdu, columns: Mapping[str, str], name: str) -> list[Arrays]:
+    """The spectrum of a table, or those of its rows; `name` is that of the table among several, else ""."""
+    values = {key: np.asarray(hdu.table[column]) for key, column in columns.items()}
+    if columns["flux"] == "2" and "error" in values and set(np.unique(values["error"])) <= {0.0, 1.0}:
+        values["mask"] = values.pop("error")  # an unnamed third column of 0 and 1 marks bad pixels
+    header = {**primary.header, **hdu.header}
+    if not _is_vector(values["flux"]):
+        z = np.asarray(hdu.table.get("redshift", ["unknown"]))
+        return [
+            _arrays(header, values, columns, hdu, name, {"z": float(z[0])} if z.dtype.kind == "f" else {})
+        ]
+    n = len(values["flux"])
+    if not _is_vector(values["wavelength"]):
+        raise FormatError(
+            f"{hdu.name or 'a table'}: flux has shape {values['flux'].shape}, wavelength {values['wavelength'].shape}, "
+            "expected the same. Name the columns with --columns."
+        )
+    names = unique_names([np.asarray(hdu.table[c]).tolist() for c in ROW_NAMES if c in hdu.table], n)
+    parts = []
+    for i in range(n):
+        row = _trimmed({key: np.asarray(value[i]) for key, value in values.items()}, _length(hdu.table, i))
+        said = "-".join(filter(None, [name, names[i] if n > 1 else ""]))
+        parts.append(_arrays(header, row, columns, hdu, said, _object(hdu.table, i)))
+    return parts
+
+
+def _arrays(
+    header: Mapping[str, Any], values: dict[str, NDArray], columns: Mapping[str, str], hdu: Hdu, name: str,
+    row: dict[str, Any],
+) -> Arrays:  # fmt: skip
+    values = dict(values)
+    wavelength, flux = values.pop("wavelength"), values.pop("flux")
+    six_df = "OBSRA" in header and "Z_HELIO" in header
+    astra = "V_ASTRA" in header  # SDSS-V's mwmStar and mwmVisit, which state no units
+    sky = row.pop("sky", False)
+    return Arrays(
+        header,
+        wavelength,
+        flux,
+        values,
+        wavelength_name=columns["wavelength"],
+        wavelength_unit=column_unit(hdu, columns["wavelength"]),
+        flux_unit=column_unit(hdu, columns["flux"])
+        or (FLUX_UNIT if astra else _unit_of_name(columns["flux"])),
+        survey="6dfgs" if six_df else "sdss-v" if astra else None,
+        medium="vacuum" if astra else None,
+        names=[name],
+        rows=[
+            row
+            | ({"zwarning": sixdf.warning(Hdu(header))} if six_df else {})
+            | ({"class": "SKY"} if sky else {})
+        ],
+        flags=[["sky"] if sky else []],
+    )
+
+
+def _is_vector(column: NDArray) -> bool:
+    return column.ndim == 2 or column.dtype == object
+
+
+def _length(table: Mapping[str, NDArray], i: int) -> int | None:
+    """How many pixels of row i are filled, where a column says so."""
+    name = next((name for name in LENGTHS if name in table), None)
+    return None if name is None else int(np.atleast_1d(table[name][i])[0])
+
+
+def _trimmed(row: Mapping[str, NDArray], length: int | None) -> dict[str, NDArray]:
+    """One spectrum without the padding with which rows of a table are filled up: no wavelength, or zero."""
+    n = len(row["wavelength"])
+    wavelength = np.asarray(row["wavelength"], float)[: length or n]
+    real = np.flatnonzero(np.isfinite(wavelength) & (wavelength != 0))
+    span = slice(int(real[0]), int(real[-1]) + 1) if len(real) else slice(0, n)
+    return {key: value[span] if value.shape == (n,) else value for key, value in row.items()}
+
+
+def _object(table: Mapping[str, NDArray], i: int) -> dict[str, Any]:
+    """Position, redshift, id and kind of one row's object, where columns have them."""
+    row: dict[str, Any] = {}
+    for key, names in ROW_VALUES.items():
+        name = next((n for n in names if n in table and np.ndim(table[n]) == 1), None)
+        if name is None:
+            continue
+        value = table[name][i]
+        if key == "targetid":
+            row[key] = str(value).strip() or None
+        elif np.asarray(value).dtype.kind in "iuf" and np.isfinite(value) and (key != "z" or -1 < value < 30):
+            row[key] = float(value)
+    kinds = (str(table[name][i]) for name in TYPES if name in table and np.ndim(table[name]) == 1)
+    return row | ({"sky": True} if any(saw(kind) == "sky" for kind in kinds) else {})
 
 
 def _columns(table: Mapping[str, NDArray], options: Options, path: Path) -> dict[str, str]:
-    """Column names by quantity: those the user named, then the first known name of numbers."""
-    chosen = {}
+    """Columns by quantity: those the user named, those that belong to the flux column, then the first known ones."""
+    chosen: dict[str, str] = {}
     for key, names in NAMES.items():
         wanted = options.columns.get(key)
         if wanted is not None:
@@ -72,8 +198,10 @@ def _columns(table: Mapping[str, NDArray], options: Options, path: Path) -> dict
                 )
             chosen[key] = wanted.lower()
             continue
-        found = next((name for name in names if name in table), None)
-        if found is not None and np.asarray(table[found]).dtype.kind in "iufb":
+        own = [text.format(chosen["flux"]) for text in OWN_ERRORS.get(key, ())] if "flux" in chosen else []
+        own += [chosen["flux"].replace("flux", key[:3], 1)] if key == "error" and "flux" in chosen else []
+        found = next((n for n in (*own, *names) if n in table and n not in chosen.values()), None)
+        if found is not None and np.asarray(table[found]).dtype.kind in "iufbO":
             chosen[key] = found
     return chosen
 
