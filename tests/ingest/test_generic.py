@@ -315,6 +315,56 @@ def test_an_image_on_a_log_grid(tmp_path):
     assert s.row["flux_unit"] == "1e-17 erg/s/cm2/A"
 
 
+def test_images_of_objects_with_names_are_a_spectrum_each(tmp_path):
+    hdus = [fits.PrimaryHDU(), *(fits.ImageHDU(FLUX * k) for k in (1, 2)), fits.ImageHDU(FLUX, name="SKY")]
+    for hdu, name in zip(hdus[1:], ("NGC 1", "NGC 2", ""), strict=True):
+        hdu.header.update(LINEAR | {"OBJECT": name})
+    fits.HDUList(hdus).writeto(tmp_path / "two.fits")
+    assert [s.object_id for s in read_file(tmp_path / "two.fits")] == ["two#NGC 1", "two#NGC 2"]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"), [(("", ""), "image 2 has no name"), (("FLUX", "FLUX_B"), "image 2 FLUX_B")]
+)
+def test_an_image_that_may_be_a_flux_too_is_left_out_with_a_sentence(tmp_path, names, said):
+    hdus = [fits.PrimaryHDU(), *(fits.ImageHDU(FLUX, name=name or None) for name in names)]
+    for hdu in hdus[1:]:
+        hdu.header.update(LINEAR)
+    fits.HDUList(hdus).writeto(tmp_path / "two.fits")
+    found = read_file(tmp_path / "two.fits")
+    assert len(found) == 1
+    assert said in found.left_out[0].error
+
+
+@pytest.mark.parametrize("arms", [("VR", "V", "R"), ("V", "R")])
+def test_six_df_with_its_pictures_gives_the_arms_together_where_they_are(tmp_path, arms):
+    hdus = [fits.PrimaryHDU(np.ones((20, 20))), fits.ImageHDU(np.ones((9, 9)), name="K-BAND")]
+    hdus[0].header.update({"OBSRA": 0.4, "OBSDEC": -38.0, "QUALITY": 4, "Z_HELIO": 0.05})
+    hdus += [
+        fits.ImageHDU(
+            np.stack([FLUX * (arm == "VR"), np.full(N, 4.0), FLUX * 9, WAVE]), name=f"SPECTRUM {arm}"
+        )
+        for arm in arms
+    ]
+    fits.HDUList(hdus).writeto(tmp_path / "g0001.fits")
+    found = read_file(tmp_path / "g0001.fits", medium="vacuum")
+    names = ["g0001"] if "VR" in arms else ["g0001#V", "g0001#R"]
+    assert [s.object_id for s in found] == names
+    assert_allclose(found[0].ivar, 0.25)
+    assert (found[0].row["survey"], found[0].row["z"], found[0].row["zwarning"]) == ("6dfgs", 0.05, 0)
+
+
+def test_repeats_of_2dfgrs_are_each_an_array_of_spectrum_variance_and_sky(tmp_path):
+    hdus = [fits.PrimaryHDU(np.ones((49, 49)))]
+    for k in (1, 2):
+        hdus.append(fits.ImageHDU(np.stack([FLUX * k, np.full(N, 4.0), FLUX * 9]), name="SPECTRUM", ver=k))
+        hdus[-1].header.update(LINEAR | {"OBSRA": 0.4, "OBSDEC": -38.0, "Z_HELIO": 0.1, "QUALITY": 5})
+    fits.HDUList(hdus).writeto(tmp_path / "123456.fits")
+    first, second = read_file(tmp_path / "123456.fits")
+    assert_allclose(second.flux, 2 * first.flux, rtol=1e-6)
+    assert (first.row["survey"], first.row["z"], first.row["zwarning"]) == ("2dfgrs", 0.1, 0)
+
+
 def test_six_df_takes_the_observed_wavelength_not_the_header(tmp_path):
     """The header's grid is de-redshifted; row 3 of the array is the observed one."""
     path = tmp_path / "g0001363-380156.ir.fits"

@@ -42,6 +42,12 @@ def image(path, data, **cards):
         ("VAR_POISSON", "variance"),
         ("Spectrum_nocalib", "other"),
         ("WAVEDISP", "other"),
+        ("ERR_FLUX", "error"),
+        ("FLUXERR", "error"),
+        ("SKY_ERR", "other"),
+        ("FLUX_RAW", "other"),
+        ("RED_DATA_NOSS", "other"),
+        ("RED_IVAR", "ivar"),
         ("ANDMASK", "mask"),
         ("apples", None),
     ],
@@ -63,6 +69,13 @@ def test_rows_that_the_header_names_are_planes_of_one_spectrum(tmp_path):
     assert_allclose(s.flux, FLUX, rtol=1e-6)
     assert_allclose(s.ivar, 4)
     assert "ivar_estimated" not in s.row["flags"]
+
+
+def test_a_second_row_named_as_a_flux_is_left_out_with_a_sentence(tmp_path):
+    names = {"ROW1": "Spectrum of A", "ROW2": "Error", "ROW3": "Spectrum of B", "ROW4": "Sky"}
+    found = read_file(image(tmp_path / "a.fits", ROWS, **names))
+    assert len(found) == 1
+    assert "row 3 'Spectrum of B' is named as a flux too" in found.left_out[0].error
 
 
 def test_named_rows_without_a_flux_are_refused_by_name(tmp_path):

@@ -144,6 +144,21 @@ def test_errors_are_those_of_the_flux_column_that_is_taken(tmp_path):
     assert_allclose(s.flux[0] ** 2 * s.ivar[0], 0.25, rtol=1e-6)
 
 
+def test_each_object_of_a_pypeit_spec1d_file_is_a_spectrum(tmp_path):
+    hdus = [
+        columns(OPT_WAVE=WAVE * 1e4, OPT_COUNTS=np.full(N, 900.0), OPT_COUNTS_IVAR=np.full(N, 9.0), OPT_FLAM=np.ones(N),
+                OPT_FLAM_IVAR=np.full(N, 4.0), OPT_COUNTS_SKY=np.full(N, 1e4))
+        for _ in range(2)
+    ]  # fmt: skip
+    for hdu, name in zip(hdus, ("SPAT0100-SLIT0150-DET01", "SPAT0200-SLIT0150-DET01"), strict=True):
+        hdu.name = name
+    first, second = read_file(write(tmp_path / "spec1d.fits", *hdus, TELESCOP="KECK", INSTRUME="LRIS"))
+    assert second.object_id == "spec1d#SPAT0200-SLIT0150-DET01"
+    assert_allclose(first.flux, 1)
+    assert_allclose(first.ivar, 4)
+    assert first.row["flux_unit"] == "1e-17 erg/s/cm2/A"
+
+
 def test_wavelengths_that_are_no_vectors_are_refused_beside_fluxes_that_are(tmp_path):
     with pytest.raises(FormatError, match=r"flux has shape \(3, 40\), wavelength \(3,\)"):
         read_file(write(tmp_path / "a.fits", columns(3, WAVE=WAVE[:3], FLUX=np.ones((3, N)))))

@@ -167,3 +167,9 @@ def _first(header: Hdu, keys: Sequence[str]) -> float | None:
 def _survey(header: Mapping[str, Any]) -> str:
     texts = (str(header.get(key) or "").strip() for key in ("SURVEY", "INSTRUME", "TELESCOP"))
     return next((text.lower() for text in texts if text), "unknown")
+
+
+def reliability_warning(header: Hdu) -> int | None:
+    """1 unless 6dFGS or 2dFGRS calls the redshift reliable (QUALITY 3 to 5); None where it does not say."""
+    quality = header.number("QUALITY")
+    return None if quality is None else int(quality not in (3, 4, 5))

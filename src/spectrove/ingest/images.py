@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.errors import FormatError
+from spectrove.errors import FormatError, Refusal
 from spectrove.ingest.arrays import Arrays, unique_names
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.options import Options
@@ -25,7 +25,7 @@ NAME_KEYS = ("SRCNAME", "SOURCEID", "OBJECT", "EXTVER")
 _UNIT_IN_TEXT = re.compile(r"\[([^\]]+)\]")
 
 
-def images(hdus: Sequence[Hdu], options: Options, path: Path) -> list[Arrays] | None:
+def images(hdus: Sequence[Hdu], options: Options, path: Path) -> list[Arrays | Refusal] | None:
     """A spectrum for each image that is a flux, with the images of its errors and masks found by their names.
 
     Raises:
@@ -41,7 +41,22 @@ def images(hdus: Sequence[Hdu], options: Options, path: Path) -> list[Arrays] | 
         versions = [[flux.text(key) for flux, *_ in groups] for key in NAME_KEYS]
         for part, name in zip(parts, unique_names(versions, len(parts)), strict=False):
             part.names = [name] if part.flux.ndim == 1 else [f"{name}.{i}" for i in range(len(part.flux))]
-    return parts
+    taken = {id(flux) for flux, *_ in groups}
+    further = [i for i, p in enumerate(planes) if id(p) not in taken and _may_be_flux(p, parts[0].flux)]
+    return [*parts, *(_left_out(i, planes[i], path) for i in further)]
+
+
+def _may_be_flux(plane: Hdu, flux: NDArray) -> bool:
+    if plane.image is None or plane.name == "Z" or quantity_of(plane) not in ("flux", None):
+        return False
+    return plane.image.shape == flux.shape or (plane.image.ndim == 1 and grid_of(plane)[0] is not None)
+
+
+def _left_out(i: int, plane: Hdu, path: Path) -> Refusal:
+    what = (
+        f"{plane.name} is not the flux that was taken" if plane.name else "has no name that says what it is"
+    )
+    return Refusal(str(path), f"{path.name}: image {i + 1} {what}, and was left out.")
 
 
 def _groups(planes: Sequence[Hdu]) -> list[list[Hdu]]:
@@ -52,6 +67,8 @@ def _groups(planes: Sequence[Hdu]) -> list[list[Hdu]]:
         return []
     same = [i for i, plane in enumerate(planes) if i == first or (plane.name == planes[first].name != "")]
     if len(same) == 1:
+        same = _objects(planes, kinds) or same
+    if len(same) == 1:
         return [[planes[first], *planes[:first], *planes[first + 1 :]]]
     versions = [planes[i].text("EXTVER") for i in same]
     if len(set(versions)) == len(same):
@@ -61,6 +78,15 @@ def _groups(planes: Sequence[Hdu]) -> list[list[Hdu]]:
     return [
         [planes[i], *(p for p in group if p is not planes[i])] for i, group in zip(same, others, strict=True)
     ]
+
+
+def _objects(planes: Sequence[Hdu], kinds: Sequence[str | None]) -> list[int]:
+    """Places of several images that may be fluxes, if their headers name an object each, and none twice."""
+    places = [i for i, kind in enumerate(kinds) if kind in ("flux", None)]
+    for key in NAME_KEYS[:3]:
+        if len(places) > 1 and len({planes[i].text(key) for i in places} - {""}) == len(places):
+            return places
+    return []
 
 
 def quantity_of(plane: Hdu) -> str | None:

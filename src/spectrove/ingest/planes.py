@@ -12,16 +12,16 @@ from spectrove.ingest.fitsfile import Hdu
 KINDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(words))
     for kind, words in (
-        ("other", r"continu|model|template|tellur|transmi|respon|throughput|sens|weight"
-                  r"|wave[_ -]?disp|wdisp|profile|residual|noss"
-                  r"|no[_ -]?(sky|flux|cal)|uncal|normali[sz]|best[_ -]?fit|resol|exposure|thumb|edit"),
-        ("mask", r"mask|qual|\bdq\b|flag|bad[_ -]?pix|\bbpm\b"),
+        ("other", r"continu|model|template|tellur|transmi|respon|throughput|sens|weight|wave ?disp|wdisp|profile"
+                  r"|residual|noss|\bno ?(sky|flux|cal)|uncal|normali[sz]|best ?fit|resol|exposure|thumb|edit"
+                  r"|(sky|backg\w*) ?(err|i?var|noise|sigma|flux|spec)"),
+        ("mask", r"mask|qual|\bdq\b|flag|bad ?pix|\bbpm\b"),
         ("wavelength", r"wave|lambda|loglam|^lam\b"),
-        ("ivar", r"inverse|ivar|inv[_ -]?var"),
-        ("variance", r"varia|\bvar(_|\b)|_var\b|\bstat\b"),
-        ("error", r"sigma|noise|error|\berrs?\b|_err\b|uncert|\bunc\b|\bstd|stddev"),
-        ("flux", r"(sky|background)[_ -]?sub"),
-        ("other", r"sky|backg|bkgd|\braw\b|\barc\b|lamp|count[_ -]?rate|gross"),
+        ("ivar", r"inverse|ivar|inv ?var"),
+        ("variance", r"varia|\bvar\b|\bstat\b"),
+        ("error", r"sigma|noise|error|\berrs?\b|flux ?err|err ?flux|\be ?flux|uncert|\bunc\b|\bstd"),
+        ("flux", r"(sky|background) ?sub"),
+        ("other", r"sky|backg|bkgd|\braw\b|\barc\b|lamp|count ?rate|gross"),
         ("flux", r"flux|spec|object|\bsci|data|counts?\b|intensity|signal|optimal"),
     )
 )  # fmt: skip
@@ -46,6 +46,7 @@ def kind_of(label: str) -> str | None:
     weights variance". None where no word is known.
     """
     head = re.split(r"\s-\s|[:,(\[]", label.strip().lower(), maxsplit=1)[0]
+    head = re.sub(r"[_-]+", " ", head)
     return next((kind for kind, words in KINDS if words.search(head)), None)
 
 

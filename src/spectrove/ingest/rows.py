@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.errors import FormatError
+from spectrove.errors import FormatError, Refusal
 from spectrove.ingest.arrays import Arrays
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.images import grid_of
 from spectrove.ingest.options import Options
-from spectrove.ingest.planes import labels, pick
+from spectrove.ingest.planes import kind_of, labels, pick
 
 #: What `--columns` says of an image in which each row is a spectrum of its own.
 EACH_ROW = "rows"
 
 
-def labelled_rows(hdus: Sequence[Hdu], options: Options, path: Path) -> Arrays | None:
-    """One spectrum from an image whose header names its rows (ARRAYn, BANDIDn, ROWn).
+def labelled_rows(hdus: Sequence[Hdu], options: Options, path: Path) -> list[Arrays | Refusal] | None:
+    """One spectrum from an image whose header names its rows (ARRAYn, BANDIDn, ROWn), and further fluxes by name.
 
     Raises:
         FormatError: If none of the names is that of a flux.
@@ -29,7 +29,18 @@ def labelled_rows(hdus: Sequence[Hdu], options: Options, path: Path) -> Arrays |
     if hdu is None or hdu.image is None or options.columns:
         return None
     names = labels(hdu.header, len(hdu.image))
-    return arrays_of(hdu, hdu.image, pick_flux(names, path), path) if names else None
+    if not names:
+        return None
+    chosen = pick_flux(names, path)
+    further = [i for i, name in enumerate(names) if kind_of(name) == "flux" and i != chosen["flux"]]
+    return [arrays_of(hdu, hdu.image, chosen, path), *(_further(i, names[i], path) for i in further)]
+
+
+def _further(i: int, name: str, path: Path) -> Refusal:
+    return Refusal(
+        str(path), f"{path.name}: row {i + 1} {name!r} is named as a flux too, and was left out. "
+        f"Take it instead with --columns flux={i + 1}, or every row with flux={EACH_ROW}."
+    )  # fmt: skip
 
 
 def pick_flux(names: Sequence[str], path: Path) -> dict[str, int]:

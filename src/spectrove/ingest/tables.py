@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, Refusal
-from spectrove.ingest import sixdf
-from spectrove.ingest.arrays import Arrays, unique_names
+from spectrove.ingest.arrays import Arrays, reliability_warning, unique_names
 from spectrove.ingest.assemble import FLUX_UNIT
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.options import Options
@@ -19,10 +18,11 @@ from spectrove.ingest.planes import TYPES, saw
 
 #: Names under which columns and extensions hold each quantity, in order of preference, lower case.
 NAMES: dict[str, tuple[str, ...]] = {
-    "wavelength": ("wavelength", "wave", "lambda", "wl", "lam", "waves", "wave_vac", "wave_air", "loglam", "log_wave",
+    "wavelength": ("wavelength", "wave", "lambda", "wl", "lam", "waves", "opt_wave",
+                   "wave_vac", "wave_air", "loglam", "log_wave",
                    "lambda_vac", "lambda_air", "awav", "wavelengths", "vacuum_wavelength", "x", "1"),
     "flux": ("flux", "flam", "fluxes", "f_lambda", "fnu", "flux_lambda", "data", "spec", "spectrum", "counts",
-             "sci", "flux_reduced", "flux_density", "y", "2"),
+             "sci", "flux_reduced", "flux_density", "signal", "opt_flam", "opt_counts", "y", "2"),
     "ivar": ("ivar", "invvar", "inverse_variance", "inv_var", "flux_ivar", "ivar_flux"),
     "error": ("error", "err", "flux_err", "flam_err", "fluxerr", "flux_error", "sigma", "unc", "uncertainty",
               "noise", "errs", "e_flux", "std", "stddev", "3"),
@@ -144,7 +144,7 @@ def _arrays(
         names=[name],
         rows=[
             row
-            | ({"zwarning": sixdf.warning(Hdu(header))} if six_df else {})
+            | ({"zwarning": reliability_warning(Hdu(header))} if six_df else {})
             | ({"class": "SKY"} if sky else {})
         ],
         flags=[["sky"] if sky else []],
@@ -214,5 +214,7 @@ def column_unit(hdu: Hdu, name: str) -> str | None:
 
 
 def _unit_of_name(name: str) -> str | None:
-    """ "flam" is the usual name of a flux density per wavelength in cgs units."""
+    """ "flam" is the usual name of a flux density per wavelength in cgs units; PypeIt's is 1e-17 of that."""
+    if name == "opt_flam":
+        return FLUX_UNIT
     return "erg / (s cm2 Angstrom)" if name in ("flam", "f_lambda", "flux_lambda") else None
