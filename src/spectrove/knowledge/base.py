@@ -392,7 +392,8 @@ class KnowledgeBase:
     ) -> ClassDistances:
         """Distances to the K nearest objects of each class of `target`, or of each value of `labelled`.
 
-        The other arguments are those of `search`, `metric` as a sequence.
+        The other arguments are those of `search`, `metric` as a sequence; `kinds` (label value to the name of a kind)
+        asks for kinds finer than the target's classes.
         """
         self._reader.refresh()
         return find_by_class(self._store, self._reader, query, k, **asked)

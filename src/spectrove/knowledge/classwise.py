@@ -24,7 +24,7 @@ class ClassDistances:
 
     Attributes:
         query_id: Shape (n_queries,), strings.
-        classes: Classes of the target, or values of the label column.
+        classes: Kinds where they were given, else classes of the target, or values of the label column.
         distance: In units of the base's median nearest-neighbour distance, nearest first, infinite where there
             are fewer, shape (n_queries, n_classes, k).
         counts: Objects of each class that were searched, shape (n_classes,).
@@ -50,6 +50,7 @@ def find_by_class(
     exclude_column: str | None = None,
     target: Target | None = None,
     metric: Sequence[Metric] = (),
+    kinds: Mapping[str, str] | None = None,
 ) -> ClassDistances:
     """What `KnowledgeBase.search_by_class` gives."""
     space = choose_space(store, reader, view, target)
@@ -61,7 +62,8 @@ def find_by_class(
     excluded = lookup.exclusions(
         reader, known, asked, spectra, nobody if allow_self else itself, exclude_column
     )
-    members = _members(reader, known, pool, labelled or (target.label if target else ""), target)
+    label = labelled or (target.label if target else "")
+    members = _members(reader, known, pool, label, target, kinds)
     which = np.zeros(len(asked), dtype=int)
     if len(metric) > 1 and not allow_self:
         which = lookup.own_folds(known, pool, itself, len(metric) - 1)
@@ -82,11 +84,20 @@ def find_by_class(
 
 
 def _members(
-    reader: Reader, known: Snapshot, pool: lookup.Pool, label: str, target: Target | None
+    reader: Reader,
+    known: Snapshot,
+    pool: lookup.Pool,
+    label: str,
+    target: Target | None,
+    kinds: Mapping[str, str] | None,
 ) -> dict[str, NDArray[np.int64]]:
     """Class to the positions of its objects that are searched."""
-    values = reader.values(known, label)
-    names = target.classes_of(values) if target else [label_text(v) for v in values]
+    texts = [label_text(v) or "" for v in reader.values(known, label)]
+    if kinds is not None:
+        names = [kinds.get(text, "") for text in texts]
+    else:
+        names = [name or "" for name in target.classes_of(texts)] if target else texts
     allowed = np.ones(len(known), dtype=bool) if pool.allowed is None else pool.allowed
-    text = np.array([name or "" for name in names], dtype=str)
-    return {name: np.flatnonzero(allowed & (text == name)) for name in pool.counts}
+    text = np.array(names, dtype=str)
+    wanted = dict.fromkeys(kinds.values()) if kinds is not None else pool.counts
+    return {name: np.flatnonzero(allowed & (text == name)) for name in wanted}

@@ -45,7 +45,7 @@ def subclass(fit: LineFit) -> str | None:
     Source: SDSS DR17 spectro catalog documentation, "subclass": lines above 3 sigma; AGN above
     log([O III]/H beta) = 0.7 - 1.2 (log([N II]/H alpha) + 0.4); starbursts above 50 angstrom of H alpha.
     """
-    if not all(fit.flux[k] > 3 * fit.error[k] for k in ("ha", "hb", "oiii", "nii")):
+    if not all(fit.flux[k] > 3 * fit.noise[k] for k in ("ha", "hb", "oiii", "nii")):
         return None
     if fit.log_oiii_hb > 0.7 - 1.2 * (fit.log_nii_ha + 0.4):
         return "AGN"
@@ -56,7 +56,7 @@ def catalog_columns(fit: LineFit) -> dict[str, Any]:
     """Lines, indices and classes of one fit under their catalog names; None where not measured."""
     row: dict[str, Any] = {}
     for key in CATALOG_LINES:
-        row[f"{key}_flux"], row[f"{key}_err"] = _known(fit.flux[key]), _known(fit.error[key])
+        row[f"{key}_flux"], row[f"{key}_err"] = _known(fit.flux[key]), _known(fit.noise[key])
         row[f"{key}_ew"] = _known(fit.ew[key])
     row["d4000n"], row["hdelta_a"] = _known(fit.d4000n), _known(fit.hdelta_a)
     row["vdisp"] = _known(fit.dispersion)

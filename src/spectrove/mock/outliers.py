@@ -191,7 +191,7 @@ def _own_or_new_lines(
     host: Spectrum, fit: LineFit, z: float, ha_ew: float, rng: np.random.Generator
 ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """Lines and fluxes (observed): the host's own where it has strong ones, else those of a composite."""
-    own = {k: v for k, v in fit.flux.items() if k in LINE and v > 3 * fit.error[k]}
+    own = {k: v for k, v in fit.flux.items() if k in LINE and v > 3 * fit.noise[k]}
     if len(own) >= 4 and fit.ew.get("ha", 0) > 5:
         for weak, strong, ratio in (("oiii_4959", "oiii", 0.336), ("nii_6548", "nii", 0.328)):
             if strong in own:

@@ -165,8 +165,8 @@ def _line_rows(made: MockObject) -> NDArray:
                 row["z_err"],
             )
             record["LINESIGMA"], record["LINESIGMA_ERR"] = fit.width, 10.0
-            record["LINEAREA"], record["LINEAREA_ERR"] = fit.flux[key], fit.error[key]
-            record["LINEEW"], record["LINEEW_ERR"] = fit.ew[key], fit.ew_error[key]
+            record["LINEAREA"], record["LINEAREA_ERR"] = fit.flux[key], fit.noise[key]
+            record["LINEEW"], record["LINEEW_ERR"] = fit.ew[key], fit.ew_noise[key]
             record["LINECONTLEVEL"] = fit.flux[key] / fit.ew[key] / (1 + row["z"]) if fit.ew[key] else 0
             record["LINECONTLEVEL_ERR"] = abs(float(record["LINECONTLEVEL"])) * 0.01
     return out
