@@ -61,7 +61,11 @@ FLAGS: dict[str, str] = {
     "one_view": "Only one of the two views could be made of it: the outlier score rests on that one.",
     "small_base": "The base has fewer than 100 objects: no outlier p-value can be as low as 0.01.",
     "few_neighbors": "Fewer labelled neighbours were found than were asked for.",
-    "far_from_all": "Nothing known is close: 99% of the base's objects have a nearer neighbour than this one.",
+    "no_signal": "The spectrum holds no signal that stands out of its noise.",
+    "not_a_galaxy": "Its own pixels are those of a star or a quasar, and the base holds none.",
+    "lines_not_covered": "The lines that the question turns on lie outside the spectrum or under bad pixels.",
+    "lines_elsewhere": "Its own lines are those of a class that the base does not hold.",
+    "far_from_all": "Nothing known is near: its nearest neighbour is far beyond those of 99% of the base's objects.",
 }
 
 #: Flags that repeat a catalog: they stand in the row of an object, never in an answer about it.

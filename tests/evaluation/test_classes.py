@@ -48,10 +48,10 @@ def test_a_pca_sees_the_plates_of_its_fold_and_no_others(survey, small, monkeypa
         learned.append({plates[i] for i in prepared.object_id.tolist()})
         return fit_pca(recipe, prepared, **more)
 
-    def outcomes(spectra, vectors, fold, *more):
+    def outcomes(spectra, prepared, encoder, fold, *more):
         held.append({plates[i] for i in spectra.object_id[fold.base].tolist()})
         asked.append({plates[i] for i in spectra.object_id[fold.queries].tolist()})
-        return original(spectra, vectors, fold, *more)
+        return original(spectra, prepared, encoder, fold, *more)
 
     original = classes._fold_outcomes
     monkeypatch.setattr(classes, "fit_pca", fit)
@@ -64,17 +64,17 @@ def test_a_pca_sees_the_plates_of_its_fold_and_no_others(survey, small, monkeypa
 
 
 def test_answers_depend_on_the_label_of_no_query(survey, small, monkeypatch):
-    """Every query's label is replaced by a wrong one once its neighbours are asked for; the answers stay."""
-    (honest,) = measure(survey, small)[0]["5-class"]
+    """No query has a label when its neighbours are asked for; given a wrong one there, the answers stay."""
+    (honest,) = measure(survey, small)[0]["5-class", "votes", "as observed"]
     search = classes.KnowledgeBase.search
 
     def lied_to(self, query, k=None, *, spectra, **more):
-        place = spectra.rows.column_names.index("class_derived")
-        lies = spectra.rows.set_column(place, "class_derived", [["LINER"] * len(spectra)])
+        assert "class_derived" not in spectra.rows.column_names
+        lies = spectra.rows.append_column("class_derived", [["LINER"] * len(spectra)])
         return search(self, query, k, spectra=spectra.with_rows(lies), **more)
 
     monkeypatch.setattr(classes.KnowledgeBase, "search", lied_to)
-    (deceived,) = measure(survey, small)[0]["5-class"]
+    (deceived,) = measure(survey, small)[0]["5-class", "votes", "as observed"]
     assert np.array_equal(honest.predicted, deceived.predicted)
     assert len(set(honest.predicted.tolist())) > 1
 
@@ -92,5 +92,5 @@ def test_a_trained_encoder_is_not_asked_about_what_it_was_trained_on(survey, fit
     monkeypatch.setattr(classes, "load_encoder", lambda name: Fixed())
     outcomes, note = measure(survey, "net")
     labelled = sum(c is not None for c in survey.take(np.arange(70, len(survey))).column("class_derived"))
-    assert len(outcomes["5-class"][0].truth) == labelled
+    assert len(outcomes["5-class", "votes", "as observed"][0].truth) == labelled
     assert "70 objects it was trained on are not scored" in note

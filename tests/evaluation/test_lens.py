@@ -9,8 +9,8 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
 from spectrove.evaluation import lens, lens_answers
-from spectrove.evaluation.coverage import stripped
 from spectrove.evaluation.lens_answers import ask
+from spectrove.evaluation.protocol import stripped
 from spectrove.evaluation.rates import auc, proportion, purity
 from spectrove.evaluation.studies import STUDIES, Setting, make_study
 

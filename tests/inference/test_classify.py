@@ -79,7 +79,7 @@ def test_what_classify_prints_has_the_documented_shape(make_neighbors):
     found = make_neighbors([[1.0, 2.0], [1.0, 2.0]], [["SF", "SF"], [None, None]])
     for answer in classify(found, "class_derived"):
         line = answer.to_dict()
-        told = ["metric", "calibrated", "p_distance", "set"]
+        told = ["metric", "calibrated", "p_distance", "set", "witnesses", "none_of_these"]
         assert list(line) == ["object_id", "label", "value", "probabilities", *told, "neighbors", "flags"]
         assert list(line["neighbors"][0]) == ["object_id", "distance", "weight", "label"]
         json.dumps(line, allow_nan=False)

@@ -50,7 +50,7 @@ def test_what_hunt_prints_has_the_documented_shape(make_neighbors):
     answered, silent = (p.to_dict() for p in hunt(found, LINER, spectra=spectra))
     shape = [
         "object_id", "target", "probability", "interval", "is_target", "z", "z_source", "metric",
-        "calibrated", "p_distance", "set",
+        "calibrated", "p_distance", "set", "witnesses", "none_of_these",
         "neighbors", "flags",
     ]  # fmt: skip
     assert list(answered) == shape

@@ -47,9 +47,9 @@ def test_second_redshifts_count_and_find_more(base, queries):
     without = TARGET.model_copy(update={"second_redshift": False})
     answers = [pipeline.hunt(base, q, TARGET) for q in queries]
     plain = [pipeline.hunt(base, q, without) for q in queries]
-    assert answers[0].calibration.calibration.report.signs == SECOND_REDSHIFT
+    assert answers[0].calibration.calibration.report.witnesses == SECOND_REDSHIFT
     assert "second redshift" in answers[0].calibration.sentence
-    assert plain[0].calibration.calibration.report.signs == ()
+    assert plain[0].calibration.calibration.report.witnesses == ()
     assert (
         answers[0].calibration.calibration.report.log_loss < plain[0].calibration.calibration.report.log_loss
     )
@@ -74,7 +74,7 @@ def test_a_kept_calibration_answers_as_the_fitted_one(base, queries, monkeypatch
     said = probabilities(pipeline.hunt(base, queries[1], TARGET))
     monkeypatch.setattr(calibrating, "_fit", lambda *_: pytest.fail("fitted again"))
     again = pipeline.hunt(type(base).open(base.path), queries[1], TARGET)
-    assert again.calibration.calibration.report.signs == SECOND_REDSHIFT
+    assert again.calibration.calibration.report.witnesses == SECOND_REDSHIFT
     np.testing.assert_array_equal(probabilities(again), said)
 
 

@@ -44,6 +44,8 @@ def test_hunt_json_has_the_documented_keys_in_the_order_of_the_input(spectrove, 
         "calibrated",
         "p_distance",
         "set",
+        "witnesses",
+        "none_of_these",
         "neighbors",
         "flags",
     ]
@@ -107,7 +109,7 @@ def test_classify_json_has_the_documented_keys(spectrove, survey, test_ids):
     rows = lines(result.stdout)
     assert [row["object_id"] for row in rows] == test_ids
     for row in rows:
-        told = ["metric", "calibrated", "p_distance", "set"]
+        told = ["metric", "calibrated", "p_distance", "set", "witnesses", "none_of_these"]
         assert list(row) == ["object_id", "label", "value", "probabilities", *told, "neighbors", "flags"]
         assert sum(row["probabilities"].values()) == pytest.approx(1)
         assert row["probabilities"][row["value"]] == max(row["probabilities"].values())

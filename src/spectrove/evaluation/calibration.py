@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from spectrove import pipeline
 from spectrove.encoders import Encoder, load_encoder
-from spectrove.evaluation.coverage import stripped
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.problems import Problem
-from spectrove.evaluation.protocol import not_trained_on
+from spectrove.evaluation.protocol import not_trained_on, stripped
 from spectrove.evaluation.rare import rare_rows, vote_shares
 from spectrove.evaluation.rates import proportion
 from spectrove.evaluation.reliability import draw_reliability, error_with_interval, log_loss

@@ -1,4 +1,4 @@
-"""How well neighbours tell classes apart: grouped cross-validation through the whole path."""
+"""How well classes are told apart, by whom and with how much noise: grouped cross-validation through the whole path."""
 
 from __future__ import annotations
 
@@ -10,14 +10,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.embeddings import Embeddings
+from spectrove import pipeline
 from spectrove.encoders import Encoder, load_encoder
 from spectrove.errors import CatalogError
 from spectrove.evaluation.metrics import Score, class_scores
-from spectrove.evaluation.protocol import Fold, check_groups, group_folds, group_names, not_trained_on
-from spectrove.inference import hunt
+from spectrove.evaluation.noise import degrade
+from spectrove.evaluation.protocol import (
+    Fold,
+    check_groups,
+    group_folds,
+    group_names,
+    not_trained_on,
+    stripped,
+)
+from spectrove.inference.line_check import regions_of
+from spectrove.inference.witness import line_shares, line_witness
 from spectrove.knowledge import KnowledgeBase
-from spectrove.preprocess import prepare
+from spectrove.lines import BPT_CLASSES
+from spectrove.preprocess import Prepared, prepare
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target, load_target
 from spectrove.training import fit_pca
@@ -37,6 +47,13 @@ TASKS: dict[str, Target] = {
 Progress = Callable[[int, int, str], None]
 
 
+#: Who answers: shares of the votes of K neighbours, calibrated neighbours, the lines alone, and both together.
+METHODS = ("votes", "neighbours", "lines", "both")
+
+#: Noise that is added to the queries: name to the median S/N per pixel that is left; None leaves them as observed.
+NOISE: dict[str, float | None] = {"as observed": None, "S/N 10": 10.0, "S/N 5": 5.0}
+
+
 @dataclass(frozen=True)
 class Outcome:
     """One repetition of one task: truth, answer and group of every query that was scored."""
@@ -44,6 +61,10 @@ class Outcome:
     truth: NDArray[np.str_]
     predicted: NDArray[np.str_]
     groups: NDArray[np.str_]
+
+
+#: Task, method and noise.
+Asked = tuple[str, str, str]
 
 
 def cross_validate(
@@ -56,11 +77,12 @@ def cross_validate(
     seeds: int,
     k: int,
     progress: Progress | None = None,
-) -> tuple[dict[str, list[Outcome]], str]:
-    """Outcomes of each task, one a seed, and a sentence on what the encoder had seen.
+) -> tuple[dict[Asked, list[Outcome]], str]:
+    """Outcomes of each task, method and noise, one a seed, and a sentence on what the encoder had seen.
 
     A PCA encoder is fitted again on the training plates of each fold, from its recipe alone. Any other encoder is
-    used as it is, and objects that it was trained on are left out of the queries.
+    used as it is, and objects that it was trained on are left out of the queries. Queries are stripped of everything
+    in their rows but id, redshift and place.
     """
     for target in tasks.values():
         if target.label not in spectra.rows.column_names:
@@ -75,53 +97,90 @@ def cross_validate(
     refit = encoder.recipe.kind == "pca"
     allowed = np.ones(len(spectra), bool) if refit else not_trained_on(encoder, spectra.object_id)
     groups = group_names(spectra, group)
-    fixed = None if refit else encoder.encode(prepared)
 
-    outcomes: dict[str, list[Outcome]] = {name: [] for name in tasks}
+    outcomes: dict[Asked, list[Outcome]] = {}
     for seed in range(seeds):
-        parts: dict[str, list[Outcome]] = {name: [] for name in tasks}
+        parts: dict[Asked, list[Outcome]] = {}
         for i, fold in enumerate(group_folds(spectra, group, folds, seed)):
             check_groups(groups[fold.base].tolist(), groups[fold.queries].tolist())
-            vectors = fixed
-            if vectors is None:
-                fitted = fit_pca(encoder.recipe, prepared.take(fold.base), source=encoder_name)
-                vectors = fitted.encode(prepared)
-            queries = fold.queries[allowed[fold.queries]]
-            for name, outcome in _fold_outcomes(
-                spectra, vectors, Fold(fold.base, queries), groups, tasks, k, group
-            ):
-                parts[name].append(outcome)
+            fitted = (
+                fit_pca(encoder.recipe, prepared.take(fold.base), source=encoder_name) if refit else encoder
+            )
+            queries = Fold(fold.base, fold.queries[allowed[fold.queries]])
+            for asked, outcome in _fold_outcomes(spectra, prepared, fitted, queries, groups, tasks, k, seed):
+                parts.setdefault(asked, []).append(outcome)
             if progress:
                 progress(seed * folds + i + 1, seeds * folds, encoder_name)
-        for name in tasks:
-            outcomes[name].append(_join(parts[name]))
+        for asked, found in parts.items():
+            outcomes.setdefault(asked, []).append(_join(found))
     return outcomes, _seen(encoder, refit, int((~allowed).sum()), len(refusals))
 
 
 def _fold_outcomes(
     spectra: SpectrumSet,
-    vectors: Embeddings,
+    prepared: Prepared,
+    encoder: Encoder,
     fold: Fold,
     groups: NDArray,
     tasks: dict[str, Target],
     k: int,
-    group: str,
-) -> Iterator[tuple[str, Outcome]]:
+    seed: int,
+) -> Iterator[tuple[Asked, Outcome]]:
     """Answers of one fold, from a real knowledge base of its training plates."""
-    base_set, query_set = spectra.take(fold.base), spectra.take(fold.queries)
-    query = vectors.take(fold.queries)
+    asked = spectra.take(fold.queries)
     with tempfile.TemporaryDirectory() as folder:
+        vectors = encoder.encode(prepared.take(fold.base))
         base = KnowledgeBase.create(
-            Path(folder) / "fold.kb", base_set, {"shape": vectors.take(fold.base)}, encoder="fold"
+            Path(folder) / "fold.kb", spectra.take(fold.base), {"shape": vectors}, encoder="fold"
         )
-        for name, target in tasks.items():
-            truth = np.array([c or "" for c in target.classes_of(query_set.column(target.label))])
-            scored = np.flatnonzero(truth != "")
-            neighbors = base.search(
-                query.take(scored), k, spectra=query_set.take(scored), target=target, exclude_column=group
-            )
-            answers = hunt(neighbors, target)
-            yield name, Outcome(truth[scored], _values(answers, target), groups[fold.queries][scored])
+        for noise, level in NOISE.items():
+            bare = stripped(asked if level is None else degrade(asked, level, seed))
+            for name, target in tasks.items():
+                truth = np.array([c or "" for c in target.classes_of(asked.column(target.label))])
+                scored = np.flatnonzero(truth != "")
+                if not len(scored):
+                    continue
+                for method, answers in _answers(base, bare.take(scored), target, encoder, k):
+                    predicted = np.array([answers.get(i, "") for i in bare.object_id[scored].tolist()])
+                    group = groups[fold.queries][scored]
+                    yield (name, method, noise), Outcome(truth[scored], predicted, group)
+
+
+def _answers(
+    base: KnowledgeBase, queries: SpectrumSet, target: Target, encoder: Encoder, k: int
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each of `METHODS` and the class of every query, by id."""
+    for method in METHODS:
+        if method == "lines":
+            yield method, _by_lines(queries, target)
+            continue
+        answers = pipeline.hunt(
+            base, queries, target, k=k, encoder={"shape": encoder}, metric="none" if method == "votes" else None,
+            calibration="none" if method == "votes" else "auto", witness="auto" if method == "both" else "none",
+        )  # fmt: skip
+        said = _values(answers.predictions, target).tolist()
+        yield method, dict(zip((p.object_id for p in answers.predictions), said, strict=True))
+
+
+def _by_lines(queries: SpectrumSet, target: Target) -> dict[str, str]:
+    """The class that the line fit alone finds most probable; none where lines are not covered."""
+    values = [value for of in target.classes.values() for value in map(str, of) if value != "*"]
+    classes = dict(zip(values, target.classes_of(values), strict=True))
+    kinds = {v: str(c) for v, c in classes.items()} if len(set(classes.values())) > 1 else {}
+    if not kinds:  # one class against all others: each region but its own is another
+        own = {region for value in values for region in regions_of(value)}
+        other = next(c for c in target.classes if c != target.positive)
+        kinds = {
+            region: target.positive if region in own else other for region in (*BPT_CLASSES, "quiescent")
+        }
+    witness = line_witness("bpt_nii", kinds)
+    if witness is None:
+        return {}
+    share = line_shares(queries)
+    best = witness.support(share).argmax(axis=1)
+    known = np.isfinite(share).all(axis=1).tolist()
+    names = queries.object_id.tolist()
+    return {n: witness.kinds[b] for n, b, ok in zip(names, best, known, strict=True) if ok}
 
 
 def _values(answers: Sequence, target: Target) -> NDArray[np.str_]:
@@ -151,12 +210,12 @@ def _seen(encoder: Encoder, refit: bool, n_left_out: int, n_refused: int) -> str
 
 
 def score_tasks(
-    outcomes: dict[str, list[Outcome]], tasks: dict[str, Target]
-) -> list[tuple[str, str, str, Score]]:
-    """Rows of (task, class, metric, score): macro figures of tasks with several classes, the hunted class of others."""
+    outcomes: dict[Asked, list[Outcome]], tasks: dict[str, Target]
+) -> list[tuple[Asked, str, str, Score]]:
+    """Rows of (asked, class, metric, score): macro figures of several classes, of a hunt those of its class."""
     rows = []
-    for name, target in tasks.items():
-        repeats = outcomes[name]
+    for asked, repeats in outcomes.items():
+        target = tasks[asked[0]]
         scores = class_scores(
             [o.truth for o in repeats],
             [o.predicted for o in repeats],
@@ -164,5 +223,5 @@ def score_tasks(
             list(target.classes),
         )
         shown = [target.positive] if len(target.classes) == 2 else ["macro", *target.classes]
-        rows += [(name, c, metric, score) for c in shown for metric, score in scores[c].items()]
+        rows += [(asked, c, metric, score) for c in shown for metric, score in scores[c].items()]
     return rows

@@ -11,11 +11,10 @@ import numpy as np
 
 from spectrove import pipeline
 from spectrove.encoders import Encoder, load_encoder
-from spectrove.evaluation.coverage import stripped
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.metrics import class_scores
 from spectrove.evaluation.problems import Problem
-from spectrove.evaluation.protocol import not_trained_on
+from spectrove.evaluation.protocol import not_trained_on, stripped
 from spectrove.evaluation.rare import elsewhere, vote_shares
 from spectrove.evaluation.studies import Setting
 from spectrove.inference.hunt import with_prior

@@ -17,14 +17,13 @@ from spectrove.evaluation.baselines_numbers import BASELINES
 from spectrove.evaluation.coverage_figure import draw
 from spectrove.evaluation.coverage_text import LEVELS, table_text
 from spectrove.evaluation.evaluate import Evaluation
-from spectrove.evaluation.protocol import group_folds, not_trained_on
+from spectrove.evaluation.protocol import group_folds, not_trained_on, stripped
 from spectrove.evaluation.rates import wilson
 from spectrove.evaluation.studies import Setting
 from spectrove.inference.conformal import SN_BORDERS, signal_to_noise
 from spectrove.inference.quantities import QUANTITIES
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import Embedded, embed, estimates
-from spectrove.spectra import CORE_COLUMNS, SpectrumSet
 
 #: What is estimated.
 ASKED = ("d4000n", "hdelta_a", "ha_ew", "vdisp")
@@ -109,12 +108,6 @@ def _folds(setting: Setting, part: str, seed: int, encoder: Encoder) -> Iterator
                 Path(folder) / "fold.kb", known, {"shape": vectors}, encoder=encoder.name
             )
             yield {name: _ask(base, made, fold.queries, name, encoder, seed) for name in ASKED}
-
-
-def stripped(spectra: SpectrumSet) -> SpectrumSet:
-    """The spectra without any catalog value but the redshift and the place on the sky."""
-    kept = [name for name in spectra.rows.column_names if name in CORE_COLUMNS]
-    return spectra.with_rows(spectra.rows.select(kept))
 
 
 def _ask(

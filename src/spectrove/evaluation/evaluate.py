@@ -34,7 +34,11 @@ def evaluate_classes(
     normalise: Normalise = "sum",
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Classes by the vote of neighbours: 3-class, 5-class and LINER, for each encoder on the same folds."""
+    """3-class, 5-class and LINER, for each encoder on the same folds.
+
+    Rows are who answers: shares of the votes of K neighbours, calibrated neighbours, the lines alone, and neighbours
+    and lines together; queries as observed, and with noise added to S/N 10 and 5.
+    """
     spectra = read_dataset(dataset)
     tasks = {name: task.model_copy(update={"normalise": normalise}) for name, task in TASKS.items()}
     rows: list[dict[str, Any]] = []
@@ -44,17 +48,17 @@ def evaluate_classes(
             spectra, name, tasks, folds=folds, group=group, seeds=seeds, k=k, progress=progress
         )
         notes.append(note)
-        for task, label, metric, score in score_tasks(outcomes, tasks):
+        for (task, method, noise), label, metric, score in score_tasks(outcomes, tasks):
             rows.append(
                 {
-                    "encoder": name, "task": task, "class": label, "metric": metric, "value": score.value,
-                    "low": score.low, "high": score.high, "n": score.n, "k": k, "normalise": normalise,
-                    "folds": folds, "group": group, "seeds": seeds,
+                    "encoder": name, "method": method, "noise": noise, "task": task, "class": label, "metric":
+                    metric, "value": score.value, "low": score.low, "high": score.high, "n": score.n, "k": k,
+                    "normalise": normalise, "folds": folds, "group": group, "seeds": seeds,
                 }
             )  # fmt: skip
     head = (
         f"{dataset}: {len(spectra)} spectra, {folds} folds by {group}, {seeds} seed{'s' * (seeds > 1)}, K = {k}, "
-        f"weights e^-d by {normalise}; 95% intervals by bootstrap over {group}s"
+        f"weights of votes e^-d by {normalise}; 95% intervals by bootstrap over {group}s"
     )
     return Evaluation(tuple(rows), "\n".join([head, *notes, "", *_table(rows)]))
 
@@ -75,14 +79,19 @@ def evaluate(what: str, dataset: Path | str, **options: Any) -> Evaluation:
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """A line per task and class, a column per encoder: F1 with its interval."""
-    encoders = list(dict.fromkeys(r["encoder"] for r in rows))
-    f1 = {(r["task"], r["class"], r["encoder"]): r for r in rows if r["metric"] == "f1"}
-    lines = [f"{'task':<10}{'class':<16}{'n':>6}" + "".join(f"{'F1 ' + e:>24}" for e in encoders)]
-    for task, label in dict.fromkeys((t, c) for t, c, _ in f1):
-        cells = []
-        for e in encoders:
-            r = f1[task, label, e]
-            cells.append(f"{r['value']:.3f} [{r['low']:.3f} {r['high']:.3f}]".rjust(24))
-        lines.append(f"{task:<10}{label:<16}{f1[task, label, encoders[0]]['n']:>6}" + "".join(cells))
-    return lines
+    """For each noise a line per task and class, and a column per encoder and method: F1 with its interval."""
+    f1 = {
+        (r["noise"], r["task"], r["class"], r["encoder"], r["method"]): r for r in rows if r["metric"] == "f1"
+    }
+    columns = list(dict.fromkeys((e, m) for _, _, _, e, m in f1))
+    several = len({e for e, _ in columns}) > 1
+    heads = [f"{e} {m}" if several else m for e, m in columns]
+    lines = []
+    for noise in dict.fromkeys(key[0] for key in f1):
+        lines.append(f"{noise:<10}{'class':<16}{'n':>6}" + "".join(f"{head:>22}" for head in heads))
+        for task, label in dict.fromkeys((t, c) for n, t, c, _, _ in f1 if n == noise):
+            found = [f1[noise, task, label, e, m] for e, m in columns]
+            cells = [f"{r['value']:.3f} [{r['low']:.3f} {r['high']:.3f}]".rjust(22) for r in found]
+            lines.append(f"{task:<10}{label:<16}{found[0]['n']:>6}" + "".join(cells))
+        lines.append("")
+    return lines[:-1]

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from spectrove import pipeline
 from spectrove.encoders import load_encoder
-from spectrove.evaluation.coverage import stripped
 from spectrove.evaluation.injected import with_lenses
 from spectrove.evaluation.problems import COPY, GROUP, MOCK_SEED, OTHER_LINES
-from spectrove.evaluation.protocol import check_groups, group_names, not_trained_on
+from spectrove.evaluation.protocol import check_groups, group_names, not_trained_on, stripped
 from spectrove.evaluation.studies import Setting
 from spectrove.inference.second_redshift import SecondRedshift
 from spectrove.inference.signs import common_residuals_for

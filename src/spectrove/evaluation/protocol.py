@@ -11,7 +11,7 @@ from sklearn.model_selection import GroupKFold
 
 from spectrove.encoders import Encoder
 from spectrove.errors import CatalogError, LeakError
-from spectrove.spectra import SpectrumSet
+from spectrove.spectra import CORE_COLUMNS, SpectrumSet
 from spectrove.targets import label_text
 
 
@@ -76,3 +76,9 @@ def not_trained_on(encoder: Encoder, object_id: NDArray[np.str_]) -> NDArray[np.
             "anything. Evaluate other objects, or an encoder that has not seen these."
         )
     return allowed
+
+
+def stripped(spectra: SpectrumSet) -> SpectrumSet:
+    """The spectra without any catalog value but the redshift and the place on the sky."""
+    kept = [name for name in spectra.rows.column_names if name in CORE_COLUMNS]
+    return spectra.with_rows(spectra.rows.select(kept))

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from spectrove import pipeline
 from spectrove.encoders import Encoder
-from spectrove.evaluation.coverage import stripped
 from spectrove.evaluation.problems import Sizes
+from spectrove.evaluation.protocol import stripped
 from spectrove.evaluation.reliability import bins, brier_skill
 from spectrove.inference import Prediction
 from spectrove.inference.calibrating import CALIBRATION_VERSION

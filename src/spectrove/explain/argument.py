@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 def argued(evidence: Evidence) -> list[str]:
     """What follows the sentence that says why: the alternative, what the answer hangs on, which wavelengths."""
     nearest = evidence.saliency[:1]
+    if evidence.prediction.none_of_these:  # there is no answer to argue for
+        return [text for text in (left_open(evidence), *(carried(s) for s in nearest)) if text]
     found = [
+        witnessed(evidence),
         left_open(evidence),
         behind(evidence),
         alternative(evidence),
@@ -28,6 +31,23 @@ def argued(evidence: Evidence) -> list[str]:
         *(carried(s) for s in nearest),
     ]
     return [text for text in found if text]
+
+
+def witnessed(evidence: Evidence) -> str:
+    """What neighbours and the spectrum's own lines say, each for itself, as a sentence; "" where lines do not count."""
+    said, asked = evidence.prediction.witnesses, evidence.asked
+    if said is None:
+        return ""
+    each = []
+    for who, name in (("the neighbours", "neighbours"), ("its own lines", "lines")):
+        best = max(said[name], key=lambda c: said[name][c])
+        of = f"P of {asked} {said[name][asked]:.2f}" if asked in said[name] else ""
+        each.append(
+            f"{who} say {best} ({said[name][best]:.2f})" + (f", {of}" if of and best != asked else "")
+        )
+    text = "; ".join(each)
+    p = evidence.prediction.probability
+    return f"{text[:1].upper()}{text[1:]}; together P is {'unknown' if p is None else format(p, '.2f')}."
 
 
 def left_open(evidence: Evidence) -> str:

@@ -185,6 +185,8 @@ class Evidence:
                 "probabilities": {k: plain(v) for k, v in p.probabilities.items()},
                 "interval": None if p.interval is None else [plain(v) for v in p.interval],
                 "reason_no_interval": p.reason_no_interval or None,
+                "witnesses": p.witnesses,
+                "none_of_these": p.none_of_these or None,
             },
             "query": self.query.to_dict() | {"z_source": self.z_source or None},
             "neighbors": [n.to_dict() for n in self.neighbors],

@@ -37,9 +37,11 @@ class Expectations:
 
 
 def expectations(predictions: Sequence[Prediction]) -> Expectations:
-    """Expected purity and completeness of a hunt; objects without an answer take no part."""
+    """Expected purity and completeness of a hunt; objects without an answer, and none of the classes, take no part."""
     known = [
-        (p.probability, bool(p.is_target), p.calibrated) for p in predictions if p.probability is not None
+        (p.probability, bool(p.is_target), p.calibrated)
+        for p in predictions
+        if p.probability is not None and not p.none_of_these
     ]
     hits = [p for p, found, _ in known if found]
     total = sum(p for p, _, _ in known)

@@ -47,7 +47,7 @@ class Question:
 def with_influence(evidence: Evidence, question: Question, query: SpectrumSet) -> Evidence:
     """The evidence with what each neighbour's leaving changes, and the nearest object of another class."""
     prediction = evidence.prediction
-    if not prediction.neighbors:
+    if not prediction.neighbors or prediction.none_of_these:
         return evidence
     k = len(prediction.neighbors)
 

@@ -300,6 +300,8 @@ def _summary(hunt: Hunt) -> str:
 def _answer(evidence: Evidence) -> str:
     """The answer as a headline: "LINER, P 0.93"."""
     p = evidence.prediction
+    if p.none_of_these:
+        return "none of these"
     if p.probability is None:
         return "no answer"
     name = p.value if not evidence.is_hunt else (p.positive if p.is_target else f"not {p.positive}")

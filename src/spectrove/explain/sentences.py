@@ -71,6 +71,8 @@ def why(evidence: Evidence) -> str:
         return f"{evidence.object_id} gets no answer: {_lower(reason).rstrip('.')}" + (
             f"; {own}." if own else "."
         )
+    if evidence.prediction.none_of_these:
+        return f"{_verdict(evidence)}; its nearest known spectrum is {_nearest(evidence)}."
     parts = [f"{_verdict(evidence)}: {voted(evidence)}", own_lines(evidence)]
     return "; ".join(part for part in parts if part) + "."
 
@@ -104,12 +106,20 @@ def own_lines(evidence: Evidence) -> str:
 def _verdict(evidence: Evidence) -> str:
     p = evidence.prediction
     text = "P unknown" if p.probability is None else f"P {p.probability:.2f}"
+    if p.none_of_these:
+        about = f" (P {p.probability:.2f}, the prevalence)" if p.probability is not None else ""
+        return f"{evidence.object_id} is none of these{about}: {p.none_of_these}"
     if not evidence.is_hunt:
         return f"{evidence.object_id} is called {one(p.value)} ({text})"
     if p.is_target:
         return f"{evidence.object_id} is called {one(p.positive)} ({text})"
     limit = f", below {evidence.threshold:.2f}" if math.isfinite(evidence.threshold) else ""
     return f"{evidence.object_id} is not called {one(p.positive)} ({text}{limit})"
+
+
+def _nearest(evidence: Evidence) -> str:
+    nearest = evidence.voters()[0]
+    return f"{nearest.object_id} ({nearest.label}), at {distance_of(evidence, nearest)}"
 
 
 def voted(evidence: Evidence) -> str:

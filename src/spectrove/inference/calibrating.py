@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -14,16 +15,24 @@ from numpy.typing import NDArray
 from spectrove.embeddings import Embeddings
 from spectrove.inference.calibration import Calibration, fit_calibration, interval
 from spectrove.inference.calibration_file import read_calibration, write_calibration
-from spectrove.inference.class_features import NEAREST, quality_of
+from spectrove.inference.class_features import NEAREST, for_classes, quality_of
 from spectrove.inference.fitting import GROUP, Fitted
 from spectrove.inference.keeping import forget_older, kept_path
 from spectrove.inference.prediction import Prediction
 from spectrove.inference.voting import TIE
+from spectrove.inference.witness import (
+    LINES_VERSION,
+    LineWitness,
+    line_shares,
+    line_shares_of_base,
+    line_witness,
+)
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.classwise import ClassDistances
 from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
-from spectrove.targets import Target, label_text
+from spectrove.targets import Target, Witness, diagram_of, label_text
+from spectrove.targets.target import id_hash
 
 if TYPE_CHECKING:  # it needs torch, which most questions do without
     from spectrove.inference.signs import CommonResiduals
@@ -32,7 +41,7 @@ if TYPE_CHECKING:  # it needs torch, which most questions do without
 CalibrationMode = Literal["auto", "none"]
 
 #: Raised whenever the same labels and vectors give another calibration.
-CALIBRATION_VERSION = 3
+CALIBRATION_VERSION = 4
 
 #: What a base needs: objects of the hunted class (of each of two classes, where none is hunted), and plates.
 FEWEST_OBJECTS = 30
@@ -41,14 +50,28 @@ FEWEST_GROUPS = 5
 #: Values of a label column beyond which it is no list of classes: neighbours are looked for in each of them.
 MOST_CLASSES = 100
 
+#: A value of a hunt's label column is told apart from the others of its class where so many objects have it.
+FEWEST_OF_KIND = 5
+
+#: The lines of a diagram are needed by a question unless more of the base's labelled objects than this lack them.
+MOST_UNCOVERED = 0.05
+
+#: A spectrum is none of the classes where more of its line errors than this lie in regions of none of them.
+ELSEWHERE = 0.9
+
+#: The feature of the calibration that an object's own lines are.
+LINES = "lines"
+
 #: Objects that it is fitted on; of more, each class gets an equal part of these.
 MOST_OBJECTS = 4000
 
 #: Spectra that are read at once.
 BLOCK = 512
 
-#: Queries farther from everything known than all but this share of the known objects are flagged `far_from_all`.
-FAR = 0.01
+#: Queries are `far_from_all` where they are farther from everything known than so many times what all but this share of
+#: the known objects are, beyond what their own noise explains. At 1.0 times, 1 to 2% of SDSS galaxies of other plates
+#: are, and 3 to 4% of their rare classes; at 1.3 times .7% and 0 of 174 LINERs.
+FAR, FAR_TIMES = 0.01, 1.3
 
 
 @dataclass(frozen=True)
@@ -62,6 +85,7 @@ class Calibrated:
         asked: The arguments of the search; a target's threshold is a number.
         metric: In what distances are.
         residuals: What the galaxies searched leave of their reconstructions in common, where second redshifts count.
+        lines: What an object's own lines say of the classes, where label or target name a diagram.
     """
 
     calibration: Calibration | None = None
@@ -70,6 +94,7 @@ class Calibrated:
     asked: Mapping[str, Any] | None = None
     metric: Fitted | None = None
     residuals: CommonResiduals | None = None
+    lines: LineWitness | None = None
 
     def settled(self, target: Target) -> Target:
         """The target with a number for its threshold: where that is "f1", the best for the population hunted through.
@@ -79,8 +104,21 @@ class Calibrated:
         if target.threshold != "f1":
             return target
         known = self.calibration
-        limit = target.limit if known is None else known.best_f1(_prior(known, target))
+        limit = (
+            target.limit
+            if known is None
+            else known.best_f1(_hunted(known.kinds, known.classes, target), _prior(known, target))
+        )
         return target.model_copy(update={"threshold": limit})
+
+    def prevalence(self, target: Target) -> float | None:
+        """The fraction of the hunted class that probabilities are for; None where nothing is calibrated."""
+        known = self.calibration
+        if known is None:
+            return None
+        prior = _prior(known, target)
+        shares = known.base_prior if prior is None else prior
+        return float(shares[_hunted(known.kinds, known.classes, target)].sum())
 
     @property
     def about(self) -> dict[str, Any]:
@@ -97,7 +135,7 @@ class Calibrated:
         if self.calibration is None:
             return f"plain vote shares, not calibrated: {self.reason}" if self.reason else ""
         report = self.calibration.report
-        form = f"{report.form} and second redshift" if report.signs else report.form
+        form = " and ".join([report.form, *_named(report.witnesses)])
         return (
             f"probabilities calibrated on {report.n_objects} objects of {report.n_groups} plates by {form} "
             f"(log-loss {report.log_loss:.3f}, of five votes {report.vote_log_loss:.3f}, own plate left out)"
@@ -113,6 +151,7 @@ def calibration_for(
     target: Target | None = None,
     view: str | Mapping[str, float] | None = None,
     where: str | None = None,
+    witness: Witness = "auto",
 ) -> Calibrated:
     """The calibration of a vote on a label column or of a hunt.
 
@@ -125,18 +164,23 @@ def calibration_for(
         mode: "auto" calibrates where there are enough labels, "none" never.
         metric: From `metric_for` with the same arguments.
         labelled, target, view, where: As in `KnowledgeBase.search`.
+        witness: Whether an object's own lines count: "auto" where target or label column name a diagram, "none"
+            never, or the name of a diagram.
     """
     if mode == "none":
         return Calibrated()
     metric = metric or Fitted()
     label = labelled or (target.label if target else "")
     asked: dict[str, Any] = {"labelled": labelled, "target": target, "view": view, "where": where}
-    key = _identity(base, metric, **asked)
-    made = base.remember(("calibration", key), partial(_kept_or_fitted, base, key, asked, metric))
+    diagram = diagram_of(witness, target, label)
+    key = _identity(base, metric, diagram, **asked)
+    made = base.remember(("calibration", key), partial(_kept_or_fitted, base, key, asked, metric, diagram))
     if isinstance(made, str):
         return Calibrated(reason=made, label=label)
-    residuals = _residuals(base, target, where) if made.report.signs else None
-    found = Calibrated(made, "", label, asked, metric, residuals)
+    second = any(name != LINES for name in made.report.witnesses)
+    residuals = _residuals(base, target, where) if second else None
+    lines = line_witness(diagram, made.kinds)
+    found = Calibrated(made, "", label, asked, metric, residuals, lines)
     return replace(found, asked=asked | {"target": found.settled(target)}) if target else found
 
 
@@ -159,27 +203,152 @@ def answer(
         return list(predictions)
     metrics = using.metric.metrics if using.metric else ()
     target: Target | None = using.asked["target"]
-    found = base.search_by_class(views, NEAREST, spectra=spectra, metric=metrics, **using.asked)
+    found = base.search_by_class(
+        views, NEAREST, spectra=spectra, metric=metrics, kinds=calibration.kinds, **using.asked
+    )
     distance = _aligned(found, calibration.classes)
+    share = line_shares(spectra) if using.lines else None
     signs = using.residuals.signs(spectra) if using.residuals else None
-    evidence = calibration.evidence(distance, quality_of(spectra), signs)
+    witness = _witness(calibration, target, using.lines, share, signs)
+    evidence = calibration.evidence(distance, quality_of(spectra), witness)
     prior = _prior(calibration, target)
-    probability = calibration.probabilities(evidence, prior)
+    into = _classes(calibration, target)
+    probability = calibration.probabilities(evidence, prior) @ into.matrix
+    if using.lines and share is not None:
+        # The share of the line errors in regions of no class of the base speaks for none of them.
+        elsewhere = using.lines.outside(share)[:, None]
+        expected = (calibration.base_prior if prior is None else prior) @ into.matrix
+        probability = (1 - elsewhere) * probability + elsewhere * expected
+    told = _told_apart(calibration, evidence[0], witness, prior)
     p_distance = calibration.p_distance(distance)
+    far = distance[:, :, 0].min(axis=1) > far_limit(calibration)
     sets = calibration.sets(evidence[0])
-    return [
+    answers = [
         p
         if p.value is None
-        else _calibrated(p, calibration.classes, probability[:, i], float(p_distance[i]), sets[i], target)
+        else _calibrated(
+            p, into.names, probability[:, i], float(p_distance[i]), bool(far[i]), into.among(sets[i]), target
+        )
         for i, p in enumerate(predictions)
     ]
+    if told is not None:
+        answers = [
+            replace(p, witnesses={name: into.shares(said[i]) for name, said in told.items()})
+            for i, p in enumerate(answers)
+        ]
+    if using.lines is None or share is None:
+        return answers
+    return [_by_lines(p, using.lines, share[i], calibration) for i, p in enumerate(answers)]
+
+
+def _witness(
+    calibration: Calibration,
+    target: Target | None,
+    lines: LineWitness | None,
+    share: NDArray[np.float64] | None,
+    signs: NDArray[np.float64] | None,
+) -> NDArray[np.float64] | None:
+    """What the witnesses of the calibration say of each kind, (n_queries, n_kinds, n_witnesses); None without any."""
+    parts = []
+    if LINES in calibration.report.witnesses and lines is not None and share is not None:
+        parts.append(lines.support(share)[:, :, None])
+    if signs is not None and target is not None:
+        parts.append(for_classes(signs, _hunted(calibration.kinds, calibration.classes, target)))
+    return np.concatenate(parts, axis=2) if parts else None
+
+
+def far_limit(calibration: Calibration) -> float:
+    """The scaled distance to its nearest neighbour beyond which nothing known is near a query."""
+    return FAR_TIMES * float(np.quantile(calibration.own, 1 - FAR)) if len(calibration.own) else np.inf
+
+
+@dataclass(frozen=True)
+class _Classes:
+    """How the kinds of a calibration make up the classes of an answer.
+
+    Attributes:
+        names: The classes.
+        kinds: The kinds.
+        matrix: 1 where a kind is of a class, (n_kinds, n_classes).
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    matrix: NDArray[np.float64]
+
+    def shares(self, of_kinds: NDArray[np.float64]) -> dict[str, float]:
+        """Class to probability, of the probabilities of kinds, (n_kinds,)."""
+        return dict(zip(self.names, (of_kinds @ self.matrix).tolist(), strict=True))
+
+    def among(self, kinds: Sequence[str]) -> tuple[str, ...]:
+        """The classes that these kinds are of."""
+        inside = np.isin(self.kinds, list(kinds)) @ self.matrix
+        return tuple(name for name, n in zip(self.names, inside.tolist(), strict=True) if n)
+
+
+def _classes(calibration: Calibration, target: Target | None) -> _Classes:
+    kinds = calibration.classes
+    if target is None:
+        return _Classes(kinds, kinds, np.eye(len(kinds)))
+    of = class_of_kind(calibration.kinds, target)
+    names = tuple(target.classes)
+    return _Classes(names, kinds, np.array([[of.get(k) == n for n in names] for k in kinds], dtype=float))
+
+
+def class_of_kind(kinds: Mapping[str, str], target: Target) -> dict[str, str]:
+    """The target's class of each kind.
+
+    Args:
+        kinds: Label value to kind.
+    """
+    classes = dict(zip(kinds, target.classes_of(kinds), strict=True))
+    return {kind: name for value, kind in kinds.items() if (name := classes[value]) is not None}
+
+
+def _hunted(kinds: Mapping[str, str], names: Sequence[str], target: Target) -> NDArray[np.bool_]:
+    """Which of these kinds are of the class that is hunted, (n_kinds,)."""
+    of = class_of_kind(kinds, target)
+    return np.array([of.get(name) == target.positive for name in names])
+
+
+def _told_apart(
+    calibration: Calibration,
+    evidence: NDArray[np.float64],
+    witness: NDArray[np.float64] | None,
+    prior: NDArray[np.float64] | None,
+) -> dict[str, NDArray[np.float64]] | None:
+    """What neighbours and lines say each for itself, (n_queries, n_kinds); None where lines have no part."""
+    if witness is None or calibration.report.witnesses != (LINES,):
+        return None
+    lines = calibration.witnessed(witness)
+    return {
+        "neighbours": calibration.probabilities(evidence - lines, prior),
+        LINES: calibration.probabilities(lines, prior),
+    }
+
+
+def _by_lines(
+    prediction: Prediction, lines: LineWitness, share: NDArray[np.float64], calibration: Calibration
+) -> Prediction:
+    """The prediction with a caution where the lines are not covered, or are those of a class that the base lacks."""
+    if not np.isfinite(share).all():
+        flag = "lines_not_covered" if calibration.report.needs_lines else ""
+    else:
+        flag = "lines_elsewhere" if lines.outside(share[None])[0] > ELSEWHERE else ""
+    return replace(prediction, flags=(*prediction.flags, flag)) if flag else prediction
 
 
 def _prior(calibration: Calibration, target: Target | None) -> NDArray[np.float64] | None:
-    """Fraction of each class among what is hunted through; None where it is that of the base."""
+    """Fraction of each kind among what is hunted through; None where it is that of the base."""
+    if target is None:
+        return None
+    of = class_of_kind(calibration.kinds, target)
     counts = dict(zip(calibration.classes, calibration.counts.tolist(), strict=True))
-    population = target.population(counts) if target else None
-    return np.array([population[name] for name in calibration.classes]) if population else None
+    total = {name: sum(n for kind, n in counts.items() if of.get(kind) == name) for name in target.classes}
+    population = target.population(total)
+    if population is None:
+        return None
+    return np.array([population[of[kind]] * n / max(total[of[kind]], 1) for kind, n in counts.items()])
 
 
 def _aligned(found: ClassDistances, classes: tuple[str, ...]) -> NDArray[np.float64]:
@@ -198,6 +367,7 @@ def _calibrated(
     classes: tuple[str, ...],
     probability: NDArray[np.float64],
     p_distance: float,
+    far: bool,
     inside: tuple[str, ...],
     target: Target | None,
 ) -> Prediction:
@@ -207,7 +377,7 @@ def _calibrated(
     told = classes.index(target.positive if target else best)
     low, high = interval(probability[0, [told]], probability[1:, [told]])
     flags = prediction.flags
-    if p_distance <= FAR and "far_from_all" not in flags:
+    if far and "far_from_all" not in flags:
         flags = (*flags, "far_from_all")
     return replace(
         prediction,
@@ -225,7 +395,7 @@ def _calibrated(
 # --- fitting on a base ----------------------------------------------------------------------------------------
 
 
-def _identity(base: KnowledgeBase, metric: Fitted, **asked: Any) -> str:
+def _identity(base: KnowledgeBase, metric: Fitted, diagram: str | None, **asked: Any) -> str:
     """Everything that the calibration depends on, as text."""
     target: Target | None = asked["target"]
     space, prints = base.space(asked["view"], target), base.fingerprints
@@ -240,17 +410,18 @@ def _identity(base: KnowledgeBase, metric: Fitted, **asked: Any) -> str:
             "target": target.model_dump(mode="json", include=hunted) if target else None,
             "where": asked["where"],
             "residuals": _residuals_key(base, target, asked["where"]),
+            "lines": [diagram, LINES_VERSION] if diagram else None,
         }
     )
 
 
 def _kept_or_fitted(
-    base: KnowledgeBase, key: str, asked: dict[str, Any], metric: Fitted
+    base: KnowledgeBase, key: str, asked: dict[str, Any], metric: Fitted, diagram: str | None
 ) -> Calibration | str:
     path = kept_path(base.path / "calibrations", key)
     if (kept := read_calibration(path, key)) is not None:
         return kept
-    fitted = _fit(base, asked, metric)
+    fitted = _fit(base, asked, metric, diagram)
     if isinstance(fitted, str):
         return fitted
     with suppress(OSError):  # a base that may only be read: fit again next time
@@ -259,22 +430,28 @@ def _kept_or_fitted(
     return fitted
 
 
-def _fit(base: KnowledgeBase, asked: dict[str, Any], metric: Fitted) -> Calibration | str:
+def _fit(
+    base: KnowledgeBase, asked: dict[str, Any], metric: Fitted, diagram: str | None
+) -> Calibration | str:
     """The calibration, or why there is none."""
     target: Target | None = asked["target"]
     known = base.searched(**asked, group=GROUP)
-    named = target.classes_of(known.values) if target else [label_text(v) for v in known.values]
-    names = np.array([n or "" for n in named], dtype=str)
+    values = [label_text(v) or "" for v in known.values]
+    named = [name or "" for name in target.classes_of(values)] if target else values
     texts = np.array([label_text(g) or f"\x00{i}" for i, g in enumerate(known.groups)], dtype=str)
-    if reason := _too_few(names, texts, target):
+    if reason := _too_few(np.array(named, dtype=str), texts, target):
         return reason
-    chosen = _thin(names, MOST_OBJECTS)
+    kinds = _kinds(values, named if target else None)
+    names = np.array([kinds[value] for value in values], dtype=str)
+    chosen = _thin(names, known.object_id, MOST_OBJECTS)
     ids = known.object_id[chosen].tolist()
     views = base.space(asked["view"], target).views
     exclude = GROUP if GROUP in base.columns else None
     vectors = {view: base.embeddings(view) for view in views}
     places = {view: {name: i for i, name in enumerate(e.object_id.tolist())} for view, e in vectors.items()}
     residuals = _residuals(base, target, asked["where"]) if target and target.second_redshift else None
+    lines = line_witness(diagram, kinds)
+    share = line_shares_of_base(base, ids) if lines else None
     distance, quality, signs = [], [], []
     classes: tuple[str, ...] = ()
     counts = np.zeros(0, dtype=np.int64)
@@ -283,7 +460,13 @@ def _fit(base: KnowledgeBase, asked: dict[str, Any], metric: Fitted) -> Calibrat
         spectra = base.spectra(part)
         query = {v: e.take(np.array([places[v][name] for name in part])) for v, e in vectors.items()}
         found = base.search_by_class(
-            query, NEAREST, spectra=spectra, exclude_column=exclude, metric=metric.metrics, **asked
+            query,
+            NEAREST,
+            spectra=spectra,
+            exclude_column=exclude,
+            metric=metric.metrics,
+            kinds=kinds,
+            **asked,
         )
         classes, counts = found.classes, found.counts
         distance.append(found.distance)
@@ -292,11 +475,17 @@ def _fit(base: KnowledgeBase, asked: dict[str, Any], metric: Fitted) -> Calibrat
             signs.append(residuals.signs(spectra))
     truth = np.array([classes.index(name) for name in names[chosen].tolist()])
     _, group = np.unique(texts[chosen], return_inverse=True)
-    return fit_calibration(
-        np.concatenate(distance), truth, group, np.concatenate(quality), classes, counts,
-        signs=(residuals.names, np.concatenate(signs)) if residuals else None,
-        positive=classes.index(target.positive) if target else 0,
-    )  # fmt: skip
+    witnesses: dict[str, NDArray[np.float64]] = {}
+    if lines and share is not None:
+        witnesses[LINES] = lines.support(share)
+    if residuals and target:
+        spoken = for_classes(np.concatenate(signs), _hunted(kinds, classes, target))
+        witnesses |= {name: spoken[:, :, j] for j, name in enumerate(residuals.names)}
+    made = fit_calibration(
+        np.concatenate(distance), truth, group, np.concatenate(quality), classes, counts, witnesses=witnesses
+    )
+    needed = share is not None and np.mean(np.isnan(share).any(axis=1)) <= MOST_UNCOVERED
+    return replace(made, kinds=kinds, report=replace(made.report, needs_lines=bool(needed)))
 
 
 def _residuals_key(base: KnowledgeBase, target: Target | None, where: str | None) -> str | None:
@@ -331,10 +520,35 @@ def _too_few(names: NDArray[np.str_], groups: NDArray[np.str_], target: Target |
     return ""
 
 
-def _thin(names: NDArray[np.str_], most: int) -> NDArray[np.int64]:
-    """Positions of at most so many objects, in order; no class has more than its equal part."""
+def _kinds(values: Sequence[str], classes: Sequence[str] | None) -> dict[str, str]:
+    """Label value to what a calibration tells apart: the values themselves, the rare ones of a hunted class together.
+
+    A hunt then answers with the probabilities that a classification by the same column gives.
+
+    Args:
+        values: Label values of the objects, (n_objects,).
+        classes: The hunted classes that they mean, (n_objects,); None where nothing is hunted.
+    """
+    counts = Counter(values)
+    if classes is None:
+        return {value: value for value in sorted(counts)}
+    of = dict(zip(values, classes, strict=True))
+    kinds = {v: v if counts[v] >= FEWEST_OF_KIND else f"other {of[v]}" for v in sorted(counts)}
+    return kinds if len(set(kinds.values())) <= MOST_CLASSES else {v: of[v] for v in sorted(counts)}
+
+
+def _named(witnesses: Sequence[str]) -> list[str]:
+    """Witnesses beside the neighbours, for people."""
+    return list(dict.fromkeys("own lines" if name == LINES else "second redshift" for name in witnesses))
+
+
+def _thin(names: NDArray[np.str_], object_id: NDArray[np.str_], most: int) -> NDArray[np.int64]:
+    """Positions of at most so many objects, in order; no class has more than its equal part.
+
+    The choice goes by a hash of the object's id, never by the order of rows.
+    """
     if len(names) <= most:
         return np.arange(len(names))
-    order = np.random.default_rng(0).permutation(len(names))
+    order = np.argsort([id_hash(name) for name in object_id.tolist()], kind="stable")
     classes = np.unique(names)
     return np.sort(np.concatenate([order[names[order] == c][: most // len(classes)] for c in classes]))

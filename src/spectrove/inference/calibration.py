@@ -2,8 +2,9 @@
 
 Shares of three or five votes cannot carry a likelihood ratio of a thousand, which a hunt for one in a thousand
 needs. What is read instead is how near the nearest objects of each class are, a kernel-weighted vote of the fifty
-nearest, and signs of a class in the spectrum itself where there are any (`signs`); a small regularised logistic
-model turns them into evidence. Every known object is asked about with itself and its plate left out.
+nearest, and further witnesses where there are any: signs of a class in the spectrum itself (`signs`), its own lines
+(`witness`). A small regularised logistic model turns them into evidence. Every known object is asked about with
+itself and its plate left out.
 
 Chosen by measurement, two mock bases of 1,500 each answering another mock survey (log-loss per object of five
 classes): five votes .211 and .187, the kernel alone .163 and .136, mean log distance .149 and .135, both .149 and .134.
@@ -12,7 +13,7 @@ Area under the LINER curve: .960 and .976 for votes, .988 and .992 for both. Fur
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from spectrove.inference.class_features import features, five_votes, standard, with_quality, with_signs
+from spectrove.inference.class_features import features, five_votes, standard, with_quality
 from spectrove.inference.logistic import Logistic, fit_logistic
 from spectrove.inference.voting import LEVEL
 
@@ -38,7 +39,7 @@ FORMS: dict[str, tuple[tuple[str, ...], bool]] = {
     "distance and kernel, by quality": (("distance", "kernel"), True),
 }
 
-#: Losses, form, whether signs count, temperature, features, and evidence by models that have not seen an own plate.
+#: Losses, form, whether witnesses count, temperature, features, and evidence by models that have not seen an own plate.
 _Tried = tuple[NDArray[np.float64], str, bool, float, NDArray[np.float64], NDArray[np.float64]]
 
 #: Folds by plate of the comparison of forms, and plates drawn again for the interval.
@@ -65,7 +66,8 @@ class CalibrationReport:
         log_loss: Per object, of the calibrated probabilities.
         vote_log_loss: The same of five votes with e^-d, shares below .01 counted as .01.
         n_objects, n_groups: What the figures rest on.
-        signs: What of a spectrum itself speaks for the hunted class, beside its neighbours.
+        witnesses: What of a spectrum itself counts beside its neighbours, a name for each feature.
+        needs_lines: Whether as good as all of the objects have the lines of the diagram that the question names.
         reason: Why there is no calibration, as a sentence; "" where there is one.
     """
 
@@ -75,7 +77,8 @@ class CalibrationReport:
     vote_log_loss: float = float("nan")
     n_objects: int = 0
     n_groups: int = 0
-    signs: tuple[str, ...] = ()
+    witnesses: tuple[str, ...] = ()
+    needs_lines: bool = False
     reason: str = ""
 
 
@@ -94,8 +97,8 @@ class Calibration:
         truth: Their classes, positions in `known`, (n_objects,).
         own: Own nearest-neighbour distances of known objects, ascending.
         far: What stands for the distance of a neighbour that does not exist.
-        positive: Position of the class that signs speak for.
         report: What it is worth.
+        kinds: Label value to class.
     """
 
     classes: tuple[str, ...]
@@ -108,8 +111,8 @@ class Calibration:
     truth: NDArray[np.int64]
     own: NDArray[np.float64]
     far: float
-    positive: int = 0
     report: CalibrationReport = field(default_factory=CalibrationReport)
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def scores(self) -> tuple[NDArray[np.float64], ...]:
@@ -127,7 +130,7 @@ class Calibration:
         self,
         distance: NDArray[np.float64],
         quality: NDArray[np.float64],
-        signs: NDArray[np.float64] | None = None,
+        witness: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
         """Log-likelihood of each class with evidence but for a constant, (1 + n_resampled, n_queries, n_known).
 
@@ -136,15 +139,20 @@ class Calibration:
         Args:
             distance: Scaled distances to the nearest of each class, (n_queries, n_classes, NEAREST).
             quality: Measures of quality, (n_queries, n_measures).
-            signs: `report.signs` of the queries, (n_queries, n_signs).
+            witness: `report.witnesses` of the queries, (n_queries, n_classes, n_witnesses); 0 where they say nothing.
         """
         names, by_quality = FORMS[self.report.form]
         x = features(distance[:, self.known], names, self.report.temperature, self.far)
         x = with_quality(x, standard(quality, self.quality) if by_quality else None)
-        if self.report.signs:
-            assert signs is not None  # who was fitted with signs is asked with them
-            x = with_signs(x, signs, int(np.searchsorted(self.known, self.positive)))
+        if self.report.witnesses:
+            assert witness is not None  # who was fitted with witnesses is asked with them
+            x = np.concatenate([x, witness[:, self.known]], axis=2)
         return np.stack([model.evidence(x) for model in (self.model, *self.resampled)])
+
+    def witnessed(self, witness: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The part of the answer's evidence that comes from these witnesses, (n_queries, n_known)."""
+        weight = self.model.coef[-len(self.report.witnesses) :]
+        return witness[:, self.known] @ weight
 
     def probabilities(
         self, evidence: NDArray[np.float64], prior: NDArray[np.float64] | None = None
@@ -163,18 +171,22 @@ class Calibration:
         whole[..., self.known] = (1 - rest) * np.exp(log_softmax(evidence + log_prior, axis=-1))
         return whole
 
-    def best_f1(self, prior: NDArray[np.float64] | None = None) -> float:
-        """The threshold on the probability of `positive` that makes expected F1 largest; at most a half.
+    def best_f1(self, hunted: NDArray[np.bool_], prior: NDArray[np.float64] | None = None) -> float:
+        """The threshold on the probability of the hunted classes that makes expected F1 largest; at most a half.
 
         It is half of that F1, expected from the probabilities that the known objects get in a population with this
         prior (the base's if None), each answered by what was fitted without its plate.
+
+        Args:
+            hunted: Which classes are hunted, (n_classes,).
+            prior: Fraction of each class in the population, (n_classes,).
 
         Source:
             Lipton, Elkan & Naryanaswamy (2014), "Optimal thresholding of classifiers to maximize F1 measure", ECML
             PKDD, LNCS 8725, 225, theorem 1.
         """
         of_class = (self.base_prior if prior is None else np.asarray(prior, dtype=float))[self.known]
-        p = self.probabilities(self.left_out, prior)[:, self.positive]
+        p = self.probabilities(self.left_out, prior)[:, hunted].sum(axis=1)
         weight = (of_class / np.bincount(self.truth, minlength=len(self.known)))[self.truth]
         order = np.argsort(-p, kind="stable")
         found, hits = np.cumsum(weight[order]), np.cumsum((weight * p)[order])
@@ -234,8 +246,7 @@ def fit_calibration(
     classes: Sequence[str],
     counts: NDArray[np.int64],
     *,
-    signs: tuple[Sequence[str], NDArray[np.float64]] | None = None,
-    positive: int = 0,
+    witnesses: Mapping[str, NDArray[np.float64]] | None = None,
     seed: int = 0,
 ) -> Calibration:
     """The calibration that predicts objects of other plates best.
@@ -247,16 +258,15 @@ def fit_calibration(
         quality: Measures of quality, (n_objects, n_measures).
         classes: Names.
         counts: Objects of each class in the base, which may be more than are given here.
-        signs: Names of signs of a class in the spectra themselves, and their values, (n_objects, n_signs); used where
-            they make the prediction better.
-        positive: Position of that class.
+        witnesses: Name of a further witness to what it says of each class, (n_objects, n_classes); all are used where
+            they make the prediction better, else none.
         seed: Of the resampled plates.
     """
     known = np.flatnonzero(np.bincount(truth, minlength=len(classes)) >= FEWEST)
     has = np.isin(truth, known)
     own = _in_proportion(distance[:, :, 0].min(axis=1), truth, np.asarray(counts))
     distance, group, quality = distance[has][:, known], groups[has], quality[has]
-    shown = signs[1][has] if signs and positive in known else None
+    shown = np.stack([w[has][:, known] for w in witnesses.values()], axis=2) if witnesses else None
     y = np.searchsorted(known, truth[has])
     scale = np.stack([quality.mean(axis=0), np.maximum(quality.std(axis=0), 1e-2)])
     far = float(max(1.0, distance[np.isfinite(distance)].max(initial=1.0)))
@@ -266,8 +276,8 @@ def fit_calibration(
         for temperature in TEMPERATURES if "kernel" in names else TEMPERATURES[:1]:
             x = features(distance, names, temperature, far)
             x = with_quality(x, standard(quality, scale) if by_quality else None)
-            signed = () if shown is None else (with_signs(x, shown, int(np.searchsorted(known, positive))),)
-            for with_them, made in enumerate((x, *signed)):
+            more = () if shown is None else (np.concatenate([x, shown], axis=2),)
+            for with_them, made in enumerate((x, *more)):
                 left_out = _left_out(made, y, fold)
                 tried.append(
                     (_losses(left_out + log_prior, y), form, bool(with_them), temperature, made, left_out)
@@ -276,11 +286,11 @@ def fit_calibration(
     loss = float(lost.mean())
     report = CalibrationReport(
         form, temperature, loss, float(_losses(np.log(np.maximum(five_votes(distance), 0.01)), y).mean()), len(y),
-        len(np.unique(group)), tuple(signs[0]) if signs and with_them else (),
+        len(np.unique(group)), tuple(witnesses) if witnesses and with_them else (),
     )  # fmt: skip
     return Calibration(
         tuple(classes), np.asarray(counts, dtype=np.int64), known, fit_logistic(x, y), _resampled(x, y, group, seed),
-        scale, left_out, y, own[np.isfinite(own)], far, positive, report,
+        scale, left_out, y, own[np.isfinite(own)], far, report,
     )  # fmt: skip
 
 

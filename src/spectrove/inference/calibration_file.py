@@ -36,8 +36,8 @@ def _to_arrays(calibration: Calibration) -> tuple[Arrays, dict[str, str]]:
     }  # fmt: skip
     said = {
         "classes": json.dumps(calibration.classes),
+        "kinds": json.dumps(dict(calibration.kinds)),
         "far": repr(calibration.far),
-        "positive": str(calibration.positive),
         "report": json.dumps(asdict(calibration.report)),
     }
     return arrays, said
@@ -47,9 +47,9 @@ def _from_arrays(arrays: Arrays, said: dict[str, str]) -> Calibration:
     """The calibration that `_to_arrays` described."""
     models = [Logistic(c, i) for c, i in zip(arrays["coef"], arrays["intercept"], strict=True)]
     report: dict[str, Any] = json.loads(said["report"])
-    report["signs"] = tuple(report["signs"])
+    report["witnesses"] = tuple(report["witnesses"])
     return Calibration(
         tuple(json.loads(said["classes"])), arrays["counts"], arrays["known"], models[0], tuple(models[1:]),
         arrays["quality"], arrays["left_out"], arrays["truth"], arrays["own"],
-        float(said["far"]), int(said["positive"]), CalibrationReport(**report),
+        float(said["far"]), CalibrationReport(**report), json.loads(said["kinds"]),
     )  # fmt: skip

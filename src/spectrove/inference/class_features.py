@@ -68,17 +68,14 @@ def with_quality(x: NDArray[np.float64], quality: NDArray[np.float64] | None) ->
     return np.concatenate([x, *(x * quality[:, None, [j]] for j in range(quality.shape[1]))], axis=2)
 
 
-def with_signs(x: NDArray[np.float64], signs: NDArray[np.float64], positive: int) -> NDArray[np.float64]:
-    """Features, and signs that speak for one class alone.
+def for_classes(signs: NDArray[np.float64], told: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Signs that speak for some classes alone, as features of classes, (n_queries, n_classes, n_signs).
 
     Args:
-        x: Shape (n_queries, n_classes, n_features).
         signs: Shape (n_queries, n_signs).
-        positive: Position of the class.
+        told: For which classes they speak, (n_classes,).
     """
-    own = np.zeros((*x.shape[:2], signs.shape[1]))
-    own[:, positive] = signs
-    return np.concatenate([x, own], axis=2)
+    return signs[:, None, :] * told[None, :, None]
 
 
 def five_votes(distance: NDArray[np.float64]) -> NDArray[np.float64]:

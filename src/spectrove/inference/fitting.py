@@ -18,7 +18,7 @@ from spectrove.provenance import canonical_json
 from spectrove.targets import MetricMode, Target, label_text
 
 #: Raised whenever the same labels and vectors give another metric.
-METRIC_VERSION = 1
+METRIC_VERSION = 2
 
 #: Objects equal in this column are never on both sides of a fold, where the base has it.
 GROUP = "plate"
@@ -81,8 +81,9 @@ def metric_for(
     """The metric for a vote on a label column or for a hunt.
 
     Only objects that the search may find take part, and the label of an object that is asked about has no part in
-    the metric of its own answer. With a target the metric tells the values of
-    its column apart, which are finer than its classes, and is judged by the vote on the classes.
+    the metric of its own answer. With a target the metric tells the values of its column apart, which are finer than
+    its
+    classes, and is judged by the vote on them: a hunt measures distances as a classification by the same column does.
 
     Args:
         base: The base; a metric that was fitted before on this version is taken from its folder.
@@ -147,11 +148,9 @@ def _kept_or_fitted(base: KnowledgeBase, key: str, asked: dict[str, Any]) -> Kep
 
 def _fit(base: KnowledgeBase, asked: dict[str, Any]) -> Kept:
     known = base.searched(**asked, group=GROUP)
-    target: Target | None = asked["target"]
     labels = [label_text(value) for value in known.values]
     groups = [label_text(group) for group in known.groups]
-    classes = target.classes_of(known.values) if target else None
-    metric, report = fit_metric(known.vectors, labels, groups, classes=classes)
+    metric, report = fit_metric(known.vectors, labels, groups)
     if report.reason:
         return (metric,), report
     return (metric, *fold_metrics(known.vectors, labels, known.fold, FOLDS, report)), report

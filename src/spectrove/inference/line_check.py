@@ -9,26 +9,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import SpectroveError
-from spectrove.lines import bpt_class
+from spectrove.lines import BPT_CLASSES, bpt_class
 from spectrove.mock.labels import MIN_HA_EW
 from spectrove.preprocess.line_fit import LineFit, measure_lines
 from spectrove.spectra import Spectrum
 
-#: Label values that lines can judge: the region of the [N II] diagram that each stands for, or "no gas lines".
-REGIONS: dict[str, str] = {
-    "SF": "SF", "Composite": "Composite", "Seyfert": "Seyfert", "Seyfert2-like": "Seyfert", "LINER": "LINER",
-    "quiescent": "none",
+#: Regions of the [N II] diagram, and "none": a galaxy without gas lines. A draw in neither is "".
+REGIONS: tuple[str, ...] = (*BPT_CLASSES, "none")
+
+#: Label values that lines can judge, in lower case: the regions of the diagram that each stands for.
+REGIONS_OF: dict[str, tuple[str, ...]] = {
+    "sf": ("SF",), "star-forming": ("SF",), "starforming": ("SF",), "star forming": ("SF",), "hii": ("SF",),
+    "composite": ("Composite",), "comp": ("Composite",), "seyfert": ("Seyfert",), "seyfert2": ("Seyfert",),
+    "seyfert 2": ("Seyfert",), "seyfert2-like": ("Seyfert",), "liner": ("LINER",), "agn": ("Seyfert", "LINER"),
+    "quiescent": ("none",), "passive": ("none",),
 }  # fmt: skip
 
 #: A class is excluded where fewer of the draws fall into its region.
 EXCLUDED = 0.01
 
 #: Draws from the errors of the lines.
-DRAWS = 400
+DRAWS = 1000
 
-#: What two careful fits of one spectrum differ by, added to the errors: dex of [N II]/H alpha and [O III]/H beta;
+#: What two careful fits of one spectrum differ by beyond their errors: dex of [N II]/H alpha and [O III]/H beta;
 #: fraction and angstrom of EW(H alpha); the 4000 angstrom break.
-FLOOR_NII, FLOOR_OIII, FLOOR_EW, FLOOR_EW_ANGSTROM, FLOOR_D4000 = 0.05, 0.08, 0.15, 0.3, 0.03
+FLOOR_NII, FLOOR_OIII, FLOOR_EW, FLOOR_EW_ANGSTROM, FLOOR_D4000 = 0.03, 0.05, 0.08, 0.2, 0.03
 
 #: Breaks of quiescent galaxies are larger, as in `mock.labels.class_derived`.
 QUIESCENT_D4000 = 1.6
@@ -48,9 +53,14 @@ def measured(spectrum: Spectrum) -> LineFit | None:
         return None
 
 
+def regions_of(value: str) -> tuple[str, ...]:
+    """The regions that a label value stands for; empty where lines cannot judge it."""
+    return REGIONS_OF.get(value.strip().lower(), ())
+
+
 def judged(classes: Sequence[str]) -> bool:
     """Whether lines can judge such labels: two or more of them name different regions."""
-    return len({REGIONS[name] for name in classes if name in REGIONS}) > 1
+    return len({regions_of(name) for name in classes} - {()}) > 1
 
 
 def line_probability(fit: LineFit | None, classes: Sequence[str], *, seed: int = 0) -> NDArray[np.float64]:
@@ -59,19 +69,43 @@ def line_probability(fit: LineFit | None, classes: Sequence[str], *, seed: int =
     All equal where the lines say nothing. Weak lines spread over the regions, so that only what the error bars exclude
     comes out near zero. A class that lines cannot judge gets what one of several equal regions would.
     """
-    even = np.full(len(classes), 1 / len(classes))
-    if fit is None or not judged(classes):
-        return even
-    region = _regions(fit, seed)
+    share = region_shares(fit, seed=seed)
+    if not judged(classes) or not np.isfinite(share).all():
+        return np.full(len(classes), 1 / len(classes))
+    found = class_shares(share[None], [regions_of(name) for name in classes])[0]
+    return found / found.sum()
+
+
+def class_shares(share: NDArray[np.float64], regions: Sequence[tuple[str, ...]]) -> NDArray[np.float64]:
+    """The share of the draws that fits each class, (n_spectra, n_classes).
+
+    Draws in no class's region are shared by all. A class that lines cannot judge gets what one of several equal
+    regions would.
+
+    Args:
+        share: From `region_shares`, (n_spectra, n_regions).
+        regions: Of each class, from `regions_of`.
+    """
+    named = sorted({name for of in regions for name in of})
+    inside = share[:, [REGIONS.index(name) for name in named]].sum(axis=1)
+    parts = [
+        share[:, [REGIONS.index(name) for name in of]].sum(axis=1)
+        if of
+        else np.full(len(share), 1 / len(named))
+        for of in regions
+    ]
+    return np.stack(parts, axis=1) + np.maximum(0.0, 1 - inside)[:, None] / len(regions)
+
+
+def region_shares(fit: LineFit | None, *, seed: int = 0) -> NDArray[np.float64]:
+    """The share of draws from the line errors in each of `REGIONS`, (n_regions,); NaN where lines are not covered.
+
+    The sum is below one where some draws are in no region: a young galaxy without lines.
+    """
+    region = None if fit is None else _regions(fit, seed)
     if region is None:
-        return even
-    wanted = [REGIONS.get(name, "") for name in classes]
-    regions = set(wanted) - {""}
-    hits = np.array([(region == name).mean() if name else 1 / len(regions) for name in wanted])
-    outside = max(0.0, 1 - sum((region == name).mean() for name in regions))
-    # Draws in no class's region are shared by all.
-    share = hits + outside / len(classes)
-    return share / share.sum()
+        return np.full(len(REGIONS), np.nan)
+    return np.array([(region == name).mean() for name in REGIONS])
 
 
 def _regions(fit: LineFit, seed: int) -> NDArray[np.str_] | None:
@@ -97,7 +131,7 @@ def _regions(fit: LineFit, seed: int) -> NDArray[np.str_] | None:
 
 def excludes(probability: NDArray[np.float64], classes: Sequence[str], given: int) -> bool:
     """Whether the lines leave a label no room; never where they cannot judge it."""
-    return classes[given] in REGIONS and bool(probability[given] < EXCLUDED)
+    return bool(regions_of(classes[given])) and bool(probability[given] < EXCLUDED)
 
 
 def lines_say(fit: LineFit) -> str:

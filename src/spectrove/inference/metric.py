@@ -47,6 +47,9 @@ MOST_FITTED = 50_000
 FEWEST = 5
 MOST_CLASSES = 32
 
+#: Classes with fewer objects have no say whether a metric helps: the F1 of eight objects is noise.
+JUDGED = 20
+
 #: Objects that the unit of distance is taken from.
 SCALE_SAMPLE = 256
 
@@ -268,6 +271,8 @@ def _cross_validate(
             for i, share in enumerate(votes):
                 loss[r, f, i] = ((share - np.eye(len(names))[truth[asked]]) ** 2).sum()
                 counts[r, f, i] = _tally(truth[asked], share.argmax(axis=1), len(names))
+    frequent = np.bincount(truth, minlength=len(names)) >= JUDGED
+    counts = counts[..., frequent if frequent.sum() > 1 else np.ones(len(names), dtype=bool), :]
     chosen = int(loss[..., 1:].sum(axis=(0, 1)).argmin())
     # Each fold is scored with what the others choose: the best of many on the same objects would flatter.
     others = 1 + (loss[..., 1:].sum(axis=1, keepdims=True) - loss[..., 1:]).argmin(axis=2)

@@ -60,6 +60,10 @@ class Prediction:
         p_distance: Share of the base's objects whose own nearest neighbour is farther than the query's; None where
             nothing is calibrated. Small means: nothing known is close.
         set: Classes that cannot be ruled out at 90%, see `Calibration.sets`; None where nothing is calibrated.
+        witnesses: What each witness says for itself, where an object's own lines count beside its neighbours:
+            "neighbours" and "lines" to class to probability. None elsewhere.
+        none_of_these: Why it is none of the classes, as a sentence: no signal, no galaxy, nothing known near, or the
+            lines that the question needs are not covered. Then probabilities are the prevalence. "" otherwise.
         second_redshift: Where lines of a second galaxy may stand, best first, see `inference.second_redshift`; None
             where the target does not ask, or the object is none.
         redshifts: Where the redshift was estimated and is open: `z`, `weight` and `probability` at each that it may be;
@@ -83,6 +87,8 @@ class Prediction:
     calibrated: bool = False
     p_distance: float | None = None
     set: tuple[str, ...] | None = None
+    witnesses: dict[str, dict[str, float]] | None = None
+    none_of_these: str = ""
     second_redshift: tuple[dict[str, Any], ...] | None = None
     redshifts: tuple[dict[str, Any], ...] | None = None
     n_effective: float = field(default=math.nan, compare=False)
@@ -100,9 +106,11 @@ class Prediction:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """Larger is more probable; among equals, whose voters are nearer. No answer is least."""
+        """Larger is more probable; of equals, whose voters are nearer. None of these, and no answer, are last."""
         if self.probability is None:
-            return -1.0, -math.inf
+            return -2.0, -math.inf
+        if self.none_of_these:
+            return -1.0, self.probability
         return self.probability, -sum(v.weight * v.distance for v in self.neighbors if v.weight > 0)
 
     def to_dict(self) -> dict[str, Any]:
@@ -113,6 +121,8 @@ class Prediction:
             "calibrated": self.calibrated,
             "p_distance": self.p_distance,
             "set": None if self.set is None else list(self.set),
+            "witnesses": self.witnesses,
+            "none_of_these": self.none_of_these or None,
             **({} if self.redshifts is None else {"redshifts": list(self.redshifts)}),
         }
         if self.target is None:

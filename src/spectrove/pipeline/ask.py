@@ -25,7 +25,7 @@ from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.pipeline.asking import Asking
 from spectrove.pipeline.embed import Embedded, Encoders, embed_queries, encoders_of
 from spectrove.spectra import CATALOG_FLAGS, SpectrumSet
-from spectrove.targets import MetricMode, Target, load_target
+from spectrove.targets import MetricMode, Target, Witness, load_target
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ def classify(
     view: str | Mapping[str, float] | None = None,
     metric: MetricMode = "auto",
     calibration: CalibrationMode = "auto",
+    witness: Witness = "auto",
     allow_self: bool = False,
     weighting: str = "exp",
     normalise: str = "sum",
@@ -86,14 +87,15 @@ def classify(
 
     `metric` says whether distances are in one fitted on the base's own labels, see `inference.metric_for`;
     `calibration` whether probabilities are calibrated on them, see `inference.calibration_for`, or the shares of the
-    weighted vote of the k nearest. `redshifts` are the estimates of spectra that came without one, by id: where an
+    weighted vote of the k nearest; `witness` whether an object's own lines count in a calibrated probability, see
+    `inference.witness`. `redshifts` are the estimates of spectra that came without one, by id: where an
     estimate is open the answer is the mean over the redshifts that it may be.
     """
     check_label(base, label)
     space = base.space(view)
     fitted = metric_for(base, metric, labelled=label, view=space.weights, where=where)
     who = {"labelled": label, "view": space.weights}
-    using = _calibration(base, calibration, allow_self, metric=fitted, where=where, **who)
+    using = _calibration(base, calibration, allow_self, metric=fitted, where=where, witness=witness, **who)
 
     def vote(neighbors: Neighbors, _: SpectrumSet) -> list[Prediction]:
         return vote_classes(neighbors, label, weighting=weighting, normalise=normalise)
@@ -133,6 +135,7 @@ def hunt(
     where: str | None = None,
     metric: MetricMode | None = None,
     calibration: CalibrationMode = "auto",
+    witness: Witness = "auto",
     allow_self: bool = False,
     encoder: Encoders = None,
     redshifts: Mapping[str, RedshiftEstimate] | None = None,
@@ -141,11 +144,13 @@ def hunt(
 
     With `calibration` "auto" probabilities are calibrated on the base's labels where it has enough of them, for the
     population that the target's `prior` or `prevalence` describes; with "none" they are shares of the vote.
-    `redshifts` as in `classify`.
+    `witness` and `redshifts` as in `classify`.
     """
     target = load_target(target) if isinstance(target, str) else target
     fitted = metric_for(base, metric or target.metric, target=target, where=where)
-    using = _calibration(base, calibration, allow_self, metric=fitted, target=target, where=where)
+    using = _calibration(
+        base, calibration, allow_self, metric=fitted, target=target, where=where, witness=witness
+    )
     target = using.settled(target)
 
     def vote(neighbors: Neighbors, spectra: SpectrumSet) -> list[Prediction]:

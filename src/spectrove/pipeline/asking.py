@@ -6,14 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spectrove.encoders import Encoder
 from spectrove.explain.question import Question
 from spectrove.inference import Calibrated, Fitted, Prediction
 from spectrove.inference import answer as calibrate
+from spectrove.inference.calibrating import far_limit
 from spectrove.inference.redshift import RedshiftEstimate
+from spectrove.inference.verdict import foreign_types, with_verdicts
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.knowledge.space import Space
 from spectrove.pipeline.embed import Embedded, embed_queries
+from spectrove.pipeline.far import less_noise
 from spectrove.pipeline.open_redshift import over_redshifts
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
@@ -31,7 +37,7 @@ class Asking:
         where: SQL condition on the objects searched.
         allow_self: Whether an object may find itself.
         fitted, using: The metric and the calibration.
-        vote: What neighbours and their queries are turned into answers by.
+        vote: Makes predictions of neighbours and queries.
         redshifts: Estimates of queries that came without a redshift, by id.
     """
 
@@ -76,7 +82,21 @@ class Asking:
         using = self.using
         if using.asked is not None:
             using = replace(using, asked={**using.asked, "where": where})
-        return embedded, neighbors, calibrate(voted, using, self.base, embedded.views, embedded.spectra)
+        answers = calibrate(voted, using, self.base, embedded.views, embedded.spectra)
+        if using.calibration is not None:
+            limit = far_limit(using.calibration)
+            answers = less_noise(answers, neighbors, embedded.spectra, limit, self._place)
+        types = foreign_types(self.base, embedded.spectra)
+        return embedded, neighbors, with_verdicts(answers, types, neighbors.pool, self.who.get("target"))
+
+    def _place(self, spectra: SpectrumSet) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
+        """Vectors of spectra where distances are measured, and the ids of those that have one."""
+        embedded = embed_queries(self.base, spectra, self.encoders, self.space.views)
+        found = self.base.search(
+            embedded.views, 1, spectra=embedded.spectra, where=self.where, allow_self=self.allow_self,
+            metric=self.fitted.metrics or None, **self.who,
+        )  # fmt: skip
+        return found.query_vectors, found.query_id
 
     @property
     def question(self) -> Question:

@@ -35,10 +35,10 @@ SUMS: dict[str, tuple[str, str]] = {"oii": ("oii_3726", "oii_3729"), "sii": ("si
 
 BALMER = frozenset({"ha", "hb", "hg", "hd"})
 
-#: How far the stellar continuum under a line may be off, as an equivalent width (rest angstrom), and the same relative to
-#: the line for its profile. Half the width of the differences to SDSS's own fits of 1,030 galaxies, which share our pixels
-#: but not our continua: .27 for H alpha, .35 for H beta, .13 for [N II], .10 for [O III] between 1 and 8 angstrom.
-#: Balmer lines stand on stellar absorption, which depends on the ages of the stars.
+#: How far the stellar continuum under a line may be off, as an equivalent width (rest angstrom), and the same
+#: relative to the line for its profile. Half the width of the differences to SDSS's own fits of 1,030 galaxies,
+#: which share our pixels but not our continua: .27 for H alpha, .35 for H beta, .13 for [N II], .10 for [O III]
+#: between 1 and 8 angstrom. Balmer lines stand on stellar absorption, which depends on the ages of the stars.
 CONTINUUM_EW: dict[str, float] = dict.fromkeys(FITTED, 0.12) | {
     "ha": 0.27, "hb": 0.42, "hg": 0.35, "hd": 0.35, "nii": 0.13, "oiii": 0.10, "oii": 0.15, "sii": 0.15,
 }  # fmt: skip
@@ -59,13 +59,13 @@ class LineFit:
             NaN unless more than 60% of the pixels within 200 km/s of the line are good.
         noise: One sigma of the photon noise alone, from the inverse variance: what catalogs quote; same keys and unit.
         error: One sigma in all: the noise, and how far the continuum and the profile may be off (`CONTINUUM_EW`).
-        ew: Rest-frame equivalent width, angstrom, positive in emission; `ew_error` its one sigma in all, `ew_noise` that of
-            the noise alone.
+        ew: Rest-frame equivalent width, angstrom, positive in emission; `ew_error` its one sigma in all, `ew_noise`
+            that of the noise alone.
         continuum: Stellar continuum on the spectrum's pixels, NaN where none was fitted.
         emission: The fitted lines on the spectrum's pixels.
         log_nii_ha, log_oiii_hb: Line ratios with one-sigma errors; NaN unless both fluxes are positive.
-        bpt_class: One of `lines.BPT_CLASSES` where the four lines stand 3 sigma above the noise, as catalogs have it, else
-            "".
+        bpt_class: One of `lines.BPT_CLASSES` where the four lines stand 3 sigma above the noise, as catalogs have
+            it, else "".
         d4000n: Narrow 4000 angstrom break (Balogh et al. 1999). `hdelta_a`: Lick index, angstrom (Worthey &
             Ottaviani 1997), emission left in: it fills the absorption. One sigma of both in `index_error`.
         velocity, width: Of the lines, km/s: offset from the redshift and intrinsic one sigma; Balmer lines.

@@ -11,12 +11,39 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from spectrove.errors import TargetError
-from spectrove.targets.target import Composition, MetricMode, Target, label_text
+from spectrove.targets.target import Composition, Diagram, MetricMode, Target, Witness, label_text
 
 #: The targets that come with the package, each a file NAME.toml beside this one.
 TARGETS: tuple[str, ...] = ("liner", "strong_lens", "outlier", "star_forming_agn_normal")
 
-__all__ = ["TARGETS", "Composition", "MetricMode", "Target", "label_text", "load_target"]
+__all__ = [
+    "TARGETS",
+    "Composition",
+    "Diagram",
+    "MetricMode",
+    "Target",
+    "Witness",
+    "diagram_of",
+    "label_text",
+    "load_target",
+]
+
+
+def diagram_of(witness: Witness, target: Target | None, label: str) -> Diagram | None:
+    """The diagram of line ratios whose regions the classes of a question are; None where there is none.
+
+    Args:
+        witness: "auto" lets the target say, or labels.toml for a column without one; "none" leaves lines out; the
+            name of a diagram holds whatever they say.
+        target: What is hunted, if anything.
+        label: The label column.
+    """
+    if witness != "auto":
+        return None if witness == "none" else witness
+    if target is not None and target.lines is not None:
+        return target.lines
+    text = resources.files(__package__).joinpath("labels.toml").read_text("utf-8")
+    return tomllib.loads(text).get(label, {}).get("lines")
 
 
 def load_target(name_or_path: str | Path) -> Target:

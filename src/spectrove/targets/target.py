@@ -23,6 +23,13 @@ Normalise = Literal["sum", "softmax"]
 #: Whether a metric is fitted on the base's own labels.
 MetricMode = Literal["auto", "linear", "none"]
 
+#: Diagrams of line ratios whose regions classes may be; `inference.witness` reads them.
+Diagram = Literal["bpt_nii"]
+
+#: Whether an object's own lines count in a probability: where target or label name a diagram, never, or in this
+#: diagram.
+Witness = Literal["auto", "none", "bpt_nii"]
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 #: A threshold on the probability: a number, or the one that a base's calibration expects to make F1 largest.
@@ -93,6 +100,10 @@ class Target(BaseModel):
             they have in the base. At most one of `prior` and `prevalence` is given.
         composition: Caps or shares of the classes in the part of the base that is searched.
         filter: SQL condition on the base's columns.
+        lines: The diagram of line ratios whose regions the classes are; then an object's own lines count in a
+            calibrated probability beside its neighbours, see `inference.witness`.
+        anything: Whether spectra that are like nothing in the base may be targets: a star among galaxies, or one with
+            nothing near. Else they are none of the classes, and their probability is the prevalence.
         second_redshift: Whether the lines of a second galaxy are looked for in what ordinary galaxies leave of a
             spectrum: they count in a calibrated probability where they help, and are shown with what is found.
     """
@@ -117,6 +128,8 @@ class Target(BaseModel):
     prevalence: Annotated[float, Field(gt=0, lt=1)] | None = None
     composition: Composition = Composition()
     filter: str | None = None
+    lines: Diagram | None = None
+    anything: bool = False
     second_redshift: bool = False
 
     @field_validator("views", mode="before")

@@ -194,12 +194,10 @@ def tell_calibration(calibration: Calibrated | None, target: Target | None = Non
     if calibration is None or not calibration.sentence:
         return
     say(f" {calibration.sentence}", as_json=True)
-    if target is None or calibration.calibration is None:
+    share = None if target is None else calibration.prevalence(target)
+    if target is None or share is None:
         return
-    known = calibration.calibration
-    counts = dict(zip(known.classes, known.counts.tolist(), strict=True))
-    given = target.population(counts)
-    share = (given or {n: c / sum(counts.values()) for n, c in counts.items()})[target.positive]
+    given = target.prior is not None or target.prevalence is not None
     whose = "expected" if given else "of the base; say another with --prevalence"
     say(f" prevalence of {target.positive} {share:.3g}, {whose}", as_json=True)
 

@@ -75,6 +75,7 @@ def explain(
     against: Against = None,
     cite: Cite = None,
     calibration: options.Calibration = "auto",
+    witness: options.WitnessOption = "auto",
     prevalence: Prevalence = None,
     as_json: options.Json = False,
 ) -> None:
@@ -106,7 +107,7 @@ def explain(
 
     def ask(batch: SpectrumSet) -> Answers:
         said: dict[str, Any] = {"where": where, "allow_self": allow_self, "encoder": networks}
-        said |= {"calibration": calibration}
+        said |= {"calibration": calibration, "witness": witness}
         if wanted:
             return pipeline.hunt(base, batch, wanted, k=k, metric=metric, **said)
         return pipeline.classify(base, batch, column, k=k or 3, metric=metric or "auto", **said)

@@ -44,6 +44,13 @@ Calibration = Annotated[
         help="Probabilities calibrated on the base's labels; auto: where it has enough; none: shares of votes.",
     ),
 ]
+WitnessOption = Annotated[
+    Literal["auto", "none", "bpt_nii"],
+    typer.Option(
+        "--witness",
+        help="A spectrum's own lines beside its neighbours; auto: where target or label name a diagram; none: never.",
+    ),
+]
 MissingZ = Annotated[
     Literal["refuse", "estimate"],
     typer.Option("--missing-z", help="Spectra without a redshift: refuse them, or estimate it first."),

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from spectrove.inference.verdict import NONE_OF_THESE
+
 if TYPE_CHECKING:
     from spectrove.inference import Prediction, Vote
     from spectrove.knowledge import Neighbors
@@ -17,7 +19,7 @@ def hunt_table(predictions: Sequence[Prediction], target: Target) -> list[str]:
     """A line per spectrum: probability of the target with its interval, who voted for it, cautions."""
     rows = [("object", f"P({target.positive})", "evidence")]
     for p in predictions:
-        caution = _cautions(p.flags, _straddles(p, target.limit))
+        caution = _cautions(_flags(p), _straddles(p, target.limit))
         rows.append((p.object_id, _probability(p), _evidence(p, target.positive) + caution))
     return columns(rows)
 
@@ -26,7 +28,7 @@ def class_table(predictions: Sequence[Prediction]) -> list[str]:
     """A line per spectrum: its class, the class's probability with interval, who voted for it, cautions."""
     rows = [("object", predictions[0].label if predictions else "class", "P", "evidence")]
     for p in predictions:
-        evidence = _evidence(p, p.value) + _cautions(p.flags, _straddles(p, 0.5))
+        evidence = _evidence(p, p.value) + _cautions(_flags(p), _straddles(p, 0.5))
         rows.append((p.object_id, p.value or "-", _probability(p), evidence))
     return columns(rows)
 
@@ -71,18 +73,26 @@ def hunt_summary(predictions: Sequence[Prediction], target: Target, wanted: Targ
     if wanted is not None and wanted.threshold == "f1":
         calibrated = any(p.calibrated for p in predictions)
         why = "where expected F1 is largest, " if calibrated else "a half, as nothing is calibrated, "
+    none = f"; {none_of_these(predictions)}" if any(p.none_of_these for p in predictions) else ""
     return (
         f"{found.found} of {len(predictions)} {spectra} {target.positive} at P >= {target.limit:.3g} "
-        f"({why}expected false ones: {found.false:.1f}); {found.sentence}"
+        f"({why}expected false ones: {found.false:.1f}); {found.sentence}{none}"
     )
+
+
+def none_of_these(predictions: Sequence[Prediction]) -> str:
+    """How many are none of the classes, and why, the most frequent reason first."""
+    counts = Counter(p.none_of_these for p in predictions if p.none_of_these)
+    total = sum(counts.values())
+    reasons = ", ".join(f"{n} because {reason}" for reason, n in counts.most_common())
+    return f"{total} {'is' if total == 1 else 'are'} none of the classes ({reasons}) and not counted"
 
 
 def class_summary(predictions: Sequence[Prediction]) -> str:
     """How many of each class."""
-    counts = Counter(p.value or "no answer" for p in predictions)
-    return f"{count(len(predictions), 'spectrum', 'spectra')}: " + ", ".join(
-        f"{n} {name}" for name, n in counts.most_common()
-    )
+    counts = Counter(p.value or ("none of these" if p.none_of_these else "no answer") for p in predictions)
+    each = ", ".join(f"{n} {name}" for name, n in counts.most_common())
+    return f"{count(len(predictions), 'spectrum', 'spectra')}" + (f": {each}" if each else "")
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -112,12 +122,21 @@ def _short(value: float) -> str:
     return text[1:] if text.startswith("0.") else text
 
 
+def _flags(p: Prediction) -> list[str]:
+    """The cautions of an answer, less the one that its evidence says already."""
+    return [flag for flag in p.flags if not (p.none_of_these and flag in NONE_OF_THESE)]
+
+
 def _evidence(p: Prediction, wanted: str | None) -> str:
+    if p.none_of_these:
+        return f"none of these: {p.none_of_these}"
     voters = [vote for vote in p.neighbors if vote.group is not None]
     if not voters:
         return p.reason_no_interval or "no labelled neighbour"
     support = sum(vote.group == wanted for vote in voters)
-    return f"{support} of {count(len(voters), 'neighbour', 'neighbours')}; nearest {_name(voters[0])}"
+    lines = (p.witnesses or {}).get("lines", {}).get(wanted or "")
+    own = "" if lines is None else f"; own lines {lines:.2f}"
+    return f"{support} of {count(len(voters), 'neighbour', 'neighbours')}; nearest {_name(voters[0])}{own}"
 
 
 def _name(vote: Vote) -> str:
