@@ -178,9 +178,8 @@ def _by_lines(queries: SpectrumSet, target: Target) -> dict[str, str]:
         return {}
     share = line_shares(queries)
     best = witness.support(share).argmax(axis=1)
-    known = np.isfinite(share).all(axis=1).tolist()
-    names = queries.object_id.tolist()
-    return {n: witness.kinds[b] for n, b, ok in zip(names, best, known, strict=True) if ok}
+    rows = np.flatnonzero(np.isfinite(share).all(axis=1)).tolist()
+    return {str(queries.object_id[i]): witness.kinds[int(best[i])] for i in rows}
 
 
 def _values(answers: Sequence, target: Target) -> NDArray[np.str_]:

@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from spectrove.inference.verdict import NONE_OF_THESE
-
 if TYPE_CHECKING:
     from spectrove.inference import Prediction, Vote
     from spectrove.knowledge import Neighbors
@@ -124,6 +122,8 @@ def _short(value: float) -> str:
 
 def _flags(p: Prediction) -> list[str]:
     """The cautions of an answer, less the one that its evidence says already."""
+    from spectrove.inference.verdict import NONE_OF_THESE
+
     return [flag for flag in p.flags if not (p.none_of_these and flag in NONE_OF_THESE)]
 
 
