@@ -24,7 +24,7 @@ from spectrove.pipeline.embed import (
 )
 from spectrove.pipeline.estimate import VOTERS, Estimate, Estimates, check_quantity, estimate, estimates
 from spectrove.pipeline.outliers import OutlierAnswers, drawn_outliers, find_outliers, outliers
-from spectrove.pipeline.redshift import complete_redshifts, redshift, with_redshifts
+from spectrove.pipeline.redshift import at_redshift, complete_redshifts, redshift, with_redshifts
 from spectrove.pipeline.regions import RegionAnswers, search_region
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "Review",
     "add",
     "answers_of",
+    "at_redshift",
     "check_label",
     "check_quantity",
     "classify",

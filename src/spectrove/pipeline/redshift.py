@@ -96,6 +96,12 @@ def complete_redshifts(
     return with_redshifts(spectra, all_of_them), {e.object_id: e for e in made}
 
 
+def at_redshift(spectra: SpectrumSet, z: float) -> SpectrumSet:
+    """The spectra at a redshift that somebody gives, whatever their rows say; `z_source` is "given"."""
+    n = len(spectra)
+    return _with_columns(spectra, {"z": [z] * n, "z_err": [None] * n, "z_source": ["given"] * n})
+
+
 def without_redshifts(spectra: SpectrumSet) -> SpectrumSet:
     """The spectra with nothing in their rows but positions, by which an object is known not to be its own neighbour."""
     empty: list[Any] = [None] * len(spectra)

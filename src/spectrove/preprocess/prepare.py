@@ -17,6 +17,9 @@ from spectrove.spectra import BAD, SpectrumSet
 #: A redshift outside is a mistake in a column, not a galaxy.
 Z_RANGE = (-0.02, 20.0)
 
+#: Why an encoder of the rest frame refuses a spectrum that has none.
+NO_REDSHIFT = "no redshift, and this encoder works in the rest frame"
+
 #: Spectra that are worked on together: few enough for the cache, enough that Python's share is small.
 CHUNK = 16
 
@@ -148,9 +151,8 @@ def _redshift_problem(name: str, z: float, recipe: PreprocessRecipe) -> str:
         return ""
     if not np.isfinite(z):
         return (
-            f"{name}: no redshift, and this encoder works in the rest frame. Give one in a catalog "
-            "(column z, joined with ingest --catalog), have it estimated (--missing-z estimate), or use an encoder of "
-            "the observed frame."
+            f"{name}: {NO_REDSHIFT}. Give one (column z of a file or catalog), have it estimated, or use an encoder "
+            "of the observed frame."
         )
     return (
         f"{name}: redshift {z:.6g} lies outside {Z_RANGE[0]} to {Z_RANGE[1]}. Correct column z "

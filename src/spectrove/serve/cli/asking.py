@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectrove.errors import DatasetError, KnowledgeError, Refusal, SpectroveError
 from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError, asking
-from spectrove.serve.cli.output import print_refusals, say
+from spectrove.serve.cli.options import Reading, Redshift
+from spectrove.serve.cli.output import Told, say
 from spectrove.serve.cli.progress import done_of, progress_bar
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def encoders_of(
 
 
 def need_paths(paths: Sequence[str | Path]) -> None:
-    """Nothing, if each path or glob is there."""
+    """Refuse paths and globs unless something is there."""
     for path in paths:
         if not Path(path).exists() and not glob(str(path), recursive=True):
             raise AskedWronglyError(
@@ -77,39 +78,91 @@ def need_paths(paths: Sequence[str | Path]) -> None:
 class Asked:
     """The spectra that are asked about: iterate over batches, then look at `unread` and `count`.
 
-    `redshifts` are the estimates of those of the last batch that came without a redshift, by object id.
+    `option` is what the condition `queries` is called on the command. `redshifts` are the estimates
+    of those of the last batch that came without a redshift, by object id.
     """
 
     paths: Sequence[str]
     queries: str | None = None
     option: str = "--queries"
-    missing_z: str = "refuse"
+    reading: Reading = field(default_factory=Reading)
+    redshift: Redshift = field(default_factory=Redshift)
+    told: Told = field(default_factory=Told)
     unread: list[Refusal] = field(default_factory=list)
     redshifts: dict[str, RedshiftEstimate] = field(default_factory=dict)
     count: int = 0
 
     def __post_init__(self) -> None:
         need_paths(self.paths)
+        with asking():
+            self._keywords = self.reading.keywords()
+            self._need_files()
 
     def __iter__(self) -> Iterator[SpectrumSet]:
-        """Batches in the order of the input; files that cannot be read are reported as they are met."""
-        from spectrove.ingest.files import is_dataset
+        """Batches in the order of the input, each spectrum with its redshift as far as there is one."""
+        for batch in self._alone(self.batches()) if self.redshift.z is not None else self.batches():
+            yield self.with_redshifts(batch)
 
-        batches = self._from_datasets() if all(map(is_dataset, self.paths)) else self._from_files()
-        for batch in batches:
-            self.count += len(batch)
-            yield self._with_redshifts(batch)
+    def batches(self) -> Iterator[SpectrumSet]:
+        """Batches in the order of the input, as they were read; then what could not be read is told."""
+        batches = self._from_datasets() if self._all_datasets else self._from_files()
+        try:
+            for batch in batches:
+                self.count += len(batch)
+                yield batch
+        finally:
+            self.told.tell()
         if not self.count:
             raise self._nothing()
 
-    def _with_redshifts(self, batch: SpectrumSet) -> SpectrumSet:
-        """The batch, its missing redshifts estimated where that is wanted."""
-        if self.missing_z != "estimate":
-            return batch
-        from spectrove.pipeline import complete_redshifts
+    def with_redshifts(self, batch: SpectrumSet) -> SpectrumSet:
+        """The batch, its missing redshifts estimated, or its only redshift replaced, where that is wanted."""
+        from spectrove.pipeline import at_redshift, complete_redshifts
 
+        if self.redshift.z is not None:
+            return at_redshift(batch, self.redshift.z)
+        if self.redshift.missing_z == "refuse":
+            return batch
         completed, self.redshifts = complete_redshifts(batch)
         return completed
+
+    def advised(self, refusal: Refusal) -> Refusal:
+        """The refusal; of a spectrum without a redshift with what can be done about it on this command."""
+        from spectrove.preprocess.prepare import NO_REDSHIFT
+
+        before, found, _ = refusal.error.partition(NO_REDSHIFT)
+        if not found:
+            return refusal
+        tried = ", none could be estimated" if self.redshift.missing_z == "estimate" else ""
+        sentence = f"{before}{NO_REDSHIFT.replace(',', tried + ',', 1)}. {self.redshift.advice}"
+        return replace(refusal, error=sentence)
+
+    @property
+    def _all_datasets(self) -> bool:
+        from spectrove.ingest.files import is_dataset
+
+        return all(map(is_dataset, self.paths))
+
+    def _need_files(self) -> None:
+        """Refuse options about reading unless there is a file to read."""
+        if self._all_datasets and self.reading.said:
+            raise DatasetError(
+                f"{', '.join(self.paths)}: read already when it was ingested, where {' and '.join(self.reading.said)} "
+                "would have had a say. Name the files themselves, or ingest them again so."
+            )
+
+    def _alone(self, batches: Iterator[SpectrumSet]) -> Iterator[SpectrumSet]:
+        """The only spectrum there is; refused is a redshift that would be that of several."""
+        found = next(batches)
+        n = len(found) + sum(map(len, batches))
+        if n > 1:
+            raise AskedWronglyError(
+                DatasetError(
+                    f"{', '.join(self.paths)}: holds {n} spectra, and -z is the redshift of one. Choose one with "
+                    f"{self.option}, or give the redshifts as column z of a catalog (ingest --catalog)."
+                )
+            )
+        yield found
 
     def _from_datasets(self) -> Iterator[SpectrumSet]:
         from spectrove.ingest import iter_dataset
@@ -128,9 +181,9 @@ class Asked:
         from spectrove.pipeline import in_batches
 
         with progress_bar("reading") as advance:
-            spectra, refusals = read_spectra(self.paths, progress=done_of(advance))
+            spectra, refusals = read_spectra(self.paths, progress=done_of(advance), **self._keywords)
         self.unread += [refusal for refusal in refusals if not refusal.partial]
-        print_refusals(refusals)
+        self.told.add(refusals)
         with asking():
             spectra = select(spectra, self.queries)
         yield from in_batches(spectra, BATCH)
@@ -138,7 +191,7 @@ class Asked:
     def _nothing(self) -> SpectroveError:
         shown = ", ".join(self.paths)
         if self.unread:
-            return DatasetError(f"{shown}: no spectrum could be read; the lines above say why, file by file.")
+            return DatasetError(f"{shown}: no spectrum could be read; the lines above say why.")
         if self.queries:
             return DatasetError(
                 f"{shown}: no spectrum meets {self.option} {self.queries!r}. Loosen the condition."
@@ -153,6 +206,12 @@ class Tally:
     asked: Asked
     answered: int = 0
     refused: int = 0
+
+    def refuse(self, refusals: Sequence[Refusal], batch: SpectrumSet) -> None:
+        """Count and tell spectra of a batch that have no answer."""
+        paths = dict(zip(batch.object_id.tolist(), batch.column("path"), strict=True))
+        self.asked.told.add(map(self.asked.advised, refusals), paths)
+        self.refused += len(refusals)
 
     @property
     def exit_code(self) -> int:
@@ -172,12 +231,11 @@ class Tally:
 def answered(
     batches: Iterable[SpectrumSet], ask: Callable[[SpectrumSet], Answers], tally: Tally
 ) -> Iterator[Answers]:
-    """Answers batch by batch, with the flags of their spectra; what was refused is reported at once."""
+    """Answers batch by batch, with the flags of their spectra; what was refused is told."""
     with progress_bar("answering") as advance:
         for batch in batches:
             answers = ask(batch)
-            paths = dict(zip(batch.object_id.tolist(), batch.column("path"), strict=True))
-            tally.refused += print_refusals(answers.refusals, paths)
+            tally.refuse(answers.refusals, batch)
             tally.answered += len(answers.spectra)
             advance(len(batch))
             yield answers

@@ -18,7 +18,7 @@ from spectrove.serve.cli.asking import (
     tell_metric,
 )
 from spectrove.serve.cli.guard import asking
-from spectrove.serve.cli.output import check_output, print_lines, say, write_table
+from spectrove.serve.cli.output import Told, check_output, print_lines, say, write_table
 
 if TYPE_CHECKING:
     from spectrove.inference import Prediction
@@ -35,6 +35,7 @@ Trusted = Annotated[
 ]
 
 
+@options.grouped
 def classify(
     kb: options.Base,
     spectra: options.Spectra,
@@ -42,7 +43,6 @@ def classify(
     k: options.K = 3,
     where: options.Where = None,
     queries: options.Queries = None,
-    missing_z: options.MissingZ = "refuse",
     metric: options.Metric = "auto",
     calibration: options.Calibration = "auto",
     witness: options.WitnessOption = "auto",
@@ -51,13 +51,16 @@ def classify(
     allow_self: options.AllowSelf = False,
     as_json: options.Json = False,
     output: options.Output = None,
+    *,
+    reading: options.Reading,
+    redshift: options.Redshift,
 ) -> None:
     """The class of each spectrum.
 
     Its nearest labelled neighbours vote; near ones have more weight.
     """
     check_output(output)
-    asked = Asked(spectra, queries, missing_z=missing_z)
+    asked = Asked(spectra, queries, reading=reading, redshift=redshift, told=Told(as_json))
     base = open_base(kb, where)
     from spectrove import pipeline
 

@@ -12,7 +12,7 @@ from spectrove.errors import SpectroveError
 from spectrove.serve.cli import options, text_estimates
 from spectrove.serve.cli.asking import Asked, Tally, about, answered, encoders_of, open_base
 from spectrove.serve.cli.guard import AskedWronglyError, asking
-from spectrove.serve.cli.output import check_output, print_lines, say, write_table
+from spectrove.serve.cli.output import Told, check_output, print_lines, say, write_table
 from spectrove.serve.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ K = Annotated[
 ]
 
 
+@options.grouped
 def estimate(
     kb: options.Base,
     spectra: options.Spectra,
@@ -50,16 +51,19 @@ def estimate(
     allow_self: options.AllowSelf = False,
     as_json: options.Json = False,
     output: options.Output = None,
+    *,
+    reading: options.Reading,
+    redshift: options.Redshift,
 ) -> None:
     """A number for each spectrum: the redshift or a column.
 
     What the trend over the base says, corrected by the nearest spectra whose value is known.
     """
     check_output(output)
-    asked = Asked(spectra, queries)
+    asked = Asked(spectra, queries, reading=reading, redshift=redshift, told=Told(as_json))
     base = open_base(kb, where)
     if quantity == "z":
-        _refuse_for_z(where, allow_self)
+        _refuse_for_z(where, allow_self, redshift)
         return _redshift(base, asked, k or 3, level, encoder, as_json, output)
     from spectrove import pipeline
 
@@ -81,15 +85,19 @@ def estimate(
     _finish(found, text_estimates.estimate_table, tally, as_json, output, notes)
 
 
-def _refuse_for_z(where: str | None, allow_self: bool) -> None:
-    """Nothing, unless an option was given that a redshift has no use for."""
-    if where is not None or allow_self:
-        option = "--where" if where is not None else "--allow-self"
-        raise AskedWronglyError(
-            SpectroveError(
-                f"estimate --quantity z takes no {option}: templates decide, not objects. Leave it out."
+def _refuse_for_z(where: str | None, allow_self: bool, redshift: options.Redshift) -> None:
+    """Refuse options that the redshift has no use for."""
+    useless = {
+        "--where": (where is not None, "templates decide, not objects"),
+        "--allow-self": (allow_self, "templates decide, not objects"),
+        "--missing-z": (redshift.missing_z != "refuse", "it is estimated for every spectrum"),
+        "-z": (redshift.z is not None, "no redshift that is known already has a part in it"),
+    }
+    for option, (given, why) in useless.items():
+        if given:
+            raise AskedWronglyError(
+                SpectroveError(f"estimate --quantity z takes no {option}: {why}. Leave it out.")
             )
-        )
 
 
 def _redshift(

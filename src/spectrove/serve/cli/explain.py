@@ -20,7 +20,7 @@ from spectrove.serve.cli.asking import (
 )
 from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError, asking
 from spectrove.serve.cli.hunt import Prevalence
-from spectrove.serve.cli.output import check_output, print_json, say
+from spectrove.serve.cli.output import Told, check_output, print_json, say
 
 if TYPE_CHECKING:
     from spectrove.explain.evidence import Evidence
@@ -58,6 +58,7 @@ ObjectId = Annotated[
 ]
 
 
+@options.grouped
 def explain(
     kb: options.Base,
     spectrum: One,
@@ -78,6 +79,9 @@ def explain(
     witness: options.WitnessOption = "auto",
     prevalence: Prevalence = None,
     as_json: options.Json = False,
+    *,
+    reading: options.Reading,
+    redshift: options.Redshift,
 ) -> None:
     """Why one spectrum got its answer.
 
@@ -96,7 +100,7 @@ def explain(
     wanted = load_target(target) if target else None
     if wanted and prevalence is not None:
         wanted = wanted.model_copy(update={"prevalence": prevalence, "prior": None})
-    asked = Asked([spectrum], queries)
+    asked = Asked([spectrum], queries, reading=reading, redshift=redshift, told=Told(as_json))
     base = open_base(kb, where)
     if wanted:
         wanted.check(base.columns)
@@ -107,13 +111,13 @@ def explain(
 
     def ask(batch: SpectrumSet) -> Answers:
         said: dict[str, Any] = {"where": where, "allow_self": allow_self, "encoder": networks}
-        said |= {"calibration": calibration, "witness": witness}
+        said |= {"calibration": calibration, "witness": witness, "redshifts": asked.redshifts}
         if wanted:
             return pipeline.hunt(base, batch, wanted, k=k, metric=metric, **said)
         return pipeline.classify(base, batch, column, k=k or 3, metric=metric or "auto", **said)
 
     tally = Tally(asked)
-    chosen = the_one(asked, object_id)
+    chosen = asked.with_redshifts(the_one(asked, object_id))
     answers = next(answered([chosen], ask, tally))
     if not tally.answered:
         raise typer.Exit(COULD_NOT)  # why is on stderr already
@@ -161,7 +165,7 @@ def the_one(asked: Asked, object_id: str | None) -> SpectrumSet:
     """The one spectrum that is meant."""
     found: list[SpectrumSet] = []
     names: list[str] = []
-    for batch in asked:
+    for batch in asked.batches():
         ids = batch.object_id.tolist()
         names += ids
         found += [batch.take([i]) for i, name in enumerate(ids) if object_id in (None, name)][:2]

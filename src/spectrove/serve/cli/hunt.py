@@ -21,7 +21,7 @@ from spectrove.serve.cli.asking import (
     tell_calibration,
     tell_metric,
 )
-from spectrove.serve.cli.output import check_output, print_lines, say, write_table
+from spectrove.serve.cli.output import Told, check_output, print_lines, say, write_table
 from spectrove.serve.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ Figures = Annotated[
 IN_REPORT = 12
 
 
+@options.grouped
 def hunt(
     kb: options.Base,
     spectra: options.Spectra,
@@ -99,7 +100,6 @@ def hunt(
     k: options.TargetK = None,
     where: options.Where = None,
     queries: options.Queries = None,
-    missing_z: options.MissingZ = "refuse",
     metric: options.TargetMetric = None,
     calibration: options.Calibration = "auto",
     witness: options.WitnessOption = "auto",
@@ -111,6 +111,9 @@ def hunt(
     output: options.Output = None,
     report: Report = None,
     figures: Figures = False,
+    *,
+    reading: options.Reading,
+    redshift: options.Redshift,
 ) -> None:
     """Which spectra are what a target describes.
 
@@ -129,7 +132,7 @@ def hunt(
     if threshold is not None:
         number = threshold if threshold == "f1" else float(threshold)
         wanted = wanted.model_copy(update={"threshold": number})
-    asked = Asked(spectra, queries, missing_z=missing_z)
+    asked = Asked(spectra, queries, reading=reading, redshift=redshift, told=Told(as_json))
     base = open_base(kb, where)
     wanted.check(base.columns)
     wanted.check(base.columns, base.label_values(wanted.label))

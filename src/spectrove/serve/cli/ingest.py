@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spectrove.errors import DatasetError, FormatError
+from spectrove.errors import DatasetError
 from spectrove.serve.cli import options, text
 from spectrove.serve.cli.asking import need_paths
-from spectrove.serve.cli.guard import COULD_NOT, DONE, AskedWronglyError, asking
+from spectrove.serve.cli.guard import COULD_NOT, DONE, asking
 from spectrove.serve.cli.output import print_json, print_refusals, say
 from spectrove.serve.cli.progress import done_of, progress_bar
 
@@ -28,48 +28,30 @@ Catalogs = Annotated[
         "--catalog", metavar="TABLE", help="Catalog to join: FITS, CSV, Parquet, ECSV, VOTable. Repeatable."
     ),
 ]
-Survey = Annotated[
-    str, typer.Option("--survey", metavar="NAME", help="Which reader; auto looks at the file.")
-]
-Columns = Annotated[
-    str | None,
-    typer.Option(
-        "--columns", metavar="a=B,...", help="Column names in tables, as wavelength=WAVE,flux=FLUX."
-    ),
-]
-Medium = Annotated[str, typer.Option("--medium", metavar="auto|air|vacuum", help="What wavelengths are in.")]
 
 
+@options.grouped
 def ingest(
     paths: Paths,
     output: Dataset,
     catalog: Catalogs = None,
-    survey: Survey = "auto",
-    columns: Columns = None,
-    medium: Medium = "auto",
-    workers: options.Workers = None,
     as_json: options.Json = False,
+    *,
+    reading: options.Reading,
 ) -> None:
     """Read files of spectra into a dataset.
 
     Files that are there already and unchanged are skipped, so an interrupted run can be repeated.
     """
     need_paths([*paths, *(catalog or ())])
-    from spectrove.ingest import READERS, Options, parse_columns
     from spectrove.ingest import ingest as ingest_files
 
-    if survey not in ("auto", *READERS):
-        known = ", ".join(("auto", *READERS))
-        raise AskedWronglyError(FormatError(f"--survey {survey}: no such reader. Name one of {known}."))
     with asking():
         need_suffix(output)
-        said = Options(columns=parse_columns(columns), medium=medium)
+        keywords = reading.keywords()
     with progress_bar("reading") as advance:
-        report = ingest_files(
-            paths, output, catalogs=catalog or (), survey=survey, workers=workers,
-            progress=done_of(advance), columns=said.columns, medium=said.medium,
-        )  # fmt: skip
-    print_refusals(report.refusals)
+        report = ingest_files(paths, output, catalogs=catalog or (), progress=done_of(advance), **keywords)
+    print_refusals(report.refusals, as_json=as_json)
     if as_json:
         print_json(as_row(report))
     for line in summary(report):
@@ -78,7 +60,7 @@ def ingest(
 
 
 def need_suffix(dataset: Path) -> None:
-    """Nothing, if this can be the name of a dataset."""
+    """Refuse what cannot be the name of a dataset."""
     from spectrove.ingest.files import DATASET_SUFFIX, is_dataset
 
     if not is_dataset(dataset):

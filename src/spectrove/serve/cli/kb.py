@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spectrove.errors import KnowledgeError, SpectroveError
+from spectrove.errors import KnowledgeError, Refusal, SpectroveError
 from spectrove.serve.cli import options, text
 from spectrove.serve.cli.asking import Asked, open_base
 from spectrove.serve.cli.curate import curate
 from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError, asking
-from spectrove.serve.cli.output import print_json, print_refusals, say
+from spectrove.serve.cli.output import Told, print_json, print_refusals, say
 from spectrove.serve.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -59,19 +59,22 @@ Forget = Annotated[
 MOST_VALUES = 12
 
 
+@options.grouped
 def create(
     kb: options.Base,
     source: From,
     encoder: Encoder = "base",
     view: View = [],  # noqa: B006 (typer reads it, nobody changes it)
     where: FromWhere = None,
-    missing_z: options.MissingZ = "refuse",
     overwrite: Overwrite = False,
     as_json: options.Json = False,
+    *,
+    reading: options.Reading,
+    redshift: options.Redshift,
 ) -> None:
     """A new knowledge base from a dataset."""
     refuse_occupied(kb, overwrite)
-    asked = Asked(source, where, "--where", missing_z=missing_z)
+    asked = Asked(source, where, "--where", reading, redshift, Told(as_json))
     from spectrove import pipeline
     from spectrove.encoders import load_encoder
 
@@ -81,7 +84,7 @@ def create(
     with replacing(kb) as temporary, progress_bar("embedding") as advance:
         _, refusals = pipeline.create(temporary, asked, network, views=views, progress=advance)
     base = open_base(kb)
-    print_refusals(refusals, dict.fromkeys((r.name for r in refusals), ", ".join(source)))
+    tell_left_out(asked, refusals)
     if as_json:
         print_json(base.info())
     objects = text.count(len(base), "object", "objects")
@@ -89,18 +92,22 @@ def create(
     raise typer.Exit(COULD_NOT if asked.unread else 0)
 
 
+@options.grouped
 def add(
     kb: options.Base,
     source: From,
     where: FromWhere = None,
     upsert: Upsert = False,
     as_json: options.Json = False,
+    *,
+    reading: options.Reading,
+    redshift: options.Redshift,
 ) -> None:
     """Add objects to a base.
 
     Those that are there already stay as they are, unless --upsert replaces them.
     """
-    asked = Asked(source, where, "--where")
+    asked = Asked(source, where, "--where", reading, redshift, Told(as_json))
     base = open_base(kb)
     from spectrove import pipeline
 
@@ -108,7 +115,7 @@ def add(
     known = Known(base, upsert)
     with progress_bar("embedding") as advance:
         refusals = pipeline.add(base, known.new(asked), upsert=upsert, progress=advance)
-    print_refusals(refusals, dict.fromkeys((r.name for r in refusals), ", ".join(source)))
+    tell_left_out(asked, refusals)
     done = {
         "added": len(base) - before,
         "replaced": known.count if upsert else 0,
@@ -146,7 +153,7 @@ def reencode(
     before = base.version
     with progress_bar("embedding", len(base)) as advance:
         refusals = pipeline.reencode(base, encoders, progress=advance)
-    print_refusals(refusals, {})
+    print_refusals(refusals, {}, as_json=as_json)
     if as_json:
         print_json({"made": list(encoders), "encoders": base.encoders, "version": base.version})
     objects = text.count(len(base), "object", "objects")
@@ -322,6 +329,14 @@ def views_text(base: KnowledgeBase) -> str:
         lack = f" ({total - view['rows']} without)" if view["rows"] < total else ""
         parts.append(f"{name} by {view['encoder']}{lack}")
     return ", ".join(parts)
+
+
+def tell_left_out(asked: Asked, refusals: list[Refusal]) -> None:
+    """Tell which spectra the encoder did not take."""
+    asked.told.add(
+        map(asked.advised, refusals), dict.fromkeys((r.name for r in refusals), ", ".join(asked.paths))
+    )
+    asked.told.tell()
 
 
 def left_out(refusals: list[Any]) -> str:

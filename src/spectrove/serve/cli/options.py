@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -51,10 +55,6 @@ WitnessOption = Annotated[
         help="A spectrum's own lines beside its neighbours; auto: where target or label name a diagram; none: never.",
     ),
 ]
-MissingZ = Annotated[
-    Literal["refuse", "estimate"],
-    typer.Option("--missing-z", help="Spectra without a redshift: refuse them, or estimate it first."),
-]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON Lines on stdout.")]
 Output = Annotated[
     Path | None,
@@ -63,3 +63,130 @@ Output = Annotated[
 Workers = Annotated[
     int | None, typer.Option("--workers", metavar="N", min=1, help="Processes; by default one per core.")
 ]
+
+
+def redshift_value(value: float | None) -> float | None:
+    """A redshift that a spectrum can have."""
+    from spectrove.preprocess.prepare import Z_RANGE
+
+    if value is not None and not (math.isfinite(value) and Z_RANGE[0] <= value <= Z_RANGE[1]):
+        raise typer.BadParameter(f"{value:g}, expected a redshift from {Z_RANGE[0]:g} to {Z_RANGE[1]:g}")
+    return value
+
+
+def unit(name: str, of: str) -> Any:
+    """The option that says a unit which files do not say."""
+    return typer.Option(f"--{name}-unit", metavar="UNIT", help=f"Unit of {of}, where files do not say it.")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files of spectra are read: the same in every command that reads them."""
+
+    survey: Annotated[
+        str, typer.Option("--survey", metavar="NAME", help="Which reader; auto looks at the file.")
+    ] = "auto"
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns", metavar="a=B,...", help="Column names in tables, as wavelength=WAVE,flux=FLUX."
+        ),
+    ] = None
+    medium: Annotated[
+        str, typer.Option("--medium", metavar="auto|air|vacuum", help="What wavelengths are in.")
+    ] = "auto"
+    wavelength_unit: Annotated[str | None, unit("wavelength", "wavelengths")] = None
+    flux_unit: Annotated[str | None, unit("flux", "the flux")] = None
+    error_unit: Annotated[str | None, unit("error", "the errors, if not that of the flux")] = None
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", metavar="N", min=1, help="Processes that read files; by default one per core."
+        ),
+    ] = None
+
+    @property
+    def said(self) -> list[str]:
+        """The options that were given; all are about files that are still to be read."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return [f"--{name.replace('_', '-')}" for name, value in given.items() if value not in (None, "auto")]
+
+    def keywords(self) -> dict[str, Any]:
+        """What `read_spectra` and `ingest` take.
+
+        Raises:
+            FormatError: A reader, column, medium or unit is not known.
+        """
+        from spectrove.errors import FormatError
+        from spectrove.ingest import READERS, Options, parse_columns
+
+        if self.survey not in ("auto", *READERS):
+            known = ", ".join(("auto", *READERS))
+            raise FormatError(f"--survey {self.survey}: no such reader. Name one of {known}.")
+        units = {name: getattr(self, name) for name in ("wavelength_unit", "flux_unit", "error_unit")}
+        options = {"columns": parse_columns(self.columns), "medium": self.medium}
+        options |= {name: value for name, value in units.items() if value is not None}
+        Options.of(options)
+        return {"survey": self.survey, "workers": self.workers, **options}
+
+
+@dataclass(frozen=True)
+class Redshift:
+    """Where the redshifts of spectra come from that have none: the same in every command that uses them."""
+
+    missing_z: Annotated[
+        Literal["refuse", "estimate"],
+        typer.Option("--missing-z", help="Spectra without a redshift: refuse them, or estimate it first."),
+    ] = "refuse"
+    z: Annotated[
+        float | None,
+        typer.Option(
+            "-z", metavar="Z", help="Redshift of the one spectrum, whatever its file says.",
+            callback=redshift_value,
+        ),
+    ] = None  # fmt: skip
+
+    @property
+    def advice(self) -> str:
+        """What can still be done about a spectrum without a redshift, on the same command."""
+        ways = ["-z Z (one spectrum)"] if self.z is None else []
+        ways.append("column z of a catalog (ingest --catalog)")
+        estimated = "; or have it estimated with --missing-z estimate" if self.missing_z == "refuse" else ""
+        return f"Give it with {' or '.join(ways)}{estimated}."
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with each parameter that stands for a group of options replaced by these options.
+
+    A group is a dataclass such as `Reading`, its fields annotated as parameters of commands are. The command is
+    given the object.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+
+    def parameters() -> Iterator[inspect.Parameter]:
+        for name, plain in inspect.signature(command).parameters.items():
+            if name in groups:
+                yield from _of_group(groups[name])
+            else:
+                yield plain.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+
+    def run(**said: Any) -> None:
+        made = {
+            name: group(**{field.name: said.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        command(**said, **made)
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = inspect.Signature(list(parameters()))  # type: ignore[attr-defined]
+    run.__annotations__ = {}
+    return run
+
+
+def _of_group(group: Any) -> Iterator[inspect.Parameter]:
+    kinds = get_type_hints(group, include_extras=True)
+    for field in fields(group):
+        yield inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=kinds[field.name]
+        )

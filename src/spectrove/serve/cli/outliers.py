@@ -9,7 +9,7 @@ import typer
 
 from spectrove.serve.cli import options
 from spectrove.serve.cli.asking import Asked, Tally, about, encoders_of, open_base
-from spectrove.serve.cli.output import WRITERS, check_output, print_lines, print_refusals, say, write_table
+from spectrove.serve.cli.output import WRITERS, Told, check_output, print_lines, say, write_table
 from spectrove.serve.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ Top = Annotated[
 Kept = tuple["OutlierAnswer", "SpectrumSet"]
 
 
+@options.grouped
 def outliers(
     kb: options.Base,
     spectra: options.Spectra,
@@ -49,13 +50,16 @@ def outliers(
     encoder: options.QueryEncoder = None,
     as_json: options.Json = False,
     output: Output = None,
+    *,
+    reading: options.Reading,
+    redshift: options.Redshift,
 ) -> None:
     """What is unlike the base, and why.
 
     By distance in shape and by what ordinary galaxies cannot explain; no label takes part.
     """
     check_output(output, (PAGE, *WRITERS))
-    asked = Asked(spectra, queries)
+    asked = Asked(spectra, queries, reading=reading, redshift=redshift, told=Told(as_json))
     base = open_base(kb)
     from spectrove import pipeline
     from spectrove.explain.outlier_page import summary
@@ -71,9 +75,8 @@ def outliers(
     with progress_bar("answering") as advance:
         for batch in asked:
             found = pipeline.find_outliers(base, batch, encoder=networks)
-            paths = dict(zip(batch.object_id.tolist(), batch.column("path"), strict=True))
-            tally.refused += print_refusals(found.refusals, paths)
-            refused += [(r.name, r.error) for r in found.refusals]
+            tally.refuse(found.refusals, batch)
+            refused += [(r.name, asked.advised(r).error) for r in found.refusals]
             tally.answered += len(found.answers)
             answers += found.answers
             if page:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from spectrove.explain.followup import Meaning
 
 Row = Mapping[str, Any]
+
+#: Objects that are named where many are refused for the same reason.
+NAMED = 3
 
 #: Columns of numbers, which stay so where every value is unknown.
 NUMBERS = ("z", "probability", "interval_", "distance_", "weight_", "p_", "redshifts_")
@@ -54,18 +58,62 @@ def print_lines(rows: Iterable[Any], *files: Path | None) -> None:
             print_json(row)
 
 
-def print_refusals(refusals: Iterable[Refusal], paths: Mapping[str, str] | None = None) -> int:
-    """How many there were; each is one JSON line on stderr.
+@dataclass
+class Told:
+    """What was left out, on stderr.
 
-    A file gives {"path", "error"}; a spectrum that was read but could not be used gives its `object_id` too.
+    With `--json` a line for each as it is met. For people at the end, those that are refused for the same reason in one
+    sentence.
     """
-    count = 0
-    for count, refusal in enumerate(refusals, 1):  # noqa: B007 (the last count is returned)
-        line: dict[str, Any] = {"path": refusal.name}
-        if paths is not None:
-            line = {"path": paths.get(refusal.name), "object_id": refusal.name}
-        typer.echo(json.dumps({**line, "error": refusal.error}, ensure_ascii=False), err=True)
-    return count
+
+    at_once: bool = False
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, refusals: Iterable[Refusal], paths: Mapping[str, str] | None = None) -> None:
+        """A file is told by {"path", "error"}; a spectrum that was read but could not be used by its id too."""
+        for refusal in refusals:
+            line: dict[str, Any] = {"path": refusal.name}
+            if paths is not None:
+                line = {"path": paths.get(refusal.name), "object_id": refusal.name}
+            self.waiting.append({**line, "error": refusal.error})
+        if self.at_once:
+            self.tell()
+
+    def tell(self) -> None:
+        """Print what has not been told yet."""
+        alike: dict[tuple[bool, str], list[dict[str, Any]]] = {}
+        for line in self.waiting:
+            alike.setdefault(("object_id" in line, _reason(line)), []).append(line)
+        self.waiting = []
+        for (is_spectrum, reason), lines in alike.items():
+            if self.at_once or len(lines) == 1:
+                for line in lines:
+                    typer.echo(json.dumps(line, ensure_ascii=False), err=True)
+                continue
+            names = [line["object_id"] if is_spectrum else Path(line["path"]).name for line in lines]
+            rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            kind = "spectra" if is_spectrum else "files"
+            typer.echo(f" {len(names)} {kind} ({', '.join(names[:NAMED])}{rest}): {reason}", err=True)
+
+
+def _reason(line: Mapping[str, Any]) -> str:
+    """The sentence of a refusal without the name of what is refused."""
+    path = line["path"] or ""
+    reason = line["error"]
+    for name in (path, Path(path).name, line.get("object_id")):
+        reason = reason.replace(f"{name}: ", "").replace(name, "it") if name else reason
+    return str(reason)
+
+
+def print_refusals(
+    refusals: Iterable[Refusal], paths: Mapping[str, str] | None = None, *, as_json: bool = False
+) -> int:
+    """How many there were; told as `Told` does."""
+    told = Told(as_json)
+    listed = list(refusals)
+    told.add(listed, paths)
+    told.tell()
+    return len(listed)
 
 
 def say(text: str, *, as_json: bool = False) -> None:
@@ -197,10 +245,10 @@ def _described(table: pa.Table, meaning: Callable[[str], Meaning | None]) -> pa.
     import pyarrow as pa
 
     fields = []
-    for field in table.schema:
-        known = meaning(field.name)
+    for one in table.schema:
+        known = meaning(one.name)
         told = {"unit": known.unit, "ucd": known.ucd, "description": known.description} if known else {}
-        fields.append(field.with_metadata({k: v for k, v in told.items() if v}))
+        fields.append(one.with_metadata({k: v for k, v in told.items() if v}))
     return table.cast(pa.schema(fields))
 
 

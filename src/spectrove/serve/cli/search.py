@@ -10,7 +10,7 @@ import typer
 from spectrove.serve.cli import options, text
 from spectrove.serve.cli.asking import Asked, Tally, about, answered, encoders_of, open_base
 from spectrove.serve.cli.guard import asking
-from spectrove.serve.cli.output import check_output, print_lines, printing, say, write_table
+from spectrove.serve.cli.output import Told, check_output, print_lines, printing, say, write_table
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
@@ -34,24 +34,27 @@ Shortlist = Annotated[
 ]
 
 
+@options.grouped
 def search(
     kb: options.Base,
     spectra: options.Spectra,
     k: options.K = 3,
     where: options.Where = None,
     queries: options.Queries = None,
-    missing_z: options.MissingZ = "refuse",
     encoder: options.QueryEncoder = None,
     allow_self: options.AllowSelf = False,
     region: Regions = None,
     shortlist: Shortlist = 200,
     as_json: options.Json = False,
     output: options.Output = None,
+    *,
+    reading: options.Reading,
+    redshift: options.Redshift,
 ) -> None:
     """The nearest known spectra of each spectrum."""
     check_output(output)
     regions = _regions(region)
-    asked = Asked(spectra, queries, missing_z=missing_z)
+    asked = Asked(spectra, queries, reading=reading, redshift=redshift, told=Told(as_json))
     base = open_base(kb, where)
     networks = encoders_of(base, encoder)
     from spectrove import pipeline
