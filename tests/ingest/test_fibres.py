@@ -51,7 +51,7 @@ def test_an_aaomega_frame_gives_objects_and_sky_with_errors_and_says_which_fibre
     assert_allclose(found[0].ivar[found[0].good], 0.25)
     assert "ivar_estimated" not in found[0].row["flags"]
     (left_out,) = found.left_out
-    assert "2 of 5 fibres saw no object (rows 3, 4 counted from 0, type F, N)" in left_out.error
+    assert "2 of 5 fibres saw no object and were left out: type F, N, counted from 0: 3, 4." in left_out.error
     _, refusals = read_spectra(path)
     assert [r.partial for r in refusals] == [True]
 

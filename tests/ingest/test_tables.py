@@ -144,6 +144,37 @@ def test_errors_are_those_of_the_flux_column_that_is_taken(tmp_path):
     assert_allclose(s.flux[0] ** 2 * s.ivar[0], 0.25, rtol=1e-6)
 
 
+def deimos(*names):
+    hdus = []
+    for name in names:
+        start = 6000.0 if name.endswith("B") else 7600.0
+        wave, level = start + np.arange(N), 1.0 if name.startswith("Bx") else 5.0
+        hdus.append(
+            columns(1, SPEC=np.full((1, N), level), LAMBDA=wave[None], IVAR=np.full((1, N), 4.0),
+                    SKYSPEC=np.ones((1, N)))
+        )  # fmt: skip
+        hdus[-1].name = name
+    return hdus
+
+
+def test_the_two_sides_of_deimos_are_one_spectrum_and_a_second_extraction_is_no_object(tmp_path):
+    hdus = deimos("Bxspf-B", "Bxspf-R", "Horne-B", "Horne-R")
+    found = read_file(
+        write(tmp_path / "spec1d.1.1.fits", *hdus, TELESCOP="Keck", INSTRUME="DEIMOS"), medium="vacuum"
+    )
+    (s,) = found
+    assert s.object_id == "spec1d.1.1"
+    assert (len(s.flux), s.wavelength[0], s.wavelength[-1]) == (2 * N, 6000, 7639)
+    assert (s.flux == 1).all()
+    assert (s.ivar == 4).all()
+    assert "HORNE is a second extraction" in found.left_out[0].error
+
+
+def test_arms_that_overlap_stay_apart(tmp_path):
+    hdus = deimos("A_VIS", "A_NIR")
+    assert [s.object_id for s in read_file(write(tmp_path / "a.fits", *hdus))] == ["a#A_VIS", "a#A_NIR"]
+
+
 def test_each_object_of_a_pypeit_spec1d_file_is_a_spectrum(tmp_path):
     hdus = [
         columns(OPT_WAVE=WAVE * 1e4, OPT_COUNTS=np.full(N, 900.0), OPT_COUNTS_IVAR=np.full(N, 9.0), OPT_FLAM=np.ones(N),

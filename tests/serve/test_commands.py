@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import pytest
+from astropy.io import fits
 
 
 def lines(text: str) -> list[dict]:
@@ -41,10 +43,29 @@ def test_ingest_json_is_the_report(spectrove, survey):
     assert lines(result.stdout) == [
         {
             "dataset": "one.lance", "spectra": 1, "files": 1, "already_there": 0, "refused": 0,
-            "matched": {}, "disagreements": {},
+            "left_out": 0, "matched": {}, "disagreements": {},
         }
     ]  # fmt: skip
     assert "1 spectrum from 1 file, 0 refused" in result.stderr
+
+
+def test_ingest_names_what_it_leaves_out_of_a_file_and_ends_well(spectrove, tmp_path):
+    """A frame of three fibres, one of them parked: two spectra, a sentence, exit code 0."""
+    frame = fits.PrimaryHDU(np.ones((3, 50), "f4"))
+    frame.header.update(
+        {"CRVAL1": 5700.0, "CRPIX1": 1.0, "CDELT1": 1.6, "CTYPE1": "Wavelength", "CUNIT1": "Angstrom"}
+    )
+    types = fits.Column("TYPE", "1A", array=["P", "S", "N"])
+    table = fits.BinTableHDU.from_columns([types], name="FIBRES")
+    fits.HDUList([frame, fits.ImageHDU(np.ones((3, 50)), name="VARIANCE"), table]).writeto(
+        tmp_path / "run.fits"
+    )
+    result = spectrove("ingest", "run.fits", "-o", "run.lance")
+    assert result.exit_code == 0
+    assert "2 spectra from 1 file, 0 refused, 1 left out of files that were read" in result.stdout
+    (line,) = lines(result.stderr)
+    assert line["path"].endswith("run.fits")
+    assert "1 of 3 fibres saw no object" in line["error"]
 
 
 def test_ingest_reads_text_with_named_columns(spectrove, tmp_path):

@@ -157,7 +157,7 @@ def _left_out(types: Sequence[str], empty: NDArray, path: Path) -> list[Refusal]
     return [
         Refusal(
             str(path),
-            f"{path.name}: {len(rows)} of {len(types)} fibres saw no object (rows {shown} counted from 0, type "
-            f"{kinds}), and were left out.",
+            f"{path.name}: {len(rows)} of {len(types)} fibres saw no object and were left out: type {kinds}, "
+            f"counted from 0: {shown}.",
         )
     ]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, Refusal
+from spectrove.ingest.arms import join_arms
 from spectrove.ingest.arrays import Arrays, reliability_warning, unique_names
 from spectrove.ingest.assemble import FLUX_UNIT
 from spectrove.ingest.fitsfile import Hdu
@@ -70,10 +71,11 @@ def tables(hdus: Sequence[Hdu], options: Options, path: Path) -> list[Arrays | R
         return None
     siblings = [(hdu, columns) for hdu, columns in filled if columns == filled[0][1]]
     names = unique_names([[hdu.text(key) for hdu, _ in siblings] for key in TABLE_NAMES], len(siblings))
-    parts: list[Arrays | Refusal] = []
+    parts: list[Arrays] = []
     for (hdu, columns), name in zip(siblings, names, strict=True):
         parts += _parts(hdus[0], hdu, columns, name if len(siblings) > 1 else "")
-    return parts + [_left_out(hdu, columns, path) for hdu, columns in filled if columns != filled[0][1]]
+    others = (_left_out(hdu, columns, path) for hdu, columns in filled if columns != filled[0][1])
+    return [*join_arms(parts, path), *others]
 
 
 def _left_out(hdu: Hdu, columns: Mapping[str, str], path: Path) -> Refusal:

@@ -70,9 +70,11 @@ def need_suffix(dataset: Path) -> None:
 def summary(report: IngestReport) -> list[str]:
     """What was read, what was not, and what the catalogs matched."""
     read = report.n_files - report.n_skipped
+    partial = sum(refusal.partial for refusal in report.refusals)
     parts = [
         f"{text.count(report.n_spectra, 'spectrum', 'spectra')} from {text.count(read, 'file', 'files')}",
-        f"{len(report.refusals)} refused",
+        f"{len(report.refusals) - partial} refused",
+        *([f"{partial} left out of files that were read"] if partial else []),
         f"{text.count(report.n_skipped, 'file', 'files')} already there",
     ]
     wrote = f"   wrote {report.dataset}" if report.n_spectra else ""
@@ -86,7 +88,8 @@ def as_row(report: IngestReport) -> dict[str, object]:
         "spectra": report.n_spectra,
         "files": report.n_files,
         "already_there": report.n_skipped,
-        "refused": len(report.refusals),
+        "refused": sum(not refusal.partial for refusal in report.refusals),
+        "left_out": sum(refusal.partial for refusal in report.refusals),
         "matched": {name: dict(keys) for name, keys in report.join.matched.items()},
         "disagreements": dict(report.join.disagreements),
     }
