@@ -71,6 +71,27 @@ def test_rows_that_the_header_names_are_planes_of_one_spectrum(tmp_path):
     assert "ivar_estimated" not in s.row["flags"]
 
 
+@pytest.mark.parametrize(
+    ("word", "sky"),
+    [("SKY", True), ("Sky 12", True), ("blank sky", True), ("Skynet 1", False), ("NGC 1", False)],
+)
+def test_a_header_that_says_sky_is_believed(tmp_path, word, sky):
+    (s,) = read_file(image(tmp_path / "a.fits", FLUX, OBJECT=word))
+    assert ("sky" in s.row["flags"], s.row.get("class") == "SKY") == (sky, sky)
+
+
+def test_rows_may_be_counted_from_0(tmp_path):
+    names = {"ROW0": "Spectrum", "ROW1": "Error", "ROW2": "Sky", "ROW3": "Mask"}
+    (s,) = read_file(image(tmp_path / "a.fits", ROWS, **names))
+    assert_allclose(s.ivar, 4)
+    assert not s.good.any()
+
+
+def test_an_image_of_sky_alone_is_refused_by_name(tmp_path):
+    with pytest.raises(FormatError, match="holds SKY, and none of them is named as a flux"):
+        read_file(image(tmp_path / "a.fits", FLUX, EXTNAME="SKY"))
+
+
 def test_a_second_row_named_as_a_flux_is_left_out_with_a_sentence(tmp_path):
     names = {"ROW1": "Spectrum of A", "ROW2": "Error", "ROW3": "Spectrum of B", "ROW4": "Sky"}
     found = read_file(image(tmp_path / "a.fits", ROWS, **names))

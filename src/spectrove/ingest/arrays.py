@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ _RA_KEYS, _DEC_KEYS = (
     ("OBSRA", "SRCRA", "PLUG_RA", "TARG_RA", "RA"),
     ("OBSDEC", "SRCDEC", "PLUG_DEC", "TARG_DEC", "DEC"),
 )
+
+_SKY = re.compile(r"(blank[ _-]?)?sky([ _-]?\d+|[ _-]fib(re|er).*)?$", re.I)
 
 
 @dataclass
@@ -111,6 +114,7 @@ def _one(arrays: Arrays, i: int, name: str, path: Path, options: Options) -> Spe
         medium, stated = medium_of(arrays.header, arrays.wavelength_name, wavelength)
     else:
         medium, stated = arrays.medium, True
+    row = _row(arrays, i)
     return assemble(
         name,
         wavelength,
@@ -118,7 +122,7 @@ def _one(arrays: Arrays, i: int, name: str, path: Path, options: Options) -> Spe
         _ivar(others, factor),
         path=path,
         survey=arrays.survey or _survey(arrays.header),
-        row=_row(arrays, i),
+        row=row,
         mask=None if "mask" not in others else np.where(others["mask"] != 0, int(Mask.BADPIXEL), 0),
         # a resolving power is wavelength / FWHM
         lsf=None
@@ -128,7 +132,10 @@ def _one(arrays: Arrays, i: int, name: str, path: Path, options: Options) -> Spe
         calibrated=calibrated,
         medium=options.medium_or(medium),
         medium_stated=stated or options.medium != "auto",
-        flags=arrays.flags[i] if i < len(arrays.flags) else (),
+        flags=[
+            *(arrays.flags[i] if i < len(arrays.flags) else ()),
+            *(["sky"] if row.get("class") == "SKY" else []),
+        ],
     )
 
 
@@ -150,14 +157,23 @@ def _row(arrays: Arrays, i: int) -> dict[str, Any]:
     header = Hdu(arrays.header)
     z = float(arrays.redshift[i]) if arrays.redshift is not None else _first(header, _REDSHIFT_KEYS)
     ra, dec = _first(header, _RA_KEYS), _first(header, _DEC_KEYS)
+    sky = {"class": "SKY"} if _is_sky(header) else {}
     on_sky = ra is not None and dec is not None and 0 <= ra <= 360 and -90 <= dec <= 90
     return {
         "z": z if z is not None and -1 < z < 30 else None,
         "ra": ra if on_sky else None,
         "dec": dec if on_sky else None,
         "zwarning": None,
+        **sky,
         **(arrays.rows[i] if i < len(arrays.rows) else {}),
     }
+
+
+def _is_sky(header: Hdu) -> bool:
+    """Whether the header says that the spectrum is one of blank sky."""
+    return any(
+        _SKY.match(header.text(key)) for key in ("OBJTYPE", "OBJECT", "FIBERTYP", "IMAGETYP", "OBSTYPE")
+    )
 
 
 def _first(header: Hdu, keys: Sequence[str]) -> float | None:

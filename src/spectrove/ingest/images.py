@@ -36,6 +36,7 @@ def images(hdus: Sequence[Hdu], options: Options, path: Path) -> list[Arrays | R
     parts = [part for group in groups if (part := _part(hdus[0], group, path)) is not None]
     if not parts:
         _refuse_cube(planes, path)
+        _refuse_other(planes, path)
         return None
     if len(parts) > 1:
         versions = [[flux.text(key) for flux, *_ in groups] for key in NAME_KEYS]
@@ -155,6 +156,15 @@ def _refuse_cube(planes: Sequence[Hdu], path: Path) -> None:
         raise FormatError(
             f"{path.name}: a data cube of {' x '.join(map(str, cube.shape))}, expected spectra of one dimension. "
             "Extract them first."
+        )
+
+
+def _refuse_other(planes: Sequence[Hdu], path: Path) -> None:
+    """Refuse images on a grid of wavelengths of which none is a flux: sky, noise or a model alone is no spectrum."""
+    named = [plane.name for plane in planes if quantity_of(plane) not in ("flux", None) and plane.name]
+    if named and len(named) == len(planes) and any(grid_of(plane)[0] is not None for plane in planes):
+        raise FormatError(
+            f"{path.name}: holds {', '.join(named)}, and none of them is named as a flux, expected one. Leave it out."
         )
 
 

@@ -33,8 +33,8 @@ SKY = ("S", "SKY", "COHERENT_SKY")
 NO_OBJECT = ("N", "B", "D", "U", "F", "G", "X", "NA", "NONE", "NULL", "BAD", "UNKNOWN")
 NO_OBJECT_STARTS = ("PARK", "NOT", "BROK", "DEAD", "UNUSED", "UNALL", "UNASS", "GUID", "FIDU")
 
-#: Header cards that name the rows or planes of an image, numbered from 1.
-ROW_CARDS = ("ARRAY", "BANDID", "ROW")
+#: Header cards that name the rows or planes of an image, numbered from 1, or from 0 where there is one.
+ROW_CARDS = ("ARRAY", "BANDID", "ROW", "PLANE", "LABEL")
 #: Kinds that say how sure the flux is, the better known first.
 ERRORS = ("ivar", "error", "variance")
 
@@ -61,7 +61,8 @@ def saw(word: str) -> str:
 def labels(header: Mapping[str, object], n: int) -> list[str]:
     """Labels of the n rows or planes of an image from the first of `ROW_CARDS` that it has; else none."""
     for card in ROW_CARDS:
-        found = [Hdu(header).text(f"{card}{i + 1}") for i in range(n)]
+        first = 0 if f"{card}0" in header else 1
+        found = [Hdu(header).text(f"{card}{i + first}") for i in range(n)]
         if found[0] and any(kind_of(label) for label in found):
             return found
     return []
