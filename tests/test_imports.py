@@ -15,7 +15,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "spectrove"
 #: Lowest first. A part imports itself and lower lines, never its own line or a higher one.
 ORDER = (
     {"errors"},
-    {"provenance", "processes", "lines", "stellar"},
+    {"provenance", "processes", "lines", "stellar", "gaps"},
     {"spectra"},
     {"catalog", "embeddings", "targets"},
     {"ingest", "preprocess", "knowledge"},

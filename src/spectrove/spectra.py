@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spectrove.errors import ShapeError, SpectrumError
+from spectrove.gaps import fillers
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -112,6 +113,26 @@ class Spectrum:
     def good(self) -> NDArray[np.bool_]:
         """Pixels that may be used as values."""
         return (self.mask & int(BAD) == 0) & (self.ivar > 0)
+
+    def with_gaps_filled(self) -> tuple[Spectrum, NDArray[np.bool_]]:
+        """The spectrum with a pixel without data wherever one is missing, and which pixels are its own.
+
+        So that a removed pixel is no other than a bad one, and what lies beyond a gap is no neighbour.
+        """
+        ends = np.zeros(1, np.int64), np.full(1, len(self.flux) - 1)
+        position, wavelength = fillers(self.wavelength, *ends)
+        own = np.insert(np.ones(len(self.flux), bool), position, False)
+        if not len(position):
+            return self, own
+        return Spectrum(
+            self.object_id,
+            np.insert(self.wavelength, position, wavelength),
+            np.insert(self.flux, position, 0),
+            np.insert(self.ivar, position, 0),
+            np.insert(self.mask, position, int(Mask.NODATA)),
+            np.insert(self.lsf, position, np.nan),
+            self.row,
+        ), own
 
     @property
     def z(self) -> float:

@@ -147,9 +147,9 @@ def _times(factor: float, wavelength: Any) -> Any:
 def _bare(ax: Axes, one: Drawn) -> None:
     """The spectrum alone, where there is no reconstruction."""
     tidy(ax)
-    good = one.spectrum.good
-    flux = np.where(good, one.spectrum.flux, np.nan)
-    ax.plot(one.spectrum.wavelength, flux, color=QUERY_COLOR, lw=0.5)
+    spectrum, _ = one.spectrum.with_gaps_filled()
+    flux = np.where(spectrum.good, spectrum.flux, np.nan)
+    ax.plot(spectrum.wavelength, flux, color=QUERY_COLOR, lw=0.5)
     _limits(ax, flux)
     ax.set_xlabel("Observed wavelength, vacuum (Å); no reconstruction reaches here", fontsize=NORMAL)
     ax.set_ylabel("Flux", fontsize=NORMAL)

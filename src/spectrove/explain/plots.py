@@ -67,9 +67,9 @@ def make_trace(item: Measured, *, observed: bool = False) -> Trace | None:
     `observed` keeps the observed frame, as does a missing redshift. Masked pixels are NaN, so that a line
     plot leaves a gap. None without a spectrum or a good pixel.
     """
-    s = item.spectrum
-    if s is None or not s.good.any():
+    if item.spectrum is None or not item.spectrum.good.any():
         return None
+    s, own = item.spectrum.with_gaps_filled()
     z = item.z if np.isfinite(item.z) and not observed else 0.0
     rest = s.wavelength / (1 + z)
     flux = np.where(s.good, s.flux, np.nan).astype(float)
@@ -77,7 +77,10 @@ def make_trace(item: Measured, *, observed: bool = False) -> Trace | None:
     window = (rest > NORM_WINDOW[0]) & (rest < NORM_WINDOW[1]) & s.good
     norm = float(np.nanmedian(flux[window] if window.sum() > 50 else flux))
     norm = norm if norm > 0 else float(np.nanstd(flux)) or 1.0
-    continuum = None if item.lines is None else np.asarray(item.lines.continuum, float) / norm
+    continuum = None
+    if item.lines is not None:
+        continuum = np.full(len(rest), np.nan)
+        continuum[own] = np.asarray(item.lines.continuum, float) / norm
     sn = float(np.nanmedian(np.abs(flux[s.good]) / error[s.good]))
     return Trace(rest, flux / norm, error / norm, continuum, sn)
 

@@ -97,7 +97,7 @@ def quality_of(spectra: SpectrumSet) -> NDArray[np.float64]:
     """
     found = np.zeros((len(spectra), 2))
     for i in range(len(spectra)):
-        spectrum = spectra[i]
+        spectrum, _ = spectra[i].with_gaps_filled()
         good = spectrum.good & np.isfinite(spectrum.flux)
         if good.any():
             ratio = np.abs(spectrum.flux[good]) * np.sqrt(spectrum.ivar[good])

@@ -20,9 +20,8 @@ from spectrove.inference.redshift_basis import BROAD, EMISSION, GROUPS, LOG_STEP
 from spectrove.inference.redshift_scan import LOG_RANGE, Z_RANGE, Fit, Fitter, Pixels, minima, n_pixels, scan
 from spectrove.preprocess.prepare import CHUNK
 from spectrove.preprocess.quality import cosmic_rays
-from spectrove.preprocess.resample import Pixels as RawPixels
-from spectrove.preprocess.resample import resample
-from spectrove.spectra import BAD, SpectrumSet
+from spectrove.preprocess.resample import pixels_of, resample
+from spectrove.spectra import SpectrumSet
 from spectrove.stellar import SPEED_OF_LIGHT
 
 
@@ -224,20 +223,15 @@ def gridded(spectra: SpectrumSet) -> Iterator[tuple[Pixels | None, float]]:
 
 def _on_grid(spectra: SpectrumSet, start: int, stop: int) -> list[Pixels | None]:
     """Spectra on the common grid with median flux 1, None where no pixel is usable."""
-    offsets = spectra.offsets[start : stop + 1]
-    span = slice(int(offsets[0]), int(offsets[-1]))
-    flux, ivar = spectra.flux[span], spectra.ivar[span]
-    offsets = offsets - offsets[0]
-    good = (spectra.mask[span] & int(BAD) == 0) & (ivar > 0) & np.isfinite(flux)
-    for a, b in pairwise(offsets):
-        ends = np.flatnonzero(good[a:b])
+    raw = pixels_of(spectra, start, stop)
+    raw.good[~np.isfinite(raw.flux)] = False
+    for a, b in pairwise(raw.offsets):
+        ends = np.flatnonzero(raw.good[a:b])
         # Detectors' edges hold half-illuminated pixels whose errors do not say so.
-        good[a + np.concatenate([ends[:_EDGE], ends[-_EDGE:]])] = False
-    good[cosmic_rays(flux, ivar, good, offsets)] = False
-    filled = np.flatnonzero(np.diff(offsets) > 0)
-    raw = RawPixels(spectra.wavelength[span], flux, ivar, good, offsets[:-1], offsets[1:] - 1).take(
-        filled.tolist()
-    )
+        raw.good[a + np.concatenate([ends[:_EDGE], ends[-_EDGE:]])] = False
+    raw.good[cosmic_rays(raw.flux, raw.ivar, raw.good, raw.offsets)] = False
+    filled = np.flatnonzero(raw.last >= raw.first)
+    raw = raw.take(filled.tolist())
     edges = np.asarray(
         10.0 ** (LOG_RANGE[0] + LOG_STEP * (np.arange(n_pixels() + 1) - 0.5)), dtype=np.float64
     )

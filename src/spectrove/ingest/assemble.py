@@ -146,10 +146,10 @@ def flags_of(spectrum: Spectrum, found: Iterable[str]) -> list[str]:
     """All flags of one spectrum, in the order of `spectra.FLAGS`; `found` are those already known."""
     flags = set(found)
     flags |= set(row_flags(spectrum.row, "sky" in flags))
-    good = int(spectrum.good.sum())
-    if good == 0:
+    good = spectrum.with_gaps_filled()[0].good
+    if not good.any():
         flags.add("no_good_pixels")
-    elif good < len(spectrum.flux) / 2:
+    elif good.mean() < 0.5:
         flags.add("few_good_pixels")
     return ordered(flags)
 

@@ -122,6 +122,7 @@ def difference(first: Spectrum, second: Spectrum) -> tuple[float, float]:
     The second is brought to the pixels of the first by linear interpolation, and to its brightness by one factor.
     Infinite where they share fewer than 100 good pixels.
     """
+    second, _ = second.with_gaps_filled()
     wave = np.asarray(first.wavelength, dtype=float)
     good = np.asarray(first.good) & (np.asarray(first.ivar) > 0)
     their_good = np.asarray(second.good) & (np.asarray(second.ivar) > 0)

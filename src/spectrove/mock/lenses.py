@@ -79,6 +79,7 @@ def add_background(spectrum: Spectrum, background: Background, rng: np.random.Ge
 
 def _shows(spectrum: Spectrum, background: Background) -> bool:
     """Whether a signpost line falls on good pixels, and not all of them into gaps or beyond the ends."""
+    spectrum, _ = spectrum.with_gaps_filled()
     width = np.gradient(spectrum.wavelength) * spectrum.good
     for key in _SIGNPOSTS:
         which = [background.lines.keys.index(key)]

@@ -197,7 +197,7 @@ def _scan(scan: RedshiftScan, observed: Prepared, j: int, z: float) -> OtherReds
 
 
 def _good_share(spectra: SpectrumSet, i: int) -> float:
-    good = spectra[i].good
+    good = spectra[i].with_gaps_filled()[0].good
     return float(good.mean()) if len(good) else 0.0
 
 

@@ -101,7 +101,7 @@ def measure_lines(spectrum: Spectrum, z: float) -> LineFit:
     of each. Amplitudes are linear and may come out negative: an absent line averages to zero.
 
     Args:
-        spectrum: Vacuum wavelengths, observed frame. Bad pixels are left out.
+        spectrum: Vacuum wavelengths, observed frame. Bad pixels are left out; a missing pixel is a bad one.
         z: Redshift of the galaxy.
 
     Raises:
@@ -109,6 +109,7 @@ def measure_lines(spectrum: Spectrum, z: float) -> LineFit:
     """
     if not np.isfinite(z) or z < -0.01:
         raise RedshiftError(f"{spectrum.object_id}: redshift is {z}; lines need a finite one above -0.01.")
+    spectrum, own = spectrum.with_gaps_filled()
     rest = np.asarray(spectrum.wavelength, float) / (1 + z)
     flux = np.asarray(spectrum.flux, float)
     ivar = np.where(spectrum.good, np.asarray(spectrum.ivar, float), 0.0)
@@ -136,7 +137,7 @@ def measure_lines(spectrum: Spectrum, z: float) -> LineFit:
         flux=values, noise=noise, error=errors,
         ew={k: values[k] / levels[k] for k in values}, ew_error={k: errors[k] / levels[k] for k in values},
         ew_noise={k: noise[k] / levels[k] for k in values},
-        continuum=continuum, emission=emission,
+        continuum=continuum[own], emission=emission[own],
         log_nii_ha=x, log_nii_ha_error=x_error, log_oiii_hb=y, log_oiii_hb_error=y_error,
         bpt_class=str(bpt_class(x, y)) if detected else "",
         d4000n=d4000n, hdelta_a=hdelta_a, index_error=(d4000n_error, hdelta_error),
@@ -189,6 +190,7 @@ class _Lines:
             low, high = np.searchsorted(x, [_CENTRE[i] - reach, _CENTRE[i] + reach])
             group[low:high] = _GROUP_OF[i]
         self.n_total, self.lsf = len(x), lsf
+        self.ends = (1.5 * x[0] - 0.5 * x[1], 1.5 * x[-1] - 0.5 * x[-2]) if len(x) > 1 else (x[0], x[0])
         self.pixels = np.flatnonzero(group >= 0)
         self.x = x[self.pixels]
         self.per_wavelength = 1 / (np.sqrt(2 * np.pi) * rest[self.pixels, None])
@@ -198,10 +200,15 @@ class _Lines:
         self.covariance = np.full((len(FITTED), len(FITTED)), np.nan)
 
     def _coverage(self) -> NDArray[np.bool_]:
-        """Lines of which most pixels within 200 km/s are good."""
-        near = np.abs(self.x[:, None] - _CENTRE[: len(FITTED)]) < 200 / SPEED_OF_LIGHT
+        """Lines of which most of what lies within 200 km/s is good pixels, beyond the spectrum's ends none."""
+        centre, reach = _CENTRE[: len(FITTED)], 200 / SPEED_OF_LIGHT
+        near = np.abs(self.x[:, None] - centre) < reach
         good = (near & (self.root > 0)[:, None]).sum(axis=0)
-        return (near.sum(axis=0) >= 3) & (good > 0.6 * near.sum(axis=0))
+        first, last = self.ends
+        seen = np.clip(
+            (np.minimum(centre + reach, last) - np.maximum(centre - reach, first)) / (2 * reach), 0, 1
+        )
+        return (near.sum(axis=0) >= 3) & (good * seen > 0.6 * near.sum(axis=0))
 
     def profiles(self, theta: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray]:
         """Unit-flux Gaussians (n, n_lines), distances in sigmas; per line, total sigma and width (c = 1)."""

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from spectrove.errors import Refusal
 from spectrove.preprocess.quality import cosmic_rays
 from spectrove.preprocess.recipe import PreprocessRecipe
-from spectrove.preprocess.resample import Pixels, pixel_edges, resample
+from spectrove.preprocess.resample import Pixels, pixel_edges, pixels_of, resample
 from spectrove.preprocess.scale import scale
-from spectrove.spectra import BAD, SpectrumSet
+from spectrove.spectra import SpectrumSet
 
 #: A redshift outside is a mistake in a column, not a galaxy.
 Z_RANGE = (-0.02, 20.0)
@@ -135,14 +135,10 @@ def _on_grid(
 
 
 def _pixels_of(spectra: SpectrumSet, rows: NDArray[np.int64], recipe: PreprocessRecipe) -> Pixels:
-    offsets = spectra.offsets[rows[0] : rows[-1] + 2]
-    span = slice(int(offsets[0]), int(offsets[-1]))
-    flux, ivar = spectra.flux[span], spectra.ivar[span]
-    good = (spectra.mask[span] & int(BAD) == 0) & (ivar > 0)
-    offsets = offsets - offsets[0]
+    pixels = pixels_of(spectra, int(rows[0]), int(rows[-1]) + 1)
     if recipe.cosmics:
-        good[cosmic_rays(flux, ivar, good, offsets)] = False
-    return Pixels(spectra.wavelength[span], flux, ivar, good, offsets[:-1], offsets[1:] - 1)
+        pixels.good[cosmic_rays(pixels.flux, pixels.ivar, pixels.good, pixels.offsets)] = False
+    return pixels
 
 
 def _redshift_problem(name: str, z: float, recipe: PreprocessRecipe) -> str:

@@ -14,10 +14,10 @@ _BLOCK = 21  # good pixels of a local median
 
 def flag_cosmics(spectrum: Spectrum) -> NDArray[np.int32]:
     """The spectrum's mask with `Mask.COSMIC` set on what `cosmic_rays` finds; shape (n_pixels,)."""
-    mask = spectrum.mask.copy()
-    ends = np.array([0, len(mask)])
-    mask[cosmic_rays(spectrum.flux, spectrum.ivar, spectrum.good, ends)] |= int(Mask.COSMIC)
-    return mask
+    whole, own = spectrum.with_gaps_filled()
+    mask = whole.mask.copy()
+    mask[cosmic_rays(whole.flux, whole.ivar, whole.good, np.array([0, len(mask)]))] |= int(Mask.COSMIC)
+    return mask[own]
 
 
 def cosmic_rays(
@@ -31,7 +31,7 @@ def cosmic_rays(
     spectrograph.
 
     Args:
-        flux, ivar, good: Spectra end to end, shape (n_total,); only good pixels are looked at.
+        flux, ivar, good: Spectra end to end, gaps filled, shape (n_total,); only good pixels are looked at.
         offsets: Where each spectrum begins, and where the last ends, shape (n_spectra + 1,).
     """
     index = np.flatnonzero(good)

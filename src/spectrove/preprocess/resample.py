@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.gaps import fillers
+from spectrove.spectra import BAD, SpectrumSet
+
 
 @dataclass(frozen=True)
 class Pixels:
@@ -18,6 +21,7 @@ class Pixels:
         ivar: Inverse variance, shape (n_total,).
         good: Pixels that may be used, shape (n_total,).
         first, last: Positions of each spectrum's first and last pixel, shape (n_spectra,).
+        whole: No pixel is missing (`fill_gaps` has been here).
     """
 
     wavelength: NDArray[np.float64]
@@ -26,6 +30,12 @@ class Pixels:
     good: NDArray[np.bool_]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
+    whole: bool = False
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """Where each spectrum begins, and where the last ends, of spectra that were not chosen from more."""
+        return np.append(self.first, self.last[-1:] + 1)
 
     def of(self, i: int) -> slice:
         """The pixels of one spectrum."""
@@ -36,8 +46,36 @@ class Pixels:
         return replace(self, first=self.first[spectra], last=self.last[spectra])
 
 
+def pixels_of(spectra: SpectrumSet, start: int, stop: int) -> Pixels:
+    """Pixels of consecutive spectra, those missing from a grid put back as not good (`fill_gaps`)."""
+    offsets = spectra.offsets[start : stop + 1]
+    span = slice(int(offsets[0]), int(offsets[-1]))
+    flux, ivar = spectra.flux[span], spectra.ivar[span]
+    good = (spectra.mask[span] & int(BAD) == 0) & (ivar > 0)
+    offsets = offsets - offsets[0]
+    return fill_gaps(Pixels(spectra.wavelength[span], flux, ivar, good, offsets[:-1], offsets[1:] - 1))
+
+
+def fill_gaps(pixels: Pixels) -> Pixels:
+    """The same with a pixel that is not good, of flux and inverse variance 0, wherever one is missing."""
+    if pixels.whole:
+        return pixels
+    position, wavelength = fillers(pixels.wavelength, pixels.first, pixels.last)
+    if not len(position):
+        return replace(pixels, whole=True)
+    return Pixels(
+        np.insert(pixels.wavelength, position, wavelength),
+        np.insert(pixels.flux, position, 0),
+        np.insert(pixels.ivar, position, 0),
+        np.insert(pixels.good, position, False),
+        pixels.first + np.searchsorted(position, pixels.first, side="right"),
+        pixels.last + np.searchsorted(position, pixels.last, side="right"),
+        whole=True,
+    )
+
+
 def pixel_edges(centers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Edges half-way between pixel centres, the outer ones mirrored; shape (n_pixels + 1,)."""
+    """Edges half-way between pixel centres, the outer ones mirrored, of a grid without gaps; (n_pixels + 1,)."""
     centers = np.asarray(centers, dtype=float)
     if len(centers) < 2:
         return np.array([c + side for c in centers for side in (-0.5, 0.5)])
@@ -50,7 +88,8 @@ def resample(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Flux density, inverse variance and covered fraction on a new grid.
 
-    Pixels that are not good count as not observed. Flux is the mean over the overlap with observed pixels, so
+    Pixels that are not good, or missing from the grid, count as not observed: none covers more than its own width.
+    Flux is the mean over the overlap with observed pixels, so
     the integral of flux density over wavelength is kept. Inverse variance is shared out in proportion to the
     overlap, so that its sum, the information in the spectrum, is kept: what a sub-pixel shift smooths is not
     counted as gained signal-to-noise.
@@ -67,6 +106,7 @@ def resample(
     Source:
         Overlap-weighted rebinning as in SpectRes (Carnall 2017, arXiv:1705.05165).
     """
+    pixels = fill_gaps(pixels)
     left, right = _borders(pixels)
     covered, integral, information = _overlap_sums(pixels, left, right - left, edges_out, stretch)
     width_out = np.diff(edges_out) * stretch[:, None]
