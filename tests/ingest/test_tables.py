@@ -121,6 +121,15 @@ def test_segments_and_orders_of_hst_are_named_by_what_they_are(tmp_path):
         assert [s.object_id for s in found] == [f"{name}#{value}" for value in values]
 
 
+def test_wavelengths_of_all_rows_may_stand_in_an_image_beside_the_table(tmp_path):
+    hdu = columns(2, OBJTYPE=["TGT", "SKY"], FLUX=np.ones((2, N)), IVAR=np.ones((2, N)))
+    wave = fits.ImageHDU(WAVE, name="WAVELENGTH")
+    wave.header["BUNIT"] = "um"
+    target, sky = read_file(write(tmp_path / "a.fits", wave, hdu))
+    assert_allclose(target.wavelength, WAVE * 1e4)
+    assert "sky" in sky.row["flags"]
+
+
 def test_a_row_on_sky_is_flagged(tmp_path):
     hdu = columns(
         2, OBJTYPE=["TGT", "SKY"], Z=[0.5, -999.0], WAVE=np.tile(WAVE * 1e4, (2, 1)), FLUX=np.ones((2, N))

@@ -42,6 +42,8 @@ OWN_ERRORS = {
 TABLE_NAMES = ("SRCNAME", "SOURCEID", "SPORDER", "EXTNAME", "EXTVER")
 ROW_NAMES = ("source_id", "srcname", "targetid", "sdss_id", "catalogid", "name", "object", "objid", "id", "segment",
              "sporder", "spec_num")  # fmt: skip
+#: Stands in the header of a table for the unit of wavelengths that another extension holds.
+GRID_UNIT = "GRIDUNIT"
 #: Columns that say how many pixels of a row are filled.
 LENGTHS = ("n_alongdisp", "nelem")
 #: What columns of vector rows say of each row's object.
@@ -89,12 +91,25 @@ def _left_out(hdu: Hdu, columns: Mapping[str, str], path: Path) -> Refusal:
 def _with_columns(hdus: Sequence[Hdu], options: Options, path: Path) -> list[tuple[Hdu, dict[str, str]]]:
     """The tables that have wavelength and flux, with the column of each quantity."""
     wanted = {name.lower() for name in options.columns.values()}
-    tables = [hdu for hdu in hdus if hdu.table]
+    tables = [_with_grid(hdu, hdus) for hdu in hdus if hdu.table]
     complete = [hdu for hdu in tables if wanted <= set(hdu.table)]
     if tables and not complete:
         _columns(tables[0].table, options, path)  # says which is missing
     found = [(hdu, _columns(hdu.table, options, path)) for hdu in complete]
     return [(hdu, columns) for hdu, columns in found if {"wavelength", "flux"} <= set(columns)]
+
+
+def _with_grid(hdu: Hdu, hdus: Sequence[Hdu]) -> Hdu:
+    """The table; where its rows are fluxes without wavelengths, with those of an image beside it for every row."""
+    flux = next((hdu.table[n] for n in NAMES["flux"] if n in hdu.table and np.ndim(hdu.table[n]) == 2), None)
+    if flux is None or any(name in hdu.table for name in NAMES["wavelength"]):
+        return hdu
+    for other in hdus:
+        grid = other.image if other.name.lower() in NAMES["wavelength"] else None
+        if grid is not None and grid.shape in (flux.shape, flux.shape[1:]):
+            header = {**hdu.header, GRID_UNIT: other.text("BUNIT")}
+            return Hdu(header, table={**hdu.table, other.name.lower(): np.broadcast_to(grid, flux.shape)})
+    return hdu
 
 
 def _parts(primary: Hdu, hdu: Hdu, columns: Mapping[str, str], name: str) -> list[Arrays]:
@@ -138,7 +153,7 @@ def _arrays(
         flux,
         values,
         wavelength_name=columns["wavelength"],
-        wavelength_unit=column_unit(hdu, columns["wavelength"]),
+        wavelength_unit=column_unit(hdu, columns["wavelength"]) or header.get(GRID_UNIT) or None,
         flux_unit=column_unit(hdu, columns["flux"])
         or (FLUX_UNIT if astra else _unit_of_name(columns["flux"])),
         survey="6dfgs" if six_df else "sdss-v" if astra else None,
