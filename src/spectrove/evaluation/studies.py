@@ -23,6 +23,7 @@ STUDIES: dict[str, str] = {
     "coverage": "spectrove.evaluation.coverage",
     "redshift": "spectrove.evaluation.redshift",
     "lens": "spectrove.evaluation.lens",
+    "none": "spectrove.evaluation.none_of_these",
 }
 
 

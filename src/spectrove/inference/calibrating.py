@@ -56,6 +56,9 @@ FEWEST_OF_KIND = 5
 #: The lines of a diagram are needed by a question unless more of the base's labelled objects than this lack them.
 MOST_UNCOVERED = 0.05
 
+#: Objects of a base without a calibration that are looked at for it.
+FEW = 60
+
 #: A spectrum is none of the classes where more of its line errors than this lie in regions of none of them.
 ELSEWHERE = 0.9
 
@@ -86,6 +89,7 @@ class Calibrated:
         metric: In what distances are.
         residuals: What the galaxies searched leave of their reconstructions in common, where second redshifts count.
         lines: What an object's own lines say of the classes, where label or target name a diagram.
+        needs_lines: Whether the question turns on them: as good as all labelled objects of the base have them.
     """
 
     calibration: Calibration | None = None
@@ -95,6 +99,7 @@ class Calibrated:
     metric: Fitted | None = None
     residuals: CommonResiduals | None = None
     lines: LineWitness | None = None
+    needs_lines: bool = False
 
     def settled(self, target: Target) -> Target:
         """The target with a number for its threshold: where that is "f1", the best for the population hunted through.
@@ -176,11 +181,12 @@ def calibration_for(
     key = _identity(base, metric, diagram, **asked)
     made = base.remember(("calibration", key), partial(_kept_or_fitted, base, key, asked, metric, diagram))
     if isinstance(made, str):
-        return Calibrated(reason=made, label=label)
+        lines, needed = base.remember(("lines", key), partial(_lines_alone, base, asked, diagram))
+        return Calibrated(reason=made, label=label, lines=lines, needs_lines=needed)
     second = any(name != LINES for name in made.report.witnesses)
     residuals = _residuals(base, target, where) if second else None
     lines = line_witness(diagram, made.kinds)
-    found = Calibrated(made, "", label, asked, metric, residuals, lines)
+    found = Calibrated(made, "", label, asked, metric, residuals, lines, made.report.needs_lines)
     return replace(found, asked=asked | {"target": found.settled(target)}) if target else found
 
 
@@ -199,8 +205,12 @@ def answer(
         base, views, spectra: What was searched, with which vectors of which spectra.
     """
     calibration = using.calibration
-    if calibration is None or using.asked is None or not predictions:
-        return list(predictions)
+    if not predictions:
+        return []
+    if calibration is None or using.asked is None:
+        return (
+            list(predictions) if using.lines is None else _by_lines(predictions, using, line_shares(spectra))
+        )
     metrics = using.metric.metrics if using.metric else ()
     target: Target | None = using.asked["target"]
     found = base.search_by_class(
@@ -236,9 +246,7 @@ def answer(
             replace(p, witnesses={name: into.shares(said[i]) for name, said in told.items()})
             for i, p in enumerate(answers)
         ]
-    if using.lines is None or share is None:
-        return answers
-    return [_by_lines(p, using.lines, share[i], calibration) for i, p in enumerate(answers)]
+    return answers if share is None else _by_lines(answers, using, share)
 
 
 def _witness(
@@ -328,14 +336,18 @@ def _told_apart(
 
 
 def _by_lines(
-    prediction: Prediction, lines: LineWitness, share: NDArray[np.float64], calibration: Calibration
-) -> Prediction:
-    """The prediction with a caution where the lines are not covered, or are those of a class that the base lacks."""
-    if not np.isfinite(share).all():
-        flag = "lines_not_covered" if calibration.report.needs_lines else ""
-    else:
-        flag = "lines_elsewhere" if lines.outside(share[None])[0] > ELSEWHERE else ""
-    return replace(prediction, flags=(*prediction.flags, flag)) if flag else prediction
+    predictions: Sequence[Prediction], using: Calibrated, share: NDArray[np.float64]
+) -> list[Prediction]:
+    """The predictions with a caution where lines are not covered, or are those of a class that the base lacks."""
+    assert using.lines is not None
+    covered = np.isfinite(share).all(axis=1)
+    elsewhere = using.lines.outside(share) > ELSEWHERE
+    flags = np.where(covered, np.where(elsewhere, "lines_elsewhere", ""), "")
+    flags = np.where(covered | (not using.needs_lines), flags, "lines_not_covered")
+    return [
+        replace(p, flags=(*p.flags, flag)) if flag else p
+        for p, flag in zip(predictions, flags.tolist(), strict=True)
+    ]
 
 
 def _prior(calibration: Calibration, target: Target | None) -> NDArray[np.float64] | None:
@@ -484,8 +496,25 @@ def _fit(
     made = fit_calibration(
         np.concatenate(distance), truth, group, np.concatenate(quality), classes, counts, witnesses=witnesses
     )
-    needed = share is not None and np.mean(np.isnan(share).any(axis=1)) <= MOST_UNCOVERED
-    return replace(made, kinds=kinds, report=replace(made.report, needs_lines=bool(needed)))
+    needed = share is not None and _needed(share)
+    return replace(made, kinds=kinds, report=replace(made.report, needs_lines=needed))
+
+
+def _lines_alone(
+    base: KnowledgeBase, asked: dict[str, Any], diagram: str | None
+) -> tuple[LineWitness | None, bool]:
+    """What lines say of the classes of a question that has no calibration, and whether it turns on them."""
+    known = base.searched(**asked)
+    lines = line_witness(diagram, {text: text for v in known.values if (text := label_text(v))})
+    if lines is None:
+        return None, False
+    order = np.argsort([id_hash(name) for name in known.object_id.tolist()], kind="stable")
+    share = line_shares_of_base(base, known.object_id[order[:FEW]].tolist())
+    return lines, _needed(share)
+
+
+def _needed(share: NDArray[np.float64]) -> bool:
+    return bool(np.mean(np.isnan(share).any(axis=1)) <= MOST_UNCOVERED)
 
 
 def _residuals_key(base: KnowledgeBase, target: Target | None, where: str | None) -> str | None:
