@@ -319,3 +319,108 @@ def test_real_catalogs_are_read_and_can_be_joined(data_dir, name, key):
     assert table.num_rows > 1000
     assert key in table.column_names
     Joiner([table])
+
+
+@pytest.mark.parametrize(
+    ("columns", "z"),
+    [
+        ({"u": 19.6, "g": 18.3, "r": 17.7, "i": 17.3, "z": 17.09, "z_err": 0.02, "redshift": 0.0674}, 0.0674),
+        ({"g": 18.3, "r": 17.7, "z": 17.09, "ZSPEC": 0.0674}, 0.0674),
+        ({"g": 18.3, "r": 17.7, "i": 17.3, "z": 17.09, "zphot": 0.3}, None),
+        ({"g": 18.3, "r": 17.7, "i": 17.3, "z": 0.0674}, 0.0674),
+        ({"z": 0.0674, "zphot": 0.3}, 0.0674),
+        ({"zphot": 0.3}, None),
+    ],
+)
+def test_a_z_band_magnitude_or_a_photometric_redshift_is_no_redshift(columns, z):
+    table = pa.table({key: [value] for key, value in columns.items()} | {"object_id": ["a"]})
+    joined, _ = join(make(spectrum("a")), [table])
+    assert joined.column("z") == [z]
+    assert joined.column("z_source") == ["catalog" if z else None]
+    if columns.get("z") == 17.09:
+        assert joined.column("z_mag") == [17.09]
+
+
+@pytest.mark.parametrize("mark", [-99.0, -999, -9999.0, 9999.0, 1e20, -99.9])
+def test_a_number_that_stands_for_not_measured_replaces_nothing_and_is_counted(mark):
+    table = pa.table(
+        {
+            "object_id": ["a", "b"],
+            "z": [mark, 0.06],
+            "logmass": [mark, 10.9],
+            "ha_err": [-1.0, 3.0],
+            "n": [-1, 2],
+        }
+    )
+    joined, report = join(make(spectrum("a", z=0.0674, z_source="file"), spectrum("b")), [table])
+    assert joined.column("z") == [0.0674, 0.06]
+    assert joined.column("z_source") == ["file", "catalog"]
+    assert joined.column("logmass") == [None, 10.9]
+    assert joined.column("ha_err") == [None, 3.0]
+    assert joined.column("n") == [-1, 2]
+    assert report.unknown["catalog1"] == {"z": 1, "logmass": 1, "ha_err": 1}
+    assert "z 1, logmass 1, ha_err 1" in report.sentence()
+
+
+def test_large_values_among_their_like_are_measurements():
+    """A flux of 9999 among others of thousands, and a fibre 999."""
+    table = pa.table({"object_id": ["a", "b"], "flux": [9999.0, 8000.0], "fiberid": [999, 9]})
+    joined, report = join(make(spectrum("a"), spectrum("b")), [table])
+    assert joined.column("flux") == [9999.0, 8000.0]
+    assert joined.column("fiberid") == [999, 9]
+    assert not report.unknown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#Table1\nplate,mjd,fiberid,logmass\n266,51602,1,10.4\n",
+        "\n\n  \nPLATEID;FIBER;MJD;logmass\n266;1;51602;10.4\n",
+        "\ufeff# made by us\r\n# plate mjd fiberid logmass\r\n266 51602 1 10.4\r\n# the end\r\n",
+        '"fiberID"\t"MJD"\t"Plate"\t"logMass"\n1\t51602\t266\t10.4\n',
+        "sep=,\nplate, mjd, fiberid, logmass\n266, 51602, 1, 10.4\n",
+    ],
+)
+def test_comments_marks_and_order_of_columns_do_not_matter(tmp_path, text):
+    path = tmp_path / "t.csv"
+    path.write_bytes(text.encode())
+    joined, report = join(make(spectrum("a", plate=266, mjd=51602, fiberid=1)), [path])
+    assert joined.column("logmass") == [10.4]
+    assert report.matched == {"t": {"plate-mjd-fiber": 1}}
+
+
+def test_redshifts_are_joined_by_targetid_whatever_the_order_of_rows(tmp_path):
+    """Redrock's table stands in its own extension, and its warnings stay."""
+    from astropy.io import fits
+    from astropy.table import Table
+
+    ids = 39633145104466049 + np.arange(3)
+    told = Table({"TARGETID": ids[::-1], "Z": [0.4, 0.3, 0.2], "ZERR": [1e-4] * 3, "ZWARN": [0, 4, 0]})
+    hdus = [fits.table_to_hdu(Table({"TARGETID": ids, "FIBER": [1, 2, 3]})), fits.table_to_hdu(told)]
+    hdus[0].name, hdus[1].name = "FIBERMAP", "REDSHIFTS"
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(tmp_path / "redrock.fits")
+    spectra = make(*(spectrum(f"s#{i}", targetid=str(one)) for i, one in enumerate(ids)))
+    joined, report = join(spectra, [tmp_path / "redrock.fits"])
+    assert joined.column("z") == [0.2, 0.3, 0.4]
+    assert joined.column("zwarning") == [0, 4, 0]
+    assert [("z_warning" in flags) for flags in joined.column("flags")] == [False, True, False]
+    assert report.matched == {"redrock": {"targetid": 3}}
+
+
+def test_ids_rounded_as_floats_are_said_to_be_lost(tmp_path):
+    path = catalog(tmp_path, "specobjid,plate,mjd,fiberid\n1.2676506e18,266,51602,1\n")
+    _, report = join(make(spectrum("a", plate=266, mjd=51602, fiberid=1)), [path])
+    assert report.unknown == {"labels": {"specobjid": 1}}
+
+
+def test_a_folder_of_partitions_is_one_catalog(tmp_path):
+    import pyarrow.parquet as pq
+
+    for i, name in enumerate(["a", "b"]):
+        folder = tmp_path / "hats" / f"Norder=0/Dir=0/Npix={i}"
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({"object_id": [name], "logmass": [10.0 + i]}), f"{folder}.parquet")
+    (tmp_path / "hats" / "hats.properties").write_text("x=1\n")
+    joined, report = join(make(spectrum("a"), spectrum("b")), [tmp_path / "hats"])
+    assert joined.column("logmass") == [10.0, 11.0]
+    assert report.matched == {"hats": {"object_id": 2}}

@@ -57,6 +57,15 @@ def test_a_coadd_gives_a_spectrum_per_object(coadd):
     assert all(s.row["survey"] == "desi" for s in spectra)
 
 
+def test_a_coadd_of_newer_code_keeps_ids_and_sky_fibres(coadd):
+    """It calls the fibre map COADD_FIBERMAP."""
+    with fits.open(coadd, mode="update") as hdus:
+        hdus["FIBERMAP"].name = "COADD_FIBERMAP"
+    spectra = read_file(coadd)
+    assert [s.row["targetid"] for s in spectra] == [str(i) for i in IDS]
+    assert ["sky" in s.row["flags"] for s in spectra] == [False, False, True]
+
+
 def test_arms_are_joined_on_the_grid_of_7781_pixels(coadd):
     s = read_file(coadd)[1]
     assert len(s.wavelength) == 7781

@@ -1,12 +1,13 @@
 """Catalog rows: read a catalog, join it to spectra, keep what each source said.
 
-A spectrum finds its row by file path, object id, specobjid, plate-MJD-fibre, or sky position within 2
-arcsec, in this order. Where several catalogs label an object, the label stands only if they agree; the
+A spectrum finds its row by file path, object id, specobjid, targetid, plate-MJD-fibre, or sky position
+within 2 arcsec, in this order. Where several catalogs label an object, the label stands only if they agree; the
 column `labels` keeps what each said.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,8 @@ class JoinReport:
         disagreements: For each label column, how many objects its sources disagree about.
         renamed: How many objects took the id that a catalog gives their file.
         repeated: For each catalog, rows whose id another row has too; the first was used.
+        unknown: For each catalog, how many values of each column count as unknown: numbers that stand for "not
+            measured" (-99, 9999), impossible redshifts, and ids that were rounded as floats.
     """
 
     n_spectra: int = 0
@@ -46,6 +49,7 @@ class JoinReport:
     disagreements: Mapping[str, int] = field(default_factory=dict)
     renamed: int = 0
     repeated: Mapping[str, int] = field(default_factory=dict)
+    unknown: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def __add__(self, other: JoinReport) -> JoinReport:
         names = {**self.matched, **other.matched}
@@ -56,6 +60,7 @@ class JoinReport:
             _added(self.disagreements, other.disagreements),
             self.renamed + other.renamed,
             {**self.repeated, **other.repeated},
+            {**self.unknown, **other.unknown},
         )
 
     def sentence(self) -> str:
@@ -65,6 +70,11 @@ class JoinReport:
             how = ", ".join(f"{count} by {key}" for key, count in keys.items() if count)
             lines.append(
                 f"{name}: {sum(keys.values())} of {self.n_spectra} spectra matched ({how or 'none'})"
+            )
+        for name, columns in self.unknown.items():
+            which = ", ".join(f"{column} {count}" for column, count in columns.items())
+            lines.append(
+                f"{name}: taken as unknown, being no measurement, no possible redshift or a rounded id: {which}"
             )
         for column, count in self.disagreements.items():
             lines.append(f"{column}: sources disagree about {count} objects, left unlabelled")
@@ -80,9 +90,7 @@ def read_catalog(path: Path | str) -> pa.Table:
         CatalogError: If the file is missing, empty, or in none of the known formats.
     """
     table = tables.read(path)
-    return table.replace_schema_metadata(
-        {**(table.schema.metadata or {}), "version": f"sha256:{file_hash(path)[:12]}"}
-    )
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), "version": _version(Path(path))})
 
 
 def join(
@@ -135,8 +143,16 @@ class Joiner:
             disagreements,
             int((ids != spectra.object_id).sum()),
             {c.name: c.repeated for c in self.catalogs if c.repeated},
+            {c.name: c.unknown for c in self.catalogs if c.unknown},
         )
         return replace(spectra, object_id=ids.astype(str), rows=pa.table(merged)), report
+
+
+def _version(path: Path) -> str:
+    if not path.is_dir():
+        return f"sha256:{file_hash(path)[:12]}"
+    files = sorted(f for f in path.rglob("*.parquet") if not f.name.startswith("_"))
+    return f"sha256:{hashlib.sha256(''.join(file_hash(f) for f in files).encode()).hexdigest()[:12]}"
 
 
 def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

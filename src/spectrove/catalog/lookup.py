@@ -1,7 +1,8 @@
-"""One catalog's rows found by path, object id, specobjid, plate-MJD-fibre or position."""
+"""One catalog's rows found by path, object id, specobjid, targetid, plate-MJD-fibre or position."""
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -30,14 +31,16 @@ class Lookup:
         self.table = table.combine_chunks()
         self.name = metadata.get(b"name", default_name.encode()).decode()
         self.version = metadata.get(b"version", b"").decode()
-        if not {"object_id", "specobjid", "path", "plate", "ra"} & set(table.column_names):
+        self.unknown: dict[str, int] = json.loads((self.table.schema.metadata or {}).get(b"unknown", b"{}"))
+        if not {"object_id", "specobjid", "targetid", "path", "plate", "ra"} & set(table.column_names):
             raise CatalogError(
                 f"{self.name}: no column to join on among {', '.join(table.column_names[:12])}; expected one "
-                "of object_id, specobjid, path, plate + mjd + fiberid, ra + dec. Rename the one that fits."
+                "of object_id, specobjid, targetid, path, plate + mjd + fiberid, ra + dec. Rename the one that fits."
             )
         self.repeated = 0
         self._by_id = self._index("object_id")
         self._by_spec = self._index("specobjid")
+        self._by_target = self._index("targetid")
         self._by_pmf = self._triples()
         self._by_path = self._paths()
         self._sky, self._sky_rows = self._tree()
@@ -47,7 +50,7 @@ class Lookup:
         """For each spectrum the catalog's row (-1 for none) and the key that found it."""
         names = spectra.rows.column_names
         columns = {c: spectra.column(c) if c in names else [None] * len(spectra)
-                   for c in ("path", "specobjid", "plate", "mjd", "fiberid", "ra", "dec")}  # fmt: skip
+                   for c in ("path", "specobjid", "targetid", "plate", "mjd", "fiberid", "ra", "dec")}  # fmt: skip
         place = np.full(len(spectra), -1, np.int64)
         key = np.full(len(spectra), "", dtype="U16")
         for i, object_id in enumerate(spectra.object_id):
@@ -56,6 +59,7 @@ class Lookup:
                 ("path", self._path_row(columns["path"][i], str(object_id))),
                 ("object_id", self._by_id.get(_padded(str(object_id)), -1)),
                 ("specobjid", self._by_spec.get(columns["specobjid"][i] or "", -1)),
+                ("targetid", self._by_target.get(columns["targetid"][i] or "", -1)),
                 ("plate-mjd-fiber", self._by_pmf.get(triple, -1)),
             ):
                 if found >= 0:

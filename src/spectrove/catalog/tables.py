@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import re
 import warnings
 from pathlib import Path
@@ -18,6 +19,8 @@ from spectrove.errors import CatalogError
 
 #: Columns that are whole numbers wherever they occur.
 INTEGER_COLUMNS = ("plate", "mjd", "fiberid", "zwarning", "row")
+#: Names of spectroscopic redshifts, the surest first. Photometric ones (zphot, photoz) are never among them.
+REDSHIFTS = ("redshift", "z_spec", "zspec", "specz", "spec_z", "z_best", "zbest", "z_helio", "zhelio")
 #: Other spellings (lower case) of the columns that catalogs are joined on.
 ALIASES: dict[str, tuple[str, ...]] = {
     "object_id": ("objectid", "obj_id"),
@@ -27,8 +30,33 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "ra": ("plug_ra", "target_ra", "raj2000", "ra_deg", "ra_icrs"),
     "dec": ("plug_dec", "target_dec", "dej2000", "dec_deg", "de_icrs"),
     "path": ("filename", "file"),
-    "z": ("redshift", "zspec", "z_spec"),
+    "z": REDSHIFTS,
+    "z_err": ("zerr", "e_z", "z_error", "redshift_err", "redshift_error"),
+    "zwarning": ("zwarn", "z_warn"),
+    "class": ("spectype",),
 }
+#: Magnitudes of single letters, beside which a column z is the z band's.
+_BANDS = frozenset("ugriy")
+#: A galaxy with a redshift outside is a mistake, or a number that stands for "not measured".
+POSSIBLE_Z = (-0.02, 20.0)
+#: Numbers that stand for "not measured" wherever they occur, and those that do where no other value is near as large.
+SENTINELS = (
+    -99.0,
+    -99.9,
+    -99.99,
+    -99.999,
+    -999.0,
+    -999.9,
+    -999.99,
+    -999.999,
+    -9999.0,
+    -9999.9,
+    -9999.99,
+    -99999.0,
+)
+LARGE_SENTINELS = (99.0, 99.9, 99.99, 99.999, 999.0, 999.9, 999.99, 9999.0, 9999.99, 99999.0)
+#: Columns in which -1 and -9 are no measurement: errors, and what is positive by its nature.
+_POSITIVE = re.compile(r"(_err$|_error$|^e_|^err_|err$|^d4000|mass|^vdisp|^veldisp)")
 
 _ID = re.compile(r"(^id$|objid$|obj_id$|_id$|^targetid$|^sourceid$|source_id$|^specobjid$)")
 _NULLS = ("", "nan", "null", "none", "n/a", "--", "masked")
@@ -69,18 +97,62 @@ def tidy(columns: dict[str, pa.Array], name: str) -> pa.Table:
         low = re.sub(r"\W+", "_", key.strip().lower()).strip("_")
         if low and low not in named:
             named[low] = values
+    named = _z_band_apart(named)
     for usual, others in ALIASES.items():
         found = next((other for other in others if other in named), None)
         if usual not in named and found is not None:
             named = {usual if key == found else key: values for key, values in named.items()}
     if not named:
         raise CatalogError(f"{name}: the catalog has no columns, expected at least one. Fetch it again.")
-    arrays = {key: _typed(key, values, name) for key, values in named.items()}
+    typed = {key: _typed(key, values, name) for key, values in named.items()}
+    arrays = {key: _measured(key, values) for key, values in typed.items()}
+    unknown = {
+        key: lost
+        for key, values in arrays.items()
+        if (lost := values.null_count - (named[key] if _ID.search(key) else typed[key]).null_count) > 0
+    }
     stem = name.split(".")[0] or name
-    return pa.table(arrays).replace_schema_metadata({"name": stem})
+    return pa.table(arrays).replace_schema_metadata({"name": stem, "unknown": json.dumps(unknown)})
+
+
+def _z_band_apart(named: dict[str, pa.Array]) -> dict[str, pa.Array]:
+    """The columns with z under the name z_mag, and its error too, where it is a magnitude and no redshift."""
+    if "z" not in named or len(_BANDS & set(named)) < 2:
+        return named
+    if not any(name in named for name in REDSHIFTS):
+        values = named["z"]
+        if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
+            return named
+        known = [v for v in values.to_pylist() if v is not None and 0 < v < 90]
+        # Magnitudes of galaxies with spectra begin at about 8; no sample has redshifts like that.
+        if not known or float(np.median(known)) < 8:
+            return named
+    new = {"z": "z_mag", "z_err": "z_mag_err", "zerr": "z_mag_err", "e_z": "z_mag_err", "err_z": "z_mag_err"}
+    return {new.get(key, key): values for key, values in named.items()}
+
+
+def _measured(name: str, values: pa.Array) -> pa.Array:
+    """The column with null for every number that stands for "not measured", and for impossible redshifts."""
+    if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)) or name in ("ra", "row"):
+        return values
+    array = np.array([np.nan if v is None else float(v) for v in values.to_pylist()])
+    wrong = np.isin(array, SENTINELS) | (np.abs(array) >= 1e20)
+    if name == "z":
+        wrong |= (array < POSSIBLE_Z[0]) | (array > POSSIBLE_Z[1])
+    elif _POSITIVE.search(name):
+        wrong |= np.isin(array, (-1.0, -9.0))
+    if pa.types.is_floating(values.type):
+        large = np.isin(array, LARGE_SENTINELS)
+        others = np.abs(array[np.isfinite(array) & ~large & ~wrong])
+        wrong |= large & (array > 3 * others.max(initial=0.0))
+    if not wrong.any():
+        return values
+    return pc.if_else(pa.array(wrong), pa.scalar(None, values.type), values)
 
 
 def _columns(path: Path) -> dict[str, pa.Array]:
+    if path.is_dir():
+        return _from_folder(path)
     suffixes = [s.lower() for s in path.suffixes if s.lower() not in (".gz", ".bz2", ".xz")]
     suffix = suffixes[-1] if suffixes else ""
     if suffix in (".parquet", ".pq"):
@@ -104,13 +176,12 @@ def _from_text(path: Path) -> dict[str, pa.Array]:
     opener = gzip.open if path.suffix.lower() == ".gz" else open
     with opener(path, "rb") as file:
         text = file.read().decode("utf-8-sig", errors="replace")
-    lines = text.lstrip().splitlines()
+    lines = _without_comments(text.splitlines())
     if not lines:
         raise CatalogError(
             f"{path.name}: the catalog is empty, expected a line of names and rows. Fetch it again."
         )
-    marks = [mark for mark in (",", "\t", ";", "|") if mark in lines[0]]
-    rows = list(csv.reader(io.StringIO(text.lstrip()), delimiter=marks[0] if marks else ","))
+    rows = _split(lines)
     header, body = rows[0], [row for row in rows[1:] if row]
     wrong = next((i for i, row in enumerate(body) if len(row) != len(header)), None)
     if wrong is not None:
@@ -119,6 +190,47 @@ def _from_text(path: Path) -> dict[str, pa.Array]:
             "first line. Mend that row."
         )
     return {name: _from_words([row[i] for row in body]) for i, name in enumerate(header)}
+
+
+def _without_comments(lines: list[str]) -> list[str]:
+    """Lines of names and values: SkyServer writes #Table1 first, others put the names behind a #."""
+    comment = re.compile(r"\s*(#|sep=)")
+    filled = [line for line in lines if line.strip()]
+    body = [line for line in filled if not comment.match(line)]
+    first = filled.index(body[0]) if body else 0
+    names = filled[first - 1].strip().lstrip("#").strip() if first else ""
+    if not names:
+        return body
+    given = _split(body[:1])[0]
+    return [names, *body] if _is_number(given[0]) and len(_split([names])[0]) == len(given) else body
+
+
+def _split(lines: list[str]) -> list[list[str]]:
+    """The fields of each line, by the mark that is most frequent in the first; by blanks where there is none."""
+    bare = re.sub(r'"[^"]*"', "", lines[0])
+    mark = max((",", "\t", ";", "|"), key=bare.count)
+    if mark not in bare:
+        return list(csv.reader([" ".join(line.split()) for line in lines], delimiter=" "))
+    return list(csv.reader(io.StringIO("\n".join(lines)), delimiter=mark, skipinitialspace=True))
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _from_folder(path: Path) -> dict[str, pa.Array]:
+    """The partitions of a folder of Parquet files, as HATS and LSDB write them, one below the other."""
+    import pyarrow.parquet as pq
+
+    files = sorted(f for f in path.rglob("*.parquet") if not f.name.startswith("_"))
+    if not files:
+        raise CatalogError(f"{path.name}: a folder without .parquet files, expected a catalog. Name a file.")
+    table = pa.concat_tables([pq.ParquetFile(f).read() for f in files], promote_options="permissive")
+    return {name: table.column(name).combine_chunks() for name in table.column_names}
 
 
 def _from_words(words: list[str]) -> pa.Array:
@@ -149,8 +261,23 @@ def _by_astropy(path: Path, kind: str) -> dict[str, pa.Array]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # units that break the standard do not matter to a join
-        table = Table.read(path, format=kind)
+        table = Table.read(path, format=kind, **_extension(path, kind))
     return {name: _from_numpy(table[name]) for name in table.colnames if table[name].ndim == 1}
+
+
+#: Extensions of redshift catalogs that stand before others in the same file.
+_REDSHIFT_TABLES = ("REDSHIFTS", "ZBEST", "ZCATALOG")
+
+
+def _extension(path: Path, kind: str) -> dict[str, Any]:
+    """Which extension of a FITS catalog is read: that of the redshifts where there is one, else the first table."""
+    if kind != "fits":
+        return {}
+    from astropy.io import fits
+
+    with fits.open(path) as hdus:
+        names = [hdu.name for hdu in hdus]
+    return next(({"hdu": name} for name in _REDSHIFT_TABLES if name in names), {})
 
 
 def _from_numpy(column: Any) -> pa.Array:

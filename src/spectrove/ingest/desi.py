@@ -16,6 +16,8 @@ from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.options import Options
 from spectrove.spectra import Mask, Spectrum
 
+#: Extensions that say what each fibre saw; newer pipelines write the second.
+MAPS = ("FIBERMAP", "COADD_FIBERMAP")
 ARMS = ("B", "R", "Z", "BR", "RZ", "BRZ")
 #: The joint grid of DESI's arms: first and last wavelength and step, vacuum angstrom.
 GRID = (3600.0, 9824.0, 0.8)
@@ -115,7 +117,7 @@ def resolution_sigma(resolution: NDArray, step: float) -> NDArray[np.float64]:
 
 def _coadd(arms: Sequence[str], hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
     images = {hdu.name: hdu.image for hdu in hdus if hdu.image is not None}
-    fibermap: Mapping[str, NDArray] = next((h.table for h in hdus if h.name == "FIBERMAP"), {})
+    fibermap: Mapping[str, NDArray] = next((h.table for h in hdus if h.name in MAPS), {})
     n_rows = {len(np.atleast_2d(images[f"{arm}_{kind}"])) for arm in arms for kind in ("FLUX", "IVAR")}
     if fibermap and "targetid" in fibermap:
         n_rows.add(len(fibermap["targetid"]))
