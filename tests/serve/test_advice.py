@@ -231,3 +231,26 @@ def test_spectra_are_read_as_ingest_reads_them(spectrove, survey, tmp_path, comm
     told = spectrove(command, survey.base, "other.txt", *said, *columns, "--json")
     [expected], [found] = (list(map(json.loads, r.stdout.splitlines())) for r in (plain, told))
     assert [n["object_id"] for n in found["neighbors"]] == [n["object_id"] for n in expected["neighbors"]]
+
+
+@pytest.mark.parametrize("command", ["search", "hunt", "classify"])
+def test_where_nothing_is_answered_the_summary_says_so(spectrove, survey, lacking, command):
+    """Why, for one spectrum as well; no head of a table without rows, no colon without a list."""
+    folder, spectra = lacking
+    one = ("--queries", f"object_id = '{spectra.object_id[1]}'", "-z", 12)
+    result = spectrove(command, survey.base, folder / "none.lance", *ASK[command], *one)
+    assert result.exit_code == 1
+    assert json.loads(result.stderr.splitlines()[0])["object_id"] == spectra.object_id[1]
+    [summary] = result.stdout.splitlines()
+    assert "1 without an answer" in summary
+    assert ": ," not in summary
+
+
+def test_a_base_is_not_made_below_a_file(spectrove, survey):
+    """Said before the spectra are read."""
+    Path("file").write_text("", "utf-8")
+    refused = spectrove("kb", "create", "file/new.kb", "--from", survey.dataset)
+    assert refused.exit_code == 2
+    assert "file is a file, expected a folder" in refused.stderr
+    near = spectrove("classify", survey.base, survey.dataset, "--label", "class_derive").stderr
+    assert "did you mean class_derived? kb info" in near

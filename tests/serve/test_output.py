@@ -107,10 +107,15 @@ def test_an_unknown_suffix_is_refused_before_the_work(tmp_path, name):
         check_output(tmp_path / name)
 
 
-def test_a_folder_that_is_not_there_is_refused_before_the_work(tmp_path):
-    """Not after an hour of hunting."""
-    with pytest.raises(AskedWronglyError, match="there is no folder"):
-        check_output(tmp_path / "nowhere" / "answers.csv")
+def test_a_folder_that_is_not_there_is_made_when_there_is_something_to_write(tmp_path):
+    """As ingest does; a file in the place of a folder is refused before an hour of hunting."""
+    path = tmp_path / "new" / "deep" / "answers.csv"
+    check_output(path)
+    assert not path.parent.exists()
+    write_table(path, [{"object_id": "a"}], {})
+    assert path.read_text("utf-8").splitlines()[1] == '"a"'
+    with pytest.raises(AskedWronglyError, match=r"answers\.csv is a file, expected a folder"):
+        check_output(path / "more.csv")
 
 
 @pytest.mark.parametrize("suffix", list(WRITERS))

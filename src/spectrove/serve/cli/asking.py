@@ -100,8 +100,11 @@ class Asked:
 
     def __iter__(self) -> Iterator[SpectrumSet]:
         """Batches in the order of the input, each spectrum with its redshift as far as there is one."""
-        for batch in self._alone(self.batches()) if self.redshift.z is not None else self.batches():
-            yield self.with_redshifts(batch)
+        try:
+            for batch in self._alone(self.batches()) if self.redshift.z is not None else self.batches():
+                yield self.with_redshifts(batch)
+        finally:
+            self.told.tell()
 
     def batches(self) -> Iterator[SpectrumSet]:
         """Batches in the order of the input, as they were read; then what could not be read is told."""
@@ -232,13 +235,16 @@ def answered(
     batches: Iterable[SpectrumSet], ask: Callable[[SpectrumSet], Answers], tally: Tally
 ) -> Iterator[Answers]:
     """Answers batch by batch, with the flags of their spectra; what was refused is told."""
-    with progress_bar("answering") as advance:
-        for batch in batches:
-            answers = ask(batch)
-            tally.refuse(answers.refusals, batch)
-            tally.answered += len(answers.spectra)
-            advance(len(batch))
-            yield answers
+    try:
+        with progress_bar("answering") as advance:
+            for batch in batches:
+                answers = ask(batch)
+                tally.refuse(answers.refusals, batch)
+                tally.answered += len(answers.spectra)
+                advance(len(batch))
+                yield answers
+    finally:
+        tally.asked.told.tell()
 
 
 def tell_metric(fitted: Fitted | None) -> None:

@@ -20,7 +20,7 @@ from spectrove.serve.cli.asking import (
 )
 from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError, asking
 from spectrove.serve.cli.hunt import Prevalence
-from spectrove.serve.cli.output import Told, check_output, print_json, say
+from spectrove.serve.cli.output import Told, check_output, in_folder, print_json, say
 
 if TYPE_CHECKING:
     from spectrove.explain.evidence import Evidence
@@ -132,9 +132,9 @@ def explain(
         from spectrove.explain.background import background
         from spectrove.explain.report import write_report
 
-        write_report(evidence, output, background=background(base), figures=figures)
+        write_report(evidence, in_folder(output), background=background(base), figures=figures)
     if cite:
-        write_bibtex(cited, cite)
+        write_bibtex(cited, in_folder(cite))
     if as_json:
         print_json(evidence.to_dict() | {"citations": [c.to_dict() for c in cited]})
     for line in told(evidence):

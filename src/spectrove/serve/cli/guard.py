@@ -69,7 +69,7 @@ class GuardedGroup(TyperGroup):
 
 
 def _ended(error: SpectroveError, code: int) -> typer.Exit:
-    sentence = " ".join(RUST_PLACE.sub("", str(error)).split())
+    sentence = " ".join(RUST_PLACE.sub("", str(error)).replace("?.", "?").split())
     typer.echo(f"{type(error).__name__}: {sentence}", err=True)
     return typer.Exit(code)
 

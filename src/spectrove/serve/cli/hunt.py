@@ -21,7 +21,7 @@ from spectrove.serve.cli.asking import (
     tell_calibration,
     tell_metric,
 )
-from spectrove.serve.cli.output import Told, check_output, print_lines, say, write_table
+from spectrove.serve.cli.output import Told, check_output, in_folder, print_lines, say, write_table
 from spectrove.serve.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def hunt(
 
             write_table(output, follow_up(best, places, scale), origins, meaning)
     if report:
-        write_page(report, base, settled, predictions, kept, figures)
+        write_page(in_folder(report), base, settled, predictions, kept, figures)
     if not as_json:
         for line in text.hunt_table(best, settled):
             say(line)

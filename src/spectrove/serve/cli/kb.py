@@ -269,7 +269,12 @@ class Known:
 
 
 def refuse_occupied(path: Path, overwrite: bool) -> None:
-    """Nothing, if a base may be made there; a folder that is no base is never replaced."""
+    """Refuse a place where no base may be made; a folder that is no base is never replaced."""
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise AskedWronglyError(
+            KnowledgeError(f"{path}: {above} is a file, expected a folder. Correct the path.")
+        )
     is_base = (path / "kb.json").is_file()
     if not path.exists() or (is_base and overwrite) or (path.is_dir() and not any(path.iterdir())):
         return

@@ -9,7 +9,7 @@ import typer
 
 from spectrove.serve.cli import options
 from spectrove.serve.cli.asking import Asked, Tally, about, encoders_of, open_base
-from spectrove.serve.cli.output import WRITERS, Told, check_output, print_lines, say, write_table
+from spectrove.serve.cli.output import WRITERS, Told, check_output, in_folder, print_lines, say, write_table
 from spectrove.serve.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def outliers(
     if as_json and top is not None:
         print_lines((answer.to_dict() for answer in best), output)
     if output and page:
-        write_page(output, base, networks, answers, kept, refused)
+        write_page(in_folder(output), base, networks, answers, kept, refused)
     elif output:
         chosen = answers if top is None else best
         write_table(output, [a.to_dict() for a in chosen], about(base, networks))

@@ -122,7 +122,7 @@ def say(text: str, *, as_json: bool = False) -> None:
 
 
 def check_output(path: Path | None, suffixes: Sequence[str] = ()) -> None:
-    """Nothing, if a table (or a file with one of `suffixes`) can be written there; called before the work."""
+    """Refuse a place where no table (no file with one of `suffixes`) can be written; called before the work."""
     if path is None:
         return
     known = tuple(suffixes) or tuple(WRITERS)
@@ -133,12 +133,24 @@ def check_output(path: Path | None, suffixes: Sequence[str] = ()) -> None:
                 f"{' '.join(known)}. Give the file one of these."
             )
         )
-    if not path.absolute().parent.is_dir():
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
         raise AskedWronglyError(
-            DatasetError(f"{path}: there is no folder {path.parent}. Make it, or correct the path.")
+            DatasetError(f"{path}: {above} is a file, expected a folder. Correct the path.")
         )
     if path.is_dir():
         raise AskedWronglyError(DatasetError(f"{path}: this is a folder, expected a file. Name a file."))
+
+
+def in_folder(path: Path) -> Path:
+    """The path, its folder made where it is missing; called when there is something to write."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: its folder cannot be made ({error.strerror or error}). Choose another place."
+        ) from error
+    return path
 
 
 def write_table(
@@ -164,7 +176,7 @@ def write_table(
 
 def replace_file(path: Path, write: Callable[[Path], None]) -> None:
     """Write beside `path` and rename: a reader sees the old file or the whole new one."""
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = in_folder(path).with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         write(temporary)
         os.replace(temporary, path)

@@ -65,6 +65,8 @@ def hunt_summary(predictions: Sequence[Prediction], target: Target, wanted: Targ
     """
     from spectrove.explain.expectations import expectations
 
+    if not predictions:
+        return f"no spectrum could be asked whether it is {target.positive}"
     found = expectations(predictions)
     spectra = "spectrum is" if len(predictions) == 1 else "spectra are"
     why = ""
@@ -88,13 +90,17 @@ def none_of_these(predictions: Sequence[Prediction]) -> str:
 
 def class_summary(predictions: Sequence[Prediction]) -> str:
     """How many of each class."""
+    if not predictions:
+        return "no spectrum could be classified"
     counts = Counter(p.value or ("none of these" if p.none_of_these else "no answer") for p in predictions)
     each = ", ".join(f"{n} {name}" for name, n in counts.most_common())
     return f"{count(len(predictions), 'spectrum', 'spectra')}" + (f": {each}" if each else "")
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as text in aligned columns, one space of margin; the last column runs free."""
+    """Rows as text in aligned columns, one space of margin; the last column runs free. Of a head alone nothing."""
+    if len(rows) < 2:
+        return []
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     return [
         " " + "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[-1]]).rstrip()

@@ -34,7 +34,9 @@ def redshift_table(found: Sequence[Row]) -> list[str]:
 
 def estimate_summary(found: Sequence[Row]) -> str:
     """How many have a value, and how many of these are confident."""
-    name = found[0]["quantity"] if found else "a value"
+    if not found:
+        return "nothing could be estimated"
+    name = found[0]["quantity"]
     known = sum(row["value"] is not None for row in found)
     sure = sum(row["confident"] for row in found)
     return f"{name} of {known} of {count(len(found), 'spectrum', 'spectra')}, {sure} of them confident"
