@@ -315,6 +315,18 @@ def test_an_image_on_a_log_grid(tmp_path):
     assert s.row["flux_unit"] == "1e-17 erg/s/cm2/A"
 
 
+@pytest.mark.parametrize(("kind", "quantize", "tolerance"), [("GZIP_2", 0, 0), ("RICE_1", 16, 0.1)])
+def test_a_tile_compressed_image_is_the_image(tmp_path, kind, quantize, tolerance):
+    noisy = (FLUX + np.random.default_rng(1).normal(0, 0.3, N)).astype("f4")
+    hdu = fits.CompImageHDU(noisy[None, :], compression_type=kind, quantize_level=quantize)
+    hdu.header.update({"CRVAL1": 3.6, "CD1_1": 1e-4, "CRPIX1": 1, "DC-FLAG": 1, "VACUUM": True})
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(tmp_path / "s.fits.fz")
+    (s,) = read_file(tmp_path / "s.fits.fz")
+    assert s.object_id == "s"
+    assert_allclose(s.wavelength, 10 ** (3.6 + 1e-4 * np.arange(N)))
+    assert_allclose(s.flux, noisy, atol=tolerance, rtol=1e-6)
+
+
 def test_images_of_objects_with_names_are_a_spectrum_each(tmp_path):
     hdus = [fits.PrimaryHDU(), *(fits.ImageHDU(FLUX * k) for k in (1, 2)), fits.ImageHDU(FLUX, name="SKY")]
     for hdu, name in zip(hdus[1:], ("NGC 1", "NGC 2", ""), strict=True):

@@ -27,7 +27,7 @@ MIN_PIXELS = 8
 FLUX_UNIT = "1e-17 erg/s/cm2/A"
 
 _SUFFIXES = re.compile(r"\.(fits|fit|fts|csv|txt|dat|ascii|asc|ecsv|tsv|parquet|vot|xml|hdf5|h5)$", re.I)
-_COMPRESSIONS = re.compile(r"\.(gz|bz2|xz|zip)$", re.I)
+_COMPRESSIONS = re.compile(r"\.(gz|bz2|xz|zip|fz)$", re.I)
 
 
 def file_id(path: Path) -> str:
