@@ -148,8 +148,8 @@ def test_the_hunt_page_links_each_shown_object_to_its_section(hunt, tmp_path):
 
 
 def test_the_hunt_page_shows_so_many_rows_and_sections_as_asked(hunt, tmp_path):
-    html = write_hunt_report(hunt, tmp_path / "hunt.html", top=0, rows=2).read_text("utf-8")
-    assert "3 more, less probable, are not listed here." in html
+    html = write_hunt_report(hunt, tmp_path / "hunt.html", top=0, others=1).read_text("utf-8")
+    assert "Not listed here: 1 more, not found, less probable; -o FILE writes" in html
     assert "Neighbours</h3>" not in html
 
 
@@ -191,3 +191,32 @@ def test_the_interval_of_a_fraction_is_wilson_s():
 )
 def test_values_are_printed_to_two_figures_of_their_error(value, error, text):
     assert with_error(value, error) == text
+
+
+def test_a_hunt_page_lists_all_that_was_found_and_few_others_and_names_the_file_of_the_rest(hunt, tmp_path):
+    """Three were found, two were not; those that are listed keep their rank among all."""
+    told = replace(hunt, table="hunt.parquet", truth=None, evidence=())
+    html = write_hunt_report(told, tmp_path / "hunt.html", others=0).read_text("utf-8")
+    assert re.findall(r'<td class="n">(\d+)</td><td class="id">', html) == ["1", "2", "3"]
+    assert "Not listed here: 2 more, not found, less probable; every answer is in hunt.parquet." in html
+
+
+def test_what_is_wider_than_the_screen_says_that_it_scrolls(page):
+    """To the eye (faded edges, a hint) and to a screen reader (a named region that takes the focus)."""
+    found = Page(page).found
+    regions = [a for tag, a in found if a.get("role") == "region"]
+    tables = [a for tag, a in found if tag == "table" and a.get("class") != "facts"]
+    images = [a for tag, a in found if tag == "img"]
+    assert len(regions) == len(tables) + len(images)
+    assert all(a["tabindex"] == "0" and "scrolls sideways" in a["aria-label"] for a in regions)
+    assert page.count("↔ scrolls sideways") == len(regions)
+    assert "animation-timeline: scroll(self inline)" in page
+
+
+def test_figures_stay_legible_on_a_small_screen_and_dark_where_the_page_is(page):
+    """No figure shrinks below ninety pixels an inch; light is turned over where dark is preferred."""
+    widths = [int(w) for w in re.findall(r'style="min-width: (\d+)px"', page)]
+    assert len(widths) == page.count("<img ")
+    assert widths[0] == 11 * 90
+    dark = page.index("@media (prefers-color-scheme: dark) { figure img")
+    assert "invert(.915)" in page[dark : dark + 120]

@@ -13,14 +13,15 @@ from numpy.testing import assert_allclose
 from spectrove.encoders import ENCODERS, EncoderRecipe
 from spectrove.encoders.network import build_network
 from spectrove.encoders.recipe import MaskRecipe, NetworkRecipe, PcaRecipe
-from spectrove.explain.bands import LINE_BANDS, bands
-from spectrove.explain.saliency import gradients, saliency
+from spectrove.explain.argument import carried
+from spectrove.explain.bands import LINE_BANDS, Band, bands
+from spectrove.explain.saliency import RegionShare, Saliency, gradients, saliency
 from spectrove.explain.saliency_plot import binned, saliency_figure
 from spectrove.explain.space import Coordinates, coordinates, replaced
 from spectrove.inference.metric import LinearMetric
 from spectrove.lines import LINE
 from spectrove.preprocess import PreprocessRecipe
-from spectrove.spectra import SpectrumSet
+from spectrove.spectra import Spectrum, SpectrumSet
 
 REST = PreprocessRecipe(n_pixels=900)
 
@@ -189,3 +190,36 @@ def test_the_figure_has_a_row_for_each_neighbour(spectra):
     found = saliency(space, spectra.take([0]), spectra.take([1, 2, 3]))
     assert len(saliency_figure(found).axes) == 6
     assert found[0].to_dict()["rank_correlation"] is None or -1 <= found[0].correlation <= 1
+
+
+def test_a_distance_that_gaps_make_says_who_was_not_observed_where(spectra):
+    """The other spectrum ends at 6000 A: the stretch is hatched, named with its share, and no longer "not drawn"."""
+    query, other = spectra.take([0]), spectra.take([1])
+    one = other[0]
+    cut = Spectrum(
+        one.object_id, one.wavelength, one.flux, np.where(one.wavelength > 6000 * (1 + one.z), 0, one.ivar),
+        one.mask, one.lsf, one.row,
+    )  # fmt: skip
+    (found,) = saliency(Coordinates({"shape": pca()}, {"shape": 1.0}), query, SpectrumSet.from_spectra([cut]))
+    low, _, in_query = found.unseen[0]
+    assert in_query
+    assert low == pytest.approx(6000, abs=20)
+    assert found.gaps == pytest.approx(found.rest)
+    told = carried(replace(found, rest=0.86 * found.distance, elsewhere=0.0))
+    assert (
+        f"86% of the distance is made by gaps, not by light that differs: {one.object_id} was not observed"
+        in told
+    )
+    figure = saliency_figure([replace(found, rest=0.86 * found.distance)])
+    assert any("gaps 86% (hatched: not observed in it)" in t.get_text() for t in figure.axes[0].texts)
+    assert any(p.get_hatch() for p in figure.axes[0].patches)
+
+
+def test_regions_on_which_the_two_ways_disagree_are_named_apart():
+    shares = [("Hα + [N II]", 0.5, 0.4), ("Hβ", -0.1, 0.6), ("[S II]", 0.2, 0.1)]
+    regions = tuple(
+        RegionShare(Band(n, 10 * i, 10 * i + 10), g, o, 0.5) for i, (n, g, o) in enumerate(shares)
+    )
+    told = carried(Saliency("other", 1.0, regions, 0.0, 0.0, 0.5))
+    assert "comes most from Hα + [N II] (50%, 40%) and [S II] (20%, 10%)" in told
+    assert "The two ways disagree on Hβ" in told

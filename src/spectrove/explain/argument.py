@@ -13,8 +13,11 @@ from spectrove.inference import second_redshift
 
 if TYPE_CHECKING:
     from spectrove.explain.against import Against, Change
-    from spectrove.explain.saliency import Saliency
+    from spectrove.explain.saliency import RegionShare, Saliency
     from spectrove.inference import Prediction
+
+#: Share of a distance from which gaps are a reason that is said.
+_LEAST_GAPS = 0.1
 
 
 def argued(evidence: Evidence) -> list[str]:
@@ -109,18 +112,43 @@ def stability(evidence: Evidence) -> str:
 
 
 def carried(saliency: Saliency, *, who: str = "") -> str:
-    """Which regions a distance comes from, by both ways of asking, as a sentence."""
+    """Which regions a distance comes from, by both ways of asking, as a sentence; then what gaps make of it."""
     best = [r for r in saliency.leading() if r.mean > 0][:3]
+    name = who or saliency.object_id
     if not best:
+        return unobserved(saliency, name)
+    agreed = [r for r in best if not r.opposed] or best[:1]
+    parts = [f"{r.band.name} ({_shares(r)})" for r in agreed]
+    text = f"The distance to {name} comes most from {_listed(parts)}"
+    if _known(best[0].gradient):
+        text += "; first the share by integrated gradients, then by how much replacing the region brings it nearer"
+    else:
+        text += "; shares are how much replacing the region brings it nearer"
+    if _known(saliency.correlation):
+        text += f"; the two ways rank the regions alike with a correlation of {_signed(saliency.correlation)}"
+    opposed = [r.band.name for r in best if r.opposed and r not in agreed]
+    if opposed:
+        text += f". The two ways disagree on {_listed(opposed)}: one has it set them apart, the other bring them nearer"
+    return " ".join(part for part in (f"{text}.", unobserved(saliency, name)) if part)
+
+
+def unobserved(saliency: Saliency, name: str) -> str:
+    """What of a distance comes from wavelengths that only one of the two has, and which; "" where it is little."""
+    share = saliency.gaps / saliency.distance if saliency.distance > 0 else 0.0
+    if share < _LEAST_GAPS:
         return ""
-    parts = [
-        f"{r.band.name} ({_percent(r.occlusion)}{f', {_percent(r.gradient)}' if _known(r.gradient) else ''})"
-        for r in best
-    ]
-    rho = f"{saliency.correlation:.2f}".replace("-", "−")
-    both = f"; rank correlation of the two over all regions {rho}" if _known(saliency.correlation) else ""
-    ways = "regions replaced, integrated gradients" if _known(best[0].gradient) else "regions replaced"
-    return f"The distance to {who or saliency.object_id} comes most from {_listed(parts)} (shares by {ways}{both})."
+    lacking = []
+    for who, in_query in ((name, True), ("the query", False)):
+        places = [f"{low:,.0f}–{high:,.0f} Å" for low, high, query in saliency.unseen if query == in_query][
+            :2
+        ]
+        lacking += [f"{who} was not observed at {_listed(places)}"] if places else []
+    why = ", ".join(lacking) or "pixels here and there are masked in one of them"
+    return f"{share:.0%} of the distance is made by gaps, not by light that differs: {why}."
+
+
+def _shares(r: RegionShare) -> str:
+    return f"{_percent(r.gradient)}, {_percent(r.occlusion)}" if _known(r.gradient) else _percent(r.occlusion)
 
 
 def why_not(evidence: Evidence) -> list[str]:
@@ -232,6 +260,10 @@ def _listed(parts: list[str]) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f}%".replace("-", "−")
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
 
 
 def _known(value: float) -> bool:

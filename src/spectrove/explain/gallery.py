@@ -11,8 +11,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from spectrove.explain.bpt_plot import Point, draw_diagram, draw_points
+from spectrove.explain.deciding import DECIDES, behind
 from spectrove.explain.evidence import Evidence
-from spectrove.explain.labels import KIND_STYLE, LineLabel, mark_only, spread
+from spectrove.explain.labels import KIND_STYLE, LineLabel, mark_only, pretty, spread
 from spectrove.explain.plots import SMOOTH_BELOW, Trace, make_trace, smoothed
 from spectrove.explain.style import (
     GRID_COLOR,
@@ -35,12 +36,16 @@ _MARKED = (
 )
 _CLOSE = ("Hα", 6480.0, 6760.0)
 _CLOSE_MARKED = (("Hα", ("ha",)), ("[N II]", ("nii",)), ("[S II]", ("sii_6716", "sii_6731")))
+#: Half the window on a line that decides, rest angstrom.
+_REACH = 60.0
 #: Truth is told by hatching as well as by colour.
 _TRUE, _FALSE, _UNKNOWN = ("#0072B2", ""), ("#E69F00", "////"), ("#BBBBBB", "....")
 
 
 def gallery_figure(hits: Sequence[Evidence], *, columns: int = 2) -> Figure:
     """A contact sheet: each hit's whole spectrum and its Hα window, ranked, with probability and redshift.
+
+    In a hunt for second galaxies the window is on the line that decides, and the line is marked in both halves.
 
     Args:
         hits: Best first; the rank printed is the place in this order.
@@ -150,7 +155,8 @@ def _cell(
     )  # fmt: skip
     wide = figure.add_axes((left, bottom, 0.64 * width, height))
     close = figure.add_axes((left + 0.715 * width, bottom, 0.235 * width, height))
-    for ax, limits in ((wide, span), (close, _CLOSE[1:])):
+    window, names = _window(hit)
+    for ax, limits in ((wide, span), (close, window)):
         tidy(ax, minor=False)
         ax.set_xlim(*limits)
         ax.tick_params(labelsize=7.5, labelbottom=last)
@@ -159,16 +165,46 @@ def _cell(
         return
     known = bool(np.isfinite(hit.query.z))
     _draw(wide, smoothed(trace).within(*span), _MARKED if known else (), cut=True)
-    _draw(close, trace.within(*_CLOSE[1:]), _CLOSE_MARKED if known else (), cut=False)
-    close.set_xticks([6500, 6600, 6700])
+    _draw(close, trace.within(*window), names if known else (), cut=False)
+    if (line := _deciding(hit)) is not None:
+        for ax in (wide, close):
+            ax.plot(
+                [line],
+                [1.0],
+                "v",
+                color=DECIDES,
+                ms=7,
+                transform=ax.get_xaxis_transform(),
+                clip_on=False,
+                zorder=4,
+            )
+        close.axvspan(line - 8, line + 8, color=DECIDES, alpha=0.16, lw=0, zorder=0.3)
+    close.xaxis.set_major_locator(MaxNLocator(3))
     if last:
         wide.set_xlabel(f"{'Rest' if known else 'Observed'} wavelength, vacuum (Å)", fontsize=SMALL)
+
+
+def _deciding(hit: Evidence) -> float | None:
+    """Where the line that decides stands in the drawn frame, angstrom; None where no single line does."""
+    candidate = behind(hit)
+    if candidate is None:
+        return None
+    return float(candidate["lines"][0]["wavelength"]) / (1 + (hit.query.z if np.isfinite(hit.query.z) else 0))
+
+
+def _window(hit: Evidence) -> tuple[tuple[float, float], Sequence[tuple[str, tuple[str, ...]]]]:
+    """What the right half shows, and the names in it: the line that decides, else Hα."""
+    if (line := _deciding(hit)) is None:
+        return _CLOSE[1:], _CLOSE_MARKED
+    return (line - _REACH, line + _REACH), ()
 
 
 def _cell_title(hit: Evidence, rank: int, trace: Trace | None) -> str:
     p, z = hit.prediction.probability, hit.query.z
     title = f"{rank}   {hit.object_id}   " + ("P unknown" if p is None else f"P {p:.2f}")
     title += f"   z {z:.4f}" if np.isfinite(z) else "   no redshift"
+    if (candidate := behind(hit)) is not None:
+        title += f"   ▼ {pretty(candidate['lines'][0]['name'])} at z {candidate['z']:.3f}"
     return title + ("   (smoothed)" if trace is not None and trace.sn < SMOOTH_BELOW else "")
 
 

@@ -121,9 +121,9 @@ def mark_lines(ax: Axes, labels: Sequence[LineLabel], *, size: float = 9.0, lift
         )  # fmt: skip
 
 
-def mark_only(ax: Axes, labels: Sequence[LineLabel]) -> None:
-    """Draws a thin dashed mark per line, without names."""
+def mark_only(ax: Axes, labels: Sequence[LineLabel], *, stretch: float = 1.0) -> None:
+    """Draws a thin dashed mark per line, without names; `stretch` is 1 + z where the axes are observed."""
     for item in labels:
         color, dashes = KIND_STYLE[item.kind]
         for wavelength in item.wavelengths:
-            ax.axvline(wavelength, color=color, lw=0.7, alpha=0.55, dashes=dashes, zorder=0.5)
+            ax.axvline(wavelength * stretch, color=color, lw=0.7, alpha=0.55, dashes=dashes, zorder=0.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,22 +9,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from spectrove.encoders.reconstruction import Residual
 from spectrove.encoders.residuals import smoothed
+from spectrove.explain.deciding import DECIDES
 from spectrove.explain.links import NAMES, links
+from spectrove.explain.pages import render
 from spectrove.explain.style import GRID_COLOR, NORMAL, QUERY_COLOR, SMALL, new_figure, png, save, tidy
 from spectrove.inference.outlier_reasons import REASONS
 from spectrove.inference.outliers import OutlierAnswer
 from spectrove.spectra import FLAGS, Spectrum
 
 _MODEL_COLOR, _MARK_COLOR, _LEFT_COLOR = "#D55E00", "#F0E442", "#0072B2"
+_KEY = (
+    "Black: the spectrum. Orange: its best reconstruction out of ordinary galaxies. Below: what is left, in sigma, "
+    "smoothed in blue. Yellow: where it stands out."
+)
 #: Sigma beyond which the residual is cut off in a picture.
 _MOST_SIGMA = 12.0
+#: A place narrower than this may be a line; how far a close-up reaches beyond it. Observed angstrom.
+_NARROW, _AROUND = 90.0, 60.0
+_WIDTH = 10.5
+#: Objects within `UNUSUAL` that are listed on a page at most: more would make it too long to open.
+MOST_FOUND = 2000
 #: P-value up to which an object counts as an outlier in the summary.
 UNUSUAL = 0.01
 
@@ -56,7 +66,8 @@ def write_outlier_page(
     base: str,
     size: int,
     refused: Sequence[tuple[str, str]] = (),
-    rows: int = 300,
+    others: int = 20,
+    table: str = "",
     progress: Callable[[int], None] | None = None,
 ) -> Path:
     """Writes the gallery, one self-contained file; gives its path.
@@ -66,28 +77,28 @@ def write_outlier_page(
         answers: Every answer, in any order.
         base: Name of the base, and `size` how many objects it has.
         refused: Names of spectra that could not be used, each with its sentence.
-        rows: How many objects the table lists.
+        others: How many the table lists beside those within `UNUSUAL`.
+        table: Name of a file with every answer; "" where there is none.
         progress: Called with 1 for each picture.
 
     Raises:
         DatasetError: If the file cannot be written.
     """
     ranked = sorted(answers, key=lambda a: a.rank)
+    odd = [a for a in ranked if a.p_value <= UNUSUAL]
+    listed = [*odd[:MOST_FOUND], *ranked[len(odd) : len(odd) + others]]
+    shown = {a.object_id for a in listed}
     anchors = {d.answer.object_id: f"object-{i}" for i, d in enumerate(drawn, 1)}
     sections = []
     for i, one in enumerate(drawn, 1):
         sections.append(_section(one, i, anchors[one.answer.object_id]))
         if progress:
             progress(1)
-    environment = Environment(
-        loader=PackageLoader("spectrove.explain"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters["data_url"] = lambda data: "data:image/png;base64," + base64.b64encode(data).decode()
-    html = environment.get_template("outliers.html").render(
-        title="What is unlike the base", summary=summary(answers), base=base, size=size, refused=refused,
-        ranked=[_row(a, i, anchors.get(a.object_id, "")) for i, a in enumerate(ranked[:rows], 1)],
-        left_out=max(0, len(ranked) - rows), sections=sections,
+    html = render(
+        "outliers.html", title="What is unlike the base",
+        summary=summary(answers), base=base, size=size, refused=refused,
+        ranked=[_row(a, i, anchors.get(a.object_id, "")) for i, a in enumerate(ranked, 1) if a.object_id in shown],
+        left_out=_left_out(len(ranked) - len(listed), table), sections=sections,
     )  # fmt: skip
     return save(html.encode(), Path(path))
 
@@ -104,12 +115,14 @@ def summary(answers: Sequence[OutlierAnswer]) -> str:
 
 def outlier_figure(one: Drawn) -> Figure:
     """The spectrum over its reconstruction, and below it the residual in sigma; regions marked in both."""
-    figure = new_figure(10.5, 3.9 if one.left is not None else 2.6)
+    figure = new_figure(_WIDTH, 3.9 if one.left is not None else 2.6)
     if one.left is None or one.wavelength is None or one.flux is None:
         _bare(figure.add_axes((0.065, 0.19, 0.925, 0.74)), one)
         return figure
-    top = figure.add_axes((0.065, 0.44, 0.925, 0.44))
-    low = figure.add_axes((0.065, 0.13, 0.925, 0.29), sharex=top)
+    place = narrow_place(one.answer)
+    width = 0.925 if place is None else 0.66
+    top = figure.add_axes((0.065, 0.44, width, 0.44))
+    low = figure.add_axes((0.065, 0.13, width, 0.29), sharex=top)
     stretch = 1 + one.answer.z
     seen = one.left.valid[0] > 0
     observed = one.wavelength * stretch
@@ -137,7 +150,52 @@ def outlier_figure(one: Drawn) -> Figure:
     rest = top.secondary_xaxis("top", functions=(partial(_times, 1 / stretch), partial(_times, stretch)))
     rest.tick_params(direction="in", labelsize=SMALL)
     rest.set_xlabel(f"Rest wavelength at z {one.answer.z:.4f} (Å)", fontsize=SMALL)
+    if place is not None:
+        _close_up(figure.add_axes((0.785, 0.13, 0.205, 0.75)), observed, values, model, place)
     return figure
+
+
+def narrow_place(answer: OutlierAnswer) -> tuple[float, float] | None:
+    """The most striking place, observed angstrom, where it is as narrow as a line; else None."""
+    first = next(iter(answer.regions), None)
+    return first if first is not None and first[1] - first[0] <= _NARROW else None
+
+
+def rests_on(answer: OutlierAnswer) -> str:
+    """That a decision rests on one line, as a sentence; "" where more stands out, or nothing, or a broad stretch."""
+    place = narrow_place(answer)
+    if place is None or len(answer.regions) > 1 or answer.reason == "ordinary":
+        return ""
+    middle = (place[0] + place[1]) / 2
+    return (
+        f"The decision rests on one line: nothing stands out but {place[0]:,.0f}–{place[1]:,.0f} Å (observed; "
+        f"{middle / (1 + answer.z):,.0f} Å at rest). Look there for a cosmic ray or the sky."
+    )
+
+
+def _close_up(
+    ax: Axes, observed: NDArray[np.floating], values: NDArray[np.floating], model: NDArray[np.floating],
+    place: tuple[float, float],
+) -> None:  # fmt: skip
+    """The most striking place magnified, with the reconstruction."""
+    low, high = place[0] - _AROUND, place[1] + _AROUND
+    inside = (observed >= low) & (observed <= high)
+    tidy(ax, minor=False)
+    ax.axvspan(*place, color=_MARK_COLOR, alpha=0.45, lw=0, zorder=0)
+    ax.plot(
+        [sum(place) / 2], [1.0], "v", color=DECIDES, ms=9, transform=ax.get_xaxis_transform(), clip_on=False
+    )
+    ax.plot(observed[inside], values[inside], color=QUERY_COLOR, lw=0.9, drawstyle="steps-mid")
+    ax.plot(observed[inside], model[inside], color=_MODEL_COLOR, lw=0.9)
+    ax.set_xlim(low, high)
+    ax.xaxis.set_major_locator(MaxNLocator(3))
+    ax.yaxis.set_major_locator(MaxNLocator(5))
+    ax.set_title("what stands out most", fontsize=SMALL, color=DECIDES, pad=9)
+
+
+def _left_out(n: int, table: str) -> list[str]:
+    where = f"every answer is in {table}" if table else "-o FILE.csv writes a table of every answer"
+    return [f"Not listed here: {n:,} more; {where}."] if n > 0 else []
 
 
 def _times(factor: float, wavelength: Any) -> Any:
@@ -171,11 +229,12 @@ def _section(one: Drawn, rank: int, anchor: str) -> dict[str, Any]:
         "rank": rank,
         "id": a.object_id,
         "answer": f"{a.reason}, p {p_text(a.p_value)}",
-        "why": a.why,
+        "why": " ".join(part for part in (a.why, rests_on(a)) if part),
         "cautions": [FLAGS.get(flag, flag) for flag in a.flags],
         "facts": _facts(a),
         "links": [(NAMES[key], url) for key, url in links(one.spectrum.row).items()],
         "png": png(outlier_figure(one)),
+        "key": _KEY,
         "caption": f"{a.object_id}: what of it ordinary galaxies explain, and what is left",
     }
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from spectrove.explain.argument import argued, why_not
 from spectrove.explain.bpt_plot import bpt_figure
 from spectrove.explain.citations import Citation, citations, gathered, used
+from spectrove.explain.deciding import behind, behind_figure
 from spectrove.explain.evidence import Evidence, Provenance
 from spectrove.explain.expectations import expectations
 from spectrove.explain.gallery import gallery_figure, hits_bpt_figure, probability_figure
 from spectrove.explain.links import NAMES
+from spectrove.explain.pages import render
 from spectrove.explain.plots import spectrum_figure
 from spectrove.explain.saliency_plot import saliency_figure
 from spectrove.explain.scores import Score, score
@@ -27,10 +27,13 @@ from spectrove.explain.sentences import cautions, many, why
 from spectrove.explain.style import png, save
 from spectrove.explain.tables import RATIOS, Table, difference_rows, influence_rows, line_rows, neighbor_rows
 from spectrove.inference import Prediction
+from spectrove.inference.voting import LEVEL
 
 Background = tuple[ArrayLike, ArrayLike]
 #: Neighbours whose wavelengths are drawn.
 _DRAWN = 5
+#: Objects that were found and are listed on a page at most: more would make it too long to open.
+MOST_FOUND = 2000
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Hunt:
         tables: Further tables, such as what other encoders reach.
         notes: Sentences for the reader, such as that lenses were injected into real hosts.
         refused: Names of spectra that could not be used, each with its sentence.
+        table: Name of the file with every answer; "" where there is none.
     """
 
     target: str
@@ -58,6 +62,7 @@ class Hunt:
     tables: Sequence[Table] = ()
     notes: Sequence[str] = ()
     refused: Sequence[tuple[str, str]] = ()
+    table: str = ""
     background: Background | None = field(default=None, repr=False)
 
     def ranked(self) -> list[Prediction]:
@@ -67,6 +72,23 @@ class Hunt:
     def hits(self) -> list[Prediction]:
         """The answers that count as found, most probable first."""
         return [p for p in self.ranked() if p.is_target]
+
+    def listed(self, others: int) -> tuple[list[Prediction], list[str]]:
+        """The answers that the page lists, and sentences on how many more there are and where.
+
+        Args:
+            others: How many of those that were not found are listed, most probable first.
+        """
+        ranked = self.ranked()
+        found, rest = ([p for p in ranked if bool(p.is_target) == said] for said in (True, False))
+        shown = {id(p) for p in (*found[:MOST_FOUND], *rest[:others])}
+        where = f"every answer is in {self.table}" if self.table else "-o FILE writes a table of every answer"
+        more = (
+            (len(found) - MOST_FOUND, "found"),
+            (len(rest) - others, "not found, less probable"),
+        )
+        left = [f"Not listed here: {n:,} more, {what}; {where}." for n, what in more if n > 0]
+        return [p for p in ranked if id(p) in shown], left
 
     def score(self) -> Score | None:
         """Precision, recall and F1 against the truth; None where it is not known."""
@@ -94,9 +116,9 @@ def write_report(
     """
     path = Path(path)
     section = _section(evidence, background)
-    html = _page("report.html", title=f"{evidence.object_id}: {_answer(evidence)}", item=section)
+    html = render("report.html", title=f"{evidence.object_id}: {_answer(evidence)}", item=section)
     if figures:
-        for name in ("spectra", "bpt", "saliency", "against"):
+        for name in ("behind", "spectra", "bpt", "saliency", "against"):
             if (drawn := section[f"{name}_png"]) is not None:
                 save(drawn, path.with_name(f"{path.stem}-{name}.png"))
     return save(html.encode(), path)
@@ -109,7 +131,7 @@ def write_hunt_report(
     title: str = "",
     intro: Sequence[str] = (),
     top: int = 12,
-    rows: int = 100,
+    others: int = 20,
     figures: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Path:
@@ -121,7 +143,7 @@ def write_hunt_report(
         title: Heading of the page; made from the targets if "".
         intro: Sentences under the heading.
         top: How many objects per hunt get a section of their own and a place in the contact sheet.
-        rows: How many objects per hunt the ranked table lists.
+        others: How many objects per hunt the table lists beside those that were found.
         figures: Also write the figures of the hunts beside the page.
         progress: Called with 1 for each section drawn.
 
@@ -130,33 +152,17 @@ def write_hunt_report(
     """
     path = Path(path)
     several = [hunts] if isinstance(hunts, Hunt) else list(hunts)
-    parts = [_hunt(hunt, i, top, rows, progress) for i, hunt in enumerate(several)]
+    parts = [_hunt(hunt, i, top, others, progress) for i, hunt in enumerate(several)]
     heading = title or "Hunt for " + ", ".join(many(_positive(hunt)) for hunt in several)
     cited = gathered(pair for hunt in several for e in hunt.evidence[:top] for pair in used(e))
-    html = _page("hunt.html", title=heading, intro=intro, hunts=parts, cited=_cited(cited))
+    html = render(
+        "hunt.html", title=heading, intro=intro, hunts=parts, cited=_cited(cited), level=f"{LEVEL:.0%}"
+    )
     if figures:
         for part in parts:
             for figure in part["figures"]:
                 save(figure["png"], path.with_name(f"{path.stem}-{part['target']}-{figure['name']}.png"))
     return save(html.encode(), path)
-
-
-def _page(template: str, **values: Any) -> str:
-    return _environment().get_template(template).render(**values)
-
-
-def _environment() -> Environment:
-    """Every value is escaped; an undefined name is an error, not an empty string."""
-    environment = Environment(
-        loader=PackageLoader("spectrove.explain"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters["data_url"] = _data_url
-    return environment
-
-
-def _data_url(data: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(data).decode()
 
 
 def _section(evidence: Evidence, background: Background | None) -> dict[str, Any]:
@@ -169,6 +175,7 @@ def _section(evidence: Evidence, background: Background | None) -> dict[str, Any
         "links": named_links(evidence.query.links),
         "cautions": cautions(evidence),
         "facts": _facts(evidence),
+        "behind_png": _behind(evidence),
         "spectra_png": png(spectrum_figure(evidence)),
         "saliency_png": _saliency(evidence),
         "against_png": _against(evidence),
@@ -201,6 +208,11 @@ def _saliency(evidence: Evidence) -> bytes | None:
     return png(saliency_figure(evidence.saliency[:_DRAWN], known_z=math.isfinite(evidence.query.z)))
 
 
+def _behind(evidence: Evidence) -> bytes | None:
+    drawn = behind_figure(evidence)
+    return None if drawn is None else png(drawn)
+
+
 def _against(evidence: Evidence) -> bytes | None:
     beside = evidence.against
     if beside is None or beside.saliency is None:
@@ -210,7 +222,7 @@ def _against(evidence: Evidence) -> bytes | None:
 
 
 def _hunt(
-    hunt: Hunt, number: int, top: int, rows: int, progress: Callable[[int], None] | None
+    hunt: Hunt, number: int, top: int, others: int, progress: Callable[[int], None] | None
 ) -> dict[str, Any]:
     place = {p.object_id: i for i, p in enumerate(hunt.ranked())}
     shown = sorted((e for e in hunt.evidence if e.object_id in place), key=lambda e: place[e.object_id])[:top]
@@ -222,6 +234,7 @@ def _hunt(
         if progress:
             progress(1)
     anchors = {section["id"]: section["anchor"] for section in sections}
+    listed, left_out = hunt.listed(others)
     places = {section["id"]: section["links"] for section in sections}
     return {
         "anchor": f"hunt-{number + 1}",
@@ -235,10 +248,10 @@ def _hunt(
         "refused": list(hunt.refused),
         "figures": _hunt_figures(hunt, shown),
         "ranked": [
-            _ranked_row(hunt, p, i + 1, anchors) | {"links": places.get(p.object_id, [])}
-            for i, p in enumerate(hunt.ranked()[:rows])
+            _ranked_row(hunt, p, place[p.object_id] + 1, anchors) | {"links": places.get(p.object_id, [])}
+            for p in listed
         ],
-        "left_out": max(len(hunt.predictions) - rows, 0),
+        "left_out": left_out,
         "has_truth": hunt.truth is not None,
         "sections": sections,
     }
@@ -246,9 +259,10 @@ def _hunt(
 
 def _hunt_figures(hunt: Hunt, shown: Sequence[Evidence]) -> list[dict[str, Any]]:
     made: list[tuple[str, str, bool, Figure]] = []
+    window = "the line that decides (▼)" if any(behind(e) for e in shown) else "Hα window"
     if shown:
         made.append(
-            ("gallery", "The best, ranked: whole spectrum and Hα window.", True, gallery_figure(shown))
+            ("gallery", f"The best, ranked: whole spectrum and {window}.", True, gallery_figure(shown))
         )
     made.append(
         ("probabilities", "Probabilities of all spectra.", False,
@@ -315,7 +329,7 @@ def _facts(evidence: Evidence) -> list[tuple[str, str]]:
     facts = [("Probabilities", ", ".join(f"{name} {value:.2f}" for name, value in others) or "none")]
     facts.append(
         (
-            "68% interval",
+            f"{LEVEL:.0%} interval",
             f"{_interval(p)} ({'of the calibration' if p.calibrated else 'counts votes; not calibrated'})"
             if p.interval
             else (p.reason_no_interval or "none"),

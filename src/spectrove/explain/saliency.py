@@ -24,6 +24,8 @@ from spectrove.spectra import SpectrumSet
 STEPS = 32
 #: Gradients are taken from this many spectra at a time.
 _BATCH = 64
+#: Shorter stretches that one of the two lacks are not named, rest angstrom.
+NARROWEST = 20.0
 #: A region is compared where its part of the distance is at least this by one of the two.
 _COUNTS = 1e-6
 
@@ -50,6 +52,11 @@ class RegionShare:
         """Of the two shares; of what is known where there are no gradients."""
         return (self.gradient + self.occlusion) / 2 if np.isfinite(self.gradient) else self.occlusion
 
+    @property
+    def opposed(self) -> bool:
+        """Whether one of the two has the region set the spectra apart and the other bring them nearer."""
+        return self.gradient * self.occlusion < 0
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {
@@ -70,6 +77,9 @@ class Saliency:
             are shown the errors, so two spectra of one galaxy with other exposures are not at the same place.
         rest: What is left of the distance when flux and errors are the object's wherever both were observed: made by
             gaps, and by views that cannot be differentiated. Attributions and rest add up to the distance.
+        elsewhere: The part of `rest` that views without gradients make; what is left of it, gaps make.
+        unseen: Stretches that were observed in one of the two only, widest first: both ends, rest angstrom, and whether
+            it is the query that was observed there.
         correlation: Spearman's rank correlation of the regions' two shares; NaN where there is nothing to compare.
         wavelength: Rest angstrom, (n_pixels,), of the first view that can be differentiated; empty if none can.
         attribution: Part of the distance for each of its pixels, in the unit of the distance, (n_pixels,).
@@ -83,6 +93,13 @@ class Saliency:
     correlation: float
     wavelength: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0), repr=False)
     attribution: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0), repr=False)
+    elsewhere: float = 0.0
+    unseen: tuple[tuple[float, float, bool], ...] = ()
+
+    @property
+    def gaps(self) -> float:
+        """The part of the distance that pixels observed in one of the two only make, in its unit."""
+        return self.rest - self.elsewhere
 
     def ranked(self) -> list[RegionShare]:
         """Regions by how much nearer the query would be with the object's pixels there, largest first."""
@@ -104,6 +121,10 @@ class Saliency:
             "distance": plain(self.distance),
             "errors": plain(self.errors),
             "rest": plain(self.rest),
+            "gaps": plain(self.gaps),
+            "unseen": [
+                {"low": a, "high": b, "observed_in": "query" if q else "neighbor"} for a, b, q in self.unseen
+            ],
             "rank_correlation": plain(self.correlation),
             "regions": [r.to_dict() for r in self.regions],
         }
@@ -141,6 +162,7 @@ def saliency(space: Coordinates, query: SpectrumSet, others: SpectrumSet) -> tup
                 start_distance(space, own, other), agreement(shares),
                 np.zeros(0) if first is None else space.rest_wavelength(first, own),
                 np.zeros(0) if first is None else pixels[first][j].sum(axis=0),
+                elsewhere(space, own, other), unseen(space, own, other),
             )
         )  # fmt: skip
     return tuple(found)
@@ -169,6 +191,27 @@ def start_distance(space: Coordinates, own: Prepareds, other: Prepareds) -> floa
     views = space.differentiable()
     chosen = {view: own[view].valid[:1] & other[view].valid[:1] & (view in views) for view in space.encoders}
     return float(space.distances(replaced(own, other, chosen), other)[0])
+
+
+def elsewhere(space: Coordinates, own: Prepareds, other: Prepareds) -> float:
+    """The distance that is left with every pixel and gap of the other's in views with gradients."""
+    views = space.differentiable()
+    chosen = {view: np.full_like(own[view].valid[:1], view in views, dtype=bool) for view in space.encoders}
+    return float(space.distances(replaced(own, other, chosen), other)[0])
+
+
+def unseen(space: Coordinates, own: Prepareds, other: Prepareds) -> tuple[tuple[float, float, bool], ...]:
+    """Stretches of the first view that were observed in one of the two only, widest first; see `Saliency.unseen`."""
+    view = next(iter(space.encoders))
+    wavelength = space.rest_wavelength(view, own)
+    mine, theirs = own[view].valid[0] > 0, other[view].valid[0] > 0
+    found: list[tuple[float, float, bool]] = []
+    for here, there, query in ((mine, theirs, True), (theirs, mine, False)):
+        places = np.flatnonzero(here & ~there)
+        for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1):
+            if len(run) and wavelength[run[-1]] - wavelength[run[0]] >= NARROWEST:
+                found.append((float(wavelength[run[0]]), float(wavelength[run[-1]]), query))
+    return tuple(sorted(found, key=lambda stretch: stretch[0] - stretch[1]))
 
 
 def agreement(shares: Sequence[RegionShare]) -> float:

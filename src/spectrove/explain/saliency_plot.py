@@ -20,6 +20,8 @@ from spectrove.explain.style import LARGE, NORMAL, SMALL, color_of, new_figure, 
 BIN = 20.0
 #: Regions named beside each spectrum.
 NAMED = 6
+#: A share below this is not said, percent.
+_SAID = 1.0
 _HOLLOW = "#FFFFFF"
 
 
@@ -68,9 +70,10 @@ def saliency_figure(found: Sequence[Saliency], *, known_z: bool = True, title: s
 
 
 def _limits(found: Sequence[Saliency]) -> tuple[float, float]:
-    low = min(one.regions[0].band.low for one in found)
-    high = max(one.regions[-1].band.high for one in found)
-    return low, high
+    """From the first to the last wavelength that was observed in the query or is a gap of it."""
+    ends = [end for one in found for low, high, _ in one.unseen for end in (low, high)]
+    ends += [end for one in found for end in (one.regions[0].band.low, one.regions[-1].band.high)]
+    return min(ends), max(ends)
 
 
 def _along(ax: Axes, one: Saliency, number: int, limits: tuple[float, float], name: str) -> None:
@@ -81,6 +84,12 @@ def _along(ax: Axes, one: Saliency, number: int, limits: tuple[float, float], na
         if limits[0] < high and low < limits[1]:
             ax.axvspan(max(low, limits[0]), min(high, limits[1]), color="#EEEEEE", lw=0, zorder=0.1)
     ax.axhline(0, color="#444444", lw=0.7, zorder=1)
+    for low, high, _ in one.unseen:
+        if limits[0] < high and low < limits[1]:
+            ax.axvspan(
+                max(low, limits[0]), min(high, limits[1]), facecolor="none", edgecolor="#999999", hatch="////", lw=0,
+                zorder=0.2, label="observed in one only",
+            )  # fmt: skip
     if len(one.wavelength):
         edges, sums = binned(one.wavelength, one.attribution, *limits)
         ax.stairs(100 * sums / one.distance, edges, fill=True, color=color, alpha=0.85, zorder=2)
@@ -88,14 +97,33 @@ def _along(ax: Axes, one: Saliency, number: int, limits: tuple[float, float], na
         ax.text(0.5, 0.5, "no gradients in this view", transform=ax.transAxes, ha="center", fontsize=SMALL)
     ax.yaxis.set_major_locator(MaxNLocator(4))
     low, high = ax.get_ylim()
-    ax.set_ylim(low, high + 0.24 * (high - low))
-    left = f", gaps {100 * one.rest / one.distance:.0f}%" if one.distance > 0 and len(one.wavelength) else ""
-    errors = f"errors {100 * one.errors / one.distance:.0f}%" if one.distance > 0 and left else ""
+    ax.set_ylim(low, high + 0.42 * (high - low))
+    known = one.distance > 0 and len(one.wavelength) > 0
+    errors = f"errors {100 * one.errors / one.distance:.0f}%{_left(one)}" if known else ""
     ax.text(
-        0.008, 0.955, f"{name}, d = {one.distance:.2f}   {errors}{left}".rstrip().replace(" -", " −"),
+        0.008, 0.955, f"{name}, d = {one.distance:.2f}\n{errors}".rstrip().replace(" -", " −"),
         transform=ax.transAxes, fontsize=SMALL, fontweight="bold", color=color, va="top", zorder=4,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.8},
     )  # fmt: skip
+
+
+def _left(one: Saliency) -> str:
+    """What the bars do not show, with why: ", gaps 86% (not observed in the query)"."""
+    text = ""
+    if (gaps := 100 * one.gaps / one.distance) >= _SAID:
+        text += f", gaps {gaps:.0f}% ({_lacking(one)})"
+    if (views := 100 * one.elsewhere / one.distance) >= _SAID:
+        text += f", views without gradients {views:.0f}%"
+    return text
+
+
+def _lacking(one: Saliency) -> str:
+    sides = {in_query for _, _, in_query in one.unseen}
+    if not sides:
+        return "single masked pixels"
+    if len(sides) == 2:
+        return "hatched: observed in one of the two"
+    return f"hatched: not observed in {'it' if True in sides else 'the query'}"
 
 
 def _regions(ax: Axes, one: Saliency, number: int) -> None:
@@ -124,7 +152,7 @@ def _key(figure: Figure, height: float) -> None:
     text = (
         "Left: integrated gradients; above 0 the light there keeps the two apart, below 0 it brings them nearer. "
         "Bands: regions of lines.\n"
-        "Gaps: made by pixels observed in one of the two only, and by views without gradients; not drawn."
+        "Hatched: observed in one of the two only, so no gradient leads there; its share stands in the row as gaps."
     )
     figure.text(0.062, 0.12 / height, text, fontsize=SMALL, color="#333333", va="bottom")
     handles = [

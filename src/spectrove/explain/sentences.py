@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+from spectrove.explain.deciding import one_line
 from spectrove.explain.diagnostics import DETECTION, Bpt
 from spectrove.explain.evidence import Evidence, NeighborEvidence
 from spectrove.explain.labels import pretty
@@ -87,7 +88,11 @@ def cautions(evidence: Evidence) -> list[str]:
             "neighbour distance away: the base holds nothing quite like this."
         )
     found += _disagreement(evidence)
-    found += [text for text in (_near_line(evidence), _off_diagram(evidence), _retired(evidence)) if text]
+    found += [
+        text
+        for text in (one_line(evidence), _near_line(evidence), _off_diagram(evidence), _retired(evidence))
+        if text
+    ]
     return list(dict.fromkeys(found))
 
 

@@ -182,7 +182,15 @@ def hunt(
 
             write_table(output, follow_up(best, places, scale), origins, meaning)
     if report:
-        write_page(in_folder(report), base, settled, predictions, kept, figures)
+        write_page(
+            in_folder(report),
+            base,
+            settled,
+            predictions,
+            kept,
+            figures,
+            everything=output if top is None else None,
+        )
     if not as_json:
         for line in text.hunt_table(best, settled):
             say(line)
@@ -245,6 +253,8 @@ def write_page(
     predictions: list[Prediction],
     kept: list[Answers],
     figures: bool,
+    *,
+    everything: Path | None = None,
 ) -> None:
     """The page of a hunt: every answer in a ranked table, the best with their evidence."""
     from spectrove import pipeline
@@ -262,6 +272,7 @@ def write_page(
             evidence,
             target.description,
             target.limit,
+            table=everything.name if everything else "",
             background=background(base),
         )
         write_hunt_report(hunt_, path, top=len(kept), figures=figures, progress=advance)
