@@ -46,7 +46,7 @@ def outcome(path) -> str:
         ("prose.txt", b"Dear colleague,\nthe seeing was bad.\n", "no column of numbers|rows do not have"),
         ("fake.fits", b"This is no FITS file. " * 300, "begins with b'This is no FITS .*SIMPLE"),
         ("binary.dat", bytes(range(256)) * 20, "expected FITS or text"),
-        ("zip.fits", b"PK\x03\x04" + bytes(4000), "begins with b'PK"),
+        ("zip.fits", b"PK\x03\x04" + bytes(4000), "a zip archive that cannot be read"),
         (
             "half.fits.gz",
             gzip.compress(b"SIMPLE  =" + bytes(99999), mtime=0)[:60],
@@ -62,8 +62,8 @@ def outcome(path) -> str:
         ("few.txt", b"4000 1\n4001 2\n4002 3\n", "3 pixels, expected at least 8"),
         (
             "micron.txt",
-            b"".join(b"%.3f 1.5\n" % (0.4 + i / 1000) for i in range(50)),
-            "0.4 to 0.449.* angstrom",
+            b"".join(b"%.3f 1.5\n" % (40 + i / 1000) for i in range(50)),
+            "run from 40 to 40.049 and nothing says their unit.*--wavelength-unit",
         ),
     ],
 )
@@ -121,7 +121,7 @@ def test_wavelength_out_of_order_or_range_is_refused(write_sdss):
         read_file(write_sdss(pixels={"loglam": shuffled}))
     with pytest.raises(FormatError, match="loglam reaches 3809"):
         read_file(write_sdss(pixels={"loglam": np.linspace(3800, 3809, 300).astype("f4")}))
-    with pytest.raises(FormatError, match=r"wavelengths are NaN or infinite|wavelengths run from 0"):
+    with pytest.raises(FormatError, match=r"pixels have a wavelength"):
         read_file(write_sdss(pixels={"loglam": np.full(300, np.nan, "f4")}))
 
 

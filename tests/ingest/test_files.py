@@ -76,3 +76,24 @@ def test_a_folder_that_may_not_be_read_is_a_sentence(folder, monkeypatch):
         DatasetError, match=r"the folder cannot be read .Permission denied.. Check its rights"
     ):
         find_files(folder)
+
+
+def test_linked_folders_are_followed_once_and_loops_end(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "b.fits").write_text("x")
+    mine = tmp_path / "Spektren für [O III]"
+    (mine / "plain").mkdir(parents=True)
+    (mine / "plain" / "a.fits").write_text("x")
+    (mine / "link to far").symlink_to(tmp_path / "far", target_is_directory=True)
+    (mine / "again").symlink_to(mine / "plain", target_is_directory=True)
+    (mine / "plain" / "loop").symlink_to(mine, target_is_directory=True)
+    assert sorted(names(find_files(mine))) == ["a.fits", "b.fits"]
+    assert names(find_files([mine, tmp_path / "far"])).count("b.fits") == 1
+
+
+def test_a_pattern_in_a_folder_with_brackets_in_its_name(tmp_path):
+    folder = tmp_path / "[O III] Übung"
+    folder.mkdir()
+    (folder / "a b.fits").write_text("x")
+    assert names(find_files(str(folder / "*.fits"))) == ["a b.fits"]
+    assert names(find_files(folder / "a b.fits")) == ["a b.fits"]

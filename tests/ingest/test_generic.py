@@ -59,9 +59,10 @@ def test_text_without_names_and_errors(tmp_path):
     (s,) = read_file(path)
     assert s.row["z"] == 1.022
     assert (s.mask[:5] & Mask.BADPIXEL).all()
-    assert {"ivar_estimated", "air_converted", "air_assumed", "not_calibrated", "lsf_unknown"} == set(
-        s.row["flags"]
-    )
+    assert set(s.row["flags"]) == {
+        "ivar_estimated", "air_converted", "air_assumed", "not_calibrated", "lsf_unknown",
+        "wavelength_unit_assumed", "flux_unit_unknown",
+    }  # fmt: skip
     assert_allclose(s.wavelength, air_to_vacuum(WAVE))
 
 
@@ -79,7 +80,9 @@ def test_a_csv_of_any_delimiter_with_a_line_of_names(tmp_path, delimiter):
     (s,) = read_file(path, medium="vacuum")
     assert_allclose(s.wavelength, WAVE)
     assert_allclose(s.ivar, 4)
-    assert s.row["flags"] == ["lsf_unknown", "not_calibrated", "no_redshift"]
+    assert s.row["flags"] == [
+        "lsf_unknown", "wavelength_unit_assumed", "flux_unit_unknown", "not_calibrated", "no_redshift"
+    ]  # fmt: skip
 
 
 def test_columns_can_be_named(tmp_path):

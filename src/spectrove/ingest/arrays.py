@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from spectrove.errors import FormatError, Refusal
 from spectrove.ingest.assemble import assemble, file_id
 from spectrove.ingest.fitsfile import Hdu
+from spectrove.ingest.medium import medium_of
 from spectrove.ingest.options import Options
-from spectrove.ingest.units import medium_of, to_angstrom, to_flux_density
+from spectrove.ingest.quality import bad_pixels, inverse_variance
+from spectrove.ingest.units import error_factor, is_misprint, root_unit, stated, to_flux_density
+from spectrove.ingest.wavelengths import in_vacuum_by_nature, to_angstrom
 from spectrove.spectra import Mask, Spectrum
 
 _REDSHIFT_KEYS = ("Z_HELIO", "REDSHIFT", "ZHELIO", "ZSPEC", "Z_SPEC", "Z")
@@ -38,6 +41,9 @@ class Arrays:
     wavelength_name: str = "wavelength"
     wavelength_unit: str | None = None
     flux_unit: str | None = None
+    #: Unit of the errors, variances or inverse variances as the file writes it.
+    error_unit: str | None = None
+    mask_name: str = "mask"
     redshift: NDArray | None = None
     survey: str | None = None
     #: "air" or "vacuum" where the layout settles it.
@@ -94,63 +100,88 @@ def _or_refusal(arrays: Arrays, i: int, name: str, path: Path, options: Options)
 
 def _one(arrays: Arrays, i: int, name: str, path: Path, options: Options) -> Spectrum:
     def of_row(values: NDArray) -> NDArray:
-        return np.asarray(values[i] if values.ndim == 2 else values, float)
+        return np.asarray(values[i] if values.ndim == 2 else values)
 
-    wavelength = of_row(arrays.wavelength)
-    if "log" in arrays.wavelength_name and np.nanmax(wavelength) < 6:
-        wavelength = 10.0**wavelength
-    wavelength = to_angstrom(wavelength, options.wavelength_unit or arrays.wavelength_unit, path.name)
-    flux = of_row(arrays.flux)
-    if flux.shape != wavelength.shape:
+    unit = options.wavelength_unit or arrays.wavelength_unit
+    wavelength, flags = to_angstrom(
+        of_row(arrays.wavelength), unit, path.name, arrays.wavelength_name, arrays.header
+    )
+    values = of_row(arrays.flux).astype(float)
+    if values.shape != wavelength.shape:
         raise FormatError(
-            f"{path.name}: flux has shape {flux.shape}, wavelength {wavelength.shape}, expected the same. "
+            f"{path.name}: flux has shape {values.shape}, wavelength {wavelength.shape}, expected the same. "
             "Name the columns with --columns."
         )
-    unit = options.flux_unit or arrays.flux_unit
-    flux, factor, unit, calibrated = to_flux_density(wavelength, flux, unit)
     others = {key: of_row(value) for key, value in arrays.others.items()}
     resolution = others.get("resolution")
-    if arrays.medium is None:
-        medium, stated = medium_of(arrays.header, arrays.wavelength_name, wavelength)
-    else:
-        medium, stated = arrays.medium, True
     row = _row(arrays, i)
+    flux, flux_unit, calibrated, ivar, more = _fluxes(arrays, wavelength, values, others, options, path.name)
+    flags += more
+    bad = None
+    if "mask" in others:
+        measured = np.isfinite(flux) & (True if ivar is None else ivar > 0)
+        bad, more = bad_pixels(others["mask"], arrays.header, arrays.mask_name, measured)
+        flags += more
+    medium, medium_stated = _medium(arrays, wavelength, unit)
     return assemble(
         name,
         wavelength,
         flux,
-        _ivar(others, factor),
+        ivar,
         path=path,
         survey=arrays.survey or _survey(arrays.header),
         row=row,
-        mask=None if "mask" not in others else np.where(others["mask"] != 0, int(Mask.BADPIXEL), 0),
+        mask=None if bad is None else np.where(bad, int(Mask.BADPIXEL), 0),
         # a resolving power is wavelength / FWHM
         lsf=None
         if resolution is None
         else wavelength / np.where(resolution > 0, resolution, np.nan) / 2.3548,
-        flux_unit=unit,
+        flux_unit=flux_unit,
         calibrated=calibrated,
         medium=options.medium_or(medium),
-        medium_stated=stated or options.medium != "auto",
+        medium_stated=medium_stated or options.medium != "auto",
         flags=[
+            *flags,
             *(arrays.flags[i] if i < len(arrays.flags) else ()),
             *(["sky"] if row.get("class") == "SKY" else []),
         ],
     )
 
 
-def _ivar(others: Mapping[str, NDArray], factor: NDArray) -> NDArray | None:
-    """Inverse variance in the unit of the scaled flux; errors and variances that are not positive give 0."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        if "ivar" in others:
-            return others["ivar"] / factor**2
-        if "error" in others:
-            spread = (others["error"] * factor) ** 2
-        elif "variance" in others:
-            spread = others["variance"] * factor**2
-        else:
-            return None
-        return np.where(spread > 0, 1.0 / spread, 0.0)
+def _fluxes(
+    arrays: Arrays,
+    wavelength: NDArray,
+    values: NDArray,
+    others: Mapping[str, NDArray],
+    options: Options,
+    name: str,
+) -> tuple[NDArray, str | None, bool, NDArray | None, list[str]]:
+    """Flux, its unit, whether it is calibrated, inverse variance, and flags."""
+    unit = options.flux_unit or arrays.flux_unit
+    flux, factor, flux_unit, calibrated = to_flux_density(wavelength, values, unit, name)
+    flags = [] if stated(unit) else ["flux_unit_unknown"]
+    if is_misprint(unit):
+        flags.append("flux_unit_misprinted")
+    error_unit = options.error_unit
+    if error_unit is None:
+        power = {"ivar": -0.5, "variance": 0.5}
+        error_unit = next(
+            (root_unit(arrays.error_unit, p, unit) for k, p in power.items() if k in others), None
+        )
+        error_unit = arrays.error_unit if "error" in others and "ivar" not in others else error_unit
+    if any(key in others for key in ("ivar", "error", "variance")):
+        factor = error_factor(wavelength, flux, unit, factor, error_unit, name)
+    ivar, more = inverse_variance(others, factor)
+    return flux, flux_unit, calibrated, ivar, flags + more
+
+
+def _medium(arrays: Arrays, wavelength: NDArray, unit: str | None) -> tuple[str, bool]:
+    if arrays.medium is not None:
+        return arrays.medium, True
+    if in_vacuum_by_nature(unit):
+        return "vacuum", True
+    usable = wavelength[np.isfinite(wavelength) & (wavelength > 0)]
+    return medium_of(arrays.header, arrays.wavelength_name, usable) if len(usable) else ("air", False)
 
 
 def _row(arrays: Arrays, i: int) -> dict[str, Any]:

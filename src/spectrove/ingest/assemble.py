@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,23 @@ def assemble(
     others = {"ivar": ivar, "mask": mask, "lsf": lsf}
     arrays = {key: _vector(value, name, key) for key, value in others.items() if value is not None}
     _check_lengths(name, {"wavelength": wavelength, "flux": flux, **arrays})
+    found = set(flags)
+    keep = with_wavelength(wavelength)
+    if not keep.all():
+        wavelength, flux = wavelength[keep], flux[keep]
+        arrays = {key: value[keep] for key, value in arrays.items()}
+        found.add("pixels_dropped")
+        if len(flux) < MIN_PIXELS:
+            raise FormatError(
+                f"{name}: {len(flux)} of {len(keep)} pixels have a wavelength that is finite and above 0, "
+                f"expected at least {MIN_PIXELS}. Name another column with --columns."
+            )
+    wavelength, flux, arrays = _sorted(wavelength, flux, arrays)
     _check_wavelength(name, wavelength)
     if wavelength[0] > wavelength[-1]:
         wavelength, flux = wavelength[::-1], flux[::-1]
         arrays = {key: value[::-1] for key, value in arrays.items()}
 
-    found = set(flags)
     if medium == "air":
         wavelength = air_to_vacuum(wavelength)
         found.add("air_converted")
@@ -194,6 +206,36 @@ def _vector(value: ArrayLike, name: str, key: str) -> NDArray:
     return array if array.dtype.kind in "if" else array.astype(float)
 
 
+def with_wavelength(wavelength: NDArray) -> NDArray[np.bool_]:
+    """Pixels that have a wavelength: those with NaN, zero or less, or a repeated value at either end, are padding."""
+    keep = np.isfinite(wavelength) & (wavelength > 0)
+    real = np.flatnonzero(keep)
+    if not len(real):
+        return keep
+    values = wavelength[real]
+    moves = np.flatnonzero(np.diff(values))
+    if len(moves):
+        keep[real[: moves[0]]] = False
+        keep[real[moves[-1] + 2 :]] = False
+    return keep
+
+
+def _sorted(
+    wavelength: NDArray, flux: NDArray, arrays: dict[str, NDArray]
+) -> tuple[NDArray, NDArray, dict[str, NDArray]]:
+    """Pixels in order of wavelength where the stretches of a file only stand in another order, as arms may do."""
+    steps = np.diff(wavelength)
+    back = steps < 0 if np.mean(steps > 0) > 0.5 else steps > 0
+    if not back.any() or not (steps != 0).all():
+        return wavelength, flux, arrays
+    pieces = np.split(np.arange(len(wavelength)), np.flatnonzero(back) + 1)
+    spans = sorted((wavelength[p].min(), wavelength[p].max()) for p in pieces)
+    if min(map(len, pieces)) < MIN_PIXELS or any(b[0] <= a[1] for a, b in pairwise(spans)):
+        return wavelength, flux, arrays
+    order = np.argsort(wavelength)
+    return wavelength[order], flux[order], {key: value[order] for key, value in arrays.items()}
+
+
 def _check_lengths(name: str, arrays: Mapping[str, NDArray]) -> None:
     lengths = {key: len(value) for key, value in arrays.items()}
     if len(set(lengths.values())) != 1:
@@ -206,16 +248,11 @@ def _check_lengths(name: str, arrays: Mapping[str, NDArray]) -> None:
 
 
 def _check_wavelength(name: str, wavelength: NDArray) -> None:
-    if bad := int((~np.isfinite(wavelength)).sum()):
-        raise FormatError(
-            f"{name}: {bad} of {len(wavelength)} wavelengths are NaN or infinite, expected none. "
-            "Remove these pixels, or name another column with --columns."
-        )
     low, high = WAVELENGTH_RANGE
     if wavelength.min() < low or wavelength.max() > high:
         raise FormatError(
             f"{name}: wavelengths run from {wavelength.min():g} to {wavelength.max():g}, "
-            f"expected {low:g} to {high:g} angstrom. Say the unit in the header, or convert the column."
+            f"expected {low:g} to {high:g} angstrom. Say their unit with --wavelength-unit."
         )
     steps = np.diff(wavelength)
     if not (np.all(steps > 0) or np.all(steps < 0)):

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from spectrove.errors import FormatError, Refusal
 from spectrove.ingest.arrays import Arrays, spectra_of, unique_names
 from spectrove.ingest.fitsfile import Hdu
-from spectrove.ingest.images import ROLES, grid_of, quantity_of
+from spectrove.ingest.images import ROLES, quantity_of
 from spectrove.ingest.options import Options
 from spectrove.ingest.planes import TYPES, saw
 from spectrove.ingest.sdss import FATAL_BITS
 from spectrove.ingest.tables import column_unit
+from spectrove.ingest.wavelengths import grid_of
 from spectrove.spectra import Spectrum
 
 #: Columns that may name an object, in order of preference.

@@ -13,7 +13,6 @@ from spectrove.errors import DatasetError
 NOT_SPECTRA = {
     ".md", ".rst", ".json", ".jsonl", ".toml", ".yaml", ".yml", ".html", ".htm", ".png", ".jpg", ".jpeg",
     ".pdf", ".svg", ".py", ".ipynb", ".log", ".tmp", ".part", ".lock", ".sha256", ".md5", ".sh", ".parquet",
-    ".zip", ".tar",
 }  # fmt: skip
 #: Names, without suffixes, of files that describe a folder.
 DESCRIPTIONS = {"index", "readme", "licence", "license", "catalog", "manifest", "checksums"}
@@ -38,11 +37,11 @@ def find_files(paths: Path | str | Iterable[Path | str], leave_out: Sequence[Pat
     """
     if isinstance(paths, str | Path):
         paths = [paths]
-    excluded = {os.path.abspath(path) for path in leave_out}
+    excluded = {os.path.join(os.path.realpath(Path(path).parent), Path(path).name) for path in leave_out}
     found: dict[str, Path] = {}
     for path in paths:
         for file in _expand(Path(path)):
-            key = os.path.abspath(file)
+            key = os.path.join(os.path.realpath(file.parent), file.name)
             if key not in excluded:
                 found.setdefault(key, file)
     if not found:
@@ -56,7 +55,7 @@ def _expand(path: Path) -> list[Path]:
     if path.exists():
         return [path]
     if glob.has_magic(str(path)):
-        matches = sorted(Path(p) for p in glob.glob(str(path), recursive=True))
+        matches = sorted(Path(p) for p in glob.glob(_pattern(path), recursive=True))
         files = [file for match in matches for file in (_walk(match) if match.is_dir() else [match])]
         if files:
             return files
@@ -64,15 +63,32 @@ def _expand(path: Path) -> list[Path]:
     raise DatasetError(f"{path}: there is no such file or folder. Check the path.")
 
 
+def _pattern(path: Path) -> str:
+    """The path as a pattern, in which brackets of folders that are there stand for themselves."""
+    folder = next(parent for parent in (path.parent, *path.parent.parents) if parent.exists())
+    return str(Path(glob.escape(str(folder))) / path.relative_to(folder))
+
+
 def _walk(folder: Path) -> list[Path]:
+    """Files of a folder and its subfolders; linked folders are followed, and each folder is visited once."""
+
     def refuse(error: OSError) -> None:
         raise DatasetError(
             f"{error.filename}: the folder cannot be read ({error.strerror}). Check its rights."
         ) from error
 
     files = []
-    for place, subfolders, names in os.walk(folder, onerror=refuse):
-        subfolders[:] = sorted(s for s in subfolders if not s.startswith(".") and not is_dataset(s))
+    visited = {os.path.realpath(folder)}
+    for place, subfolders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        wanted = (s for s in subfolders if not s.startswith(".") and not is_dataset(s))
+        # plain folders before linked ones, so that a folder within keeps its own name
+        places = sorted(wanted, key=lambda s: (os.path.islink(os.path.join(place, s)), s))
+        subfolders[:] = []
+        for name in places:
+            real = os.path.realpath(os.path.join(place, name))
+            if real not in visited:
+                visited.add(real)
+                subfolders.append(name)
         files += [Path(place) / name for name in sorted(names) if _may_be_spectrum(name)]
     if not files:
         raise DatasetError(

@@ -8,10 +8,14 @@ Both give exactly the same values; a test holds this over the real files.
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import io
+import lzma
 import math
 import re
 import warnings
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +40,9 @@ _FORM = re.compile(r"^(\d*)([A-Z])")
 _UNSIGNED = {"I": 2**15, "J": 2**31, "K": 2**63}
 
 
+_AXIS_CARDS = ("CRVAL1 ", "CTYPE1 ", "CUNIT1 ", "CDELT1 ", "CD1_1 ", "TTYPE", "TUNIT", "LABEL")
+
+
 class Unsupported(Exception):
     """The direct reader does not know this; astropy may."""
 
@@ -44,6 +51,7 @@ class Header(Mapping[str, Any]):
     """Header values by keyword, parsed when they are asked for; the first card of a name counts."""
 
     def __init__(self, raw: bytes) -> None:
+        self._raw = raw
         self._cards: dict[str, bytes] = {}
         for start in range(0, len(raw), CARD):
             card = raw[start : start + CARD]
@@ -58,6 +66,14 @@ class Header(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._cards)
+
+    @property
+    def remarks(self) -> list[str]:
+        """Comments and history, and what stands behind the values of the wavelength axis and of columns."""
+        cards = [self._raw[i : i + CARD].decode("latin-1") for i in range(0, len(self._raw), CARD)]
+        free = [card[8:].strip() for card in cards if card.startswith(("COMMENT ", "HISTORY "))]
+        axis = [card.partition(" / ")[2].strip() for card in cards if card.startswith(_AXIS_CARDS)]
+        return [text for text in (*free, *axis) if text]
 
     def text(self, name: str) -> str:
         """The value as stripped text, "" where absent."""
@@ -112,6 +128,15 @@ class Hdu:
         if value is None or isinstance(value, bool) or not np.isfinite(value):
             return None
         return float(value)
+
+
+def joint_header(*hdus: Hdu) -> dict[str, Any]:
+    """Cards of several extensions, the later over the earlier, with the remarks of all under COMMENT."""
+    remarks = [getattr(hdu.header, "remarks", None) or [str(hdu.header.get("COMMENT") or "")] for hdu in hdus]
+    cards: dict[str, Any] = {}
+    for hdu in hdus:
+        cards |= dict(hdu.header)
+    return {**cards, "COMMENT": "\n".join(text for texts in remarks for text in texts if text)}
 
 
 class _Columns(Mapping[str, NDArray]):
@@ -178,11 +203,53 @@ def _width(repeat: int, code: str) -> int:
     return repeat * (_OTHER_WIDTHS.get(code) or np.dtype(_TABLE_TYPES[code]).itemsize)
 
 
+#: How compressed files begin, and what opens them; None for what has to be unpacked by hand.
+COMPRESSIONS: Mapping[bytes, Callable[[Path], IO[bytes]] | None] = {
+    b"\x1f\x8b": gzip.open,  # type: ignore[dict-item]
+    b"BZh": bz2.open,  # type: ignore[dict-item]
+    b"\xfd7zXZ\x00": lzma.open,  # type: ignore[dict-item]
+    b"PK\x03\x04": lambda path: _only_member(path),
+    b"\x1f\x9d": None,
+    b"\x28\xb5\x2f\xfd": None,
+    b"7z\xbc\xaf": None,
+    b"Rar!": None,
+}
+
+
 def open_plain(path: Path) -> IO[bytes]:
-    """The file's bytes, decompressed if they are gzip's."""
+    """The file's bytes, decompressed if they are those of gzip, bzip2, xz, or a zip archive of one file.
+
+    Raises:
+        FormatError: If it is compressed in another way, or holds several files.
+    """
     with open(path, "rb") as file:
-        magic = file.read(2)
-    return gzip.open(path, "rb") if magic == b"\x1f\x8b" else open(path, "rb")  # type: ignore[return-value]
+        start = file.read(6)
+    for magic, opens in COMPRESSIONS.items():
+        if not start.startswith(magic):
+            continue
+        if opens is None:
+            raise FormatError(
+                f"{path.name}: compressed in a way that is not read, expected gzip, bzip2, xz or zip. Unpack it first."
+            )
+        return opens(path)
+    return open(path, "rb")
+
+
+def _only_member(path: Path) -> IO[bytes]:
+    try:
+        archive = zipfile.ZipFile(path)
+        names = [info.filename for info in archive.infolist() if not info.is_dir()]
+        names = [name for name in names if not name.startswith("__MACOSX/")]
+        if len(names) == 1:
+            return archive.open(names[0])
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        raise FormatError(
+            f"{path.name}: a zip archive that cannot be read ({error}). Unpack it first."
+        ) from error
+    archive.close()
+    raise FormatError(
+        f"{path.name}: a zip archive of {len(names)} files ({', '.join(names[:3])}), expected one. Unpack it first."
+    )
 
 
 #: Reads no further than a header for which this is true.
@@ -323,7 +390,7 @@ def _take(file: IO[bytes], n: int, path: Path) -> bytes:
                 break
             parts.append(part)
             n -= len(part)
-    except (EOFError, OSError, ValueError, zlib.error) as error:
+    except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
         raise FormatError(f"{path.name}: cannot be read to its end ({error}). Fetch it again.") from error
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -335,7 +402,7 @@ def read_astropy(path: Path, stop: Stop = lambda header: False) -> list[Hdu]:
     hdus = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # astropy warns of headers that break the standard and reads them
-        with fits.open(path, memmap=False, lazy_load_hdus=True) as file:
+        with open_plain(path) as plain, fits.open(_seekable(plain), memmap=False) as file:
             for i in range(MAX_HDUS):
                 try:
                     hdu = file[i]
@@ -347,8 +414,14 @@ def read_astropy(path: Path, stop: Stop = lambda header: False) -> list[Hdu]:
     return hdus
 
 
+def _seekable(file: IO[bytes]) -> IO[bytes]:
+    """The same bytes where one can go back; zip archives are read into memory for that."""
+    return io.BytesIO(file.read()) if isinstance(file, zipfile.ZipExtFile) else file
+
+
 def _from_astropy(hdu: Any) -> Hdu:
     header = {name: hdu.header[name] for name in hdu.header if name not in ("COMMENT", "HISTORY", "")}
+    header["COMMENT"] = "\n".join(Header(hdu.header.tostring(endcard=False).encode("latin-1")).remarks)
     if hdu.data is None:
         return Hdu(header)
     if hdu.data.dtype.names is None:

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spectrove.errors import FormatError
-from spectrove.ingest.assemble import assemble, file_id
+from spectrove.errors import FormatError, Refusal
+from spectrove.ingest.arrays import Arrays, spectra_of
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.options import Options
-from spectrove.ingest.units import medium_of, to_flux_density
-from spectrove.spectra import Mask, Spectrum
+from spectrove.spectra import Spectrum
 
 
-def read(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
+def read(hdus: Sequence[Hdu], path: Path, options: Options) -> Sequence[Spectrum | Refusal]:
     """The spectra that a specutils reader finds.
 
     Raises:
@@ -26,8 +26,10 @@ def read(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
     header: dict[str, Any] = {}
     for hdu in reversed(hdus):
         header |= dict(hdu.header)
-    names = [f"{file_id(path)}#{i}" if len(items) > 1 else file_id(path) for i in range(len(items))]
-    return [_convert(item, name, header, path, options) for item, name in zip(items, names, strict=True)]
+    names = [str(i) if len(items) > 1 else "" for i in range(len(items))]
+    return spectra_of(
+        [_arrays(item, name, header) for item, name in zip(items, names, strict=True)], path, options
+    )
 
 
 def _load(hdus: Sequence[Hdu], path: Path) -> list[Any]:
@@ -60,29 +62,30 @@ def _describe(hdu: Hdu) -> str:
     return "an empty extension"
 
 
-def _convert(item: Any, name: str, header: dict[str, Any], path: Path, options: Options) -> Spectrum:
+def _arrays(item: Any, name: str, header: dict[str, Any]) -> Arrays:
+    """A spectrum of specutils as arrays with the units that it says."""
     import astropy.units as u
-    from astropy.nddata import InverseVariance
+    from astropy.nddata import InverseVariance, StdDevUncertainty, VarianceUncertainty
 
-    wavelength = item.spectral_axis.to_value(u.AA, equivalencies=u.spectral())
-    stated = "" if item.flux.unit == u.dimensionless_unscaled else item.flux.unit.to_string()
-    unit = options.flux_unit or stated or None
-    flux, factor, unit, calibrated = to_flux_density(wavelength, item.flux.value, unit)
-    ivar = None
-    if item.uncertainty is not None:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ivar = np.asarray(item.uncertainty.represent_as(InverseVariance).array, float) / factor**2
-    medium, said = medium_of(header, "", wavelength)
-    return assemble(
-        name,
-        wavelength,
-        flux,
-        ivar,
-        path=path,
-        survey=str(header.get("INSTRUME") or header.get("TELESCOP") or "unknown").strip().lower(),
-        mask=None if item.mask is None else np.where(item.mask, int(Mask.BADPIXEL), 0),
-        flux_unit=unit,
-        calibrated=calibrated,
-        medium=options.medium_or(medium),
-        medium_stated=said or options.medium != "auto",
+    kinds = {StdDevUncertainty: "error", VarianceUncertainty: "variance", InverseVariance: "ivar"}
+    others: dict[str, NDArray] = {}
+    uncertainty = item.uncertainty
+    kind = next((key for of, key in kinds.items() if isinstance(uncertainty, of)), None)
+    if kind is not None:
+        others[kind] = np.asarray(uncertainty.array, float)
+    if item.mask is not None:
+        others["mask"] = np.asarray(item.mask)
+
+    def written(unit: Any) -> str | None:
+        return None if unit in (None, u.dimensionless_unscaled) else unit.to_string()
+
+    return Arrays(
+        header,
+        np.asarray(item.spectral_axis.value),
+        np.asarray(item.flux.value),
+        others,
+        wavelength_unit=item.spectral_axis.unit.to_string(),
+        flux_unit=written(item.flux.unit),
+        error_unit=None if kind is None else written(uncertainty.unit),
+        names=[name],
     )

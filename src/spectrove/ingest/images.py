@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, Refusal
 from spectrove.ingest.arrays import Arrays, unique_names
-from spectrove.ingest.fitsfile import Hdu
+from spectrove.ingest.fitsfile import Hdu, joint_header
 from spectrove.ingest.options import Options
 from spectrove.ingest.planes import kind_of
 from spectrove.ingest.tables import NAMES
+from spectrove.ingest.wavelengths import grid_of
 
 #: What `Arrays` takes beside the flux.
 ROLES = ("ivar", "error", "variance", "mask", "resolution")
@@ -118,14 +118,19 @@ def _part(primary: Hdu, group: Sequence[Hdu], path: Path) -> Arrays | None:
     if len(shape) == 2 and redshifts is None:
         _check_rows(flux, wave, path)
     stated = _UNIT_IN_TEXT.search(flux.text("CONTENT"))
-    muse = "MUSE" in path.name.upper() or "DATACUBE_UDF" in primary.text("CUBE")
+    muse = bool(re.search(r"(?<![A-Z])MUSE(?![A-Z])", path.name.upper())) or "DATACUBE_UDF" in primary.text(
+        "CUBE"
+    )
     return Arrays(
-        {**primary.header, **flux.header},
+        joint_header(primary, flux),
         wavelength,
         flux.image,
         {key: plane.image for key, plane in found.items() if key in ROLES and plane.image is not None},
         wavelength_unit=unit,
         flux_unit=flux.text("BUNIT") or (stated[1] if stated else None),
+        error_unit=next(
+            (found[key].text("BUNIT") for key in ("ivar", "error", "variance") if key in found), None
+        ),
         redshift=redshifts,
         survey="muse" if muse else None,
     )
@@ -179,23 +184,3 @@ def _squeezed(hdu: Hdu) -> Hdu:
         moved = {f"{key}1": hdu.header.get(f"{key}3") for key in keys}
         header = {**hdu.header, **moved, "CD1_1": hdu.header.get("CD3_3")}
     return Hdu(header, image=hdu.image.squeeze())
-
-
-def grid_of(hdu: Hdu) -> tuple[NDArray | None, str | None]:
-    """Wavelengths of an image's last axis from CRVAL1, CRPIX1 and CDELT1 or CD1_1, and their unit."""
-    if hdu.image is None:
-        return None, None
-    start, pixel = hdu.number("CRVAL1"), hdu.number("CRPIX1")
-    step = hdu.number("CD1_1") or hdu.number("CDELT1")
-    kind = hdu.text("CTYPE1").upper()
-    if start is None or not step or kind.startswith(("RA", "DEC", "GLON", "FREQ", "VELO", "PIXEL")):
-        return None, None
-    grid = start + step * (np.arange(hdu.image.shape[-1]) + 1 - (1.0 if pixel is None else pixel))
-    if (
-        hdu.number("DC-FLAG") == 1
-        or "LOG" in kind
-        or (start < 6 and step < 0.01 and hdu.text("CUNIT1") == "")
-    ):
-        with np.errstate(over="ignore"):
-            grid = 10.0**grid
-    return grid, hdu.text("CUNIT1") or None

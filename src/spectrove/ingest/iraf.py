@@ -17,11 +17,11 @@ from spectrove.errors import FormatError, Refusal
 from spectrove.ingest import multispec
 from spectrove.ingest.arrays import Arrays, spectra_of, unique_names
 from spectrove.ingest.fitsfile import Hdu
-from spectrove.ingest.images import grid_of
 from spectrove.ingest.multispec import Dispersion
 from spectrove.ingest.options import Options
 from spectrove.ingest.planes import labels
 from spectrove.ingest.rows import pick_flux
+from spectrove.ingest.wavelengths import grid_of
 from spectrove.spectra import Spectrum
 
 

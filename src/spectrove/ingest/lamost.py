@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from spectrove.errors import FormatError
 from spectrove.ingest.assemble import assemble, file_id
 from spectrove.ingest.fitsfile import Hdu
+from spectrove.ingest.medium import says_vacuum
 from spectrove.ingest.options import Options
 from spectrove.spectra import Mask, Spectrum
 
@@ -58,7 +59,7 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
         mask[rows["andmask"] != 0] |= Mask.BADPIXEL
     if "ormask" in rows:
         mask[rows["ormask"] != 0] |= Mask.SUSPECT
-    vacuum = header.header.get("VACUUM") is not False
+    vacuum = says_vacuum(header.header) is not False
     return [
         assemble(
             file_id(path),

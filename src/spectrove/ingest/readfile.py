@@ -56,7 +56,7 @@ def read_file(path: Path | str, survey: str = "auto", **options: Any) -> Reading
     """The spectra of one file, on vacuum grids in angstrom, observed frame, and what of it was left out.
 
     Args:
-        path: A FITS or text file, plain or gzipped.
+        path: A FITS or text file, plain or compressed (gzip, bzip2, xz, a zip archive of one file).
         survey: A name of `READERS`, or "auto" to let the file say.
         options: As in `options.Options`: columns, medium, wavelength_unit, flux_unit, error_unit.
 

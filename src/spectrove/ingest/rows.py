@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from spectrove.errors import FormatError, Refusal
 from spectrove.ingest.arrays import Arrays
 from spectrove.ingest.fitsfile import Hdu
-from spectrove.ingest.images import grid_of
 from spectrove.ingest.options import Options
 from spectrove.ingest.planes import kind_of, labels, pick
+from spectrove.ingest.wavelengths import grid_of
 
 #: What `--columns` says of an image in which each row is a spectrum of its own.
 EACH_ROW = "rows"

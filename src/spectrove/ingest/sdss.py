@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from spectrove.errors import FormatError
 from spectrove.ingest.assemble import assemble, file_id
 from spectrove.ingest.fitsfile import Hdu
+from spectrove.ingest.medium import says_vacuum
 from spectrove.ingest.options import Options
 from spectrove.spectra import Mask, Spectrum
 
@@ -100,7 +101,7 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
             row=row,
             mask=pixel_mask(table, len(wavelength)),
             lsf=line_spread(table.get("wdisp"), loglam),
-            medium=options.medium_or("air" if header.header.get("VACUUM") is False else "vacuum"),
+            medium=options.medium_or("air" if says_vacuum(header.header) is False else "vacuum"),
             flags=flags,
         )
     ]

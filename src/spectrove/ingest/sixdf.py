@@ -14,8 +14,8 @@ import numpy as np
 from spectrove.errors import FormatError, Refusal
 from spectrove.ingest.arrays import Arrays, reliability_warning, spectra_of, unique_names
 from spectrove.ingest.fitsfile import Hdu
-from spectrove.ingest.images import grid_of
 from spectrove.ingest.options import Options
+from spectrove.ingest.wavelengths import grid_of
 from spectrove.spectra import Spectrum
 
 

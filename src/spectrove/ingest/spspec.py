@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from spectrove.errors import FormatError
 from spectrove.ingest.assemble import assemble, file_id
 from spectrove.ingest.fitsfile import Hdu
+from spectrove.ingest.medium import says_vacuum
 from spectrove.ingest.options import Options
 from spectrove.ingest.planes import labels, pick
 from spectrove.ingest.sdss import FATAL_BITS, object_id
@@ -62,7 +63,7 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
             survey="sdss",
             row=row,
             mask=_mask(image[rows.get("mask", ROWS["mask"])]) if len(image) > 3 else None,
-            medium=options.medium_or("air" if header.header.get("VACUUM") in (False, 0) else "vacuum"),
+            medium=options.medium_or("air" if says_vacuum(header.header) is False else "vacuum"),
             flags=flags,
         )
     ]

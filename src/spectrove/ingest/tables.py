@@ -13,7 +13,7 @@ from spectrove.errors import FormatError, Refusal
 from spectrove.ingest.arms import join_arms
 from spectrove.ingest.arrays import Arrays, reliability_warning, unique_names
 from spectrove.ingest.assemble import FLUX_UNIT
-from spectrove.ingest.fitsfile import Hdu
+from spectrove.ingest.fitsfile import Hdu, joint_header
 from spectrove.ingest.options import Options
 from spectrove.ingest.planes import TYPES, saw
 
@@ -117,7 +117,7 @@ def _parts(primary: Hdu, hdu: Hdu, columns: Mapping[str, str], name: str) -> lis
     values = {key: np.asarray(hdu.table[column]) for key, column in columns.items()}
     if columns["flux"] == "2" and "error" in values and set(np.unique(values["error"])) <= {0.0, 1.0}:
         values["mask"] = values.pop("error")  # an unnamed third column of 0 and 1 marks bad pixels
-    header = {**primary.header, **hdu.header}
+    header = joint_header(primary, hdu)
     if not _is_vector(values["flux"]):
         z = np.asarray(hdu.table.get("redshift", ["unknown"]))
         return [
@@ -147,6 +147,7 @@ def _arrays(
     six_df = "OBSRA" in header and "Z_HELIO" in header
     astra = "V_ASTRA" in header  # SDSS-V's mwmStar and mwmVisit, which state no units
     sky = row.pop("sky", False)
+    spread = next((columns[key] for key in ("ivar", "error", "variance") if key in values), None)
     return Arrays(
         header,
         wavelength,
@@ -156,6 +157,8 @@ def _arrays(
         wavelength_unit=column_unit(hdu, columns["wavelength"]) or header.get(GRID_UNIT) or None,
         flux_unit=column_unit(hdu, columns["flux"])
         or (FLUX_UNIT if astra else _unit_of_name(columns["flux"])),
+        error_unit=None if spread is None else column_unit(hdu, spread),
+        mask_name=columns.get("mask", "mask"),
         survey="6dfgs" if six_df else "sdss-v" if astra else None,
         medium="vacuum" if astra else None,
         names=[name],
@@ -218,12 +221,15 @@ def _columns(table: Mapping[str, NDArray], options: Options, path: Path) -> dict
         own = [text.format(chosen["flux"]) for text in OWN_ERRORS.get(key, ())] if "flux" in chosen else []
         own += [chosen["flux"].replace("flux", key[:3], 1)] if key == "error" and "flux" in chosen else []
         found = next((n for n in (*own, *names) if n in table and n not in chosen.values()), None)
-        if found is not None and np.asarray(table[found]).dtype.kind in "iufbO":
+        if found is not None and np.asarray(table[found]).dtype.kind in (
+            "iufbOUS" if key == "mask" else "iufbO"
+        ):
             chosen[key] = found
     return chosen
 
 
 def column_unit(hdu: Hdu, name: str) -> str | None:
+    """The unit that the header gives a column, None where it gives none."""
     for i in range(1, int(hdu.number("TFIELDS") or 0) + 1):
         if hdu.text(f"TTYPE{i}").lower() == name:
             return hdu.text(f"TUNIT{i}") or None
@@ -231,7 +237,9 @@ def column_unit(hdu: Hdu, name: str) -> str | None:
 
 
 def _unit_of_name(name: str) -> str | None:
-    """ "flam" is the usual name of a flux density per wavelength in cgs units; PypeIt's is 1e-17 of that."""
+    """Usual names of flux densities in cgs units; PypeIt's "opt_flam" is 1e-17 of that."""
     if name == "opt_flam":
         return FLUX_UNIT
+    if name == "fnu":
+        return "erg / (s cm2 Hz)"
     return "erg / (s cm2 Angstrom)" if name in ("flam", "f_lambda", "flux_lambda") else None
