@@ -204,8 +204,8 @@ def _cell_title(hit: Evidence, rank: int, trace: Trace | None) -> str:
     title = f"{rank}   {hit.object_id}   " + ("P unknown" if p is None else f"P {p:.2f}")
     title += f"   z {z:.4f}" if np.isfinite(z) else "   no redshift"
     if (candidate := behind(hit)) is not None:
-        title += f"   ▼ {pretty(candidate['lines'][0]['name'])} at z {candidate['z']:.3f}"
-    return title + ("   (smoothed)" if trace is not None and trace.sn < SMOOTH_BELOW else "")
+        title += f"  ▼ {pretty(candidate['lines'][0]['name'])}"
+    return title + ("   smoothed" if trace is not None and trace.sn < SMOOTH_BELOW else "")
 
 
 def _draw(ax: Axes, t: Trace, marked: Sequence[tuple[str, tuple[str, ...]]], *, cut: bool) -> None:
@@ -219,7 +219,7 @@ def _draw(ax: Axes, t: Trace, marked: Sequence[tuple[str, tuple[str, ...]]], *, 
     top = max(top, bottom + 0.05)
     ax.plot(t.wavelength, t.flux, color=QUERY_COLOR, lw=0.6 if cut else 0.9)
     ax.set_ylim(bottom - 0.1 * (top - bottom), top + 0.36 * (top - bottom))
-    ax.yaxis.set_major_locator(MaxNLocator(3))
+    ax.yaxis.set_major_locator(MaxNLocator(3, prune="upper"))
     _mark(
         ax,
         [LineLabel(name, tuple(LINE[key].wavelength for key in keys), "emission") for name, keys in marked],
