@@ -203,3 +203,26 @@ def test_a_hunt_is_judged_by_its_classes_and_fitted_on_the_values(base):
     assert fitted.label == "class_derived"
     other = load_target("liner").model_copy(update={"filter": "plate > 3"})
     assert metric_for(base, "linear", target=other).metric.fingerprint != fitted.metric.fingerprint
+
+
+def test_order_of_rows_another_column_and_writing_again_change_nothing(base, tmp_path):
+    """Neither folds nor fits know in which order, or how often, the objects were written."""
+    order = np.random.default_rng(1).permutation(N)
+    more = [row | {"extra": float(i)} for i, row in enumerate(rows())]
+    shuffled = (
+        spectra_of(IDS[order], [more[i] for i in order]),
+        {"shape": embedded(IDS[order], VECTORS[order])},
+    )
+    other = KnowledgeBase.create(tmp_path / "other.kb", *shuffled, encoder="made")
+    again = make(tmp_path / "again.kb")
+    again.upsert(*shuffled)
+    query = embedded(NEW, NEW_VECTORS)
+    answers = []
+    for one in (base, other, again):
+        fitted = metric_for(one, "linear", labelled="class_derived")
+        found = one.search(query, 3, labelled="class_derived", metric=fitted.metrics)
+        known = one.searched(labelled="class_derived")
+        answers.append((fitted.metric.matrix, known.fold, found.object_id, found.distance))
+    for answer in answers[1:]:
+        for value, expected in zip(answer, answers[0], strict=True):
+            np.testing.assert_array_equal(value, expected)

@@ -119,11 +119,12 @@ class Reader:
         return found
 
     def snapshot(self, view: str) -> Snapshot:
-        """The vectors of a view, in memory."""
+        """The vectors of a view, in memory, sorted by id: no answer may depend on the order of writing."""
         if view not in self._snapshots:
             table = self.scan(
                 ["object_id", "ra", "dec", VECTOR + view, COVERAGE + view], f"{VECTOR}{view} IS NOT NULL"
             )
+            table = table.sort_by("object_id")
             ra, dec = sky_positions(table)
             self._snapshots[view] = Snapshot(
                 row_id=np.asarray(table.column("_rowid").to_numpy(), dtype=np.uint64),
