@@ -81,5 +81,5 @@ def test_the_json_is_that_of_every_estimate(survey):
     keys = {"object_id", "quantity", "value", "interval", "unit", "level", "confident", "neighbors", "flags"}
     assert keys <= set(said)
     assert said["quantity"] == "z"
-    assert set(said["z_candidates"][0]) == {"z", "chi2", "dchi2", "warnings"}
+    assert set(said["z_candidates"][0]) == {"z", "chi2", "dchi2", "warnings", "type"}
     assert set(said["flags"]) <= set(FLAGS)

@@ -150,7 +150,7 @@ def test_the_redshift_is_asked_the_same_way(spectrove, survey):
     assert result.exit_code == 0
     for row in lines(result.stdout):
         assert row["quantity"] == "z"
-        assert {"z", "chi2", "dchi2", "warnings"} == set(row["z_candidates"][0])
+        assert {"z", "chi2", "dchi2", "warnings", "type"} == set(row["z_candidates"][0])
         assert row["value"] == row["z_candidates"][0]["z"]
     with open("z.csv", newline="") as file:
         assert {"value", "candidate_z_2", "candidate_dchi2_1"} <= set(next(csv.DictReader(file)))

@@ -18,6 +18,7 @@ from scipy.stats import norm
 
 from spectrove.inference.redshift_basis import BROAD, EMISSION, GROUPS, LOG_STEP, WIDTHS, Basis, basis
 from spectrove.inference.redshift_scan import LOG_RANGE, Z_RANGE, Fit, Fitter, Pixels, minima, n_pixels, scan
+from spectrove.inference.type_scan import TypeFit, type_fits
 from spectrove.preprocess.prepare import CHUNK
 from spectrove.preprocess.quality import cosmic_rays
 from spectrove.preprocess.resample import pixels_of, resample
@@ -38,6 +39,9 @@ class ZWarn(IntFlag):
     MANY_OUTLIERS = 128
     BROAD_LINES = 256
     ONE_FEATURE = 512
+    ARM_STEP = 1024
+    NO_SIGNAL = 2048
+    WEAK_TYPE = 4096
 
 
 #: Name of each bit to its sentence.
@@ -51,13 +55,17 @@ WARNINGS: dict[str, str] = {
     "NEGATIVE_EMISSION": "The spectrum dips where this redshift puts an emission line.",
     "MANY_OUTLIERS": "More than 3% of the pixels lie over 5 sigma from the model.",
     "ONE_FEATURE": "It beats the other redshifts by a single narrow feature, which may be a cosmic ray or sky.",
-    "BROAD_LINES": "Broad emission carries the fit: a quasar, whose redshift may lie beyond those that are tried.",
+    "BROAD_LINES": "Broad emission carries the fit: a quasar or a broad-line nucleus, whose redshift is known roughly.",
+    "ARM_STEP": "A step in the spectrum, as between arms that were calibrated apart, would change the fit.",
+    "NO_SIGNAL": "Nothing but noise or a smooth curve is seen: no galaxy, star or quasar explains more than chance.",
+    "WEAK_TYPE": "Another type, galaxy, star or quasar, fits nearly as well.",
 }
 
 #: With any of these no redshift is confident.
 FATAL = (
     ZWarn.NODATA | ZWarn.LITTLE_COVERAGE | ZWarn.SMALL_DELTA_CHI2 | ZWarn.NO_FEATURES | ZWarn.BAD_MINFIT
-    | ZWarn.ONE_FEATURE | ZWarn.Z_FITLIMIT | ZWarn.NEGATIVE_EMISSION | ZWarn.BROAD_LINES
+    | ZWarn.ONE_FEATURE | ZWarn.Z_FITLIMIT | ZWarn.NEGATIVE_EMISSION | ZWarn.BROAD_LINES | ZWarn.ARM_STEP
+    | ZWarn.NO_SIGNAL | ZWarn.WEAK_TYPE
 )  # fmt: skip
 
 #: Candidates lie further apart than this, km/s.
@@ -72,6 +80,26 @@ TEMPER = 4.0
 MIN_DELTA_CHI2 = 25.0
 #: The same against the median of all redshifts.
 MIN_FEATURES = 60.0
+
+#: Types of spectra.
+TYPES = ("galaxy", "quasar", "star", "none")
+#: How much better, in units of the reduced chi2, another type than a galaxy has to be (a quasar twice that).
+#: Galaxies of the development set (SDSS, BOSS) lie on the other side by 29 and more but one, a broad-line nucleus.
+TYPE_MARGIN = 25.0
+#: At less than this from rest a fit of stellar populations that leaves a star less than this share is a star.
+STAR_LIMIT, STAR_SHARE = 0.003, 0.1
+#: There is no signal where the best redshift explains less than this (as MIN_FEATURES), or where several do and the
+#: median S/N of a pixel is smaller than that.
+NO_SIGNAL, NO_SIGNAL_SN = 35.0, 0.5
+#: Least error of a quasar's redshift, in 1 + z: its lines are shifted against one another.
+QUASAR_FLOOR = 2e-3
+#: How much of what a galaxy explains narrow lines have to, for a quasar's redshift to be confident.
+NARROW_SHARE = 0.4
+#: A step that would lower chi2 by more than this share of what the templates do. Of 80 SDSS galaxies of the
+#: development set none had more than 0.03 at its redshift; with an arm 1.3 times too bright half had 0.5 and more.
+STEP_SHARE = 0.045
+#: The same in chi2: faint spectra do not show a step.
+MIN_STEP = 200.0
 
 #: Share of what the best redshift explains, from which broad emission is said to carry it.
 BROAD_SHARE = 0.1
@@ -100,16 +128,19 @@ _EDGE = 6  # good pixels at either end of a spectrum that are left out
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of the best redshifts: chi2, how much worse than the best, and names of its warnings."""
+    """One of the best redshifts: chi2, how much worse than the best, names of its warnings, and the type it is of."""
 
     z: float
     chi2: float
     dchi2: float
     warnings: tuple[str, ...] = ()
+    type: str = "galaxy"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {"z": self.z, "chi2": self.chi2, "dchi2": self.dchi2, "warnings": list(self.warnings)}
+        return {
+            "z": self.z, "chi2": self.chi2, "dchi2": self.dchi2, "warnings": list(self.warnings), "type": self.type
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -128,6 +159,9 @@ class RedshiftEstimate:
         neighbors: The known spectra nearest at the best redshift (object_id, distance, z), where a base was given. They
             have no say.
         level: Of the interval.
+        type: "galaxy", "quasar", "star", or "none" where there is no signal; one of `TYPES`.
+        type_margins: By how much chi2 of the best galaxy, quasar and star exceeds the smallest of the three, in units
+            of the reduced chi2; empty where nothing could be fitted.
     """
 
     object_id: str
@@ -139,6 +173,8 @@ class RedshiftEstimate:
     flags: tuple[str, ...] = ()
     neighbors: tuple[dict[str, Any], ...] = ()
     level: float = 0.68
+    type: str = "none"
+    type_margins: dict[str, float] = field(default_factory=dict)
     #: Reduced chi2 of the best fit, at least 1; what delta chi2 is measured in.
     unit: float = field(default=1.0, repr=False)
 
@@ -186,7 +222,10 @@ class RedshiftEstimate:
             "confident": self.confident,
             "neighbors": list(self.neighbors),
             "flags": list(self.flags),
+            "type": self.type,
+            "type_margins": dict(self.type_margins),
             "warnings": list(self.warnings),
+            "cautions": [WARNINGS[name] for name in self.warnings],
             "z_candidates": [candidate.to_dict() for candidate in self.candidates],
         }
 
@@ -200,7 +239,7 @@ def estimate_redshifts(spectra: SpectrumSet, *, n: int = 5, level: float = 0.68)
         level: Of the intervals, between 0 and 1.
     """
     return [
-        _estimate(name, pixels, basis(width), n, level, _floor(spectra, i))
+        _estimate(name, pixels, width, n, level, _floor(spectra, i))
         for i, (name, (pixels, width)) in enumerate(
             zip(spectra.object_id.tolist(), gridded(spectra), strict=True)
         )
@@ -270,19 +309,26 @@ def _width(wavelength: NDArray, lsf: NDArray) -> float:
 
 
 def _estimate(
-    object_id: str, pixels: Pixels | None, templates: Basis, n: int, level: float, floor: float
+    object_id: str, pixels: Pixels | None, width: float, n: int, level: float, floor: float
 ) -> RedshiftEstimate:
     if pixels is None or np.count_nonzero(pixels.weight) < 100:
         return RedshiftEstimate(object_id, np.nan, np.nan, None, False, (), ("z_uncertain",), level=level)
+    templates = basis(width)
     chi2, fitter, found = _candidates(pixels, templates, max(n, _COMPARED))
-    excess = _excess(fitter.residual(found[0][0]))
+    others = type_fits(pixels, fitter, width)
+    stepped = _stepped(fitter, found, others[0])
+    residual = fitter.residual(found[0][0])
+    excess = _excess(residual if found[0][0].chi2 <= others[0].chi2 else others[0].residual)
     if excess.max() > _TOO_SMALL:
         weight = pixels.weight.copy()
         weight[fitter.position] /= np.maximum(excess, 1)
-        chi2, fitter, found = _candidates(replace(pixels, weight=weight), templates, max(n, _COMPARED))
+        pixels = replace(pixels, weight=weight)
+        chi2, fitter, found = _candidates(pixels, templates, max(n, _COMPARED))
+        others = type_fits(pixels, fitter, width)
     best, err, clean = found[0]
     residual = fitter.residual(best)
-    unit = max(1.0, best.chi2 / max(len(residual) - len(best.coefficients), 1))
+    least = min(best.chi2, others[0].chi2)
+    unit = max(1.0, least / max(len(residual) - len(best.coefficients), 1))
     bits = ZWarn(0) if clean else ZWarn.BAD_MINFIT
     if len(residual) < _FEWEST:
         bits |= ZWarn.LITTLE_COVERAGE
@@ -298,12 +344,186 @@ def _estimate(
         bits |= ZWarn.ONE_FEATURE
     if np.mean(np.abs(residual) > 5) > 0.03:
         bits |= ZWarn.MANY_OUTLIERS
-    candidates = tuple(_candidate(found, i, unit, bits) for i in range(len(found)))
-    err = float(np.hypot(err * np.sqrt(unit), floor * (1 + best.z)))
-    judged = _judged(
-        RedshiftEstimate(object_id, best.z, err, None, False, candidates, level=level, unit=unit)
+    if stepped:
+        bits |= ZWarn.ARM_STEP
+    galaxies = tuple(_candidate(found, i, unit, bits) for i in range(len(found)))
+    sn = float(np.median(pixels.flux[fitter.position] * fitter.root))
+    seen = Seen(
+        galaxies,
+        tuple(others),
+        float(np.hypot(err * np.sqrt(unit), floor * (1 + best.z))),
+        features,
+        unit,
+        sn,
     )
-    return replace(judged, candidates=judged.candidates[:n])
+    decided = decide(object_id, seen, level)
+    return replace(decided, candidates=decided.candidates[:n])
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the scans of one spectrum found.
+
+    Attributes:
+        galaxies: The best redshifts as a galaxy, warnings included.
+        others: The best stars and quasars, the best first.
+        err: One sigma of the best galaxy's redshift.
+        features: By how much chi2 of the best galaxy lies below the median of all redshifts.
+        unit: Reduced chi2 of the best fit, at least 1.
+        sn: Median S/N of a pixel.
+    """
+
+    galaxies: tuple[Candidate, ...]
+    others: tuple[TypeFit, ...]
+    err: float
+    features: float
+    unit: float
+    sn: float
+
+    def best(self, kind: str) -> TypeFit:
+        """The best star or quasar."""
+        return next(fit for fit in self.others if fit.type == kind)
+
+    @property
+    def margins(self) -> dict[str, float]:
+        """By how much chi2 of each type exceeds the smallest, in units."""
+        chi2 = {"galaxy": self.galaxies[0].chi2} | {kind: self.best(kind).chi2 for kind in ("quasar", "star")}
+        least = min(chi2.values())
+        return {kind: (value - least) / self.unit for kind, value in chi2.items()}
+
+    @property
+    def type(self) -> str:
+        """Which type the spectrum is of.
+
+        A star has to be better than the best galaxy, or, at a star's velocity, nearly as good: sums of stellar
+        populations have more freedom than a star. A quasar has to be better by `TYPE_MARGIN`, or a galaxy whose fit
+        broad emission carries.
+        """
+        galaxy, margins = self.galaxies[0], self.margins
+        worse = margins["star"] - margins["galaxy"]
+        if worse <= -TYPE_MARGIN or (worse < 0 and margins["quasar"] > TYPE_MARGIN):
+            kind = "star"
+        elif margins["quasar"] - margins["galaxy"] < -2 * TYPE_MARGIN:
+            kind = "quasar"
+        else:
+            kind = "galaxy"
+        if kind == "quasar" and margins["star"] < margins["quasar"]:
+            kind = "star"
+        if (self._no_signal and kind == "galaxy") or (self._noise and kind != "star"):
+            return "none"
+        if kind == "galaxy" and abs(galaxy.z) < STAR_LIMIT and worse * self.unit < STAR_SHARE * self.features:
+            return "star"
+        return "quasar" if kind == "galaxy" and "BROAD_LINES" in galaxy.warnings else kind
+
+    @property
+    def _no_signal(self) -> bool:
+        """Whether no redshift is better than chance, or hardly any and the spectrum is noise."""
+        return self._noise or self.features < NO_SIGNAL * self.unit
+
+    @property
+    def _noise(self) -> bool:
+        return "SMALL_DELTA_CHI2" in self.galaxies[0].warnings and self.sn < NO_SIGNAL_SN
+
+
+def decide(object_id: str, seen: Seen, level: float) -> RedshiftEstimate:
+    """The estimate of the type that the spectrum is of, the candidates of the other types behind it."""
+    made = {"galaxy": _as_galaxy, "star": _as_other, "quasar": _as_quasar, "none": _as_nothing}[seen.type](
+        seen
+    )
+    candidates, err = made
+    margins = {kind: round(value, 2) for kind, value in seen.margins.items()}
+    z = np.nan if seen.type == "none" else candidates[0].z
+    estimate = RedshiftEstimate(
+        object_id,
+        z,
+        err,
+        None,
+        False,
+        candidates,
+        level=level,
+        unit=seen.unit,
+        type=seen.type,
+        type_margins=margins,
+    )
+    return _judged(estimate)
+
+
+def _as_galaxy(seen: Seen) -> tuple[tuple[Candidate, ...], float]:
+    first = seen.galaxies[0]
+    rivals = [_other(fit, first.chi2) for fit in seen.others if abs(fit.z - first.z) > 0.01 * (1 + first.z)]
+    rivals = [r for r in rivals if r.chi2 - first.chi2 < MIN_DELTA_CHI2 * seen.unit]
+    first = _warned(first, ["WEAK_TYPE"] if rivals else [])
+    behind = sorted([*seen.galaxies[1:], *rivals], key=lambda c: c.chi2)
+    return (first, *behind), seen.err
+
+
+def _as_nothing(seen: Seen) -> tuple[tuple[Candidate, ...], float]:
+    first, *behind = seen.galaxies
+    return (_warned(first, ["NO_SIGNAL"]), *behind), np.nan
+
+
+def _as_other(seen: Seen, kind: str = "star") -> tuple[tuple[Candidate, ...], float]:
+    """Stars, or quasars, as the best candidates; what another type says elsewhere within reach is a rival."""
+    own = [fit for fit in seen.others if fit.type == kind]
+    best = own[0]
+    rest = [fit for fit in seen.others if fit.type != kind]
+    behind = [_other(fit, best.chi2) for fit in [*own[1:], *rest] if _apart_by(fit.z, best.z) > 0.01]
+    behind += [
+        replace(c, dchi2=abs(c.chi2 - best.chi2)) for c in seen.galaxies if _apart_by(c.z, best.z) > 0.01
+    ]
+    behind.sort(key=lambda c: c.chi2)
+    margin = behind[0].chi2 - best.chi2 if behind else np.inf
+    names = [n for n in seen.galaxies[0].warnings if n in ("LITTLE_COVERAGE", "ARM_STEP", "MANY_OUTLIERS")]
+    if margin < 2 * MIN_DELTA_CHI2 * seen.unit:
+        names.append("SMALL_DELTA_CHI2")
+    first = Candidate(best.z, best.chi2, float(abs(margin)) if behind else 0.0, tuple(names), kind)
+    floor = Z_FLOOR_UNKNOWN if kind == "star" else QUASAR_FLOOR
+    return (first, *behind), float(np.hypot(best.z_err * np.sqrt(seen.unit), floor * (1 + best.z)))
+
+
+def _as_quasar(seen: Seen) -> tuple[tuple[Candidate, ...], float]:
+    galaxy, best = seen.galaxies[0], seen.best("quasar")
+    if seen.margins["quasar"] > seen.margins["galaxy"]:
+        candidates, err = _as_galaxy(seen)
+        return (replace(candidates[0], type="quasar"), *candidates[1:]), float(
+            np.hypot(err, QUASAR_FLOOR * (1 + galaxy.z))
+        )
+    (first, *behind), err = _as_other(seen, "quasar")
+    # Narrow lines say the redshift; Ly alpha with C IV nearly as well; other broad lines are off by 1000 km/s and more.
+    narrow = (
+        best.z < 0.9
+        and _apart_by(galaxy.z, best.z) < 0.0015
+        and galaxy.dchi2 > NARROW_SHARE * seen.features
+        and "ONE_FEATURE" not in galaxy.warnings
+    )
+    ultraviolet = best.z > 2.2 and first.dchi2 > 10 * MIN_DELTA_CHI2 * seen.unit
+    return (_warned(first, [] if narrow or ultraviolet else ["BROAD_LINES"]), *behind), err
+
+
+def _apart_by(z: float, other: float) -> float:
+    return abs(z - other) / (1 + other)
+
+
+def _warned(candidate: Candidate, names: Sequence[str]) -> Candidate:
+    return replace(candidate, warnings=tuple(dict.fromkeys([*candidate.warnings, *names])))
+
+
+def _other(fit: TypeFit, least: float) -> Candidate:
+    return Candidate(fit.z, fit.chi2, float(abs(fit.chi2 - least)), (), fit.type)
+
+
+def _stepped(fitter: Fitter, found: Sequence[Found], other: TypeFit) -> bool:
+    """Whether a step in the spectrum would explain much of it, or set another redshift before the best."""
+    best = found[0][0]
+    residuals = [fitter.residual(fit) for fit, _, _ in found]
+    gains = [fitter.step(residual) for residual in residuals]
+    if other.chi2 < best.chi2:
+        return False
+    limit = STEP_SHARE * max(fitter.total - best.chi2, 0) + MIN_STEP
+    if gains[0] > limit:
+        return True
+    rivals = [fit.chi2 - gain for (fit, _, _), gain in zip(found[1:], gains[1:], strict=True) if gain > limit]
+    return bool(rivals) and min(rivals) < best.chi2 - gains[0] + MIN_DELTA_CHI2
 
 
 Found = tuple[Fit, float, bool]
@@ -386,6 +606,8 @@ def _candidate(found: list[Found], i: int, unit: float, of_best: ZWarn) -> Candi
 def _judged(estimate: RedshiftEstimate) -> RedshiftEstimate:
     """The estimate with what its warnings mean: confidence, interval and flag."""
     first = estimate.candidates[0]
+    if not np.isfinite(estimate.z):
+        return replace(estimate, confident=False, interval=None, flags=("z_uncertain",))
     confident = not any(ZWarn[name] & FATAL for name in first.warnings)
     half = estimate.z_err * float(norm.ppf(0.5 + estimate.level / 2))
     ends = [estimate.z - half, estimate.z + half]

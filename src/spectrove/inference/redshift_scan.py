@@ -30,6 +30,7 @@ _SWEEPS = (14, 40)  # over all redshifts, and over the best ones
 _BEST = 320  # redshifts that get the longer descent
 _MINIMA = 14  # minima that are solved exactly
 _RIDGE = 1e-7
+_STEP_SIDE = 50  # pixels that lie on either side of a step at least
 _BLIND = np.float32(1e-5)
 
 
@@ -144,6 +145,16 @@ class Fitter:
         pull = slope / np.sqrt(np.maximum(np.diag(gram), 1e-30))
         return Fit(float(z), self.total - float((right + slope) @ coefficients), coefficients, pull)
 
+    def step(self, residual: NDArray[np.float64]) -> float:
+        """By how much one step, up or down at the pixel that suits it best, would lower chi2 of what a model leaves."""
+        if len(residual) < 4 * _STEP_SIDE:
+            return 0.0
+        height = np.cumsum((self.root * residual)[::-1])[::-1]
+        across = np.cumsum((self.root[:, None] * self.frame)[::-1], axis=0)[::-1]
+        size = np.cumsum((self.root**2)[::-1])[::-1] - (across**2).sum(axis=1)
+        gain = height**2 / np.where(size > 1e-3 * size.max(), size, np.inf)
+        return float(gain[_STEP_SIDE:-_STEP_SIDE].max())
+
     def residual(self, fit: Fit) -> NDArray[np.float64]:
         """What the model leaves of the used pixels, in sigma, (n_used,)."""
         design = self.templates(fit.z) * self.root
@@ -172,10 +183,28 @@ def solve(gram: NDArray, right: NDArray) -> NDArray[np.float64]:
     return out
 
 
-def _joined(pixels: Pixels) -> tuple[NDArray, NDArray]:
-    weight = pixels.weight.reshape(-1, COARSE)
+def gains_without_sign(pixels: Pixels, basis: Basis, bins: int, lags: NDArray) -> NDArray[np.float64]:
+    """By how much templates of any sign lower chi2 where they are moved by each of the lags, (n_lags,).
+
+    Args:
+        pixels: Of the common grid, of which `bins` are joined into one, as wide as those of the basis.
+        basis: Its templates reach over the whole grid at every lag.
+        bins: A divisor of `n_pixels`.
+        lags: Pixel of the templates that the first one falls on, descending by 1.
+    """
+    flux, weight = _joined(pixels, bins)
+    gram, right, _ = _normal_equations(flux, weight, _polynomials(len(flux)), basis, lags)
+    gram, right = np.moveaxis(gram, 2, 0).astype(float), right.T.astype(float)
+    size = np.einsum("lii->l", gram)
+    gram[:, range(len(basis.singles)), range(len(basis.singles))] += 1e-5 * size[:, None] + 1e-30
+    gain = np.einsum("li,li->l", right, np.linalg.solve(gram, right[..., None])[..., 0])
+    return np.asarray(np.where(np.isfinite(gain), gain, 0.0), float)
+
+
+def _joined(pixels: Pixels, bins: int = COARSE) -> tuple[NDArray, NDArray]:
+    weight = pixels.weight.reshape(-1, bins)
     total = weight.sum(axis=1)
-    flux = (pixels.flux.reshape(-1, COARSE) * weight).sum(axis=1) / np.where(total > 0, total, 1)
+    flux = (pixels.flux.reshape(-1, bins) * weight).sum(axis=1) / np.where(total > 0, total, 1)
     return flux, total
 
 

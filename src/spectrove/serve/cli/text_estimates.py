@@ -22,13 +22,18 @@ def estimate_table(found: Sequence[Row]) -> list[str]:
 
 
 def redshift_table(found: Sequence[Row]) -> list[str]:
-    """A line per spectrum: redshift with interval, the next best ones, cautions."""
+    """A line per spectrum: redshift with interval, type, the next best ones, cautions, warnings as sentences."""
     rows = [("object", f"z {found[0]['level']:.0%}" if found else "z", "evidence")]
     for row in found:
         best, *others = row["z_candidates"] or [{}]
         near = ", ".join(f"{other['z']:.4f} (+{other['chi2'] - best['chi2']:.0f})" for other in others[:2])
-        evidence = f"chi2 {best['chi2']:.0f}; next best {near or 'none'}" if best else "no redshift fits"
-        rows.append((row["object_id"], _value(row, 5), evidence + _cautions(row)))
+        evidence = (
+            f"{row['type']}; chi2 {best['chi2']:.0f}; next best {near or 'none'}"
+            if best
+            else "no redshift fits"
+        )
+        said = " ".join(["", *row["cautions"]])
+        rows.append((row["object_id"], _value(row, 5), evidence + _cautions(row) + said))
     return columns(rows)
 
 
