@@ -165,7 +165,9 @@ def test_several_hunts_share_a_page_with_tables_notes_and_refusals(hunt, tmp_pat
     assert "Lenses were injected into real hosts." in html
     assert "<script" not in html
     assert html.count("Against the truth") == 1
-    assert html.count("95% interval") == 1  # where tables give a figure its interval, no second one stands beside it
+    assert (
+        html.count("95% interval") == 1
+    )  # where tables give a figure its interval, no second one stands beside it
     assert 'href="#hunt-2"' in html
 
 
