@@ -155,7 +155,7 @@ def test_air_or_vacuum_in_any_spelling(cards, medium):
     ],
 )
 def test_names_of_instruments_count_whole(cards, medium):
-    assert medium_of(cards, "wave", WAVE) == (medium, False)
+    assert medium_of(cards, "wave", WAVE) == (medium, medium == "vacuum")  # nothing above the air is in air
 
 
 def test_the_guess_of_vacuum_does_not_hang_on_one_pixel():

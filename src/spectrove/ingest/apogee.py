@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, Refusal
+from spectrove.ingest.arrays import Arrays, survey_flux
 from spectrove.ingest.assemble import FLUX_UNIT, assemble, file_id
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.options import Options
-from spectrove.ingest.units import to_flux_density
+from spectrove.ingest.wavelengths import to_angstrom
 from spectrove.spectra import Mask, Spectrum
 
 #: BADPIX, CRPIX, SATPIX, UNFIXABLE, BADDARK, BADFLAT, BADERR, NOSKY, NOT_ENOUGH_PSF.
@@ -56,31 +57,32 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> Sequence[Spectru
     normalised = masks is None and not chips
     mask = np.zeros(len(flux), np.int64) if masks is None else masks[rows].ravel()[order].astype(np.int64)
     grid = wavelength[rows].ravel()[order]
-    unit: str | None = options.flux_unit or ("relative" if normalised else FLUX_UNIT)
-    flux, factor, unit, calibrated = to_flux_density(grid, flux, unit)
+    if options.wavelength_unit is not None:
+        grid = to_angstrom(grid, options.wavelength_unit, path.name)[0]
     header = hdus[0]
+    # What is divided by its continuum still has the BUNIT of before.
+    units = [None if normalised else hdu.text("BUNIT") or None for hdu in hdus[1:3]]
+    measured = np.where(error < NO_DATA, error, 0.0)
+    written = Arrays(header.header, grid, flux, {"error": measured}, flux_unit=units[0], error_unit=units[1])
+    found = survey_flux(written, "relative" if normalised else FLUX_UNIT, options, path.name)
     spectrum = assemble(
         file_id(path),
         grid,
-        flux,
-        _ivar(error, factor),
+        found.flux,
+        found.ivar,
         path=path,
         survey="apogee",
         row={"ra": header.number("RA"), "dec": header.number("DEC"), "class": "STAR",
              "targetid": header.text("OBJID") or None},
         mask=_mask(mask),
-        flux_unit=unit,
-        calibrated=calibrated,
+        flux_unit=found.unit,
+        calibrated=found.calibrated and found.unit != "relative",
+        flags=found.flags,
         medium=options.medium_or("vacuum"),
     )  # fmt: skip
     n_visits = 0 if chips else len(planes[0]) - 1
     said = f"{path.name}: {n_visits} further rows are visits of the same star or other sums of them; row 0 was taken."
     return [spectrum, *([Refusal(str(path), said)] if n_visits else [])]
-
-
-def _ivar(error: NDArray, factor: NDArray) -> NDArray[np.float64]:
-    measured = (error > 0) & (error < NO_DATA)
-    return np.where(measured, 1.0 / (np.where(measured, error, 1.0) * factor) ** 2, 0.0)
 
 
 def _mask(bits: NDArray) -> NDArray[np.int32]:

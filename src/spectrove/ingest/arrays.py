@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, Refusal
-from spectrove.ingest.assemble import assemble, file_id
+from spectrove.ingest.assemble import FLUX_UNIT, assemble, file_id
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.medium import medium_of
 from spectrove.ingest.options import Options
@@ -26,6 +26,9 @@ _RA_KEYS, _DEC_KEYS = (
     ("OBSRA", "SRCRA", "PLUG_RA", "TARG_RA", "RA"),
     ("OBSDEC", "SRCDEC", "PLUG_DEC", "TARG_DEC", "DEC"),
 )
+
+#: 1e-17 erg/s/cm2/A as SDSS (DR1-DR7 with their misprint) and DESI write it.
+_SPELLINGS = ("1e-17erg/cm^2/s/ang", "1.0e-17erg/cm/s/ang", "10**-17erg/(scm2angstrom)")
 
 _SKY = re.compile(r"(blank[ _-]?)?sky([ _-]?\d+|[ _-]fib(re|er).*)?$", re.I)
 
@@ -173,6 +176,51 @@ def _fluxes(
         factor = error_factor(wavelength, flux, unit, factor, error_unit, name)
     ivar, more = inverse_variance(others, factor)
     return flux, flux_unit, calibrated, ivar, flags + more
+
+
+@dataclass(frozen=True)
+class SurveyFlux:
+    """Flux and inverse variance, shapes (n_pixels,), the flux's unit, whether it is calibrated, and flags to give."""
+
+    flux: NDArray
+    ivar: NDArray | None
+    unit: str | None
+    calibrated: bool
+    flags: list[str]
+
+
+def survey_flux(arrays: Arrays, habit: str, options: Options, name: str) -> SurveyFlux:
+    """Fluxes and errors of a survey's file: in its own unit unless the file, or over it the user, says another.
+
+    Args:
+        arrays: Of one spectrum; wavelengths in angstrom, units as the file states them.
+        habit: The survey's unit.
+        options: What the user says.
+        name: Of the file, for the message.
+
+    Raises:
+        FormatError: If a unit is not understood.
+    """
+    said = None if _is_spelling(arrays.flux_unit, habit) else arrays.flux_unit
+    error_said = None if arrays.error_unit == arrays.flux_unit else stated(arrays.error_unit)
+    as_usual = (
+        said is None and error_said is None and options.flux_unit is None and options.error_unit is None
+    )
+    if as_usual and not set(arrays.others) & {"error", "variance"}:
+        return SurveyFlux(arrays.flux, arrays.others.get("ivar"), habit, True, [])
+    written = replace(arrays, flux_unit=said or habit, error_unit=error_said)
+    values = np.asarray(arrays.flux, float)
+    flux, unit, calibrated, ivar, flags = _fluxes(
+        written, arrays.wavelength, values, arrays.others, options, name
+    )
+    return SurveyFlux(flux, ivar, unit, calibrated or unit == habit, flags)
+
+
+def _is_spelling(text: str | None, habit: str) -> bool:
+    """Whether no unit is stated, or the survey's own as its pipeline spells it: so astropy is not asked for it."""
+    said = stated(text)
+    spellings = _SPELLINGS if habit == FLUX_UNIT else (habit,)
+    return said is None or said.replace(" ", "").lower() in spellings
 
 
 def _medium(arrays: Arrays, wavelength: NDArray, unit: str | None) -> tuple[str, bool]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.errors import FormatError
-from spectrove.ingest.assemble import assemble, file_id
+from spectrove.errors import FormatError, Refusal
+from spectrove.ingest.arrays import Arrays, spectra_of, survey_flux
+from spectrove.ingest.assemble import FLUX_UNIT, assemble, file_id
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.options import Options
+from spectrove.ingest.tables import tables
+from spectrove.ingest.wavelengths import to_angstrom
 from spectrove.spectra import Mask, Spectrum
 
 #: Extensions that say what each fibre saw; newer pipelines write the second.
@@ -30,7 +34,7 @@ def recognises(hdus: Sequence[Hdu]) -> bool:
     return bool(_arms(hdus)) or _single(hdus) is not None
 
 
-def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
+def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> Sequence[Spectrum | Refusal]:
     """The spectra of a DESI file's extensions: one per row of a coadd, else one."""
     arms = _arms(hdus)
     if arms:
@@ -41,24 +45,33 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
             f"{path.name}: neither extensions B_WAVELENGTH, B_FLUX, ... nor a table on DESI's grid "
             f"{GRID[0]:g}-{GRID[1]:g} A. Leave --survey at auto, or name the survey it comes from."
         )
-    table, wave = found
-    redshift = table.get("redshift", table.get("z"))
+    return _table(found, hdus, path, options)
+
+
+def _table(found: Hdu, hdus: Sequence[Hdu], path: Path, options: Options) -> Sequence[Spectrum | Refusal]:
+    """The spectrum of a single-object table: its errors, masks and units are those of any table, its habits DESI's."""
+    redshift = found.table.get("redshift", found.table.get("z"))
     target = _TARGETID.match(path.name)
     row: dict[str, Any] = {"targetid": target[1] if target else None}
     if redshift is not None and len(redshift) and np.isfinite(redshift[0]):
         row["z"] = float(redshift[0])
-    return [
-        assemble(
-            file_id(path),
-            wave,
-            table["flux"],
-            table.get("ivar"),
-            path=path,
-            survey="desi",
-            row=row,
-            medium=options.medium_or("vacuum"),
-        )
-    ]
+    parts = tables([hdus[0], found] if found is not hdus[0] else [found], options, path) or []
+    return spectra_of(
+        [
+            replace(
+                part,
+                survey="desi",
+                medium="vacuum",
+                wavelength_unit=part.wavelength_unit or "Angstrom",
+                flux_unit=part.flux_unit or FLUX_UNIT,
+                rows=[row],
+            )
+            for part in parts
+            if isinstance(part, Arrays)
+        ],
+        path,
+        options,
+    )
 
 
 def join_arms(
@@ -126,27 +139,57 @@ def _coadd(arms: Sequence[str], hdus: Sequence[Hdu], path: Path, options: Option
             f"{path.name}: arms and FIBERMAP have {sorted(n_rows)} rows, expected one number. Fetch it again."
         )
     n = n_rows.pop()
+    units = [_one_unit(hdus, arms, kind, path) for kind in ("FLUX", "IVAR")]
+    images |= _in_angstrom(hdus, arms, options, path.name)
     spectra = []
     for i in range(n):
         wavelength, flux, ivar, bad, sigma = _joined(arms, images, i, path)
+        said = Arrays({}, wavelength, flux, {"ivar": ivar}, flux_unit=units[0], error_unit=units[1])
+        found = survey_flux(said, FLUX_UNIT, options, path.name)
         row = _fibermap_row(fibermap, i)
         flags = ["sky"] if row.pop("sky") else []
         spectra.append(
             assemble(
                 f"{file_id(path)}#{i}" if n > 1 else file_id(path),
                 wavelength,
-                flux,
-                ivar,
+                found.flux,
+                found.ivar,
                 path=path,
                 survey="desi",
+                flux_unit=found.unit,
+                calibrated=found.calibrated,
                 row=row | ({"class": "SKY"} if flags else {}),
                 mask=np.where(bad, np.int32(Mask.BADPIXEL), np.int32(0)),
                 lsf=sigma,
                 medium=options.medium_or("vacuum"),
-                flags=flags,
+                flags=[*flags, *found.flags],
             )
         )
     return spectra
+
+
+def _one_unit(hdus: Sequence[Hdu], arms: Sequence[str], kind: str, path: Path) -> str | None:
+    """The unit that the arms state for their flux or inverse variance.
+
+    Raises:
+        FormatError: If they state different ones.
+    """
+    said = {hdu.text("BUNIT") or None for hdu in hdus if hdu.name in {f"{arm}_{kind}" for arm in arms}}
+    if len(said) > 1:
+        found = ", ".join(sorted(str(unit) for unit in said))
+        raise FormatError(
+            f"{path.name}: the arms' {kind} is in different units ({found}), expected one. Fetch it again."
+        )
+    return said.pop() if said else None
+
+
+def _in_angstrom(hdus: Sequence[Hdu], arms: Sequence[str], options: Options, name: str) -> dict[str, NDArray]:
+    """The arms' wavelengths by extension: angstrom, unless file or user says another unit."""
+    waves = [h for h in hdus if h.image is not None and h.name in {f"{arm}_WAVELENGTH" for arm in arms}]
+    return {
+        hdu.name: to_angstrom(hdu.image, options.wavelength_unit or hdu.text("BUNIT") or "Angstrom", name)[0]
+        for hdu in waves if hdu.image is not None
+    }  # fmt: skip
 
 
 def _joined(arms: Sequence[str], images: Mapping[str, NDArray], i: int, path: Path) -> tuple[NDArray, ...]:
@@ -192,7 +235,7 @@ def _arms(hdus: Sequence[Hdu]) -> list[str]:
     return [a for a in ARMS if {f"{a}_WAVELENGTH", f"{a}_FLUX", f"{a}_IVAR"} <= names]
 
 
-def _single(hdus: Sequence[Hdu]) -> tuple[Mapping[str, NDArray], NDArray] | None:
+def _single(hdus: Sequence[Hdu]) -> Hdu | None:
     for hdu in hdus:
         name = next((n for n in ("wavelength", "wave", "lambda") if n in hdu.table), None)
         if name is None or "flux" not in hdu.table:
@@ -203,5 +246,5 @@ def _single(hdus: Sequence[Hdu]) -> tuple[Mapping[str, NDArray], NDArray] | None
         start, stop, step = GRID
         on_grid = abs(wave[0] - start) < 0.01 and abs(wave[-1] - stop) < 0.01
         if on_grid and np.allclose(np.diff(wave), step, atol=1e-3):
-            return hdu.table, wave
+            return hdu
     return None

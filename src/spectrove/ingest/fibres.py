@@ -19,7 +19,7 @@ from spectrove.ingest.arrays import Arrays, spectra_of, unique_names
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.images import ROLES, quantity_of
 from spectrove.ingest.options import Options
-from spectrove.ingest.planes import TYPES, saw
+from spectrove.ingest.planes import ERRORS, TYPES, saw
 from spectrove.ingest.sdss import FATAL_BITS
 from spectrove.ingest.tables import column_unit
 from spectrove.ingest.wavelengths import grid_of
@@ -56,13 +56,15 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> Sequence[Spectru
     kinds = np.array([saw(word) for word in types])
     sky, empty = kinds == "sky", kinds == "nothing"
     taken = np.flatnonzero(~empty).tolist()
+    planes, error_unit = _planes(hdus, found)
     arrays = Arrays(
         {**hdus[0].header, **found.header},
         wavelength if wavelength.ndim == 1 else wavelength[taken],
         found.image[taken],
-        {key: plane[taken] for key, plane in _planes(hdus, found).items()},
+        {key: plane[taken] for key, plane in planes.items()},
         wavelength_unit=unit,
         flux_unit=Hdu(found.header).text("BUNIT") or None,
+        error_unit=error_unit,
         names=_names(found.fibres.table, taken),
         rows=[_row(found.fibres, i, bool(sky[i])) for i in taken],
         flags=[["sky"] if sky[i] else [] for i in taken],
@@ -98,16 +100,18 @@ def _frame(hdus: Sequence[Hdu]) -> Frame | None:
     return None
 
 
-def _planes(hdus: Sequence[Hdu], frame: Frame) -> dict[str, NDArray]:
-    """Images of the frame's shape by what they hold."""
+def _planes(hdus: Sequence[Hdu], frame: Frame) -> tuple[dict[str, NDArray], str | None]:
+    """Images of the frame's shape by what they hold, and the unit that the errors among them state."""
     planes: dict[str, NDArray] = {}
+    units: dict[str, str] = {}
     for hdu in hdus:
         if hdu.image is None or hdu.image.shape != frame.image.shape or hdu.name == "ORMASK":
             continue
         if (kind := quantity_of(hdu)) in ROLES:
             # SDSS sets bits for whole fibres whose data are as good as any.
             planes.setdefault(str(kind), hdu.image & FATAL_BITS if hdu.name == "ANDMASK" else hdu.image)
-    return planes
+            units.setdefault(str(kind), hdu.text("BUNIT"))
+    return planes, next((units[kind] or None for kind in ERRORS if kind in units), None)
 
 
 def _wavelength(hdus: Sequence[Hdu], frame: Frame) -> tuple[NDArray | None, str | None]:

@@ -8,19 +8,24 @@ and COADD_R (6300-6800 A), and the exposures behind them; the arms are one spect
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError
+from spectrove.ingest.arrays import Arrays, survey_flux
 from spectrove.ingest.assemble import assemble, file_id
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.medium import says_vacuum
 from spectrove.ingest.options import Options
+from spectrove.ingest.tables import column_unit
+from spectrove.ingest.wavelengths import to_angstrom
 from spectrove.spectra import Mask, Spectrum
 
+#: What the survey's fluxes are in.
+RELATIVE = "relative"
 #: Tables of the summed exposures of each arm at medium resolution.
 ARMS = ("COADD_B", "COADD_R")
 
@@ -40,14 +45,18 @@ def recognises(hdus: Sequence[Hdu]) -> bool:
 def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
     """The one spectrum of a LAMOST file's extensions."""
     header = hdus[0]
-    arms, table = _arms(hdus), _table(hdus)
+    arms, coadd = _arms(hdus), _table(hdus)
     if arms:
-        rows = _joined(arms)
-    elif table is not None:
+        source, rows = arms[0], _joined(arms, options, path.name)
+    elif coadd is not None:
+        source, table = coadd, coadd.table
         rows = {name: np.asarray(table[name])[0] for name in ("flux", "ivar", "wavelength")}
         rows |= {name: np.asarray(table[name])[0] for name in ("andmask", "ormask") if name in table}
+        rows["wavelength"] = _in_angstrom(coadd, "wavelength", rows["wavelength"], options, path.name)
     elif header.image is not None and header.image.ndim == 2 and header.image.shape[0] == 5:
-        rows = _image_rows(header)
+        source, rows = header, _image_rows(header)
+        if options.wavelength_unit is not None:
+            rows["wavelength"] = to_angstrom(rows["wavelength"], options.wavelength_unit, path.name)[0]
     else:
         raise FormatError(
             f"{path.name}: neither 5 rows in the primary image nor COADD tables, expected one of LAMOST's "
@@ -59,44 +68,60 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
         mask[rows["andmask"] != 0] |= Mask.BADPIXEL
     if "ormask" in rows:
         mask[rows["ormask"] != 0] |= Mask.SUSPECT
+    said = Arrays(
+        header.header,
+        rows["wavelength"],
+        rows["flux"],
+        {"ivar": rows["ivar"]},
+        flux_unit=column_unit(source, "flux") or source.text("BUNIT") or header.text("BUNIT") or None,
+        error_unit=column_unit(source, "ivar"),
+    )
+    found = survey_flux(said, RELATIVE, options, path.name)
     vacuum = says_vacuum(header.header) is not False
     return [
         assemble(
             file_id(path),
             rows["wavelength"],
-            rows["flux"],
-            rows["ivar"],
+            found.flux,
+            found.ivar,
             path=path,
             survey="lamost",
             row=_object_row(header, sky=bool(flags)),
             mask=mask,
-            flux_unit="relative",
-            calibrated=not arms,
+            flux_unit=found.unit,
+            calibrated=found.calibrated and not (arms and found.unit == RELATIVE),
             medium=options.medium_or("vacuum" if vacuum else "air"),
-            flags=flags,
+            flags=[*flags, *found.flags],
         )
     ]
 
 
-def _arms(hdus: Sequence[Hdu]) -> list[Mapping[str, NDArray]]:
+def _arms(hdus: Sequence[Hdu]) -> list[Hdu]:
     """The summed arms of a medium-resolution file, the bluer first."""
-    arms = {hdu.name: hdu.table for hdu in hdus if hdu.name in ARMS}
+    arms = {hdu.name: hdu for hdu in hdus if hdu.name in ARMS}
+    columns = {name: set(hdu.table) for name, hdu in arms.items()}
     return [
         arms[name] for name in ARMS
-        if name in arms and {"flux", "ivar"} <= set(arms[name]) and {"loglam", "wavelength"} & set(arms[name])
+        if name in arms and {"flux", "ivar"} <= columns[name] and {"loglam", "wavelength"} & columns[name]
     ]  # fmt: skip
 
 
-def _joined(arms: Sequence[Mapping[str, NDArray]]) -> dict[str, NDArray]:
+def _joined(arms: Sequence[Hdu], options: Options, name: str) -> dict[str, NDArray]:
     """Arms end to end: they do not overlap."""
     rows: dict[str, list[NDArray]] = {"wavelength": [], "flux": [], "ivar": [], "andmask": []}
     for arm in arms:
-        log = "wavelength" not in arm
-        wavelength = np.asarray(arm["loglam" if log else "wavelength"], float).ravel()
-        rows["wavelength"].append(10.0**wavelength if log else wavelength)
-        for name, column in (("flux", "flux"), ("ivar", "ivar"), ("andmask", "pixmask")):
-            rows[name].append(np.asarray(arm.get(column, np.zeros(len(wavelength)))).ravel())
+        column = "wavelength" if "wavelength" in arm.table else "loglam"
+        wavelength = _in_angstrom(arm, column, np.asarray(arm.table[column]).ravel(), options, name)
+        rows["wavelength"].append(wavelength)
+        for key, column in (("flux", "flux"), ("ivar", "ivar"), ("andmask", "pixmask")):
+            rows[key].append(np.asarray(arm.table.get(column, np.zeros(len(wavelength)))).ravel())
     return {name: np.concatenate(parts) for name, parts in rows.items()}
+
+
+def _in_angstrom(hdu: Hdu, column: str, values: NDArray, options: Options, name: str) -> NDArray[np.float64]:
+    """Angstrom, or log10 of that in a column `loglam`, unless file or user says another unit."""
+    unit = options.wavelength_unit or column_unit(hdu, column) or "Angstrom"
+    return to_angstrom(values, unit, name, column)[0]
 
 
 def _image_rows(header: Hdu) -> dict[str, NDArray]:
@@ -116,10 +141,10 @@ def _image_rows(header: Hdu) -> dict[str, NDArray]:
     return {"ivar": rows.get("inverse", image[1]), **rows}
 
 
-def _table(hdus: Sequence[Hdu]) -> Mapping[str, NDArray] | None:
+def _table(hdus: Sequence[Hdu]) -> Hdu | None:
     for hdu in hdus:
         if {"flux", "ivar", "wavelength"} <= set(hdu.table) and np.ndim(hdu.table["flux"]) == 2:
-            return hdu.table
+            return hdu
     return None
 
 

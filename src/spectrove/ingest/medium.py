@@ -64,8 +64,8 @@ def medium_in(text: Any) -> str | None:
 def medium_of(header: Mapping[str, Any], column: str, wavelength: NDArray) -> tuple[str, bool]:
     """Whether wavelengths are in "air" or "vacuum", and whether the file says so.
 
-    A card of the header decides, then the type of the axis, the name of the column, and a remark on wavelengths.
-    Otherwise it is assumed: the 0.0001 dex grid of SDSS and MaNGA, space telescopes, PypeIt and the infrared
+    A card of the header decides, then the type of the axis, the name of the column, a remark on wavelengths, and a
+    telescope above the air. Otherwise it is assumed: the 0.0001 dex grid of SDSS and MaNGA, PypeIt and the infrared
     beyond 2.5 micron are vacuum, all else air, as reduced with IRAF or ESO pipelines.
     """
     said = says_vacuum(header)
@@ -78,7 +78,9 @@ def medium_of(header: Mapping[str, Any], column: str, wavelength: NDArray) -> tu
     named = named or _remarked(header)
     if named:
         return named, True
-    vacuum = "PYP_SPEC" in header or from_space(header) or _on_sdss_grid(wavelength)
+    if from_space(header):
+        return "vacuum", True
+    vacuum = "PYP_SPEC" in header or _on_sdss_grid(wavelength)
     return ("vacuum" if vacuum or np.quantile(wavelength, 0.9) > 25000 else "air"), False
 
 

@@ -12,7 +12,9 @@ from spectrove.errors import FormatError, Refusal
 from spectrove.ingest.arrays import Arrays
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.options import Options
-from spectrove.ingest.planes import kind_of, labels, pick
+from spectrove.ingest.planes import ERRORS, kind_of, labels, pick
+from spectrove.ingest.textfile import split_label
+from spectrove.ingest.units import parse_unit
 from spectrove.ingest.wavelengths import grid_of
 
 #: What `--columns` says of an image in which each row is a spectrum of its own.
@@ -33,7 +35,7 @@ def labelled_rows(hdus: Sequence[Hdu], options: Options, path: Path) -> list[Arr
         return None
     chosen = pick_flux(names, path)
     further = [i for i, name in enumerate(names) if kind_of(name) == "flux" and i != chosen["flux"]]
-    return [arrays_of(hdu, hdu.image, chosen, path), *(_further(i, names[i], path) for i in further)]
+    return [arrays_of(hdu, hdu.image, chosen, path, names), *(_further(i, names[i], path) for i in further)]
 
 
 def _further(i: int, name: str, path: Path) -> Refusal:
@@ -58,11 +60,17 @@ def pick_flux(names: Sequence[str], path: Path) -> dict[str, int]:
     return chosen
 
 
-def arrays_of(hdu: Hdu, planes: NDArray, chosen: dict[str, int], path: Path) -> Arrays:
-    """Arrays of one spectrum from the planes of an image, shape (n_planes, n_pixels), and their places by quantity."""
+def arrays_of(
+    hdu: Hdu, planes: NDArray, chosen: dict[str, int], path: Path, names: Sequence[str] = ()
+) -> Arrays:
+    """Arrays of one spectrum from the planes of an image, shape (n_planes, n_pixels), and their places by quantity.
+
+    BUNIT is the unit of all, unless the name of a plane has another in brackets ("ERROR [mJy]").
+    """
+    units = {key: _unit_of(names[place]) for key, place in chosen.items() if names}
     found = {key: planes[place] for key, place in chosen.items()}
     flux, wavelength = found.pop("flux"), found.pop("wavelength", None)
-    unit = None
+    unit = units.get("wavelength")
     if wavelength is None:
         wavelength, unit = grid_of(hdu)
     if wavelength is None:
@@ -71,8 +79,20 @@ def arrays_of(hdu: Hdu, planes: NDArray, chosen: dict[str, int], path: Path) -> 
             "them. Say which row has them: --columns wavelength=3,flux=1."
         )
     return Arrays(
-        hdu.header, wavelength, flux, found, wavelength_unit=unit, flux_unit=hdu.text("BUNIT") or None
+        hdu.header,
+        wavelength,
+        flux,
+        found,
+        wavelength_unit=unit,
+        flux_unit=units.get("flux") or hdu.text("BUNIT") or None,
+        error_unit=next((units.get(kind) for kind in ERRORS if kind in found), None),
     )
+
+
+def _unit_of(label: str) -> str | None:
+    """The unit in brackets behind the name of a plane; other remarks stand there too."""
+    unit = split_label(label)[1]
+    return unit if parse_unit(unit) is not None else None
 
 
 def chosen_rows(hdus: Sequence[Hdu], options: Options, path: Path) -> Arrays | None:

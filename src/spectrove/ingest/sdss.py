@@ -15,10 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError
-from spectrove.ingest.assemble import assemble, file_id
+from spectrove.ingest.arrays import Arrays, survey_flux
+from spectrove.ingest.assemble import FLUX_UNIT, assemble, file_id
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.medium import says_vacuum
 from spectrove.ingest.options import Options
+from spectrove.ingest.tables import NAMES, column_unit
+from spectrove.ingest.wavelengths import to_angstrom
 from spectrove.spectra import Mask, Spectrum
 
 #: Bits of SPPIXMASK (SDSS DR17 bitmask documentation) that spoil a pixel when set in every exposure:
@@ -41,14 +44,27 @@ SPZLINE_NAMES: dict[str, tuple[str, ...]] = {
 #: Columns of the position, SDSS-V's names last.
 _RA, _DEC = ("plug_ra", "ra", "racat", "fiber_ra"), ("plug_dec", "dec", "deccat", "fiber_dec")
 
+#: Columns of a co-added spectrum, and cards of the primary header, that SDSS alone has.
+_MARKS = {"and_mask", "or_mask", "wdisp"}
+_CARDS = ("PLATEID", "FIBERID")
+
 _FILE_NAME = re.compile(r"spec(?:lite|full)?-(\d{3,6})-(\d{5})-(\d{1,4})(?!\d)", re.I)
 _EXPOSURE = re.compile(r"[BR]\d-\d{8}")
 _RUN2D = re.compile(r"v(\d+)_(\d+)_(\d+)$")
 
 
 def recognises(hdus: Sequence[Hdu]) -> bool:
-    """Whether a table of the file has the columns of an SDSS co-added spectrum."""
-    return _coadd(hdus) is not None
+    """Whether a table of the file has the columns of an SDSS co-added spectrum, and something else says that it is one.
+
+    That is a column only SDSS has, a SpecObj row, or the primary header; other surveys have `loglam` too.
+    """
+    coadd = _coadd(hdus)
+    if coadd is None:
+        return False
+    if _MARKS & set(coadd.table) or any("specobjid" in hdu.table for hdu in hdus):
+        return True
+    header = hdus[0]
+    return "SDSS" in header.text("TELESCOP").upper() or all(key in header.header for key in _CARDS)
 
 
 def is_exposure(header: Mapping[str, Any]) -> bool:
@@ -70,11 +86,8 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
         )
     table, header = coadd.table, hdus[0]
     loglam = np.asarray(table["loglam"], dtype=float)
-    if np.any(loglam > 6.0):  # also keeps 10**loglam finite
-        raise FormatError(
-            f"{path.name}: loglam reaches {np.nanmax(loglam):g}, expected 2 to 6. Fetch it again."
-        )
-    wavelength = 10.0**loglam
+    wavelength = _wavelength(coadd, loglam, options, path.name)
+    found = survey_flux(_pixels(coadd, header, wavelength), FLUX_UNIT, options, path.name)
     # A table stripped to the redshift alone still says that.
     named = ("specobjid", "zwarning", "z_err", "class", "sourcetype", "objtype", "z")
     specobj = _first_row(_find(hdus, named))
@@ -94,17 +107,50 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
         assemble(
             object_id(row["plate"], row["mjd"], row["fiberid"]) or _field_id(specobj) or file_id(path),
             wavelength,
-            table["flux"],
-            table.get("ivar"),
+            found.flux,
+            found.ivar,
             path=path,
             survey=_survey(specobj, row),
             row=row,
             mask=pixel_mask(table, len(wavelength)),
-            lsf=line_spread(table.get("wdisp"), loglam),
+            lsf=line_spread(table.get("wdisp"), np.log10(wavelength)),
+            flux_unit=found.unit,
+            calibrated=found.calibrated,
             medium=options.medium_or("air" if says_vacuum(header.header) is False else "vacuum"),
-            flags=flags,
+            flags=[*flags, *found.flags],
         )
     ]
+
+
+def _wavelength(coadd: Hdu, loglam: NDArray, options: Options, name: str) -> NDArray[np.float64]:
+    """Angstrom; loglam is the log10 of that unless file or user says another unit."""
+    unit = options.wavelength_unit or column_unit(coadd, "loglam")
+    if unit is not None:
+        return to_angstrom(loglam, unit, name, "loglam")[0]
+    if np.any(loglam > 6.0):  # also keeps 10**loglam finite
+        raise FormatError(f"{name}: loglam reaches {np.nanmax(loglam):g}, expected 2 to 6. Fetch it again.")
+    return 10.0**loglam
+
+
+def _pixels(coadd: Hdu, header: Hdu, wavelength: NDArray) -> Arrays:
+    """Flux and errors of the table, with the units that it or the primary header states."""
+    kind, column = next(
+        (
+            (kind, name)
+            for kind in ("ivar", "error", "variance")
+            for name in NAMES[kind]
+            if name in coadd.table
+        ),
+        (None, ""),
+    )
+    return Arrays(
+        coadd.header,
+        wavelength,
+        coadd.table["flux"],
+        {} if kind is None else {kind: coadd.table[column]},
+        flux_unit=column_unit(coadd, "flux") or coadd.text("BUNIT") or header.text("BUNIT") or None,
+        error_unit=None if kind is None else column_unit(coadd, column),
+    )
 
 
 def object_id(plate: int | None, mjd: int | None, fiberid: int | None) -> str | None:
@@ -153,13 +199,20 @@ def split_specobjid(text: str | None) -> tuple[int, int, int, int] | None:
 def pixel_mask(table: Mapping[str, NDArray], n_pixels: int) -> NDArray[np.int32]:
     """SDSS and_mask and or_mask as bits of `Mask`: fatal in every exposure BADPIXEL, all else SUSPECT."""
     mask = np.zeros(n_pixels, np.int32)
-    every, some = table.get("and_mask"), table.get("or_mask")
+    every, some = (_bits(table.get(name)) for name in ("and_mask", "or_mask"))
     if every is not None:
         mask[(every & FATAL_BITS) != 0] |= Mask.BADPIXEL
         mask[every != 0] |= Mask.SUSPECT
     if some is not None:
         mask[some != 0] |= Mask.SUSPECT
     return mask
+
+
+def _bits(column: NDArray | None) -> NDArray | None:
+    """Whole numbers; those of a text are floats."""
+    return (
+        np.nan_to_num(column).astype(np.int64) if column is not None and column.dtype.kind == "f" else column
+    )
 
 
 def line_spread(wdisp: NDArray | None, loglam: NDArray) -> NDArray[np.float64] | None:

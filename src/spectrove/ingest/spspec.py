@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError
-from spectrove.ingest.assemble import assemble, file_id
+from spectrove.ingest.arrays import Arrays, survey_flux
+from spectrove.ingest.assemble import FLUX_UNIT, assemble, file_id
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.medium import says_vacuum
 from spectrove.ingest.options import Options
 from spectrove.ingest.planes import labels, pick
 from spectrove.ingest.sdss import FATAL_BITS, object_id
+from spectrove.ingest.wavelengths import to_angstrom
 from spectrove.spectra import Mask, Spectrum
 
 #: Rows of a file whose header has no ARRAYn.
@@ -49,22 +51,33 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
             "SDSS DR1-DR7. Leave --survey at auto, or name the survey it comes from."
         )
     rows = pick(labels(header.header, len(image))) or ROWS
-    error = np.asarray(image[rows.get("error", ROWS["error"])], float)
     row = _row(header)
     flags = ["sky"] if row["class"] == "SKY" else []
     start, step = header.number("COEFF0") or 0.0, header.number("COEFF1") or 0.0
+    loglam = start + step * np.arange(image.shape[1])
+    wavelength = to_angstrom(loglam, options.wavelength_unit or "Angstrom", path.name, "loglam")[0]
+    written = Arrays(
+        header.header,
+        wavelength,
+        image[rows.get("flux", ROWS["flux"])],
+        {"error": image[rows.get("error", ROWS["error"])]},
+        flux_unit=header.text("BUNIT") or None,
+    )
+    found = survey_flux(written, FLUX_UNIT, options, path.name)
     return [
         assemble(
             object_id(row["plate"], row["mjd"], row["fiberid"]) or file_id(path),
-            10.0 ** (start + step * np.arange(image.shape[1])),
-            image[rows.get("flux", ROWS["flux"])],
-            np.where(error > 0, 1.0 / np.where(error > 0, error, 1.0) ** 2, 0.0),
+            wavelength,
+            found.flux,
+            found.ivar,
             path=path,
             survey="sdss",
             row=row,
             mask=_mask(image[rows.get("mask", ROWS["mask"])]) if len(image) > 3 else None,
             medium=options.medium_or("air" if says_vacuum(header.header) is False else "vacuum"),
-            flags=flags,
+            flux_unit=found.unit,
+            calibrated=found.calibrated,
+            flags=[*flags, *found.flags],
         )
     ]
 
