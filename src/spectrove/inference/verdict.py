@@ -7,13 +7,23 @@ is no target, and counts neither in purity nor in completeness.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
+import numpy as np
+
+from spectrove.inference.keeping import forget_older, kept_path, read_kept, write_kept
+from spectrove.inference.per_spectrum import PerSpectrum
 from spectrove.inference.prediction import Prediction
+from spectrove.inference.spectral_type import covered, plain_galaxies, spectral_types
 from spectrove.knowledge import KnowledgeBase
+from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
+from spectrove.targets.target import id_hash
 
 #: Flags that make an answer "none of these", the most telling first, with the sentence that says why.
 NONE_OF_THESE: dict[str, str] = {
@@ -23,6 +33,15 @@ NONE_OF_THESE: dict[str, str] = {
     "lines_elsewhere": "its own lines are those of a class that the base does not hold",
     "far_from_all": "nothing known is near it",
 }
+
+#: Objects of a base whose types are looked at, and the share of them from which a base holds a type.
+SAMPLE, HELD = 200, 0.02
+
+#: A quasar is none among galaxies where chi2 of the best galaxy exceeds its own by so many times the reduced chi2.
+QUASAR_MARGIN = 50.0
+
+#: Raised whenever the same spectra have another type.
+TYPES_VERSION = 1
 
 
 def with_verdicts(
@@ -35,7 +54,7 @@ def with_verdicts(
 
     Args:
         predictions: With their flags.
-        types: Object id to "star", "quasar" or "none", for spectra of a type that the base does not hold.
+        types: From `foreign_types`.
         pool: Objects of each class that were searched.
         target: What is hunted; nothing changes where it takes anything.
     """
@@ -68,5 +87,42 @@ def _judged(prediction: Prediction, kind: str, prior: Mapping[str, float]) -> Pr
 
 
 def foreign_types(base: KnowledgeBase, spectra: SpectrumSet) -> dict[str, str]:
-    """Object id to type, of those spectra whose type the base does not hold."""
-    return {}
+    """Object id to "star", "quasar", "galaxy" or "none", of those spectra whose type the base does not hold.
+
+    Types come from pixels alone. A spectrum that the galaxy templates explain at its redshift is a galaxy without more
+    ado; the others are scanned with every template, 0.1 s each.
+    """
+    held = base.remember(("types",), lambda: _types_of_base(base))
+    types = dict(zip(spectra.object_id.tolist(), _types(spectra), strict=True))
+    return {name: kind for name, kind in types.items() if kind and kind not in held}
+
+
+def _types_of_base(base: KnowledgeBase) -> frozenset[str]:
+    """The types that more than `HELD` of the base's objects are of; of a large base, of a sample of them."""
+    key = canonical_json({"types_version": TYPES_VERSION, "version": base.version})
+    path = kept_path(base.path / "types", key)
+    kept = read_kept(path, key, lambda _, said: frozenset(json.loads(said["types"])))
+    if kept is not None:
+        return kept
+    names = base.rows(columns=[]).column("object_id").to_pylist()
+    sample = sorted(names, key=id_hash)[:SAMPLE]
+    counts = Counter(kind for kind in _types(base.spectra(sample)) if kind)
+    held = frozenset(kind for kind, n in counts.items() if n > HELD * len(sample))
+    with suppress(OSError):  # a base that may only be read: look again next time
+        write_kept(path, key, {}, types=json.dumps(sorted(held)))
+        forget_older(path)
+    return held
+
+
+def _scanned(spectra: SpectrumSet) -> list[str]:
+    """The type of each spectrum, "" where too few pixels lie in the range of the templates."""
+    kinds = np.where(plain_galaxies(spectra), "galaxy", "").astype("<U6")
+    open_ones = np.flatnonzero((kinds == "") & covered(spectra))
+    for i, found in zip(open_ones.tolist(), spectral_types(spectra.take(open_ones)), strict=True):
+        # A galaxy with broad lines, whose templates fit it as well as a quasar's do, is a galaxy here.
+        broad = found.type == "quasar" and found.margins.get("galaxy", 0.0) < QUASAR_MARGIN
+        kinds[i] = "galaxy" if broad else found.type
+    return [str(kind) for kind in kinds]
+
+
+_types = PerSpectrum(_scanned)

@@ -11,16 +11,16 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.inference.keeping import Arrays, forget_older, kept_path, read_kept, write_kept
 from spectrove.inference.line_check import REGIONS, class_shares, judged, measured, region_shares, regions_of
+from spectrove.inference.per_spectrum import PerSpectrum
 from spectrove.knowledge import KnowledgeBase
 from spectrove.provenance import canonical_json
-from spectrove.spectra import Spectrum, SpectrumSet
+from spectrove.spectra import SpectrumSet
 
 #: Raised whenever the same spectrum's lines say something else.
 LINES_VERSION = 1
@@ -87,35 +87,11 @@ def line_witness(diagram: str | None, kinds: Mapping[str, str]) -> LineWitness |
 
 
 def line_shares(spectra: SpectrumSet) -> NDArray[np.float64]:
-    """The share of the line errors in each region of the diagram, (n_spectra, n_regions); NaN where not covered.
-
-    A fit takes 10 ms. Explanations ask about one spectrum again and again, so the last few thousand are remembered.
-    """
-    found = np.zeros((len(spectra), len(REGIONS)))
-    for i in range(len(spectra)):
-        spectrum = spectra[i]
-        key = _pixels_and_redshift(spectrum)
-        if key not in _remembered:
-            if len(_remembered) >= REMEMBERED:
-                del _remembered[next(iter(_remembered))]
-            _remembered[key] = region_shares(measured(spectrum))
-        found[i] = _remembered[key]
-    return found
+    """The share of the line errors in each region of the diagram, (n_spectra, n_regions); NaN where not covered."""
+    return np.array(_shares(spectra)).reshape(len(spectra), len(REGIONS))
 
 
-#: Spectra whose shares are remembered.
-REMEMBERED = 8192
-
-_remembered: dict[bytes, NDArray[np.float64]] = {}
-
-
-def _pixels_and_redshift(spectrum: Spectrum) -> bytes:
-    """A hash of all that `measured` reads."""
-    parts = (spectrum.wavelength, spectrum.flux, spectrum.ivar, spectrum.mask, spectrum.lsf)
-    code = blake2b(repr(spectrum.row.get("z")).encode(), digest_size=16)
-    for part in parts:
-        code.update(np.ascontiguousarray(part).tobytes())
-    return code.digest()
+_shares = PerSpectrum(lambda spectra: [region_shares(measured(s)) for s in spectra])
 
 
 def line_shares_of_base(

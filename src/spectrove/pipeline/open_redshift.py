@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -45,7 +46,7 @@ def over_redshifts(
     options: dict[str, list[_Option]] = {}
     for p in predictions:
         estimate = redshifts.get(p.object_id)
-        if estimate is None or p.value is None or spectra.z[place[p.object_id]] != estimate.z:
+        if estimate is None or not p.probabilities or spectra.z[place[p.object_id]] != estimate.z:
             continue
         found = estimate.plausible(MOST, LEAST_WEIGHT)
         if len(found) > 1:
@@ -57,7 +58,7 @@ def over_redshifts(
         at = spectra.take(np.array([place[name] for name in names]))
         for answer in ask(_moved(at, [options[name][j][0] for name in names])):
             its = options[answer.object_id]
-            its[j] = (*its[j][:2], answer if answer.value is not None else None)
+            its[j] = (*its[j][:2], answer if answer.probabilities else None)
     return [
         _averaged(p, options[p.object_id], threshold) if p.object_id in options else p for p in predictions
     ]
@@ -82,6 +83,8 @@ def _averaged(best: Prediction, options: Sequence[_Option], threshold: float | N
             ends += known or [p.probabilities.get(asked, 0.0)]
         before += weight
     sets = [p.set for _, p in said if p.set is not None]
+    if all(p.none_of_these for _, p in said):
+        return replace(best, redshifts=_listed(options, asked))
     return replace(
         best,
         value=value,
@@ -90,8 +93,14 @@ def _averaged(best: Prediction, options: Sequence[_Option], threshold: float | N
         reason_no_interval="",
         is_target=None if threshold is None else mean[asked] >= threshold - TIE,
         set=tuple(n for n in names if any(n in s for s in sets)) if sets else None,
-        redshifts=tuple(
-            {"z": z, "weight": weight, "probability": None if p is None else p.probabilities.get(asked, 0.0)}
-            for z, weight, p in options
-        ),
+        none_of_these="",
+        redshifts=_listed(options, asked),
+    )
+
+
+def _listed(options: Sequence[_Option], asked: str) -> tuple[dict[str, Any], ...]:
+    """Each redshift with its weight and the probability there."""
+    return tuple(
+        {"z": z, "weight": weight, "probability": None if p is None else p.probabilities.get(asked, 0.0)}
+        for z, weight, p in options
     )
