@@ -38,17 +38,14 @@ class Expectations:
 
 def expectations(predictions: Sequence[Prediction]) -> Expectations:
     """Expected purity and completeness of a hunt; objects without an answer, and none of the classes, take no part."""
-    known = [
-        (p.probability, bool(p.is_target), p.calibrated)
-        for p in predictions
-        if p.probability is not None and not p.none_of_these
-    ]
-    hits = [p for p, found, _ in known if found]
-    total = sum(p for p, _, _ in known)
+    answered = [p for p in predictions if p.probability is not None]
+    known = [(p.probability or 0.0, bool(p.is_target)) for p in answered if not p.none_of_these]
+    hits = [p for p, found in known if found]
+    total = sum(p for p, _ in known)
     return Expectations(
         found=len(hits),
         false=sum(1 - p for p in hits),
         purity=sum(hits) / len(hits) if hits else None,
         completeness=sum(hits) / total if total > 0 else None,
-        calibrated=bool(known) and all(c for _, _, c in known),
+        calibrated=bool(answered) and all(p.calibrated for p in answered),
     )

@@ -84,7 +84,7 @@ def none_of_these(predictions: Sequence[Prediction]) -> str:
     """How many are none of the classes, and why, the most frequent reason first."""
     counts = Counter(p.none_of_these for p in predictions if p.none_of_these)
     total = sum(counts.values())
-    reasons = ", ".join(f"{n} because {reason}" for reason, n in counts.most_common())
+    reasons = "; ".join(f"{n}: {reason}" for reason, n in counts.most_common())
     return f"{total} {'is' if total == 1 else 'are'} none of the classes ({reasons}) and not counted"
 
 
