@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -52,6 +53,9 @@ def test_hunt_json_has_the_documented_keys_in_the_order_of_the_input(spectrove, 
     assert list(rows[0]) == keys
     assert list(rows[0]["neighbors"][0]) == ["object_id", "distance", "weight", "label"]
     for row in rows:
+        if row["none_of_these"]:
+            assert row["interval"] is None
+            continue
         assert row["interval"][0] <= row["probability"] <= row["interval"][1]
         assert len(row["neighbors"]) == 3
         assert row["object_id"] not in [n["object_id"] for n in row["neighbors"]]
@@ -61,7 +65,8 @@ def test_hunt_json_has_the_documented_keys_in_the_order_of_the_input(spectrove, 
 def test_a_hunt_has_another_threshold_where_one_is_said(spectrove, survey, test_ids):
     ask = ("hunt", survey.base, survey.dataset, *TEST, "--target", "liner", "--json", "--threshold")
     never, always, best = (lines(spectrove(*ask, said).stdout) for said in ("1", "0", "f1"))
-    assert [row["is_target"] for row in always] == [True] * len(test_ids)
+    assert [row["is_target"] for row in always] == [row["none_of_these"] is None for row in always]
+    assert sum(row["is_target"] for row in always) > len(test_ids) / 2
     assert [row["is_target"] for row in never] == [row["probability"] >= 1 for row in never]
     # Too few labels for a calibration: a half decides.
     assert [row["is_target"] for row in best] == [row["probability"] >= 0.5 for row in best]
@@ -79,7 +84,8 @@ def test_hunt_for_people_puts_the_most_probable_first(spectrove, survey, test_id
     head, *body, summary = result.stdout.splitlines()
     assert head.split() == ["object", "P(LINER)", "evidence"]
     assert len(body) == len(test_ids)
-    probabilities = [float(line.split()[1]) for line in body]
+    probabilities = [float(line.split()[1]) for line in body if "none of these" not in line]
+    assert all("none of these" in line for line in body[len(probabilities) :])
     assert probabilities == sorted(probabilities, reverse=True)
     assert "of 3 neighbours; nearest" in body[0]
     said = lines(spectrove("hunt", survey.base, survey.dataset, *TEST, "--target", "liner", "--json").stdout)
@@ -112,7 +118,10 @@ def test_classify_json_has_the_documented_keys(spectrove, survey, test_ids):
         told = ["metric", "calibrated", "p_distance", "set", "witnesses", "none_of_these"]
         assert list(row) == ["object_id", "label", "value", "probabilities", *told, "neighbors", "flags"]
         assert sum(row["probabilities"].values()) == pytest.approx(1)
-        assert row["probabilities"][row["value"]] == max(row["probabilities"].values())
+        if row["none_of_these"]:
+            assert row["value"] is None
+        else:
+            assert row["probabilities"][row["value"]] == max(row["probabilities"].values())
 
 
 def test_classify_for_people_counts_the_classes(spectrove, survey, test_ids):
@@ -208,7 +217,9 @@ def test_tables_hold_the_same_content_in_every_format(spectrove, survey, test_id
     rows = lines(
         spectrove("classify", survey.base, survey.dataset, *TEST, "--label", "class_derived", "--json").stdout
     )
-    assert [str(v) for v in table["value"]] == [row["value"] for row in rows]
+    answered = [i for i, row in enumerate(rows) if row["value"] is not None]
+    assert len(answered) > len(rows) / 2
+    assert [str(table["value"][i]) for i in answered] == [rows[i]["value"] for i in answered]
     assert list(table["p_SF"]) == pytest.approx([row["probabilities"]["SF"] for row in rows])
     assert [str(v) for v in table["neighbor_1"]] == [row["neighbors"][0]["object_id"] for row in rows]
     assert list(table["distance_3"]) == pytest.approx([row["neighbors"][2]["distance"] for row in rows])
@@ -221,9 +232,10 @@ def test_a_hunt_can_be_written_in_every_format(spectrove, survey):
         spectrove("hunt", survey.base, survey.dataset, *TEST, "--target", "liner", "-o", name)
         table = pq.read_table(name).to_pydict() if suffix == ".parquet" else Table.read(name)
         assert {str(v) for v in table["is_target"]} <= {"True", "False", "true", "false"}
-        assert all(
-            low <= high for low, high in zip(table["interval_low"], table["interval_high"], strict=True)
-        )
+        limits = list(zip(table["interval_low"], table["interval_high"], strict=True))
+        known = [(low, high) for low, high in limits if low is not None and np.isfinite(low)]
+        assert len(known) > len(limits) / 2
+        assert all(low <= high for low, high in known)
 
 
 def test_a_parquet_table_says_where_it_comes_from(spectrove, survey):

@@ -212,6 +212,8 @@ def flat_row(row: Row) -> dict[str, Any]:
             flat |= dict(zip(("interval_low", "interval_high"), value or (None, None), strict=True))
         elif name == "probabilities":
             flat |= {f"p_{key}": p for key, p in value.items()}
+        elif name == "witnesses":
+            flat |= {f"p_{key}_by_{who}": p for who, said in (value or {}).items() for key, p in said.items()}
         elif name == "neighbors":
             for i, neighbor in enumerate(value, 1):
                 flat |= {_neighbor_column(key, i): v for key, v in neighbor.items()}
