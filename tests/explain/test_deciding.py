@@ -63,7 +63,7 @@ def test_a_lens_that_rests_on_one_line_says_so(liner, tmp_path):
 
 def test_an_estimated_redshift_with_one_line_says_so(make_answer, make_lines):
     one = make_answer(["SF"], lines=make_lines(ha=30))
-    assert "only one emission line is detected at it, Hα" in one_line(replace(one, z_source="estimated"))
+    assert "only one emission line, Hα, is detected" in one_line(replace(one, z_source="estimated"))
     assert one_line(one) == ""
     two = make_answer(["SF"], lines=make_lines(ha=30, oiii=30))
     assert one_line(replace(two, z_source="estimated")) == ""

@@ -136,7 +136,7 @@ def test_the_histogram_counts_everybody_and_shows_the_threshold(liner, truth):
 
 def test_hits_that_are_wrong_are_crossed(liner):
     found = texts(hits_bpt_figure([liner], truth={liner.object_id: False}))
-    assert "cross: not the target by the truth" in found
+    assert "cross: truly not the target" in found
 
 
 def test_equal_evidence_gives_equal_bytes(liner):

@@ -207,7 +207,7 @@ def test_a_distance_that_gaps_make_says_who_was_not_observed_where(spectra):
     assert found.gaps == pytest.approx(found.rest)
     told = carried(replace(found, rest=0.86 * found.distance, elsewhere=0.0))
     assert (
-        f"86% of the distance is made by gaps, not by light that differs: {one.object_id} was not observed"
+        f"86% of the distance is due to gaps, not to differences in flux: {one.object_id} was not observed"
         in told
     )
     figure = saliency_figure([replace(found, rest=0.86 * found.distance)])
@@ -215,11 +215,11 @@ def test_a_distance_that_gaps_make_says_who_was_not_observed_where(spectra):
     assert any(p.get_hatch() for p in figure.axes[0].patches)
 
 
-def test_regions_on_which_the_two_ways_disagree_are_named_apart():
+def test_regions_on_which_the_two_methods_disagree_are_named_apart():
     shares = [("Hα + [N II]", 0.5, 0.4), ("Hβ", -0.1, 0.6), ("[S II]", 0.2, 0.1)]
     regions = tuple(
         RegionShare(Band(n, 10 * i, 10 * i + 10), g, o, 0.5) for i, (n, g, o) in enumerate(shares)
     )
     told = carried(Saliency("other", 1.0, regions, 0.0, 0.0, 0.5))
-    assert "comes most from Hα + [N II] (50%, 40%) and [S II] (20%, 10%)" in told
-    assert "The two ways disagree on Hβ" in told
+    assert "comes mostly from Hα + [N II] (50%, 40%) and [S II] (20%, 10%)" in told
+    assert "The two methods disagree in sign on Hβ" in told

@@ -98,7 +98,7 @@ def test_the_threshold_applies_to_the_mean_and_the_page_says_so(survey, base):
     low, high = said.interval
     assert low <= said.probability <= high
     sentence = left_open(pipeline.explain(base, found, target=TARGET))
-    assert "is open" in sentence
+    assert "is estimated and ambiguous" in sentence
     assert f"z = {query.z[0]:.4f}" in sentence
 
 

@@ -37,7 +37,7 @@ def test_json_has_the_documented_keys_oddest_first(answered):
     assert [row["p_value"] for row in rows] == sorted(row["p_value"] for row in rows)
     assert all(0 < row["p_value"] <= 1 for row in rows)
     assert all(low < high for row in rows for low, high in row["regions"])
-    assert "farther off than all but 1% of the base" in result.stderr
+    assert "unusual at p ≤ 0.01" in result.stderr
 
 
 def test_the_page_holds_a_picture_and_a_reason_for_each_and_needs_nothing_else(answered):

@@ -3,8 +3,8 @@
 evidence     Evidence: the answer with neighbours, measured lines and origin
 diagnostics  line ratios with errors or limits, and the [N II] diagram
 sentences    the sentence that says why, and the cautions
-argument     what came second, what the answer hangs on, why not another; influence, saliency and against are its data
-question     the question asked again; space the coordinates of its distances; bands the named regions
+argument     the alternative, the stability of the answer, why not another; influence, saliency, against are its data
+question     classification repeated with a change; space the coordinates of distances; bands the named regions
 citations    what to cite; links where to look; followup the list of a hunt; expectations its purity and completeness
 plots        spectra over their neighbours; bpt_plot the diagram; gallery the figures of a hunt
 report       write_report, write_hunt_report: one self-contained HTML page

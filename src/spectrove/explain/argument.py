@@ -1,4 +1,4 @@
-"""The decision argued: what came second and why it lost, what it hangs on, which wavelengths, and why not another."""
+"""The decision in sentences: the alternative and why it lost, how stable the answer is, and which wavelengths count."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from spectrove.explain.saliency import RegionShare, Saliency
     from spectrove.inference import Prediction
 
-#: Share of a distance from which gaps are a reason that is said.
+#: Fraction of a distance due to gaps from which they are mentioned.
 _LEAST_GAPS = 0.1
 
 
 def argued(evidence: Evidence) -> list[str]:
-    """What follows the sentence that says why: the alternative, what the answer hangs on, which wavelengths."""
+    """The sentences after the main one: lines, redshifts, the alternative, stability, wavelengths."""
     nearest = evidence.saliency[:1]
     if evidence.prediction.none_of_these:  # there is no answer to argue for
         return [text for text in (left_open(evidence), *(carried(s) for s in nearest)) if text]
@@ -37,7 +37,7 @@ def argued(evidence: Evidence) -> list[str]:
 
 
 def witnessed(evidence: Evidence) -> str:
-    """What neighbours and the spectrum's own lines say, each for itself, as a sentence; "" where lines do not count."""
+    """The probabilities from neighbours alone and from own lines alone, as a sentence; "" if lines are not used."""
     said, asked = evidence.prediction.witnesses, evidence.asked
     if said is None:
         return ""
@@ -54,7 +54,7 @@ def witnessed(evidence: Evidence) -> str:
 
 
 def left_open(evidence: Evidence) -> str:
-    """What the answer would be at each redshift that is open, as a sentence; "" where the redshift is known."""
+    """The probability at each possible redshift, as a sentence; "" if the redshift is known."""
     options = evidence.prediction.redshifts or ()
     if not options:
         return ""
@@ -63,18 +63,18 @@ def left_open(evidence: Evidence) -> str:
         f"({100 * o['weight']:.0f}%)"
         for o in options
     ]
-    return f"The redshift was estimated and is open: P is {', '.join(each)}."
+    return f"The redshift is estimated and ambiguous: P is {', '.join(each)}."
 
 
 def behind(evidence: Evidence) -> str:
-    """Where the lines of a second galaxy may stand, as a sentence; "" where nobody asked or nothing is seen."""
+    """The redshift of a second galaxy in the residual, as a sentence; "" if none was looked for or found."""
     for candidate in evidence.prediction.second_redshift or ():
         return f"The residual suggests {second_redshift.explain(candidate)}."
     return ""
 
 
 def alternative(evidence: Evidence) -> str:
-    """The answer that came second and why it lost, as a sentence; "" where there was nothing to choose."""
+    """The second most probable answer and why it lost, as a sentence; "" if nobody voted."""
     voters, asked = evidence.voters(), evidence.asked
     if not voters:
         return ""
@@ -94,7 +94,7 @@ def alternative(evidence: Evidence) -> str:
 
 
 def stability(evidence: Evidence) -> str:
-    """What leaving out one neighbour would change, as a sentence; "" where that is not known."""
+    """How the answer changes if one neighbour is left out, as a sentence; "" if that is not known."""
     tried = [i for i in evidence.influence if i.probability is not None]
     if not tried:
         return ""
@@ -103,37 +103,39 @@ def stability(evidence: Evidence) -> str:
     span = f"{min(p):.2f}" if f"{min(p):.2f}" == f"{max(p):.2f}" else f"{min(p):.2f} to {max(p):.2f}"
     if not turned:
         who = "its one neighbour" if len(tried) == 1 else "any one neighbour"
-        return f"Without {who} the answer stays (P {span})."
+        return f"The answer does not change if {who} is left out (P {span})."
     first = max(turned, key=lambda i: abs(i.change or 0))
     instead = f" ({first.instead} takes its place)" if first.instead else ""
     then = one(first.value) if not evidence.is_hunt else f"P {first.probability:.2f}"
-    more = f"; {len(turned)} of {len(tried)} neighbours can turn it" if len(tried) > 1 else ""
-    return f"The answer hangs on {first.object_id}: without it{instead} it would be {then}{more}."
+    more = f"; {len(turned)} of {len(tried)} neighbours can change it" if len(tried) > 1 else ""
+    return f"The answer depends on {first.object_id}: without it{instead} it would be {then}{more}."
 
 
 def carried(saliency: Saliency, *, who: str = "") -> str:
-    """Which regions a distance comes from, by both ways of asking, as a sentence; then what gaps make of it."""
+    """The regions that contribute most to a distance, by both methods, as a sentence; then the part due to gaps."""
     best = [r for r in saliency.leading() if r.mean > 0][:3]
     name = who or saliency.object_id
     if not best:
         return unobserved(saliency, name)
     agreed = [r for r in best if not r.opposed] or best[:1]
     parts = [f"{r.band.name} ({_shares(r)})" for r in agreed]
-    text = f"The distance to {name} comes most from {_listed(parts)}"
+    text = f"The distance to {name} comes mostly from {_listed(parts)}"
     if _known(best[0].gradient):
-        text += "; first the share by integrated gradients, then by how much replacing the region brings it nearer"
+        text += (
+            "; shares are by integrated gradients, then by how much replacing the region reduces the distance"
+        )
     else:
-        text += "; shares are how much replacing the region brings it nearer"
+        text += "; shares are by how much replacing the region reduces the distance"
     if _known(saliency.correlation):
-        text += f"; the two ways rank the regions alike with a correlation of {_signed(saliency.correlation)}"
+        text += f"; the rank correlation of the two methods is {_signed(saliency.correlation)}"
     opposed = [r.band.name for r in best if r.opposed and r not in agreed]
     if opposed:
-        text += f". The two ways disagree on {_listed(opposed)}: one has it set them apart, the other bring them nearer"
+        text += f". The two methods disagree in sign on {_listed(opposed)}"
     return " ".join(part for part in (f"{text}.", unobserved(saliency, name)) if part)
 
 
 def unobserved(saliency: Saliency, name: str) -> str:
-    """What of a distance comes from wavelengths that only one of the two has, and which; "" where it is little."""
+    """The fraction of a distance due to wavelengths that only one spectrum covers, as a sentence; "" if it is small."""
     share = saliency.gaps / saliency.distance if saliency.distance > 0 else 0.0
     if share < _LEAST_GAPS:
         return ""
@@ -143,8 +145,8 @@ def unobserved(saliency: Saliency, name: str) -> str:
             :2
         ]
         lacking += [f"{who} was not observed at {_listed(places)}"] if places else []
-    why = ", ".join(lacking) or "pixels here and there are masked in one of them"
-    return f"{share:.0%} of the distance is made by gaps, not by light that differs: {why}."
+    why = ", ".join(lacking) or "scattered pixels are masked in one of them"
+    return f"{share:.0%} of the distance is due to gaps, not to differences in flux: {why}."
 
 
 def _shares(r: RegionShare) -> str:
@@ -152,14 +154,14 @@ def _shares(r: RegionShare) -> str:
 
 
 def why_not(evidence: Evidence) -> list[str]:
-    """Why an object that was named is not among the neighbours, a sentence each; empty where nobody asked."""
+    """Why a named object is not among the neighbours, in sentences; empty if no object was named."""
     a = evidence.against
     if a is None:
         return []
     name = f"{a.other.object_id} ({a.label or 'no label'})"
     found = [_where(evidence, a, name)]
     if a.group is not None and a.group == evidence.asked:
-        found.append(f"It would have voted for the same answer, {one(a.group)}.")
+        found.append(f"It has the class of the answer, {one(a.group)}.")
     if a.saliency is not None:
         found.append(carried(a.saliency))
     worst = [d for d in a.lines if abs(d.sigma) >= DETECTION][:3]
@@ -168,14 +170,14 @@ def why_not(evidence: Evidence) -> list[str]:
             f"{d.name} {d.other:.1f} ± {d.other_error:.1f} Å there, {d.query:.1f} ± {d.query_error:.1f} Å here"
             for d in worst
         ]
-        found.append(f"Equivalent widths that differ most: {'; '.join(said)}.".replace("-", "−"))
+        found.append(f"The equivalent widths that differ most: {'; '.join(said)}.".replace("-", "−"))
     if a.change is not None:
         found.append(_needed(evidence, a.change, a.k))
     return [text for text in found if text]
 
 
 def reason(prediction: Prediction, scale: float) -> str:
-    """Who voted for what in a hunt, as a sentence, from the answer alone: no line is measured for it."""
+    """The votes of the neighbours in a hunt, as a sentence, from the answer alone: no lines are measured."""
     neighbors = tuple(
         NeighborEvidence(v.object_id, None, math.nan, None, "", v.distance, v.weight, v.label, v.group)
         for v in prediction.neighbors
@@ -190,25 +192,21 @@ def reason(prediction: Prediction, scale: float) -> str:
 
 
 def _unopposed(evidence: Evidence, denied: bool) -> str:
-    """Nobody voted for anything else: how far away the first who would have is."""
+    """The sentence for a unanimous vote: how far away the nearest object of another class is."""
     rival = evidence.rival
     if rival is None:
-        return (
-            "No neighbour speaks for anything else, nor does any spectrum near it."
-            if evidence.influence
-            else ""
-        )
+        return "No neighbour and no other nearby spectrum has another class." if evidence.influence else ""
     nearest = evidence.voters()[0].distance
-    times = f", {rival.distance / nearest:.1f} times as far as the closest" if nearest > 0 else ""
+    times = f", {rival.distance / nearest:.1f} times as far away as the closest" if nearest > 0 else ""
     what = "the hunted class" if denied else "another class"
     text = (
-        f"No neighbour speaks for anything else: the nearest spectrum of {what}, {rival.object_id} ({rival.label}), "
+        f"No neighbour has another class: the nearest spectrum of {what}, {rival.object_id} ({rival.label}), "
         f"is number {rival.rank}{times}"
     )
     return f"{text}; {lines}." if (lines := _excluded(evidence, rival.label)) else f"{text}."
 
 
-#: The line of the diagram between two regions, where one of them is met first.
+#: The dividing line of the diagram between two adjacent regions.
 _BETWEEN = {
     frozenset(("SF", "Composite")): "Kauffmann 2003",
     frozenset(("Seyfert", "LINER")): "1.18x+0.77",
@@ -216,7 +214,7 @@ _BETWEEN = {
 
 
 def _excluded(evidence: Evidence, label: str | None) -> str:
-    """What the query's own lines say of another class, without a full stop; "" where they say nothing."""
+    """Whether the query's own lines exclude another class, without a full stop; "" if they are not measured."""
     b = evidence.query.bpt
     if b is None or not b.possible or label not in DIAGRAM:
         return ""
@@ -228,30 +226,28 @@ def _excluded(evidence: Evidence, label: str | None) -> str:
         return f"its own lines exclude {one(label)}"
     far_side = f"{sigmas(b.sigma[border])} on the other side of the {line_name(border)} line"
     if abs(b.sigma[border]) < NEAR_LINE:
-        return f"its own lines do not decide against {one(label)}: they lie only {far_side}"
+        return f"its own lines do not exclude {one(label)}: they lie only {far_side}"
     return f"its own lines speak against {one(label)}, {far_side}"
 
 
 def _where(evidence: Evidence, a: Against, name: str) -> str:
-    """How far it is, and in which place."""
+    """The distance of the named object, and its rank."""
     away = far(evidence, a.distance)
     if not a.searched:
-        return f"{name} cannot be compared in the coordinates that were searched."
+        return f"The distance to {name} cannot be computed in the space that was searched."
     if a.rank is None:
         return f"{name} is not among the {a.searched} spectra that were searched; it is at {away}."
     if a.is_neighbor:
-        return f"{name} is neighbour {a.rank} of {a.k}, at {away}: it was asked."
+        return f"{name} is neighbour {a.rank} of {a.k}, at {away}."
     reach = f"{a.reach / evidence.scale:.1f}" if evidence.scale > 0 else f"{a.reach:.2f}"
-    return (
-        f"{name} is number {a.rank} of {a.searched}, at {away}; the {a.k} that were asked lie within {reach}."
-    )
+    return f"{name} is number {a.rank} of {a.searched}, at {away}; the {a.k} neighbours lie within {reach}."
 
 
 def _needed(evidence: Evidence, change: Change, k: int) -> str:
     names, away = _listed(list(change.regions)), far(evidence, change.distance)
     if change.enough:
         return f"With its pixels in {names} it would be at {away}, among the {k} nearest."
-    return f"Not even with its pixels in {names} would it be among the {k} nearest; it would be at {away}."
+    return f"Even with its pixels in {names} it would not be among the {k} nearest, but at {away}."
 
 
 def _listed(parts: list[str]) -> str:

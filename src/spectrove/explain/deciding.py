@@ -1,4 +1,4 @@
-"""The lines a decision hangs on: those of a second galaxy in a hunt for lenses, or the one place that is odd."""
+"""The lines that decide an answer: those of a second galaxy in a hunt for lenses, or a single emission line."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from spectrove.explain.plots import Trace, make_trace
 from spectrove.explain.style import FIT_COLOR, LARGE, NORMAL, QUERY_COLOR, SMALL, new_figure, tidy
 from spectrove.lines import LINE
 
-#: Colour of a mark on what decides.
+#: Colour of the mark on the deciding line.
 DECIDES = "#D55E00"
-#: Joint S/N that noise and ordinary galaxies reach (as `inference.signs` has it): less than this decides nothing.
+#: Joint S/N that noise and ordinary galaxies can reach (as in `inference.signs`); less than this is not significant.
 NOISE_REACHES = 5.0
 #: Lines that get a panel, and how far it reaches on each side of the line, observed angstrom.
 _PANELS, _REACH = 3, 75.0
 
 
 def behind(evidence: Evidence) -> Mapping[str, Any] | None:
-    """The best second redshift in which a line is seen; None where the target does not ask or nothing is seen."""
+    """The best second redshift with a detected line; None if the target does not use it or no line is seen."""
     found = evidence.prediction.second_redshift or ()
     return next((c for c in found[:1] if c["lines"]), None)
 
 
 def one_line(evidence: Evidence) -> str:
-    """That an answer, or its redshift, rests on a single line, as a sentence; "" where it does not."""
+    """A sentence if the answer, or its redshift, rests on a single line; otherwise ""."""
     return _one_line_behind(evidence) or _one_line_redshift(evidence)
 
 
@@ -58,15 +58,15 @@ def _one_line_redshift(evidence: Evidence) -> str:
     if len(seen) != 1:
         return ""
     return (
-        f"The redshift was estimated, and only one emission line is detected at it, {pretty(LINE[seen[0]].name)}: "
-        "beyond that line it rests on the shape of the continuum and its absorption."
+        f"The redshift was estimated and only one emission line, {pretty(LINE[seen[0]].name)}, is detected: "
+        "otherwise it rests on the shape of the continuum and its absorption lines."
     )
 
 
 def behind_figure(evidence: Evidence) -> Figure | None:
-    """The lines of the galaxy behind, each magnified, the one that adds most first; None where none is seen.
+    """The lines of the background galaxy, each magnified, the strongest first; None if none is seen.
 
-    Observed wavelengths. The host's own lines are marked as everywhere; the dashed curve is our fit of its stars.
+    Observed wavelengths. The host's own lines are marked as in other figures; the dashed curve is our stellar fit.
     """
     candidate, trace = behind(evidence), make_trace(evidence.query, observed=True)
     if candidate is None or trace is None:

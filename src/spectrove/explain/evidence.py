@@ -44,12 +44,12 @@ class Measured:
 
     @cached_property
     def bpt(self) -> Bpt | None:
-        """Its place in the [N II] diagram by our own measurement; None without one."""
+        """Its position in the [N II] diagram, from the lines measured here; None if they were not measured."""
         return None if self.lines is None else bpt(self.lines)
 
     @property
     def links(self) -> dict[str, str]:
-        """Name to address of the pages about it; empty where its place in the sky is unknown."""
+        """Links to pages about it, address by name; empty if its position is unknown."""
         return links(self.spectrum.row) if self.spectrum else {}
 
     def to_dict(self) -> dict[str, Any]:
@@ -66,14 +66,14 @@ class Measured:
 
 @dataclass(frozen=True)
 class NeighborEvidence(Measured):
-    """A neighbour: what is shown of it, how far it is, and how it voted.
+    """A neighbour: its spectrum and lines, its distance, and its vote.
 
     Attributes:
         distance: Euclidean distance of the vectors.
-        weight: Its share of all votes, 0-1; 0 where it did not vote.
+        weight: Its share of all votes, 0-1; 0 if it did not vote.
         label: Its value in the label column; None if unknown.
-        group: The class that value means; None where it did not vote.
-        catalog: Values that came with it from a catalog; shown as such, never measured by us.
+        group: The class of that value; None if it did not vote.
+        catalog: Its values from a catalog; shown as such, not measured here.
     """
 
     distance: float = math.nan
@@ -113,20 +113,20 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Evidence:
-    """An answer about one spectrum, and why.
+    """An answer for one spectrum, and the evidence for it.
 
     Attributes:
-        prediction: The answer. Everything below explains it; nothing below changed it.
-        query: The spectrum that was asked about, with its lines as we measured them.
+        prediction: The answer. The attributes below explain it and did not affect it.
+        query: The classified spectrum, with its lines as measured here.
         neighbors: Nearest first.
-        scale: The base's median nearest-neighbour distance, the unit in which distances mean something.
-        provenance: What made the answer.
+        scale: Median nearest-neighbour distance of the base, the natural unit of distances.
+        provenance: Encoder, base, target and settings of the answer.
         z_source: Where the redshift came from: "file", "catalog", "estimated" or "".
         threshold: Probability from which a hunted object counts as found; NaN if unknown.
-        influence: The answer without each neighbour, nearest first; empty where the question is not known.
+        influence: The answer without each neighbour, nearest first; empty if it could not be computed.
         rival: The nearest object of another class; None if none is near.
-        saliency: Where the distance to each neighbour comes from, nearest first; empty where nobody asked.
-        against: The query beside an object that was named; None where nobody asked.
+        saliency: Contributions to the distance to each neighbour, nearest first; empty unless requested.
+        against: Comparison with a named object; None if none was named.
     """
 
     prediction: Prediction
@@ -153,7 +153,7 @@ class Evidence:
 
     @property
     def asked(self) -> str | None:
-        """The hunted class, or the answer's where nothing is hunted; None where nobody voted."""
+        """The hunted class, or in a classification the class of the answer; None if nobody voted."""
         return self.prediction.positive if self.is_hunt else self.prediction.value
 
     @property

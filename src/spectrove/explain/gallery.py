@@ -1,4 +1,4 @@
-"""Figures of a whole hunt: a contact sheet of the best hits, their probabilities, and their diagram."""
+"""Figures of a hunt: a contact sheet of the best hits, the histogram of probabilities, and the [N II] diagram."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from spectrove.explain.style import (
 from spectrove.inference import Prediction
 from spectrove.lines import LINE
 
-#: Names in each small picture with the lines they stand for, and the window of its right half, rest angstrom.
+#: Names in each small panel with their lines, and the wavelength range of its right panel, rest angstrom.
 _MARKED = (
     ("[O II]", ("oii_3729",)),
     ("Hβ [O III]", ("hb", "oiii")),
@@ -36,19 +36,19 @@ _MARKED = (
 )
 _CLOSE = ("Hα", 6480.0, 6760.0)
 _CLOSE_MARKED = (("Hα", ("ha",)), ("[N II]", ("nii",)), ("[S II]", ("sii_6716", "sii_6731")))
-#: Half the window on a line that decides, rest angstrom.
+#: Half the width of the window on the deciding line, rest angstrom.
 _REACH = 60.0
-#: Truth is told by hatching as well as by colour.
+#: Truth is shown by hatching as well as by colour.
 _TRUE, _FALSE, _UNKNOWN = ("#0072B2", ""), ("#E69F00", "////"), ("#BBBBBB", "....")
 
 
 def gallery_figure(hits: Sequence[Evidence], *, columns: int = 2) -> Figure:
     """A contact sheet: each hit's whole spectrum and its Hα window, ranked, with probability and redshift.
 
-    In a hunt for second galaxies the window is on the line that decides, and the line is marked in both halves.
+    In a hunt for second galaxies the window is centred on the deciding line, which is marked in both panels.
 
     Args:
-        hits: Best first; the rank printed is the place in this order.
+        hits: Best first; the printed rank is the position in this order.
         columns: Hits per row.
     """
     rows = max(-(-len(hits) // columns), 1)
@@ -82,7 +82,7 @@ def probability_figure(
     else:
         is_true = [truth.get(name) for name, _ in known]
         names = (
-            ("target by the truth", True, _TRUE),
+            ("truly the target", True, _TRUE),
             ("not the target", False, _FALSE),
             ("truth unknown", None, _UNKNOWN),
         )
@@ -117,7 +117,7 @@ def hits_bpt_figure(
     draw_points(ax, points)
     absent = [p.number for p in points if p.place is None]
     notes = [f"not on the diagram: {', '.join(absent)}"] if absent else []
-    notes += ["cross: not the target by the truth"] if any(p.marker == "X" for p in points) else []
+    notes += ["cross: truly not the target"] if any(p.marker == "X" for p in points) else []
     ax.text(
         0.02, 0.02, "\n".join(notes), transform=ax.transAxes, fontsize=SMALL, va="bottom", color="#444444"
     )
@@ -135,7 +135,7 @@ def _bars(ax: Axes, edges: np.ndarray, parts: list[tuple[np.ndarray, str, tuple[
 
 
 def _span(hits: Sequence[Evidence]) -> tuple[float, float]:
-    """The range of wavelengths that holds every hit, so that all pictures share one axis."""
+    """The wavelength range that covers every hit, so that all panels share one axis."""
     traces = [t for t in (make_trace(hit.query) for hit in hits) if t is not None]
     good = [t.wavelength[np.isfinite(t.flux)] for t in traces]
     if not good:
@@ -185,7 +185,7 @@ def _cell(
 
 
 def _deciding(hit: Evidence) -> float | None:
-    """Where the line that decides stands in the drawn frame, angstrom; None where no single line does."""
+    """Wavelength of the deciding line in the frame of the plot, angstrom; None if no single line decides."""
     candidate = behind(hit)
     if candidate is None:
         return None
@@ -193,7 +193,7 @@ def _deciding(hit: Evidence) -> float | None:
 
 
 def _window(hit: Evidence) -> tuple[tuple[float, float], Sequence[tuple[str, tuple[str, ...]]]]:
-    """What the right half shows, and the names in it: the line that decides, else Hα."""
+    """Wavelength range of the right panel and the names in it: the deciding line, otherwise Hα."""
     if (line := _deciding(hit)) is None:
         return _CLOSE[1:], _CLOSE_MARKED
     return (line - _REACH, line + _REACH), ()
@@ -227,7 +227,7 @@ def _draw(ax: Axes, t: Trace, marked: Sequence[tuple[str, tuple[str, ...]]], *, 
 
 
 def _mark(ax: Axes, labels: Sequence[LineLabel]) -> None:
-    """Dashed marks, and names inside the top of the axes, moved apart where they would touch."""
+    """Dashed marks, and names inside the top of the axes, moved apart so that they do not touch."""
     low, high = ax.get_xlim()
     inside = [item for item in labels if low < item.center < high]
     figure = ax.get_figure(root=True)

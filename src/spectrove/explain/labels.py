@@ -1,4 +1,4 @@
-"""Names of spectral lines beside a plot: short spelling, doublets joined, no two labels on each other."""
+"""Names of spectral lines above a plot: short spelling, doublets joined, labels without overlap."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DOUBLET = 16.0
 
 @dataclass(frozen=True)
 class LineLabel:
-    """One label: its text, the rest wavelengths it stands for (vacuum angstrom), and the kind of line."""
+    """One label: its text, the rest wavelengths it marks (vacuum angstrom), and the kind of line."""
 
     text: str
     wavelengths: tuple[float, ...]
@@ -89,11 +89,11 @@ def spread(wanted: ArrayLike, gap: float, low: float, high: float) -> NDArray[np
 
 
 def mark_lines(ax: Axes, labels: Sequence[LineLabel], *, size: float = 9.0, lift: float = 0.34) -> None:
-    """Draws a thin dashed mark per line, and its name above the axes with a leader to the mark.
+    """Draw a thin dashed mark per line, and its name above the axes with a leader to the mark.
 
     Args:
         ax: Axes in rest-frame angstrom, limits already set.
-        labels: What to mark.
+        labels: The lines to mark.
         size: Font size, points.
         lift: Height of the leaders above the axes, inches.
     """
@@ -122,7 +122,7 @@ def mark_lines(ax: Axes, labels: Sequence[LineLabel], *, size: float = 9.0, lift
 
 
 def mark_only(ax: Axes, labels: Sequence[LineLabel], *, stretch: float = 1.0) -> None:
-    """Draws a thin dashed mark per line, without names; `stretch` is 1 + z where the axes are observed."""
+    """Draw a thin dashed mark per line, without names; `stretch` is 1 + z if the axes are in the observed frame."""
     for item in labels:
         color, dashes = KIND_STYLE[item.kind]
         for wavelength in item.wavelengths:

@@ -1,4 +1,4 @@
-"""The gallery of outliers: each with its spectrum, its reconstruction, what is left, and the reason in words."""
+"""The gallery of outliers: each with its spectrum, its reconstruction, the residual, and the reason in words."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from spectrove.spectra import FLAGS, Spectrum
 
 _MODEL_COLOR, _MARK_COLOR, _LEFT_COLOR = "#D55E00", "#F0E442", "#0072B2"
 _KEY = (
-    "Black: the spectrum. Orange: its best reconstruction out of ordinary galaxies. Below: what is left, in sigma, "
-    "smoothed in blue. Yellow: where it stands out."
+    "Black: the spectrum. Orange: its best reconstruction by ordinary galaxies. Below: the residual in sigma, smoothed "
+    "in blue. Yellow: where the residual is large."
 )
 #: Sigma beyond which the residual is cut off in a picture.
 _MOST_SIGMA = 12.0
-#: A place narrower than this may be a line; how far a close-up reaches beyond it. Observed angstrom.
+#: A region narrower than this may be a line; margin of the close-up on either side. Observed angstrom.
 _NARROW, _AROUND = 90.0, 60.0
 _WIDTH = 10.5
-#: Objects within `UNUSUAL` that are listed on a page at most: more would make it too long to open.
+#: Maximum number of objects within `UNUSUAL` listed on a page; with more it would be too long to open.
 MOST_FOUND = 2000
 #: P-value up to which an object counts as an outlier in the summary.
 UNUSUAL = 0.01
@@ -42,12 +42,12 @@ UNUSUAL = 0.01
 
 @dataclass(frozen=True)
 class Drawn:
-    """One answer with what there is to draw.
+    """One answer with the arrays of its figure.
 
     Attributes:
         spectrum: As it was observed.
-        wavelength: Rest vacuum angstrom of the reconstruction's grid, (n_pixels,); None where it does not reach.
-        flux: On that grid, scaled as the reconstruction is, 0 where unknown.
+        wavelength: The reconstruction's grid, rest vacuum angstrom, (n_pixels,); None if there is no reconstruction.
+        flux: On that grid, scaled like the reconstruction, 0 where unknown.
         left: The residual, arrays (1, n_pixels).
     """
 
@@ -70,16 +70,16 @@ def write_outlier_page(
     table: str = "",
     progress: Callable[[int], None] | None = None,
 ) -> Path:
-    """Writes the gallery, one self-contained file; gives its path.
+    """Write the gallery as one self-contained file; returns its path.
 
     Args:
-        drawn: What is shown with a picture, oddest first.
+        drawn: The answers shown with a figure, most unusual first.
         answers: Every answer, in any order.
         base: Name of the base, and `size` how many objects it has.
         refused: Names of spectra that could not be used, each with its sentence.
-        others: How many the table lists beside those within `UNUSUAL`.
-        table: Name of a file with every answer; "" where there is none.
-        progress: Called with 1 for each picture.
+        others: How many further answers the table lists after those within `UNUSUAL`.
+        table: Name of a file with every answer; "" if there is none.
+        progress: Called with 1 for each figure.
 
     Raises:
         DatasetError: If the file cannot be written.
@@ -95,7 +95,7 @@ def write_outlier_page(
         if progress:
             progress(1)
     html = render(
-        "outliers.html", title="What is unlike the base",
+        "outliers.html", title="Spectra unlike the base",
         summary=summary(answers), base=base, size=size, refused=refused,
         ranked=[_row(a, i, anchors.get(a.object_id, "")) for i, a in enumerate(ranked, 1) if a.object_id in shown],
         left_out=_left_out(len(ranked) - len(listed), table), sections=sections,
@@ -104,17 +104,14 @@ def write_outlier_page(
 
 
 def summary(answers: Sequence[OutlierAnswer]) -> str:
-    """How many are unusual, and how many would be by chance."""
+    """How many spectra are unusual, and how many are expected by chance."""
     n, found = len(answers), sum(a.p_value <= UNUSUAL for a in answers)
-    verb, what = "stands" if 1 in (found, n) else "stand", "spectrum" if n == 1 else "spectra"
-    return (
-        f"{found} of {n} {what} {verb} farther off than all but {UNUSUAL:.0%} of the base "
-        f"(expected by chance: {UNUSUAL * n:.1f})"
-    )
+    verb, what = "is" if 1 in (found, n) else "are", "spectrum" if n == 1 else "spectra"
+    return f"{found} of {n} {what} {verb} unusual at p ≤ {UNUSUAL:g} (expected by chance: {UNUSUAL * n:.1f})"
 
 
 def outlier_figure(one: Drawn) -> Figure:
-    """The spectrum over its reconstruction, and below it the residual in sigma; regions marked in both."""
+    """The spectrum with its reconstruction, and below it the residual in sigma; regions are marked in both."""
     figure = new_figure(_WIDTH, 3.9 if one.left is not None else 2.6)
     if one.left is None or one.wavelength is None or one.flux is None:
         _bare(figure.add_axes((0.065, 0.19, 0.925, 0.74)), one)
@@ -132,7 +129,7 @@ def outlier_figure(one: Drawn) -> Figure:
         for start, stop in one.answer.regions:
             ax.axvspan(start, stop, color=_MARK_COLOR, alpha=0.45, lw=0, zorder=0)
     top.plot(observed, values, color=QUERY_COLOR, lw=0.5, label="spectrum")
-    top.plot(observed, model, color=_MODEL_COLOR, lw=0.9, label="out of ordinary galaxies")
+    top.plot(observed, model, color=_MODEL_COLOR, lw=0.9, label="reconstruction")
     _limits(top, values, model)
     top.set_ylabel("Flux / median", fontsize=NORMAL)
     top.tick_params(labelbottom=False)
@@ -143,7 +140,7 @@ def outlier_figure(one: Drawn) -> Figure:
     low.plot(observed, np.where(seen, smooth, np.nan), color=_LEFT_COLOR, lw=0.8)
     low.axhline(0, color=QUERY_COLOR, lw=0.5)
     low.set_ylim(-_MOST_SIGMA * 1.05, _MOST_SIGMA * 1.05)
-    low.set_ylabel("Left over (σ)", fontsize=NORMAL)
+    low.set_ylabel("Residual (σ)", fontsize=NORMAL)
     low.set_xlabel("Observed wavelength, vacuum (Å)", fontsize=NORMAL)
     edge = observed[seen]
     low.set_xlim(float(edge.min()), float(edge.max()))
@@ -156,20 +153,20 @@ def outlier_figure(one: Drawn) -> Figure:
 
 
 def narrow_place(answer: OutlierAnswer) -> tuple[float, float] | None:
-    """The most striking place, observed angstrom, where it is as narrow as a line; else None."""
+    """The region with the largest residual, observed angstrom, if it is as narrow as a line; otherwise None."""
     first = next(iter(answer.regions), None)
     return first if first is not None and first[1] - first[0] <= _NARROW else None
 
 
 def rests_on(answer: OutlierAnswer) -> str:
-    """That a decision rests on one line, as a sentence; "" where more stands out, or nothing, or a broad stretch."""
+    """A sentence if the decision rests on one line; "" if there are more regions, none, or a broad one."""
     place = narrow_place(answer)
     if place is None or len(answer.regions) > 1 or answer.reason == "ordinary":
         return ""
     middle = (place[0] + place[1]) / 2
     return (
-        f"The decision rests on one line: nothing stands out but {place[0]:,.0f}–{place[1]:,.0f} Å (observed; "
-        f"{middle / (1 + answer.z):,.0f} Å at rest). Look there for a cosmic ray or the sky."
+        f"The decision rests on one line: only {place[0]:,.0f}–{place[1]:,.0f} Å (observed; "
+        f"{middle / (1 + answer.z):,.0f} Å at rest) has a large residual. Check for a cosmic ray or a sky residual."
     )
 
 
@@ -177,7 +174,7 @@ def _close_up(
     ax: Axes, observed: NDArray[np.floating], values: NDArray[np.floating], model: NDArray[np.floating],
     place: tuple[float, float],
 ) -> None:  # fmt: skip
-    """The most striking place magnified, with the reconstruction."""
+    """The region with the largest residual magnified, with the reconstruction."""
     low, high = place[0] - _AROUND, place[1] + _AROUND
     inside = (observed >= low) & (observed <= high)
     tidy(ax, minor=False)
@@ -190,7 +187,7 @@ def _close_up(
     ax.set_xlim(low, high)
     ax.xaxis.set_major_locator(MaxNLocator(3))
     ax.yaxis.set_major_locator(MaxNLocator(5))
-    ax.set_title("what stands out most", fontsize=SMALL, color=DECIDES, pad=9)
+    ax.set_title("largest residual", fontsize=SMALL, color=DECIDES, pad=9)
 
 
 def _left_out(n: int, table: str) -> list[str]:
@@ -203,13 +200,13 @@ def _times(factor: float, wavelength: Any) -> Any:
 
 
 def _bare(ax: Axes, one: Drawn) -> None:
-    """The spectrum alone, where there is no reconstruction."""
+    """The spectrum alone, if there is no reconstruction."""
     tidy(ax)
     spectrum, _ = one.spectrum.with_gaps_filled()
     flux = np.where(spectrum.good, spectrum.flux, np.nan)
     ax.plot(spectrum.wavelength, flux, color=QUERY_COLOR, lw=0.5)
     _limits(ax, flux)
-    ax.set_xlabel("Observed wavelength, vacuum (Å); no reconstruction reaches here", fontsize=NORMAL)
+    ax.set_xlabel("Observed wavelength, vacuum (Å); no reconstruction available", fontsize=NORMAL)
     ax.set_ylabel("Flux", fontsize=NORMAL)
 
 
@@ -235,7 +232,7 @@ def _section(one: Drawn, rank: int, anchor: str) -> dict[str, Any]:
         "links": [(NAMES[key], url) for key, url in links(one.spectrum.row).items()],
         "png": png(outlier_figure(one)),
         "key": _KEY,
-        "caption": f"{a.object_id}: what of it ordinary galaxies explain, and what is left",
+        "caption": f"{a.object_id}: its reconstruction by ordinary galaxies, and the residual",
     }
 
 
@@ -246,7 +243,7 @@ def _facts(a: OutlierAnswer) -> list[tuple[str, str]]:
     ]
     facts.append(("Redshift used", f"{a.z:.5f}"))
     regions = ", ".join(f"{low:,.0f}–{high:,.0f}" for low, high in a.regions)
-    facts.append(("Where (observed, Å)", regions or "no region stands out"))
+    facts.append(("Where (observed, Å)", regions or "no region with a large residual"))
     rest = ", ".join(f"{low / (1 + a.z):,.0f}–{high / (1 + a.z):,.0f}" for low, high in a.regions)
     return [*facts, ("Where (rest, Å)", rest)] if rest else facts
 

@@ -1,4 +1,4 @@
-"""The query over its neighbours in the rest frame, with the lines of `spectrove.lines` marked and named."""
+"""The query and its neighbours in the rest frame, with the lines of `spectrove.lines` marked and named."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ NORM_WINDOW = (5300.0, 5850.0)
 #: Zoom panels: title and rest-frame range, angstrom.
 ZOOMS = (("Hβ – [O III]", 4800.0, 5065.0), ("[O I] – Hα – [N II] – [S II]", 6262.0, 6778.0))
 _KEY = (
-    "Above: flux density over its median at 5300–5850 Å (else over all pixels), shifted{smooth}; strong "
-    "lines are cut off.  Grey: the query again.\n"
+    "Above: flux density over its median at 5300–5850 Å (else over all pixels), offset{smooth}; strong "
+    "lines are cut off.  Grey: the query, repeated.\n"
 )
 _ZOOM_KEY = "Below: each on its own scale.  Band: ±1σ.  Dashed: our fit of the stellar continuum.  "
 #: Below this median S/N per pixel the whole-range panel is smoothed, and says so.
@@ -62,7 +62,7 @@ class Trace:
 
 
 def make_trace(item: Measured, *, observed: bool = False) -> Trace | None:
-    """A spectrum as it is drawn: rest frame, normalised at 5300-5850 A (else over all good pixels).
+    """A spectrum as it is plotted: rest frame, normalised at 5300-5850 A (otherwise over all good pixels).
 
     `observed` keeps the observed frame, as does a missing redshift. Masked pixels are NaN, so that a line
     plot leaves a gap. None without a spectrum or a good pixel.
@@ -88,17 +88,17 @@ def make_trace(item: Measured, *, observed: bool = False) -> Trace | None:
 def spectrum_figure(evidence: Evidence, *, max_neighbors: int = 5) -> Figure:
     """The query above its nearest neighbours, whole range and two zooms, in the rest frame.
 
-    Each neighbour has a grey copy of the query behind it, so that a difference shows as grey. Without a
-    redshift the observed frame is drawn and no line is marked.
+    Each neighbour is plotted over a grey copy of the query, so that differences appear in grey. Without a
+    redshift the observed frame is used and no lines are marked.
 
     Args:
-        evidence: What to draw.
-        max_neighbors: How many neighbours at most; the table of the report has them all.
+        evidence: The answer to plot.
+        max_neighbors: Maximum number of neighbours; the table of the report lists all of them.
     """
     query = make_trace(evidence.query)
     if query is None:
         figure = new_figure(11.0, 1.2)
-        figure.text(0.5, 0.4, "The query has no good pixel: there is nothing to draw.", ha="center")
+        figure.text(0.5, 0.4, "The query has no good pixels: there is no spectrum to plot.", ha="center")
         return figure
     known_z = bool(np.isfinite(evidence.query.z))  # else all are drawn as observed
     pairs = [(n, make_trace(n, observed=not known_z)) for n in evidence.neighbors][:max_neighbors]
@@ -140,7 +140,7 @@ def _title(figure: Figure, evidence: Evidence, height: float) -> None:
 
 
 def _whole_range(ax: Axes, traces: list[Trace], known_z: bool) -> list[float]:
-    """Draws the upper panel; gives the height at which each trace ends on the right."""
+    """Draw the upper panel; returns the height of each trace at its right end."""
     drawn = [smoothed(t) for t in traces]
     low = float(np.nanmin(drawn[0].wavelength[np.isfinite(drawn[0].flux)]))
     high = float(np.nanmax(drawn[0].wavelength[np.isfinite(drawn[0].flux)]))
@@ -159,7 +159,7 @@ def _zoom(
     figure: Figure, box: tuple[float, float, float, float], title: str, low: float, high: float,
     traces: list[Trace],
 ) -> None:  # fmt: skip
-    """One row per spectrum, each on its own scale, so that strong and weak lines can both be read."""
+    """One row per spectrum, each on its own scale, so that strong and weak lines are both visible."""
     left, bottom, width, height = box
     each = height / len(traces)
     cut = [_local(t.within(low, high)) for t in traces]
@@ -214,7 +214,7 @@ def _local(t: Trace) -> Trace:
 
 
 def _stack(ax: Axes, traces: list[Trace]) -> list[float]:
-    """Draws traces one under the other, the query's grey copy behind each neighbour; gives where they end."""
+    """Draw traces one below the other, each neighbour over a grey copy of the query; returns their right ends."""
     query = traces[0]
     bottom, peak = _extent(query)
     step = 0.9 * (peak - bottom)
@@ -236,7 +236,7 @@ def _right_end(t: Trace) -> float:
 
 
 def _extent(t: Trace) -> tuple[float, float]:
-    """Bottom and top of a trace; strong lines and noise spikes stick out of the top and are cut off there."""
+    """Bottom and top of a trace; strong lines and noise spikes above the top are cut off."""
     values = t.flux[np.isfinite(t.flux)]
     if not len(values):
         return 0.0, 1.0
@@ -245,7 +245,7 @@ def _extent(t: Trace) -> tuple[float, float]:
 
 
 def _names(ax: Axes, evidence: Evidence, shown: list[NeighborEvidence], ends: list[float]) -> None:
-    """Who is who, to the right of the traces in their colours."""
+    """The names of the objects, to the right of the traces in their colours."""
     texts = [(f"query\n{short(evidence.object_id, 20)}", QUERY_COLOR)]
     for i, n in enumerate(shown):
         label = n.label or "no label"

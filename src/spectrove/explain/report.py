@@ -30,27 +30,27 @@ from spectrove.inference import Prediction
 from spectrove.inference.voting import LEVEL
 
 Background = tuple[ArrayLike, ArrayLike]
-#: Neighbours whose wavelengths are drawn.
+#: Number of neighbours in the figure of contributing wavelengths.
 _DRAWN = 5
-#: Objects that were found and are listed on a page at most: more would make it too long to open.
+#: Maximum number of found objects listed on a page; with more it would be too long to open.
 MOST_FOUND = 2000
 
 
 @dataclass(frozen=True)
 class Hunt:
-    """One hunt as it is reported.
+    """One hunt, with all that its page shows.
 
     Attributes:
         target: Name of the target.
         predictions: Every answer, in any order.
-        evidence: Of the hits that get a section of their own; those not among the predictions are left out.
-        description: What is hunted, a sentence or two.
+        evidence: Evidence of the hits that get a section of their own; those not among the predictions are ignored.
+        description: The target, in a sentence or two.
         threshold: Probability from which an object counts as found.
-        truth: Object id to whether it truly is the target, where known.
-        tables: Further tables, such as what other encoders reach.
-        notes: Sentences for the reader, such as that lenses were injected into real hosts.
+        truth: Whether each object, by id, truly is the target, if known.
+        tables: Further tables, such as the results of other encoders.
+        notes: Further sentences, for instance that lenses were injected into real hosts.
         refused: Names of spectra that could not be used, each with its sentence.
-        table: Name of the file with every answer; "" where there is none.
+        table: Name of the file with every answer; "" if there is none.
     """
 
     target: str
@@ -74,10 +74,10 @@ class Hunt:
         return [p for p in self.ranked() if p.is_target]
 
     def listed(self, others: int) -> tuple[list[Prediction], list[str]]:
-        """The answers that the page lists, and sentences on how many more there are and where.
+        """The answers listed on the page, and sentences with the number of all others and where to find them.
 
         Args:
-            others: How many of those that were not found are listed, most probable first.
+            others: Number of answers listed that were not found, most probable first.
         """
         ranked = self.ranked()
         found, rest = ([p for p in ranked if bool(p.is_target) == said] for said in (True, False))
@@ -91,7 +91,7 @@ class Hunt:
         return [p for p in ranked if id(p) in shown], left
 
     def score(self) -> Score | None:
-        """Precision, recall and F1 against the truth; None where it is not known."""
+        """Precision, recall and F1 against the truth; None if it is not known."""
         if self.truth is None:
             return None
         pairs = [(bool(p.is_target), self.truth.get(p.object_id)) for p in self.predictions]
@@ -101,12 +101,12 @@ class Hunt:
 def write_report(
     evidence: Evidence, path: Path | str, *, background: Background | None = None, figures: bool = False
 ) -> Path:
-    """Writes the page that explains one answer; gives its path.
+    """Write the page that explains one answer; returns its path.
 
-    Everything is inside the one file: no script, no network. It appears whole or not at all.
+    The file is self-contained: no script, no network. It is either complete or not written.
 
     Args:
-        evidence: What to report.
+        evidence: The answer to report.
         path: The HTML file to write; an older one is replaced.
         background: log [N II]/Ha and log [O III]/Hb of the base's own objects, for the diagram.
         figures: Also write the figures beside the page, as NAME-spectra.png, NAME-bpt.png and so on.
@@ -135,15 +135,15 @@ def write_hunt_report(
     figures: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Path:
-    """Writes the page of one hunt, or of several one after the other; gives its path.
+    """Write the page of one hunt, or of several; returns its path.
 
     Args:
-        hunts: What to report.
+        hunts: The hunts to report.
         path: The HTML file to write; an older one is replaced.
-        title: Heading of the page; made from the targets if "".
+        title: Heading of the page; composed from the targets if "".
         intro: Sentences under the heading.
-        top: How many objects per hunt get a section of their own and a place in the contact sheet.
-        others: How many objects per hunt the table lists beside those that were found.
+        top: Number of objects per hunt with a section of their own and a panel in the contact sheet.
+        others: Number of objects per hunt that the table lists after those found.
         figures: Also write the figures of the hunts beside the page.
         progress: Called with 1 for each section drawn.
 
@@ -217,7 +217,7 @@ def _against(evidence: Evidence) -> bytes | None:
     beside = evidence.against
     if beside is None or beside.saliency is None:
         return None
-    title = f"Where the distance to {beside.other.object_id} comes from"
+    title = f"Wavelengths that contribute to the distance to {beside.other.object_id}"
     return png(saliency_figure([beside.saliency], known_z=math.isfinite(evidence.query.z), title=title))
 
 
@@ -259,10 +259,10 @@ def _hunt(
 
 def _hunt_figures(hunt: Hunt, shown: Sequence[Evidence]) -> list[dict[str, Any]]:
     made: list[tuple[str, str, bool, Figure]] = []
-    window = "the line that decides (▼)" if any(behind(e) for e in shown) else "Hα window"
+    window = "the deciding line (▼)" if any(behind(e) for e in shown) else "Hα window"
     if shown:
         made.append(
-            ("gallery", f"The best, ranked: whole spectrum and {window}.", True, gallery_figure(shown))
+            ("gallery", f"The best hits, ranked: whole spectrum and {window}.", True, gallery_figure(shown))
         )
     made.append(
         ("probabilities", "Probabilities of all spectra.", False,
@@ -271,7 +271,12 @@ def _hunt_figures(hunt: Hunt, shown: Sequence[Evidence]) -> list[dict[str, Any]]
     if shown:
         figure = hits_bpt_figure(shown, background=hunt.background, truth=hunt.truth)
         made.append(
-            ("bpt", "The best on the [N II] diagram, numbered by rank; lines measured by us.", False, figure)
+            (
+                "bpt",
+                "The best hits on the [N II] diagram, numbered by rank; lines as measured here.",
+                False,
+                figure,
+            )
         )
     return [{"name": n, "caption": c, "wide": wide, "png": png(figure)} for n, c, wide, figure in made]
 
@@ -299,7 +304,7 @@ def _ranked_row(hunt: Hunt, p: Prediction, rank: int, anchors: Mapping[str, str]
 
 
 def _summary(hunt: Hunt) -> str:
-    """How many were found among how many, and how many of them should be wrong."""
+    """The number of spectra found, and the expected number of false ones among them."""
     hits, n = hunt.hits(), len(hunt.predictions)
     found = expectations(hunt.predictions)
     verb = "is" if len(hits) == 1 else "are"

@@ -67,20 +67,20 @@ class RegionShare:
 
 @dataclass(frozen=True)
 class Saliency:
-    """Where the distance between the query and one object comes from.
+    """The contributions to the distance between the query and one object, by wavelength.
 
     Attributes:
         object_id: The object.
         distance: Euclidean, in the space that was searched, the metric included.
         regions: Along the spectrum; together they cover it.
-        errors: The part of the distance, in its unit, that the pixels' differing errors make, not their flux. Encoders
-            are shown the errors, so two spectra of one galaxy with other exposures are not at the same place.
-        rest: What is left of the distance when flux and errors are the object's wherever both were observed: made by
-            gaps, and by views that cannot be differentiated. Attributions and rest add up to the distance.
-        elsewhere: The part of `rest` that views without gradients make; what is left of it, gaps make.
-        unseen: Stretches that were observed in one of the two only, widest first: both ends, rest angstrom, and whether
-            it is the query that was observed there.
-        correlation: Spearman's rank correlation of the regions' two shares; NaN where there is nothing to compare.
+        errors: The part of the distance, in its unit, due to different pixel errors, not to flux. Encoders take the
+            errors as input, so spectra of one galaxy with different exposure times have different embeddings.
+        rest: The distance that remains when flux and errors are replaced by the object's wherever both were observed:
+            due to gaps, and to views without gradients. Attributions and rest add up to the distance.
+        elsewhere: The part of `rest` due to views without gradients; the remainder is due to gaps.
+        unseen: Ranges that only one of the two covers, widest first: both ends, rest angstrom, and whether the query
+            covers it.
+        correlation: Spearman's rank correlation of the regions' two shares; NaN if there are too few to compare.
         wavelength: Rest angstrom, (n_pixels,), of the first view that can be differentiated; empty if none can.
         attribution: Part of the distance for each of its pixels, in the unit of the distance, (n_pixels,).
     """

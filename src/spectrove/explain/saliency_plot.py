@@ -36,7 +36,7 @@ def saliency_figure(found: Sequence[Saliency], *, known_z: bool = True, title: s
     each, gap, head, foot = 1.42, 0.32, 1.88 if known_z else 0.75, 1.05
     height = head + len(found) * each + (len(found) - 1) * gap + foot
     figure = new_figure(11.0, height)
-    heading = title or "Where the distance to each neighbour comes from"
+    heading = title or "Wavelengths that contribute to the distance to each neighbour"
     figure.text(0.06, 1 - 0.12 / height, heading, fontsize=LARGE, fontweight="bold", va="top")
     limits = _limits(found)
     for i, one in enumerate(found):

@@ -1,4 +1,4 @@
-"""An answer in words: one sentence that says why, and a sentence for each caution."""
+"""An answer in words: one sentence with its reason, and a sentence for each caution."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "none": ("ordinary", "ordinary spectra"),
     "other": ("something else", "something else"),
 }
-#: Classes that line ratios speak about, and the classes of the diagram that agree with each.
+#: Classes that are defined by line ratios, and the regions of the diagram that agree with each.
 DIAGRAM: dict[str, tuple[str, ...]] = {
     "LINER": ("LINER",),
     "SF": ("SF",),
@@ -61,9 +61,9 @@ def many(name: str | None) -> str:
 
 
 def why(evidence: Evidence) -> str:
-    """The one sentence that says why the answer is what it is.
+    """The sentence with the reason for the answer.
 
-    The answer with its probability, then who voted for it and how near they are, then what the object's own
+    The answer with its probability, then the votes and distances of the neighbours, then what the object's own
     lines say, whether they agree or not.
     """
     if not evidence.voters():
@@ -79,13 +79,13 @@ def why(evidence: Evidence) -> str:
 
 
 def cautions(evidence: Evidence) -> list[str]:
-    """What a reader should know before trusting the answer, a sentence each; empty if nothing."""
+    """The cautions about the answer, one sentence each; empty if there are none."""
     found = [FLAGS.get(flag, f"Flag: {flag}.") for flag in evidence.flags]
     voters = evidence.voters()
     if voters and evidence.scale > 0 and voters[0].distance > FAR * evidence.scale:
         found.append(
             f"The nearest known spectrum is {voters[0].distance / evidence.scale:.1f} times the base's usual "
-            "neighbour distance away: the base holds nothing quite like this."
+            "neighbour distance away: the base holds no similar object."
         )
     found += _disagreement(evidence)
     found += [
@@ -97,13 +97,15 @@ def cautions(evidence: Evidence) -> list[str]:
 
 
 def own_lines(evidence: Evidence) -> str:
-    """What the query's own lines say, as we measured them; without a full stop."""
+    """The line ratios measured in the query and their region of the diagram, without a full stop."""
     query, asked = evidence.query, evidence.asked
     if query.bpt is None:
         return f"its own lines could not be measured because {query.reason}" if query.reason else ""
     b = query.bpt
     if asked in ("lens", "outlier", "none"):
-        return f"{_ratios(b)} (they place the brightest galaxy in the fibre and do not test the answer)"
+        return (
+            f"{_ratios(b)} (they are those of the brightest galaxy in the fibre and do not test the answer)"
+        )
     denied = evidence.is_hunt and not evidence.prediction.is_target
     return f"{_ratios(b)}{_side(b, asked, denied)}"
 
@@ -128,7 +130,7 @@ def _nearest(evidence: Evidence) -> str:
 
 
 def voted(evidence: Evidence) -> str:
-    """Who voted for what: "3 of its 3 nearest known spectra are LINERs, the closest (...) at ..."."""
+    """The votes: "3 of its 3 nearest known spectra are LINERs, the closest (...) at ..."."""
     voters, backers = evidence.voters(), evidence.supporters()
     n = len(voters)
     nearest = voters[0]
@@ -155,7 +157,7 @@ def _others(voters: list[NeighborEvidence], backers: list[NeighborEvidence]) -> 
 
 
 def distance_of(evidence: Evidence, n: NeighborEvidence) -> str:
-    """How far a neighbour is, in words."""
+    """The distance of a neighbour, in words."""
     return far(evidence, n.distance)
 
 
@@ -179,7 +181,7 @@ def _unknown(b: Bpt) -> str:
 
 
 def _side(b: Bpt, asked: str | None, denied: bool) -> str:
-    """Where the ratios lie, and whether that speaks against the answer (`denied`: that it is not `asked`)."""
+    """The region of the ratios, and whether it contradicts the answer (`denied`: the answer is "not `asked`")."""
     if asked in _LINELESS:
         where = ", as for a galaxy without line emission" if b.no_lines else _place(b)
         against = b.no_lines if denied else len(b.detected) == 4
@@ -188,14 +190,14 @@ def _side(b: Bpt, asked: str | None, denied: bool) -> str:
         could_be = bool(set(b.possible) & set(DIAGRAM[asked]))
         against = (could_be and bool(b.own_class)) if denied else (bool(b.possible) and not could_be)
         if b.no_lines and not denied:
-            where, against = ", so nothing in them supports the answer", False
+            where, against = ", so they do not support the answer", False
     else:
         where, against = _place(b), False
-    return where + (", which speaks against the answer" if against else "")
+    return where + (", which contradicts the answer" if against else "")
 
 
 def _place(b: Bpt) -> str:
-    """The region that ratios or limits point to, with the nearest border in sigma."""
+    """The region allowed by ratios or limits, with the distance to the nearest border in sigma."""
     if b.no_lines or not b.possible:
         return ""
     if not b.own_class:
@@ -209,7 +211,7 @@ def _place(b: Bpt) -> str:
 
 
 def _disagreement(evidence: Evidence) -> list[str]:
-    """Sentences on neighbours whose label and our own measurement of them differ."""
+    """Sentences on neighbours whose label differs from our measurement of their lines."""
     found = []
     for n in evidence.voters():
         own = n.bpt.own_class if n.bpt else ""
@@ -241,7 +243,7 @@ def _off_diagram(evidence: Evidence) -> str:
     x, y = b.nii_ha.value, b.oiii_hb.value
     if RANGE[0][0] <= x <= RANGE[0][1] and RANGE[1][0] <= y <= RANGE[1][1]:
         return ""
-    return "Its line ratios lie outside the range in which galaxies are found: look at the line fit first."
+    return "Its line ratios lie outside the range of galaxies: check the line fit first."
 
 
 def _retired(evidence: Evidence) -> str:
@@ -253,7 +255,7 @@ def _retired(evidence: Evidence) -> str:
         return ""
     return (
         f"Its Hα equivalent width is {ew:.1f} ± {error:.1f} Å: below {RETIRED_EW:.0f} Å old stars alone "
-        "can make such lines (Cid Fernandes et al. 2011), so a weak nucleus is not proven."
+        "can produce such lines (Cid Fernandes et al. 2011), so a weak active nucleus is not proven."
     )
 
 

@@ -21,7 +21,7 @@ RATIOS = (
     ("[O I]/Hα", "oi", "ha"),
 )
 _SUM_NAMES = {"oii": "[O II] 3726+3729", "sii": "[S II] 6716+6731"}
-#: The two [O II] lines blend at survey resolution: only their sum means something.
+#: The two [O II] lines are blended at survey resolution: only their sum is meaningful.
 _HIDDEN = ("oii_3726", "oii_3729")
 
 
@@ -36,7 +36,7 @@ class Table:
 
 
 def neighbor_rows(evidence: Evidence) -> list[dict[str, Any]]:
-    """The query first, then each neighbour, as the template prints them."""
+    """Rows of the neighbour table: the query first, then each neighbour."""
     query = _object_row(evidence.query) | {
         "number": "query", "distance": "", "scaled": "", "weight": "", "label": "", "agrees": None,
     }  # fmt: skip
@@ -62,12 +62,12 @@ def line_rows(evidence: Evidence) -> list[dict[str, Any]]:
 
 
 def influence_rows(evidence: Evidence) -> list[dict[str, Any]]:
-    """The answer without each neighbour; empty where that is not known."""
+    """The answer without each neighbour; empty if that is not known."""
     return [
         {
             "number": str(i + 1),
             "id": one.object_id,
-            "instead": one.instead or "nobody",
+            "instead": one.instead or "none",
             "value": one.value or "no answer",
             "probability": "–" if one.probability is None else f"{one.probability:.2f}",
             "change": "–" if one.change is None else _change(one.change),
@@ -78,7 +78,7 @@ def influence_rows(evidence: Evidence) -> list[dict[str, Any]]:
 
 
 def difference_rows(evidence: Evidence, most: int = 8) -> list[dict[str, Any]]:
-    """Lines of the query and of the object it is held against, those that differ most first."""
+    """Lines of the query and of the object it is compared with, the largest difference first."""
     lines = evidence.against.lines if evidence.against else ()
     return [
         {

@@ -18,17 +18,17 @@ Floats = NDArray[np.floating]
 
 #: Every reason that is given, and what it says.
 REASONS: Mapping[str, str] = {
-    "artefact: calibration": "the level jumps from one wavelength on",
-    "artefact: sky residual": "what is left stands where the night sky glows",
-    "artefact: cosmic ray": "a spike narrower than the spectrograph can make a line, where the galaxy has none",
+    "artefact: calibration": "the flux level jumps at one wavelength",
+    "artefact: sky residual": "the residual coincides with night-sky lines",
+    "artefact: cosmic ray": "a spike narrower than the instrumental resolution, where the galaxy has no line",
     "artefact: masked": "most of the spectrum is masked",
-    "blend or second redshift": "light of another object at another redshift is in it",
-    "wrong redshift": "another redshift explains it far better",
+    "blend or second redshift": "it contains light of another object at another redshift",
+    "wrong redshift": "another redshift fits far better",
     "continuum": "its continuum is unlike that of ordinary galaxies",
-    "line ratio": "its lines are stronger or weaker than they are together in ordinary galaxies",
-    "line width": "its lines are broader than ordinary, or double",
-    "unlike anything": "nothing among the named reasons explains it",
-    "ordinary": "it is within what the base shows",
+    "line ratio": "its line ratios are unlike those of ordinary galaxies",
+    "line width": "its lines are broader than in ordinary galaxies, or double",
+    "unlike anything": "none of the other reasons explains it",
+    "ordinary": "its distances to its neighbours are typical of the base",
 }
 
 #: Kinds of `mock.OUTLIER_KINDS` that the rules below were designed on, in mocks of recipe `train`, beside ordinary
@@ -92,7 +92,7 @@ def reason_of(evidence: Evidence, z: float) -> tuple[str, str]:
         )
     if evidence.covered < _MASKED:
         return "artefact: masked", (
-            f"Only {evidence.covered:.0%} of its pixels are good; what is left says little about the object."
+            f"Only {evidence.covered:.0%} of its pixels are good, too few to judge the object."
         )
     strength = strengths(evidence)
     name = max(strength, key=lambda key: strength[key])
@@ -104,7 +104,7 @@ def reason_of(evidence: Evidence, z: float) -> tuple[str, str]:
 
 _NOTHING = (
     "unlike anything",
-    "Neither another redshift, a second object, other stars, odd lines nor an artefact explains what sets it apart.",
+    "Neither another redshift, a second object, another stellar population, unusual lines nor an artefact explains it.",
 )
 
 
@@ -141,33 +141,36 @@ def _sentence(name: str, evidence: Evidence, z: float) -> str:
     gain = evidence.gain
     if name == "artefact: calibration":
         return (
-            f"The level jumps near {evidence.step_at * (1 + z):,.0f} Å (observed), as where two cameras do not join: "
-            f"one step takes {gain['step']:,.0f} off χ²."
+            f"The flux level jumps near {evidence.step_at * (1 + z):,.0f} Å (observed), as between cameras that are "
+            f"calibrated differently: one step lowers χ² by {gain['step']:,.0f}."
         )
     if name == "blend or second redshift":
         narrow = 4 * evidence.features.get("joint_beyond", 0)
         if narrow > max(_foreign(evidence), gain["bump"] / TYPICAL["bump"]):
             return "Several narrow lines that are not its own fit together at one other redshift."
         if _foreign(evidence) >= gain["bump"] / TYPICAL["bump"]:
-            return f"Light of a star of our Galaxy (redshift 0) on top of it takes {gain['foreign']:,.0f} off χ²."
+            return f"Adding a star of our Galaxy (redshift 0) lowers χ² by {gain['foreign']:,.0f}."
         return (
             f"It has a broad feature that is not its own near {evidence.bump_at * (1 + z):,.0f} Å (observed)."
         )
     if name == "continuum":
         if gain["stars"] / TYPICAL["stars"] >= gain["smooth"] / TYPICAL["smooth"]:
-            return f"Its stars are no mix that ordinary galaxies have: other ages take {gain['stars']:,.0f} off χ²."
-        return (
-            f"Its continuum bends as no ordinary galaxy's: a smooth curve takes {gain['smooth']:,.0f} off χ²."
-        )
+            return (
+                f"Its stellar population is unlike that of ordinary galaxies: free stellar ages lower χ² by "
+                f"{gain['stars']:,.0f}."
+            )
+        return f"Its continuum is unlike that of ordinary galaxies: a smooth curve lowers χ² by {gain['smooth']:,.0f}."
     if name == "line ratio":
         if gain["sodium"] / TYPICAL["sodium"] >= gain["lines"] / TYPICAL["lines"]:
-            return f"Na D is far from what its stars ask for (χ² lower by {gain['sodium']:,.0f} if its depth is free)."
-        return f"Its emission lines do not go together as in ordinary galaxies (χ² lower by {gain['lines']:,.0f})."
+            return (
+                f"Na D is not as its stars predict (χ² lower by {gain['sodium']:,.0f} if its depth is free)."
+            )
+        return f"Its line ratios are unlike those of ordinary galaxies (χ² lower by {gain['lines']:,.0f} if free)."
     if evidence.features.get("double_peak", 0) > _TWO_PEAKS:
         return "Its emission lines have two peaks each."
     if gain["broad"] / TYPICAL["broad"] >= gain["shape"] / TYPICAL["shape"]:
         return f"Its Balmer lines have broad components (χ² lower by {gain['broad']:,.0f})."
-    return f"Its emission lines have wings or peaks beside their middle (χ² lower by {gain['shape']:,.0f})."
+    return f"Its emission lines have wings or off-centre peaks (χ² lower by {gain['shape']:,.0f})."
 
 
 def _spike(evidence: Evidence, z: float) -> tuple[str, str, float]:

@@ -77,7 +77,7 @@ def find_outliers(
             OutlierAnswer(
                 str(spectra.object_id[i]), score,
                 reference.p_value(score, views, str(spectra.object_id[i])),
-                "ordinary", f"It stands as objects of the base do: {REASONS['ordinary']}.", (),
+                "ordinary", f"Ordinary: {REASONS['ordinary']}.", (),
                 _flags(spectra, int(i), placed, reference, views), views, float(spectra.z[i]),
             )
         )  # fmt: skip
@@ -125,7 +125,7 @@ def _flags(
 #: What is said of an odd spectrum that the reconstruction does not reach.
 _UNCOVERED: dict[str, Any] = {
     "reason": "unlike anything",
-    "why": "The reconstruction out of ordinary galaxies hardly reaches its rest wavelengths, so nothing says why.",
+    "why": "The reconstruction by ordinary galaxies hardly covers its rest wavelengths, so no reason can be given.",
     "regions": (),
 }
 
