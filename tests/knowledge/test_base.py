@@ -281,7 +281,7 @@ def test_delete_needs_a_condition(base):
 
 def test_an_emptied_base_can_be_filled_again(base, make_spectra, make_vectors):
     base.delete("true")
-    with pytest.raises(KnowledgeError, match="nothing is left to search"):
+    with pytest.raises(KnowledgeError, match="no object is left to search"):
         base.search(make_vectors(["q"]), 3)
     base.add(make_spectra(["x"]), {"shape": make_vectors(["x"])})
     assert base.search(make_vectors(["q"]), 3).object_id.tolist() == [["x", "", ""]]

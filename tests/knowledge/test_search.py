@@ -198,7 +198,7 @@ def test_a_plate_written_as_float_or_text_is_still_left_out(base, ids, make_spec
         )
     with pytest.raises(KnowledgeError, match=r"'plate': the queries have string"):
         base.search(query, 3, spectra=make_spectra(ids[:1], plate=["P1"]), exclude_column="plate")
-    with pytest.raises(KnowledgeError, match="the queries do not have it"):
+    with pytest.raises(KnowledgeError, match="the queries lack it"):
         base.search(query, 3, exclude_column="plate")
     with pytest.raises(KnowledgeError, match="no column 'plat'"):
         base.search(query, 3, spectra=make_spectra(ids), exclude_column="plat")
@@ -234,7 +234,7 @@ def test_conditions_restrict_what_is_searched(base, make_vectors):
     found = base.search(query, 40, where="split = 'train' AND z > 0.12")
     values = base.rows("split = 'train' AND z > 0.12").column("object_id").to_pylist()
     assert set(found.object_id[0]) - {""} == set(values)
-    with pytest.raises(KnowledgeError, match=r"nothing is left to search.*z > 99"):
+    with pytest.raises(KnowledgeError, match=r"no object is left to search.*z > 99"):
         base.search(query, 3, where="z > 99")
     with pytest.raises(KnowledgeError, match=r"No field named zz; did you mean z\?"):
         base.search(query, 3, where="zz > 99")
@@ -370,7 +370,7 @@ def test_queries_are_matched_to_their_spectra_by_id(base, ids, make_spectra, mak
     expected = base.search(query, 5, spectra=spectra.take(np.arange(4)), exclude_column="plate")
     shuffled = base.search(query, 5, spectra=spectra.take(np.arange(40)[::-1]), exclude_column="plate")
     assert np.array_equal(expected.object_id, shuffled.object_id)
-    with pytest.raises(KnowledgeError, match=f"{ids[3]}: a query without a spectrum"):
+    with pytest.raises(KnowledgeError, match=f"{ids[3]}: this query has no spectrum"):
         base.search(query, 5, spectra=spectra.take(np.arange(3)))
 
 

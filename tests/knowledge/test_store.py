@@ -1,4 +1,4 @@
-"""Folders that are no base, half-made ones, killed writers, full disks."""
+"""Folders that are no base, incomplete ones, killed writers, full disks."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def test_a_half_made_base_is_recognised_and_the_remedy_named(base, ids, make_spe
         lambda: KnowledgeBase.open(base.path),
         lambda: KnowledgeBase.create(base.path, make_spectra(ids), {"shape": make_vectors(ids)}, encoder=""),
     ):
-        with pytest.raises(KnowledgeError, match=r"half-made.*remove the folder and create it again"):
+        with pytest.raises(
+            KnowledgeError, match=r"incomplete knowledge base.*Remove the folder and create it again"
+        ):
             action()
 
 
@@ -91,10 +93,10 @@ def test_a_creation_in_batches_is_no_base_until_it_says_it_is_complete(
     base = KnowledgeBase.create(
         path, spectra.take(first), {"shape": vectors.take(first)}, encoder="made-up", complete=False
     )
-    with pytest.raises(KnowledgeError, match="half-made"):
+    with pytest.raises(KnowledgeError, match="an incomplete knowledge base"):
         KnowledgeBase.open(path)
     base.add(spectra.take(rest), {"shape": vectors.take(rest)})
-    with pytest.raises(KnowledgeError, match="half-made"):
+    with pytest.raises(KnowledgeError, match="an incomplete knowledge base"):
         KnowledgeBase.open(path)
     base.complete()
     opened = KnowledgeBase.open(path)
@@ -180,7 +182,7 @@ def test_a_killed_create_leaves_nothing_that_opens_or_a_complete_base(tmp_path):
         if (path / "kb.json").is_file():
             assert len(KnowledgeBase.open(path)) == 3000
         else:
-            with pytest.raises(KnowledgeError, match=r"half-made|no such|not a knowledge base"):
+            with pytest.raises(KnowledgeError, match=r"incomplete|no such|not a knowledge base"):
                 KnowledgeBase.open(path)
 
 

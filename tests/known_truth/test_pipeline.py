@@ -156,7 +156,7 @@ def test_an_interrupted_creation_is_recognised_and_can_be_done_again(survey, enc
 
     with pytest.raises(KeyboardInterrupt):
         pipeline.create(path, batches(), encoder)
-    with pytest.raises(KnowledgeError, match="half-made"):
+    with pytest.raises(KnowledgeError, match="an incomplete knowledge base"):
         KnowledgeBase.open(path)
     with pytest.raises(KnowledgeError):
         pipeline.create(path, [survey.take(np.arange(20))], encoder)

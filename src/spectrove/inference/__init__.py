@@ -1,4 +1,4 @@
-"""Inference: from neighbours to answers with probabilities, intervals and flags. NumPy only."""
+"""Inference: probabilities, intervals and flags from the neighbours of a spectrum. NumPy only."""
 
 from __future__ import annotations
 

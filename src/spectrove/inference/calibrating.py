@@ -1,4 +1,4 @@
-"""The calibration of a base: fitted once on its own labels, kept with it in KB/calibrations/; and answers with it."""
+"""Calibration of a base: fitted once on its own labels and stored in KB/calibrations/; and calibrated answers."""
 
 from __future__ import annotations
 
@@ -34,62 +34,62 @@ from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target, Witness, diagram_of, label_text
 from spectrove.targets.target import id_hash
 
-if TYPE_CHECKING:  # it needs torch, which most questions do without
+if TYPE_CHECKING:  # it needs torch, which most questions do not
     from spectrove.inference.signs import CommonResiduals
 
-#: Whether probabilities are calibrated on the base's own labels: where it has enough of them, or never.
+#: Calibrate probabilities on the labels of the base if there are enough of them, or never.
 CalibrationMode = Literal["auto", "none"]
 
-#: Raised whenever the same labels and vectors give another calibration.
+#: Increased whenever the same labels and vectors give another calibration.
 CALIBRATION_VERSION = 4
 
-#: What a base needs: objects of the hunted class (of each of two classes, where none is hunted), and plates.
+#: Least number of objects of the hunted class (without a target, of each of two classes), and of plates.
 FEWEST_OBJECTS = 30
 FEWEST_GROUPS = 5
 
-#: Values of a label column beyond which it is no list of classes: neighbours are looked for in each of them.
+#: Largest number of classes of a label column; neighbours are searched in each class.
 MOST_CLASSES = 100
 
-#: A value of a hunt's label column is told apart from the others of its class where so many objects have it.
+#: A label value with at least this many objects is a subclass of its own in a hunt.
 FEWEST_OF_KIND = 5
 
-#: The lines of a diagram are needed by a question unless more of the base's labelled objects than this lack them.
+#: A question requires the lines of its diagram unless a larger fraction of the labelled objects lacks them.
 MOST_UNCOVERED = 0.05
 
-#: Objects of a base without a calibration that are looked at for it.
+#: Objects measured to decide this in a base without a calibration.
 FEW = 60
 
-#: A spectrum is none of the classes where more of its line errors than this lie in regions of none of them.
+#: A spectrum belongs to none of the classes if a larger fraction of its line draws lies outside their regions.
 ELSEWHERE = 0.9
 
-#: The feature of the calibration that an object's own lines are.
+#: Name of the calibration feature measured from the emission lines of the object.
 LINES = "lines"
 
-#: Objects that it is fitted on; of more, each class gets an equal part of these.
+#: Most objects used in the fit; of a larger base each class contributes an equal part.
 MOST_OBJECTS = 4000
 
-#: Spectra that are read at once.
+#: Spectra read at once.
 BLOCK = 512
 
-#: Queries are `far_from_all` where they are farther from everything known than so many times what all but this share of
-#: the known objects are, beyond what their own noise explains. At 1.0 times, 1 to 2% of SDSS galaxies of other plates
-#: are, and 3 to 4% of their rare classes; at 1.3 times .7% and 0 of 174 LINERs.
+#: A query is `far_from_all` if its nearest neighbour is farther than this factor times the distance that all but this
+#: fraction of the known objects stay within, beyond the effect of its noise. A factor of 1.0 flags 1 to 2% of SDSS
+#: galaxies of other plates and 3 to 4% of their rare classes; 1.3 flags .7%, and 0 of 174 LINERs.
 FAR, FAR_TIMES = 0.01, 1.3
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """The calibration that a question uses, if any, and why not.
+    """The calibration used for a question, or the reason why there is none.
 
     Attributes:
-        calibration: None where probabilities are plain vote shares.
-        reason: Why there is none, as a sentence; "" where there is one, or where nobody asked.
-        label: The column whose values or classes it tells apart.
-        asked: The arguments of the search; a target's threshold is a number.
-        metric: In what distances are.
-        residuals: What the galaxies searched leave of their reconstructions in common, where second redshifts count.
-        lines: What an object's own lines say of the classes, where label or target name a diagram.
-        needs_lines: Whether the question turns on them: as good as all labelled objects of the base have them.
+        calibration: None if probabilities are plain vote shares.
+        reason: Why there is no calibration, a sentence; "" if there is one or none was requested.
+        label: The label column.
+        asked: The arguments of the search; the threshold of a target is a number.
+        metric: The metric in which distances are measured.
+        residuals: Residuals common to the galaxies searched, if the target uses second redshifts.
+        lines: Line evidence for the classes, if label or target name a diagram.
+        needs_lines: Whether the question requires the lines: nearly all labelled objects of the base have them.
     """
 
     calibration: Calibration | None = None
@@ -102,9 +102,9 @@ class Calibrated:
     needs_lines: bool = False
 
     def settled(self, target: Target) -> Target:
-        """The target with a number for its threshold: where that is "f1", the best for the population hunted through.
+        """The target with a numerical threshold: "f1" becomes the threshold of largest expected F1 in the population.
 
-        A half where nothing is calibrated.
+        It becomes 0.5 if nothing is calibrated.
         """
         if target.threshold != "f1":
             return target
@@ -117,7 +117,7 @@ class Calibrated:
         return target.model_copy(update={"threshold": limit})
 
     def prevalence(self, target: Target) -> float | None:
-        """The fraction of the hunted class that probabilities are for; None where nothing is calibrated."""
+        """The prevalence of the hunted class assumed by the probabilities; None if nothing is calibrated."""
         known = self.calibration
         if known is None:
             return None
@@ -127,7 +127,7 @@ class Calibrated:
 
     @property
     def about(self) -> dict[str, Any]:
-        """Plain values: whether calibrated, and the figures."""
+        """Plain values: whether probabilities are calibrated, and the measures of the calibration."""
         if self.calibration is None:
             return {"calibrated": False, **({"reason": self.reason} if self.reason else {})}
         report = asdict(self.calibration.report)
@@ -136,14 +136,14 @@ class Calibrated:
 
     @property
     def sentence(self) -> str:
-        """The same for people; "" where nobody asked."""
+        """The same as a sentence; "" if no calibration was requested."""
         if self.calibration is None:
             return f"plain vote shares, not calibrated: {self.reason}" if self.reason else ""
         report = self.calibration.report
         form = " and ".join([report.form, *_named(report.witnesses)])
         return (
             f"probabilities calibrated on {report.n_objects} objects of {report.n_groups} plates by {form} "
-            f"(log-loss {report.log_loss:.3f}, of five votes {report.vote_log_loss:.3f}, own plate left out)"
+            f"(log-loss {report.log_loss:.3f}, five votes {report.vote_log_loss:.3f}, own plate left out)"
         )
 
 
@@ -160,16 +160,16 @@ def calibration_for(
 ) -> Calibrated:
     """The calibration of a vote on a label column or of a hunt.
 
-    Fitted on the objects that the search may find, each asked about with itself and its plate left out, in a metric
-    that has not seen its fold. It says what the neighbours tell of each class, however many of it the base holds. Its
-    few numbers are those of all objects: one that is asked about again had a part in them, as one of all.
+    It is fitted on the searched objects. Each is answered without itself and its plate, in a metric fitted without
+    its fold. The evidence for a class does not depend on the number of its objects in the base. The few parameters are
+    fitted to all objects, so an object of the base that is classified again has contributed to them as one of many.
 
     Args:
-        base: The base; a calibration that was fitted before on this version is taken from its folder.
-        mode: "auto" calibrates where there are enough labels, "none" never.
+        base: The base; a calibration fitted before on this version is read from its folder.
+        mode: "auto" calibrates if there are enough labels, "none" never.
         metric: From `metric_for` with the same arguments.
         labelled, target, view, where: As in `KnowledgeBase.search`.
-        witness: Whether an object's own lines count: "auto" where target or label column name a diagram, "none"
+        witness: Use of the object's own lines as evidence: "auto" if target or label column name a diagram, "none"
             never, or the name of a diagram.
     """
     if mode == "none":
@@ -197,12 +197,12 @@ def answer(
     views: Mapping[str, Embeddings],
     spectra: SpectrumSet,
 ) -> list[Prediction]:
-    """The predictions with calibrated probabilities in the place of vote shares.
+    """The predictions with calibrated probabilities instead of vote shares.
 
     Args:
-        predictions: Of the vote, one for each spectrum.
-        using: From `calibration_for`; without a calibration the predictions are given back.
-        base, views, spectra: What was searched, with which vectors of which spectra.
+        predictions: From the vote, one for each spectrum.
+        using: From `calibration_for`; without a calibration the predictions are returned unchanged.
+        base, views, spectra: The base searched, and vectors and spectra of the queries.
     """
     calibration = using.calibration
     if not predictions:
@@ -225,7 +225,7 @@ def answer(
     into = _classes(calibration, target)
     probability = calibration.probabilities(evidence, prior) @ into.matrix
     if using.lines and share is not None:
-        # The share of the line errors in regions of no class of the base speaks for none of them.
+        # Line draws in regions of no class of the base are evidence for none of its classes.
         elsewhere = using.lines.outside(share)[:, None]
         expected = (calibration.base_prior if prior is None else prior) @ into.matrix
         probability = (1 - elsewhere) * probability + elsewhere * expected
@@ -256,7 +256,7 @@ def _witness(
     share: NDArray[np.float64] | None,
     signs: NDArray[np.float64] | None,
 ) -> NDArray[np.float64] | None:
-    """What the witnesses of the calibration say of each kind, (n_queries, n_kinds, n_witnesses); None without any."""
+    """Features from the spectra themselves, (n_queries, n_kinds, n_witnesses); None without any."""
     parts = []
     if LINES in calibration.report.witnesses and lines is not None and share is not None:
         parts.append(lines.support(share)[:, :, None])
@@ -266,18 +266,18 @@ def _witness(
 
 
 def far_limit(calibration: Calibration) -> float:
-    """The scaled distance to its nearest neighbour beyond which nothing known is near a query."""
+    """The scaled nearest-neighbour distance beyond which a query is `far_from_all`."""
     return FAR_TIMES * float(np.quantile(calibration.own, 1 - FAR)) if len(calibration.own) else np.inf
 
 
 @dataclass(frozen=True)
 class _Classes:
-    """How the kinds of a calibration make up the classes of an answer.
+    """The classes of an answer, and the subclasses ("kinds") of a calibration that belong to each.
 
     Attributes:
         names: The classes.
-        kinds: The kinds.
-        matrix: 1 where a kind is of a class, (n_kinds, n_classes).
+        kinds: The subclasses.
+        matrix: 1 where a subclass belongs to a class, (n_kinds, n_classes).
     """
 
     names: tuple[str, ...]
@@ -285,11 +285,11 @@ class _Classes:
     matrix: NDArray[np.float64]
 
     def shares(self, of_kinds: NDArray[np.float64]) -> dict[str, float]:
-        """Class to probability, of the probabilities of kinds, (n_kinds,)."""
+        """Probability of each class, from the probabilities of the subclasses, (n_kinds,)."""
         return dict(zip(self.names, (of_kinds @ self.matrix).tolist(), strict=True))
 
     def among(self, kinds: Sequence[str]) -> tuple[str, ...]:
-        """The classes that these kinds are of."""
+        """The classes of these subclasses."""
         inside = np.isin(self.kinds, list(kinds)) @ self.matrix
         return tuple(name for name, n in zip(self.names, inside.tolist(), strict=True) if n)
 
@@ -304,17 +304,17 @@ def _classes(calibration: Calibration, target: Target | None) -> _Classes:
 
 
 def class_of_kind(kinds: Mapping[str, str], target: Target) -> dict[str, str]:
-    """The target's class of each kind.
+    """Class of each subclass in the target.
 
     Args:
-        kinds: Label value to kind.
+        kinds: Subclass of each label value.
     """
     classes = dict(zip(kinds, target.classes_of(kinds), strict=True))
     return {kind: name for value, kind in kinds.items() if (name := classes[value]) is not None}
 
 
 def _hunted(kinds: Mapping[str, str], names: Sequence[str], target: Target) -> NDArray[np.bool_]:
-    """Which of these kinds are of the class that is hunted, (n_kinds,)."""
+    """Mask of the subclasses that belong to the hunted class, (n_kinds,)."""
     of = class_of_kind(kinds, target)
     return np.array([of.get(name) == target.positive for name in names])
 
@@ -325,7 +325,7 @@ def _told_apart(
     witness: NDArray[np.float64] | None,
     prior: NDArray[np.float64] | None,
 ) -> dict[str, NDArray[np.float64]] | None:
-    """What neighbours and lines say each for itself, (n_queries, n_kinds); None where lines have no part."""
+    """Probabilities by neighbours alone and by lines alone, (n_queries, n_kinds); None if lines are not used."""
     if witness is None or calibration.report.witnesses != (LINES,):
         return None
     lines = calibration.witnessed(witness)
@@ -338,7 +338,7 @@ def _told_apart(
 def _by_lines(
     predictions: Sequence[Prediction], using: Calibrated, share: NDArray[np.float64]
 ) -> list[Prediction]:
-    """The predictions with a caution where lines are not covered, or are those of a class that the base lacks."""
+    """The predictions, flagged if the lines are not covered or belong to a class that the base lacks."""
     assert using.lines is not None
     covered = np.isfinite(share).all(axis=1)
     elsewhere = using.lines.outside(share) > ELSEWHERE
@@ -351,7 +351,7 @@ def _by_lines(
 
 
 def _prior(calibration: Calibration, target: Target | None) -> NDArray[np.float64] | None:
-    """Fraction of each kind among what is hunted through; None where it is that of the base."""
+    """Prior of each subclass in the population hunted; None if it is that of the base."""
     if target is None:
         return None
     of = class_of_kind(calibration.kinds, target)
@@ -364,7 +364,7 @@ def _prior(calibration: Calibration, target: Target | None) -> NDArray[np.float6
 
 
 def _aligned(found: ClassDistances, classes: tuple[str, ...]) -> NDArray[np.float64]:
-    """Distances to the classes of the calibration; a search that leaves out an object may lack one of them."""
+    """Distances to the classes of the calibration; infinite for a class that the search did not find."""
     if found.classes == classes:
         return found.distance
     distance = np.full((len(found.distance), len(classes), found.distance.shape[2]), np.inf)
@@ -408,7 +408,7 @@ def _calibrated(
 
 
 def _identity(base: KnowledgeBase, metric: Fitted, diagram: str | None, **asked: Any) -> str:
-    """Everything that the calibration depends on, as text."""
+    """Everything the calibration depends on, as text."""
     target: Target | None = asked["target"]
     space, prints = base.space(asked["view"], target), base.fingerprints
     hunted = {"label", "classes", "positive", "composition", "filter", "second_redshift"}
@@ -436,7 +436,7 @@ def _kept_or_fitted(
     fitted = _fit(base, asked, metric, diagram)
     if isinstance(fitted, str):
         return fitted
-    with suppress(OSError):  # a base that may only be read: fit again next time
+    with suppress(OSError):  # a read-only base: fit again next time
         write_calibration(path, key, fitted)
         forget_older(path)
     return fitted
@@ -445,7 +445,7 @@ def _kept_or_fitted(
 def _fit(
     base: KnowledgeBase, asked: dict[str, Any], metric: Fitted, diagram: str | None
 ) -> Calibration | str:
-    """The calibration, or why there is none."""
+    """The calibration, or a report with the reason why there is none."""
     target: Target | None = asked["target"]
     known = base.searched(**asked, group=GROUP)
     values = [label_text(v) or "" for v in known.values]
@@ -503,7 +503,7 @@ def _fit(
 def _lines_alone(
     base: KnowledgeBase, asked: dict[str, Any], diagram: str | None
 ) -> tuple[LineWitness | None, bool]:
-    """What lines say of the classes of a question that has no calibration, and whether it turns on them."""
+    """Line evidence for a question without a calibration, and whether the question requires the lines."""
     known = base.searched(**asked)
     lines = line_witness(diagram, {text: text for v in known.values if (text := label_text(v))})
     if lines is None:
@@ -532,7 +532,7 @@ def _residuals(base: KnowledgeBase, target: Target | None, where: str | None) ->
 
 
 def _too_few(names: NDArray[np.str_], groups: NDArray[np.str_], target: Target | None) -> str:
-    """Why the labels do not carry a calibration; "" where they do."""
+    """Why the labels are too few for a calibration; "" if they suffice."""
     counted, sizes = np.unique(names, return_counts=True)
     counts = dict(zip(counted.tolist(), sizes.tolist(), strict=True))
     if target and counts.get(target.positive, 0) < FEWEST_OBJECTS:
@@ -550,13 +550,13 @@ def _too_few(names: NDArray[np.str_], groups: NDArray[np.str_], target: Target |
 
 
 def _kinds(values: Sequence[str], classes: Sequence[str] | None) -> dict[str, str]:
-    """Label value to what a calibration tells apart: the values themselves, the rare ones of a hunted class together.
+    """Subclass of each label value: the value itself, or one subclass for all rare values of a hunted class.
 
-    A hunt then answers with the probabilities that a classification by the same column gives.
+    A hunt then gives the same probabilities as a classification by the same column.
 
     Args:
         values: Label values of the objects, (n_objects,).
-        classes: The hunted classes that they mean, (n_objects,); None where nothing is hunted.
+        classes: Their classes in the target, (n_objects,); None without a target.
     """
     counts = Counter(values)
     if classes is None:
@@ -567,14 +567,14 @@ def _kinds(values: Sequence[str], classes: Sequence[str] | None) -> dict[str, st
 
 
 def _named(witnesses: Sequence[str]) -> list[str]:
-    """Witnesses beside the neighbours, for people."""
+    """Names of the further evidence beside the neighbours, to print."""
     return list(dict.fromkeys("own lines" if name == LINES else "second redshift" for name in witnesses))
 
 
 def _thin(names: NDArray[np.str_], object_id: NDArray[np.str_], most: int) -> NDArray[np.int64]:
-    """Positions of at most so many objects, in order; no class has more than its equal part.
+    """Positions of at most `most` objects, in order, with an equal limit for each class.
 
-    The choice goes by a hash of the object's id, never by the order of rows.
+    Objects are chosen by a hash of their ids, not by row order.
     """
     if len(names) <= most:
         return np.arange(len(names))

@@ -1,14 +1,15 @@
-"""Calibration: from distances to the nearest objects of every class to probabilities that mean what they say.
+"""Calibration: probabilities of classes from the distances to the nearest objects of each class.
 
-Shares of three or five votes cannot carry a likelihood ratio of a thousand, which a hunt for one in a thousand
-needs. What is read instead is how near the nearest objects of each class are, a kernel-weighted vote of the fifty
-nearest, and further witnesses where there are any: signs of a class in the spectrum itself (`signs`), its own lines
-(`witness`). A small regularised logistic model turns them into evidence. Every known object is asked about with
-itself and its plate left out.
+A hunt for one object in a thousand needs likelihood ratios of a thousand, which three or five votes cannot give. The
+features are therefore the distances to the nearest objects of each class, a kernel-weighted vote of the fifty nearest,
+and, if available, features of the spectrum itself: a second redshift (`signs`) and its emission lines (`witness`). A
+small regularised logistic model turns them into log-likelihoods. It is fitted on the known objects, each without
+itself and its plate among the neighbours.
 
 Chosen by measurement, two mock bases of 1,500 each answering another mock survey (log-loss per object of five
 classes): five votes .211 and .187, the kernel alone .163 and .136, mean log distance .149 and .135, both .149 and .134.
-Area under the LINER curve: .960 and .976 for votes, .988 and .992 for both. Further features of the kind did no better.
+Area under the LINER curve: .960 and .976 for votes, .988 and .992 for both. Further features of this kind were no
+better.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from spectrove.inference.class_features import features, five_votes, standard, w
 from spectrove.inference.logistic import Logistic, fit_logistic
 from spectrove.inference.voting import LEVEL
 
-#: Temperatures of the kernel that are tried, in units of the median nearest-neighbour distance.
+#: Kernel temperatures tried, in units of the median nearest-neighbour distance.
 TEMPERATURES = (0.25, 0.5, 1.0)
 
-#: The form that is a vote with a fitted temperature and nothing else.
+#: The form with the kernel vote as its only feature.
 KERNEL = "kernel"
 
-#: Forms that are tried: name to its features, and whether their weight may depend on the spectrum's quality.
+#: Forms tried: features by name, and whether their weights depend on the quality of the spectrum.
 FORMS: dict[str, tuple[tuple[str, ...], bool]] = {
     KERNEL: (("kernel",), False),
     "distance": (("distance",), False),
@@ -39,17 +40,17 @@ FORMS: dict[str, tuple[tuple[str, ...], bool]] = {
     "distance and kernel, by quality": (("distance", "kernel"), True),
 }
 
-#: Losses, form, whether witnesses count, temperature, features, and evidence by models that have not seen an own plate.
+#: Losses, form, whether witnesses are used, temperature, features, and evidence from models fitted without the plate.
 _Tried = tuple[NDArray[np.float64], str, bool, float, NDArray[np.float64], NDArray[np.float64]]
 
-#: Folds by plate of the comparison of forms, and plates drawn again for the interval.
+#: Number of folds (by plate) to compare forms, and of bootstrap samples of plates for the interval.
 FOLDS = 5
 RESAMPLES = 40
 
-#: A class with fewer objects has no evidence of its own: its probability is its fraction of the population.
+#: A class with fewer objects has no evidence: its probability is its prior.
 FEWEST = 5
 
-#: A class with fewer objects shares the conformal scores of all classes.
+#: A class with fewer objects uses the conformal scores of all classes.
 OWN_SCORES = 20
 
 #: Level of the conformal sets.
@@ -58,17 +59,17 @@ SET_LEVEL = 0.9
 
 @dataclass(frozen=True)
 class CalibrationReport:
-    """What a calibration is worth, each plate answered by what was fitted on others.
+    """Quality of a calibration, cross-validated by plate.
 
     Attributes:
         form: Name in `FORMS`.
         temperature: Of the kernel.
         log_loss: Per object, of the calibrated probabilities.
-        vote_log_loss: The same of five votes with e^-d, shares below .01 counted as .01.
-        n_objects, n_groups: What the figures rest on.
-        witnesses: What of a spectrum itself counts beside its neighbours, a name for each feature.
-        needs_lines: Whether as good as all of the objects have the lines of the diagram that the question names.
-        reason: Why there is no calibration, as a sentence; "" where there is one.
+        vote_log_loss: The same for five votes with e^-d; shares below .01 are raised to .01.
+        n_objects, n_groups: Numbers of objects and plates.
+        witnesses: Names of the features taken from the spectrum itself.
+        needs_lines: Whether nearly all objects have the lines of the diagram of the question.
+        reason: Why there is no calibration, a sentence; "" if there is one.
     """
 
     form: str = ""
@@ -84,21 +85,21 @@ class CalibrationReport:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Evidence for each class, whatever the composition of the base.
+    """Log-likelihood of each class, independent of the composition of the base.
 
     Attributes:
-        classes: Names; those with too few objects have no evidence (NaN).
-        counts: Objects of each in what is searched, shape (n_classes,).
-        known: Positions of the classes that have evidence.
-        model: The logistic model, and of resampled plates.
-        resampled: The same fitted on plates drawn again.
-        quality: Mean and width of each measure of quality, shape (2, n_measures).
-        left_out: Evidence for the known objects, by models that have not seen their fold, (n_objects, n_known).
+        classes: Names; classes with too few objects have no evidence (NaN).
+        counts: Searched objects of each class, shape (n_classes,).
+        known: Positions of the classes with evidence.
+        model: The logistic model.
+        resampled: The same model fitted to bootstrap samples of the plates.
+        quality: Mean and width of each quality measure, shape (2, n_measures).
+        left_out: Evidence for the known objects from models fitted without their fold, (n_objects, n_known).
         truth: Their classes, positions in `known`, (n_objects,).
-        own: Own nearest-neighbour distances of known objects, ascending.
-        far: What stands for the distance of a neighbour that does not exist.
-        report: What it is worth.
-        kinds: Label value to class.
+        own: Nearest-neighbour distances of the known objects, ascending.
+        far: Distance that replaces that of a missing neighbour.
+        report: Quality of the calibration.
+        kinds: Class of each label value.
     """
 
     classes: tuple[str, ...]
@@ -116,14 +117,14 @@ class Calibration:
 
     @cached_property
     def scores(self) -> tuple[NDArray[np.float64], ...]:
-        """For each class with evidence the conformal scores of its objects, ascending."""
+        """Conformal scores of the objects of each class with evidence, ascending."""
         said = nonconformity(self.left_out)[np.arange(len(self.truth)), self.truth]
         own = [np.sort(said[self.truth == c]) for c in range(len(self.known))]
         return tuple(s if len(s) >= OWN_SCORES else np.sort(said) for s in own)
 
     @property
     def base_prior(self) -> NDArray[np.float64]:
-        """The fraction of each class in what is searched."""
+        """Fraction of each class among the searched objects."""
         return self.counts / max(self.counts.sum(), 1)
 
     def evidence(
@@ -132,32 +133,32 @@ class Calibration:
         quality: NDArray[np.float64],
         witness: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
-        """Log-likelihood of each class with evidence but for a constant, (1 + n_resampled, n_queries, n_known).
+        """Log-likelihood of each class with evidence, up to a constant, (1 + n_resampled, n_queries, n_known).
 
-        The first is the answer, the others those of plates drawn again.
+        The first is the answer, the others are those of the bootstrap samples.
 
         Args:
-            distance: Scaled distances to the nearest of each class, (n_queries, n_classes, NEAREST).
-            quality: Measures of quality, (n_queries, n_measures).
-            witness: `report.witnesses` of the queries, (n_queries, n_classes, n_witnesses); 0 where they say nothing.
+            distance: Scaled distances to the nearest objects of each class, (n_queries, n_classes, NEAREST).
+            quality: Quality measures, (n_queries, n_measures).
+            witness: `report.witnesses` of the queries, (n_queries, n_classes, n_witnesses); 0 without information.
         """
         names, by_quality = FORMS[self.report.form]
         x = features(distance[:, self.known], names, self.report.temperature, self.far)
         x = with_quality(x, standard(quality, self.quality) if by_quality else None)
         if self.report.witnesses:
-            assert witness is not None  # who was fitted with witnesses is asked with them
+            assert witness is not None  # a calibration fitted with witnesses needs them
             x = np.concatenate([x, witness[:, self.known]], axis=2)
         return np.stack([model.evidence(x) for model in (self.model, *self.resampled)])
 
     def witnessed(self, witness: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The part of the answer's evidence that comes from these witnesses, (n_queries, n_known)."""
+        """Contribution of these witnesses to the log-likelihoods, (n_queries, n_known)."""
         weight = self.model.coef[-len(self.report.witnesses) :]
         return witness[:, self.known] @ weight
 
     def probabilities(
         self, evidence: NDArray[np.float64], prior: NDArray[np.float64] | None = None
     ) -> NDArray[np.float64]:
-        """Probability of each class, shape (..., n_classes), in a population with this prior; the base's if None.
+        """Posterior probability of each class, shape (..., n_classes), for this prior (that of the base if None).
 
         Source:
             Bayes' theorem for a changed prior: Saerens, Latinne & Decaestecker (2002), Neural Computation 14, 21,
@@ -172,13 +173,13 @@ class Calibration:
         return whole
 
     def best_f1(self, hunted: NDArray[np.bool_], prior: NDArray[np.float64] | None = None) -> float:
-        """The threshold on the probability of the hunted classes that makes expected F1 largest; at most a half.
+        """Probability threshold of the hunted classes with the largest expected F1; at most 0.5.
 
-        It is half of that F1, expected from the probabilities that the known objects get in a population with this
-        prior (the base's if None), each answered by what was fitted without its plate.
+        It is half of the largest expected F1, computed from the cross-validated probabilities of the known objects
+        (fitted without their plate) in a population with this prior (that of the base if None).
 
         Args:
-            hunted: Which classes are hunted, (n_classes,).
+            hunted: Mask of the hunted classes, (n_classes,).
             prior: Fraction of each class in the population, (n_classes,).
 
         Source:
@@ -193,19 +194,20 @@ class Calibration:
         return float((hits / (found + hits[-1])).max())
 
     def p_distance(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Share of known objects whose own nearest neighbour is farther than the query's, shape (n_queries,)."""
+        """Fraction of the known objects with a larger nearest-neighbour distance than the query, shape (n_queries,)."""
         nearest = distance[:, :, 0].min(axis=1)
         farther = len(self.own) - np.searchsorted(self.own, nearest, side="left")
         return (1 + farther) / (1 + len(self.own))
 
     def sets(self, evidence: NDArray[np.float64], level: float = SET_LEVEL) -> list[tuple[str, ...]]:
-        """For each query the classes that cannot be ruled out: a true class is in its set in `level` of cases.
+        """Conformal set of each query: the classes that cannot be excluded. It holds the true class at rate `level`.
 
-        Of every class with `OWN_SCORES` objects, so whatever its prevalence; rarer ones are told by the scores of all
-        together, and those without evidence are always in the set. An empty set says: like none of them.
+        The rate holds for every class with `OWN_SCORES` objects separately, whatever its prevalence. Rarer classes
+        use the scores of all classes; classes without evidence are always in the set. An empty set means that the
+        query is like none of the classes.
 
         Args:
-            evidence: Of the answer alone, (n_queries, n_known).
+            evidence: Of the answer, without bootstrap samples, (n_queries, n_known).
 
         Source:
             Mondrian conformal classification: Vovk, Gammerman & Shafer (2005), section 4.5; `crepes`.
@@ -223,7 +225,7 @@ class Calibration:
 def interval(
     probability: NDArray[np.float64], resampled: NDArray[np.float64], level: float = LEVEL
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Low and high of a calibrated probability: what calibrations of plates drawn again say.
+    """68% interval of a calibrated probability, from calibrations fitted to bootstrap samples of the plates.
 
     Args:
         probability: Shape (n,).
@@ -234,7 +236,7 @@ def interval(
 
 
 def nonconformity(evidence: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How ill a query fits each class, the classes being equally frequent; (n_queries, n_known)."""
+    """Nonconformity of each query with each class, for equal priors; (n_queries, n_known)."""
     return -log_softmax(evidence, axis=-1)
 
 
@@ -249,18 +251,18 @@ def fit_calibration(
     witnesses: Mapping[str, NDArray[np.float64]] | None = None,
     seed: int = 0,
 ) -> Calibration:
-    """The calibration that predicts objects of other plates best.
+    """The calibration with the best predictions for objects of other plates.
 
     Args:
-        distance: To the nearest of each class, own plate left out, (n_objects, n_classes, NEAREST), scaled.
-        truth: Each object's class, a position in `classes`.
-        groups: Each object's plate, as numbers.
-        quality: Measures of quality, (n_objects, n_measures).
+        distance: Scaled distances to the nearest of each class without the own plate, (n_objects, n_classes, NEAREST).
+        truth: Class of each object, a position in `classes`.
+        groups: Plate of each object, as a number.
+        quality: Quality measures, (n_objects, n_measures).
         classes: Names.
-        counts: Objects of each class in the base, which may be more than are given here.
-        witnesses: Name of a further witness to what it says of each class, (n_objects, n_classes); all are used where
-            they make the prediction better, else none.
-        seed: Of the resampled plates.
+        counts: Objects of each class in the base; may exceed the numbers given here.
+        witnesses: Further features by name, (n_objects, n_classes) each. All are used if they improve the
+            prediction, else none.
+        seed: Of the bootstrap.
     """
     known = np.flatnonzero(np.bincount(truth, minlength=len(classes)) >= FEWEST)
     has = np.isin(truth, known)
@@ -297,10 +299,10 @@ def fit_calibration(
 def _in_proportion(
     values: NDArray[np.float64], truth: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """The values as the whole base would have them, ascending: of a class that was thinned, each stands for several.
+    """The values of the whole base, ascending: each value of a thinned class is repeated in proportion.
 
     Args:
-        values: Of the objects given, (n_objects,).
+        values: One for each object, (n_objects,).
         truth: Their classes.
         counts: Objects of each class in the base.
     """
@@ -316,7 +318,7 @@ def _in_proportion(
 
 
 def _folds(group: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:
-    """A fold for each object; no plate is in two."""
+    """Fold of each object; a plate is in one fold only."""
     names, code = np.unique(group, return_inverse=True)
     sizes = np.bincount(code)
     fold_of, filled = np.zeros(len(names), dtype=np.int64), np.zeros(FOLDS)
@@ -327,7 +329,7 @@ def _folds(group: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _left_out(x: NDArray, y: NDArray[np.int64], fold: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Evidence for each object by models that have not seen its fold, (n_objects, n_classes)."""
+    """Evidence for each object from models fitted without its fold, (n_objects, n_classes)."""
     found = np.zeros(x.shape[:2])
     for f in np.unique(fold):
         own = fold == f
@@ -341,9 +343,9 @@ def _losses(scores: NDArray[np.float64], y: NDArray[np.int64]) -> NDArray[np.flo
 
 
 def _best(tried: Sequence[_Tried]) -> _Tried:
-    """The smallest loss; the kernel alone only where it is better by more than a standard error.
+    """The form with the smallest loss; the kernel alone only if it is better by more than a standard error.
 
-    Its evidence ends where none of the fifty nearest is of a class, and a hunt for one in a thousand begins there.
+    The kernel gives no evidence on classes absent from the fifty nearest, which a hunt for rare objects needs.
     """
     best = min((t for t in tried if t[1] != KERNEL), key=lambda t: float(t[0].mean()))
     kernel = min((t for t in tried if t[1] == KERNEL), key=lambda t: float(t[0].mean()))

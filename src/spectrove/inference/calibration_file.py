@@ -1,4 +1,4 @@
-"""A calibration as a safetensors file: arrays, and JSON in its metadata."""
+"""Calibrations in safetensors files: arrays, and JSON in the metadata."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from spectrove.inference.logistic import Logistic
 
 
 def read_calibration(path: Path, key: str) -> Calibration | None:
-    """What was kept for exactly this; None where there is nothing that can be read."""
+    """The calibration stored under this key; None if there is none or it cannot be read."""
     return read_kept(path, key, _from_arrays)
 
 
 def write_calibration(path: Path, key: str, calibration: Calibration) -> None:
-    """Write it, whole or not at all."""
+    """Write the calibration in one step."""
     arrays, said = _to_arrays(calibration)
     write_kept(path, key, arrays, **said)
 
 
 def _to_arrays(calibration: Calibration) -> tuple[Arrays, dict[str, str]]:
-    """The same as arrays and text, for a safetensors file."""
+    """The calibration as arrays and text, for a safetensors file."""
     models = (calibration.model, *calibration.resampled)
     arrays = {
         "counts": calibration.counts, "known": calibration.known, "quality": calibration.quality,
@@ -44,7 +44,7 @@ def _to_arrays(calibration: Calibration) -> tuple[Arrays, dict[str, str]]:
 
 
 def _from_arrays(arrays: Arrays, said: dict[str, str]) -> Calibration:
-    """The calibration that `_to_arrays` described."""
+    """The calibration from the output of `_to_arrays`."""
     models = [Logistic(c, i) for c, i in zip(arrays["coef"], arrays["intercept"], strict=True)]
     report: dict[str, Any] = json.loads(said["report"])
     report["witnesses"] = tuple(report["witnesses"])

@@ -1,4 +1,4 @@
-"""What speaks for each class: how near its nearest objects are, and how good the spectrum is that is asked about."""
+"""Features of a calibration: distances to the nearest objects of each class, and the quality of the query."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from numpy.typing import NDArray
 from spectrove.inference.voting import neighbor_weights
 from spectrove.spectra import SpectrumSet
 
-#: Neighbours of each class that are looked at; as many of all classes together enter the kernel.
+#: Neighbours of each class; the kernel uses as many neighbours of all classes together.
 NEAREST = 50
 
-#: Neighbours whose mean log distance stands for the density of a class.
+#: Neighbours whose mean log distance measures the density of a class.
 CLOSEST = 5
 
-#: A kernel share is counted from here, so that no neighbour at all is not infinitely telling.
+#: Least kernel share, so that a class without a neighbour has a finite log-likelihood.
 FLOOR = 0.02
 
-#: A distance smaller than this counts as this: exact copies would be infinitely telling.
+#: Least distance, so that exact copies have a finite log-likelihood.
 NEAR = 1e-3
 
 
 def features(
     distance: NDArray[np.float64], names: Sequence[str], temperature: float, far: float
 ) -> NDArray[np.float64]:
-    """What speaks for each class, shape (n_queries, n_classes, n_features).
+    """Features of each class, shape (n_queries, n_classes, n_features).
 
     Args:
-        distance: Scaled, nearest first, infinite where there are fewer, (n_queries, n_classes, NEAREST).
+        distance: Scaled, nearest first, infinite if there are fewer, (n_queries, n_classes, NEAREST).
         names: "distance" is minus the mean log distance of the CLOSEST; "kernel" the log share of the class in the
             vote of the NEAREST of all, with weights e^(-distance / temperature).
-        far: Stands for an infinite distance.
+        far: Replaces an infinite distance.
     """
     made = {"distance": _log_density, "kernel": _log_kernel}
     return np.stack([made[name](distance, temperature, far) for name in names], axis=2)
@@ -57,29 +57,29 @@ def _log_kernel(distance: NDArray[np.float64], temperature: float, far: float) -
 
 
 def standard(quality: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Measures of quality in units of their spread in the base, held within three."""
+    """Quality measures in units of their spread in the base, clipped at three."""
     return np.clip((quality - scale[0]) / scale[1], -3, 3)
 
 
 def with_quality(x: NDArray[np.float64], quality: NDArray[np.float64] | None) -> NDArray[np.float64]:
-    """Features, and each times each measure of quality."""
+    """The features, and the product of each with each quality measure."""
     if quality is None:
         return x
     return np.concatenate([x, *(x * quality[:, None, [j]] for j in range(quality.shape[1]))], axis=2)
 
 
 def for_classes(signs: NDArray[np.float64], told: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Signs that speak for some classes alone, as features of classes, (n_queries, n_classes, n_signs).
+    """Features that support some classes only, (n_queries, n_classes, n_signs); 0 for the other classes.
 
     Args:
         signs: Shape (n_queries, n_signs).
-        told: For which classes they speak, (n_classes,).
+        told: Mask of the classes supported, (n_classes,).
     """
     return signs[:, None, :] * told[None, :, None]
 
 
 def five_votes(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shares of the five nearest with e^-d, (n_objects, n_classes): what a vote says of the same neighbours."""
+    """Vote shares of the five nearest, weighted by e^-d, (n_objects, n_classes)."""
     n, n_classes, k = distance.shape
     flat = distance.reshape(n, -1)
     order = np.argsort(flat, axis=1)[:, :CLOSEST]
@@ -93,7 +93,7 @@ def five_votes(distance: NDArray[np.float64]) -> NDArray[np.float64]:
 def quality_of(spectra: SpectrumSet) -> NDArray[np.float64]:
     """Log10 of the median S/N per pixel, and the fraction of good pixels, shape (n_spectra, 2).
 
-    Read from flux, inverse variance and mask alone.
+    Measured from flux, inverse variance and mask alone.
     """
     found = np.zeros((len(spectra), 2))
     for i in range(len(spectra)):

@@ -1,4 +1,4 @@
-"""Classify: the label that the nearest known objects vote for."""
+"""Classify: the label by a vote of the nearest known objects."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def classify(
     Args:
         neighbors: From a search; with `labelled=label` all of them vote.
         label: Column of the base.
-        classes: Values to count; neighbours with another do not vote. By default all values that the
-            search could meet, or that occur.
+        classes: Values that count; neighbours with another value do not vote. By default all values among the
+            objects searched, or among the neighbours.
         weighting, normalise: See `inference.voting`.
 
     Raises:
-        KnowledgeError: The neighbours have no such column.
+        KnowledgeError: The neighbours lack the column.
     """
     labels = label_array(neighbors, label)
     if classes is None:
@@ -71,7 +71,7 @@ def _prediction(
 
 
 def label_array(neighbors: Neighbors, label: str) -> NDArray[np.object_]:
-    """The neighbours' label texts, shape (n_queries, n_neighbors); None where unlabelled or absent."""
+    """Labels of the neighbours as text, shape (n_queries, n_neighbors); None without a label or a neighbour."""
     known = {name for found in neighbors.rows for row in found[:1] for name in row}
     if known and label not in known:
         raise KnowledgeError(
@@ -85,7 +85,7 @@ def label_array(neighbors: Neighbors, label: str) -> NDArray[np.object_]:
 def votes(
     neighbors: Neighbors, labels: NDArray, groups: NDArray, weight: NDArray[np.float64], i: int
 ) -> tuple[Vote, ...]:
-    """What each neighbour of query `i` said."""
+    """The vote of each neighbour of query `i`."""
     return tuple(
         Vote(
             object_id=str(neighbors.object_id[i, j]),
@@ -100,17 +100,17 @@ def votes(
 
 
 def vote_flags(neighbors: Neighbors, groups: NDArray, i: int) -> tuple[str, ...]:
-    """The search's cautions, and `few_neighbors` where some that were found do not vote."""
+    """Flags of the search, and `few_neighbors` if some neighbours do not vote."""
     few = sum(group is not None for group in groups[i]) < neighbors.k
     flags = neighbors.flags[i]
     return (*flags, "few_neighbors") if few and "few_neighbors" not in flags else flags
 
 
 def metric_name(neighbors: Neighbors) -> str:
-    """What distances were measured in: "linear" for a fitted metric, "none" for the vectors as they are."""
+    """Name of the metric: "linear" for a fitted one, "none" for plain distances."""
     return str(neighbors.metric.get("name", "none"))
 
 
 def no_votes(label: str) -> str:
-    """Why there is neither an answer nor an interval."""
-    return f"No neighbour has a label in {label} that counts, so there is nothing to vote with."
+    """Sentence for a query without any vote."""
+    return f"No neighbour has a usable label in {label}, so there is no vote."

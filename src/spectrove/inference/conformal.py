@@ -1,7 +1,7 @@
-"""Conformal intervals: as wide as the base's own objects were wrong when they were asked about.
+"""Conformal intervals: their width comes from the cross-validated residuals of the objects of the base.
 
-An interval holds the value that the base's catalog would give an object of the same kind, at the stated rate, in each
-bin of signal-to-noise.
+At the stated rate, in each bin of signal-to-noise, an interval contains the value that the catalog of the base would
+list for such an object.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from numpy.typing import NDArray
 
 from spectrove.spectra import SpectrumSet
 
-#: Borders of the bins of the median signal-to-noise per pixel.
+#: Borders of the bins of median signal-to-noise per pixel.
 SN_BORDERS = (5.0, 10.0, 20.0, 30.0, 40.0)
 
-#: Objects that a bin needs; poorer ones are joined with the next. With 80, mocks below S/N 5 shared a bin with those
-#: up to 10, and 68% intervals held 57 to 68% of them (4 quantities); with 40 it is 63 to 75%, as 60 objects allow.
+#: Least number of objects in a bin; smaller bins are merged with the next. With 80, mocks below S/N 5 shared a bin with
+#: those up to 10, and 68% intervals contained 57 to 68% of the values (4 quantities); with 40 it is 63 to 75%, within
+#: the scatter of 60 objects.
 FEWEST_IN_BIN = 40
 
-#: Fewer objects with a known value give no interval.
+#: Least number of objects with a known value for an interval.
 FEWEST = 50
 
 
 def signal_to_noise(spectra: SpectrumSet) -> NDArray[np.float64]:
-    """Median of flux over error of the good pixels of each spectrum, (n_spectra,); 0 where none is good."""
+    """Median flux/error of the good pixels of each spectrum, (n_spectra,); 0 without a good pixel."""
     found = np.zeros(len(spectra))
     for i in range(len(spectra)):
         spectrum = spectra[i]
@@ -37,7 +38,7 @@ def signal_to_noise(spectra: SpectrumSet) -> NDArray[np.float64]:
 
 
 def sn_bins(sn: NDArray[np.float64], fewest: int = FEWEST_IN_BIN) -> tuple[float, ...]:
-    """Those of `SN_BORDERS` that leave at least `fewest` objects in every bin."""
+    """The `SN_BORDERS` that leave at least `fewest` objects in every bin."""
     borders: list[float] = []
     left = np.sort(sn)
     for border in SN_BORDERS:
@@ -50,13 +51,13 @@ def sn_bins(sn: NDArray[np.float64], fewest: int = FEWEST_IN_BIN) -> tuple[float
 
 @dataclass(frozen=True)
 class Conformal:
-    """How wrong the base's own objects were, each answered without itself and without its plate.
+    """Residuals of the objects of the base, each estimated without itself and its plate.
 
     Attributes:
-        residual: Value known minus value answered, on the quantity's scale, (n_objects,).
-        error: The uncalibrated one-sigma error of each answer, (n_objects,); positive.
-        sn: Signal-to-noise of each, (n_objects,).
-        nearest: Distance of each one's nearest neighbour with a value, (n_objects,).
+        residual: Known minus estimated value, on the scale of the quantity, (n_objects,).
+        error: Uncalibrated one-sigma error of each estimate, (n_objects,); positive.
+        sn: Signal-to-noise of each object, (n_objects,).
+        nearest: Distance of the nearest neighbour with a value, (n_objects,).
     """
 
     residual: NDArray[np.float64]
@@ -69,16 +70,17 @@ class Conformal:
 
     @property
     def reason(self) -> str:
-        """Why there is no interval, as a sentence; "" where there is one."""
+        """Why there is no interval, a sentence; "" if there is one."""
         if len(self) >= FEWEST:
             return ""
-        return f"{len(self)} objects of the base with a known value could be asked about; an interval needs {FEWEST}."
+        return f"{len(self)} objects of the base have a known value that can be tested; an interval needs {FEWEST}."
 
     def half_width(
         self, error: NDArray[np.float64], sn: NDArray[np.float64], level: float
     ) -> NDArray[np.float64]:
-        """Half the interval's width for answers with these errors, (n_queries,); infinite where the base is too small
-        for the level.
+        """Half width of the interval for estimates with these errors, (n_queries,).
+
+        It is infinite if the base is too small for the level.
 
         Source:
             Normalised Mondrian conformal regression: Papadopoulos et al. (2011), Journal of Artificial Intelligence
@@ -91,7 +93,7 @@ class Conformal:
             self.residual, sigmas=self.error, bins=np.searchsorted(borders, self.sn, side="right")
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a level beyond the base: the interval is then infinite
+            warnings.simplefilter("ignore")  # the base is too small for the level: infinite interval
             limits = fitted.predict_int(
                 np.zeros(len(error)), sigmas=error, bins=np.searchsorted(borders, sn, side="right"),
                 confidence=level,
@@ -99,6 +101,6 @@ class Conformal:
         return np.asarray(limits[:, 1], dtype=float)
 
     def p_distance(self, nearest: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Share of the base's objects whose nearest neighbour is at least as far, (n_queries,); never 0."""
+        """Fraction of the objects of the base with a nearest neighbour at least as far, (n_queries,); never 0."""
         farther = len(self) - np.searchsorted(np.sort(self.nearest), nearest, side="left")
         return (1 + farther) / (1 + len(self))

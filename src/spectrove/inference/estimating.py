@@ -1,4 +1,4 @@
-"""What a quantity's estimates rest on: fitted once on the base's own objects, kept with it in KB/calibrations/."""
+"""Estimators of quantities: fitted once on the objects of the base and stored in KB/calibrations/."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from spectrove.spectra import SpectrumSet
 from spectrove.targets import label_text
 from spectrove.targets.target import id_hash
 
-#: Raised whenever the same values and vectors give other estimates.
+#: Increased whenever the same values and vectors give other estimates.
 VERSION = 2
 
-#: Objects equal in this column are never neighbours of each other while intervals are calibrated.
+#: Objects with equal values in this column are not neighbours of each other while intervals are calibrated.
 GROUP = "plate"
 
-#: Parts that plates are dealt into; who is in one is answered by a trend that has not seen it.
+#: Folds of plates; an object is answered by a trend fitted without its fold.
 FOLDS = 10
 
-#: Objects that intervals are calibrated on, chosen by a hash of their ids; their spectra are read for it.
+#: Objects on which intervals are calibrated, chosen by a hash of their ids; their spectra are read.
 MOST_ASKED = 3000
 
-#: Spectra that are read at once.
+#: Spectra read at once.
 BATCH = 500
 
-#: Arrays that are kept.
+#: Arrays that are stored.
 KEPT = (
     "coefficients", "offset", "trend_residual", "spread", "label_error", "reach",
     "residual", "error", "sn", "nearest",
@@ -53,7 +53,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Estimator:
-    """What answers for one quantity of one version of a base."""
+    """Trend, scale and residuals from which one quantity is estimated, for one version of a base."""
 
     quantity: Quantity
     known: Known
@@ -61,11 +61,11 @@ class Estimator:
 
 
 def estimator_for(base: KnowledgeBase, quantity: Quantity, *, k: int, where: str | None = None) -> Estimator:
-    """The estimator of a quantity; one that was fitted before on this version is taken from the base's folder.
+    """The estimator of a quantity; one fitted before on this version is read from the folder of the base.
 
     Args:
-        k: Neighbours that will be asked: intervals are calibrated for as many.
-        where: SQL condition on the objects that take part.
+        k: Neighbours of an estimate, for which the intervals are calibrated.
+        where: SQL condition on the objects used.
     """
     key = canonical_json(
         {
@@ -81,7 +81,7 @@ def estimator_for(base: KnowledgeBase, quantity: Quantity, *, k: int, where: str
 
 
 def own_models(base: KnowledgeBase, estimator: Estimator, queries: SpectrumSet) -> NDArray[np.int64]:
-    """For each query the model of the trend that has not seen it: 0 where it is no object of the base, (n_queries,)."""
+    """Trend model fitted without each query: 0 if it is no object of the base, (n_queries,)."""
     objects = base.remember("places of objects", partial(_places, base))
     ra, dec = sky_positions(queries.rows)
     model = np.zeros(len(queries), dtype=np.int64)
@@ -109,7 +109,7 @@ def _kept_or_fitted(
     keep = np.isfinite(values)
     if len(set(values[keep].tolist())) < 2:
         raise KnowledgeError(
-            f"{base.path}: {int(keep.sum())} objects with a measured {quantity.name} that may be searched, all alike. "
+            f"{base.path}: {int(keep.sum())} searchable objects with measured {quantity.name}, all of equal value. "
             "Loosen the condition, or add measured objects."
         )
     folder = base.path / "calibrations"
@@ -122,7 +122,7 @@ def _kept_or_fitted(
     else:
         scale = choose_scale(values[keep])
         arrays = _fit(base, searched, keep, values, fold, scale, quantity, k, where)
-        with suppress(OSError):  # a base that may only be read: fit again next time
+        with suppress(OSError):  # a read-only base: fit again next time
             whole = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
             write_kept(path, key, whole, scale=json.dumps(asdict(scale)))
             for old in folder.glob("*-regression-*.safetensors"):
@@ -165,7 +165,7 @@ def _fit(
     k: int,
     where: str | None,
 ) -> dict[str, Array]:
-    """The trend, and the errors of answers to the base's own objects."""
+    """The trend, and the residuals of the objects of the base."""
     ids = searched.object_id[keep]
     errors = scale.errors(values[keep], _label_errors(base, quantity, ids))
     scaled = scale.forward(values[keep])
@@ -191,7 +191,7 @@ def _fit(
 def _neighbors(
     base: KnowledgeBase, ids: NDArray[np.str_], quantity: Quantity, k: int, where: str | None
 ) -> tuple[NDArray[np.str_], Array, Array, float]:
-    """Ids and distances of the neighbours of some objects, none of their own plate; the objects' S/N; the unit."""
+    """Ids and distances of neighbours from other plates, for some objects; S/N of the objects; unit of distance."""
     view = base.space().views[0]
     every = base.embeddings(view)
     place = {name: i for i, name in enumerate(every.object_id.tolist())}
@@ -216,20 +216,20 @@ def _neighbors(
 
 
 def fold_of(searched: Searched, keep: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """A number from 0 for each object: plates dealt into `FOLDS` parts; objects without a plate alone."""
+    """Fold of each object, from 0: plates are divided into `FOLDS` parts, as are objects without a plate."""
     ids = searched.object_id[keep].tolist()
     groups = [label_text(g) for g, chosen in zip(searched.groups, keep, strict=True) if chosen]
     names = [f"plate {g}" if g is not None else i for g, i in zip(groups, ids, strict=True)]
-    if len(set(names)) == 1:  # one plate: nothing better than to leave single objects out
+    if len(set(names)) == 1:  # one plate: leave out single objects
         names = ids
-    # Dealt in turn, not by hash alone: a fold that held everybody would leave its trend without an object.
+    # In turn, not by hash alone: a fold with all objects would leave none for its trend.
     order = sorted(set(names), key=lambda name: (id_hash(name), name))
     dealt = {name: i % FOLDS for i, name in enumerate(order)}
     return np.array([dealt[name] for name in names], dtype=np.int64)
 
 
 def _label_errors(base: KnowledgeBase, quantity: Quantity, ids: NDArray[np.str_]) -> Array:
-    """One-sigma errors of the values, 0 where unknown."""
+    """One-sigma errors of the values, 0 if unknown."""
     column = error_column(quantity.name, base.columns)
     if column is None:
         return np.zeros(len(ids))

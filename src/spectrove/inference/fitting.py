@@ -1,4 +1,4 @@
-"""The metric of a base: fitted once on its own labels, kept with it in KB/metrics/."""
+"""Metric of a base: fitted once on its own labels and stored in KB/metrics/."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from spectrove.knowledge import FOLDS, KnowledgeBase
 from spectrove.provenance import canonical_json
 from spectrove.targets import MetricMode, Target, label_text
 
-#: Raised whenever the same labels and vectors give another metric.
+#: Increased whenever the same labels and vectors give another metric.
 METRIC_VERSION = 2
 
-#: Objects equal in this column are never on both sides of a fold, where the base has it.
+#: Objects with equal values in this column are never on both sides of a fold, if the base has it.
 GROUP = "plate"
 
-#: The metric, those of the folds, and what they are worth.
+#: The metric, those of the folds, and their quality.
 Kept = tuple[tuple[LinearMetric, ...], MetricReport]
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The metric that a question uses, if any, and what is known of it.
+    """The metric used for a question, if any, and its quality.
 
     Attributes:
-        metrics: For `KnowledgeBase.search`: the metric, and one for each fold of the base that has not seen the
-            labels of that fold. Empty where nobody asked for a metric, and where it would not help.
-        report: None where nobody asked for a metric.
-        label: The column whose values the metric tells apart.
+        metrics: For `KnowledgeBase.search`: the metric, then one for each fold of the base, fitted without the
+            labels of that fold. Empty if no metric was requested or it would not help.
+        report: None if no metric was requested.
+        label: The label column.
     """
 
     metrics: tuple[LinearMetric, ...] = ()
@@ -44,12 +44,12 @@ class Fitted:
 
     @property
     def metric(self) -> LinearMetric | None:
-        """The metric for queries that are no objects of the base."""
+        """The metric for queries outside the base."""
         return self.metrics[0] if self.metrics else None
 
     @property
     def about(self) -> dict[str, Any]:
-        """Plain values: which metric, of which label column, and its cross-validated figures."""
+        """Plain values: the metric, its label column and its cross-validated quality."""
         name = "none" if self.metric is None else "linear"
         if self.report is None:
             return {"name": name}
@@ -57,7 +57,7 @@ class Fitted:
 
     @property
     def sentence(self) -> str:
-        """The same for people; "" where nobody asked for a metric."""
+        """The same as a sentence; "" if no metric was requested."""
         if self.report is None:
             return ""
         if self.report.reason:
@@ -80,18 +80,17 @@ def metric_for(
 ) -> Fitted:
     """The metric for a vote on a label column or for a hunt.
 
-    Only objects that the search may find take part, and the label of an object that is asked about has no part in
-    the metric of its own answer. With a target the metric tells the values of its column apart, which are finer than
-    its
-    classes, and is judged by the vote on them: a hunt measures distances as a classification by the same column does.
+    It is fitted on the searched objects, and an object of the base is answered in a metric fitted without its label.
+    With a target the metric is fitted on the values of its label column, which are finer than its classes, and judged
+    by the vote on these values: a hunt and a classification by the same column use the same distances.
 
     Args:
-        base: The base; a metric that was fitted before on this version is taken from its folder.
-        mode: "auto" uses a metric where the cross-validated vote is better with it, "linear" always, "none" never.
+        base: The base; a metric fitted before on this version is read from its folder.
+        mode: "auto" uses a metric if it improves the cross-validated vote, "linear" always, "none" never.
         labelled, target, view, where: As in `KnowledgeBase.search`.
 
     Raises:
-        KnowledgeError: Mode "linear", and no metric can be fitted.
+        KnowledgeError: The mode is "linear" and no metric can be fitted.
     """
     if mode == "none":
         return Fitted()
@@ -115,7 +114,7 @@ def _identity(
     view: str | Mapping[str, float] | None,
     where: str | None,
 ) -> str:
-    """Everything that the metric depends on, as text."""
+    """Everything the metric depends on, as text."""
     space, version = base.space(view, target), base.version
     prints = base.fingerprints
     hunted = (
@@ -140,7 +139,7 @@ def _kept_or_fitted(base: KnowledgeBase, key: str, asked: dict[str, Any]) -> Kep
     if (kept := read_kept(path, key, _made_of)) is not None:
         return kept
     fitted = _fit(base, asked)
-    with suppress(OSError):  # a base that may only be read: fit again next time
+    with suppress(OSError):  # a read-only base: fit again next time
         _write(path, key, *fitted)
         forget_older(path)
     return fitted

@@ -1,4 +1,4 @@
-"""Hunt: which spectra are what a target describes."""
+"""Hunt: the spectra that belong to the class of a target."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from spectrove.targets import Target
 
 
 def hunt(neighbors: Neighbors, target: Target, *, spectra: SpectrumSet | None = None) -> list[Prediction]:
-    """For each query the probability of the target's class, and whether it reaches the threshold.
+    """Probability of the hunted class for each query, and whether it reaches the threshold.
 
     Args:
         neighbors: From `KnowledgeBase.search(..., target=target)`.
-        target: What is hunted.
-        spectra: The queries; only their redshift and its source are read, and only to be shown.
+        target: The target.
+        spectra: The queries; only redshift and its source are read, for display.
 
     Raises:
-        TargetError: The neighbours lack the label column, or a prior cannot be applied.
+        TargetError: The neighbours lack the label column, or the prior cannot be applied.
     """
     if (target.prior or target.prevalence) and not set(target.classes) <= set(neighbors.pool):
         what = "prior" if target.prior else "prevalence"
         raise TargetError(
-            f"target {target.name}: its {what} needs to know how many of each class were searched. "
-            "Search with target=... so that the neighbours say so."
+            f"target {target.name}: its {what} needs the number of objects searched in each class. "
+            "Search with target=... so that the neighbours carry these numbers."
         )
     labels = label_array(neighbors, target.label)
     groups = np.array(target.classes_of(labels.ravel()), dtype=object).reshape(labels.shape)
@@ -56,7 +56,7 @@ def _known(
     groups: NDArray,
     ballot: Ballot,
 ) -> Iterator[Prediction]:
-    """What is known of each query before anybody's vote is counted."""
+    """Prediction of each query before the vote, with id, flags and redshift."""
     for i, object_id in enumerate(neighbors.query_id.tolist()):
         z, z_source = redshifts.get(object_id, (None, None))
         yield Prediction(
@@ -78,7 +78,7 @@ def _known(
 
 
 def _answered(known: Prediction, ballot: Ballot, target: Target, pool: dict[str, int], i: int) -> Prediction:
-    """The prediction with what the ballot says of query `i`."""
+    """The prediction with the result of the vote on query `i`."""
     if ballot.winner[i] is None:
         return known
     shares = {name: float(p) for name, p in zip(ballot.classes, ballot.share[i], strict=True)}
@@ -98,21 +98,21 @@ def _answered(known: Prediction, ballot: Ballot, target: Target, pool: dict[str,
 
 
 def _value(probabilities: dict[str, float], winner: str | None) -> str:
-    """The most probable class; among equals the vote's winner, then the first in the alphabet."""
+    """The most probable class; of equal ones the winner of the vote, else the first in the alphabet."""
     top = max(probabilities.values())
     best = sorted(name for name, p in probabilities.items() if p >= top - TIE)
     return winner if winner is not None and winner in best else best[0]
 
 
 def with_prior(shares: dict[str, float], prior: dict[str, float], pool: dict[str, int]) -> dict[str, float]:
-    """Class probabilities for a population with other fractions than the base's.
+    """Class probabilities for a population with other class fractions than the base.
 
-    A base with one LINER in two and a survey with one in fifty: a vote share is worth less there.
+    If half of the base but one in fifty objects of a survey are LINERs, a vote share means a lower probability there.
 
     Args:
-        shares: Class to share of the votes.
-        prior: Class to its fraction in the population; all above 0.
-        pool: Class to the number of such objects that were searched.
+        shares: Vote share of each class.
+        prior: Fraction of each class in the population; all above 0.
+        pool: Number of searched objects of each class.
 
     Source:
         Bayes' theorem for a changed prior: Saerens, Latinne & Decaestecker (2002), Neural Computation 14,
@@ -126,7 +126,7 @@ def with_prior(shares: dict[str, float], prior: dict[str, float], pool: dict[str
 def _interval(
     share: float, probability: float, n: float, target: Target, pool: dict[str, int]
 ) -> tuple[float, float]:
-    """The share's interval, moved by the prior in the way the share itself was."""
+    """Interval of the vote share, transformed by the prior like the share itself."""
     low, high = share_interval(share, n)
     population = target.population(pool)
     if not population:
@@ -134,7 +134,7 @@ def _interval(
     prior, searched, total = population[target.positive], pool[target.positive], sum(pool.values())
     if TIE < share < 1 - TIE and 0 < probability < 1:
         factor = probability / (1 - probability) / (share / (1 - share))
-    else:  # the odds say nothing; use those of the class against all others together
+    else:  # the odds are undefined; use those of the class against all others together
         factor = prior / (1 - prior) * max(total - searched, 1) / max(searched, 1)
     low, high = (p * factor / (p * factor + 1 - p) for p in (low, high))
     return max(0.0, min(low, probability)), min(1.0, max(high, probability))

@@ -1,4 +1,4 @@
-"""What was fitted on a base, kept in its folder: a safetensors file that says exactly what it depends on."""
+"""Results fitted on a base, stored in its folder as safetensors files with a key of everything they depend on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Arrays = dict[str, NDArray]
 
 
 def kept_path(folder: Path, key: str) -> Path:
-    """Where what depends on this key is kept: a name that begins with the version of the base, which the key holds."""
+    """Path of the file for this key; its name begins with the version of the base, which is part of the key."""
     return (
         folder
         / f"{json.loads(key)['version']}-{blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
@@ -27,7 +27,7 @@ def kept_path(folder: Path, key: str) -> Path:
 
 
 def forget_older(path: Path) -> None:
-    """Remove what is kept beside a file of `kept_path` for other versions of the base."""
+    """Remove files beside `path` that belong to other versions of the base."""
     version = path.name.split("-")[0]
     for other in path.parent.glob("*.safetensors"):
         if not other.name.startswith(f"{version}-"):
@@ -35,12 +35,12 @@ def forget_older(path: Path) -> None:
 
 
 def read_kept(path: Path, key: str, made_of: Callable[[Arrays, dict[str, str]], T]) -> T | None:
-    """What was kept for exactly this key; None where there is nothing that can be read.
+    """The result stored under this key; None if there is none or it cannot be read.
 
     Args:
         path: The file.
-        key: Everything that it depends on, as text.
-        made_of: Makes it of the file's arrays and words; a missing or wrong one is an exception there.
+        key: Everything the result depends on, as text.
+        made_of: Makes the result from arrays and texts of the file; raises if one is missing or wrong.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -55,13 +55,13 @@ def read_kept(path: Path, key: str, made_of: Callable[[Arrays, dict[str, str]], 
 
 
 def write_kept(path: Path, key: str, arrays: Mapping[str, NDArray], **said: str) -> None:
-    """Write arrays and words under this key, whole or not at all."""
+    """Write arrays and texts under this key, in one step."""
     from safetensors.numpy import save
 
     path.parent.mkdir(exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.tmp")
     try:
-        # safetensors writes the memory of an array as it lies, whatever its strides say.
+        # safetensors writes the memory of an array without regard to its strides.
         whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         temporary.write_bytes(save(whole, metadata={"key": key, **said}))
         os.replace(temporary, path)

@@ -1,6 +1,6 @@
-"""Which labels of a base disagree with their neighbourhood, and how many: confident learning on votes.
+"""Wrong labels of a base, and an estimate of their number: confident learning on the votes of neighbours.
 
-Own code after the paper: cleanlab, its authors' package, is under the AGPL and not used here.
+Written after the paper; cleanlab, the package of its authors, is under the AGPL and not used here.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from spectrove.knowledge import KnowledgeBase, Searched
 from spectrove.knowledge.search import SAME_OBJECT_ARCSEC
 from spectrove.targets import MetricMode, label_text
 
-#: Neighbours that vote on a label. Of 10, 15, 20 and 25 the larger numbers ranked wrong labels alike or better, on mock
-#: and on real galaxies; with many, rare classes lose their neighbourhood.
+#: Neighbours that vote on a label. Of 10, 15, 20 and 25 the larger numbers ranked wrong labels equally well or
+#: better, on mock and real galaxies; with many neighbours rare classes are outvoted.
 VOTERS = 20
 
-#: A label is suspected below this probability: fewer than one vote in five is for it. With .2 a list holds about 90%
-#: of 5% wrong labels, two thirds of it wrong ones, on the real galaxies that it was chosen on (`evaluate curation`).
+#: A label is suspect below this probability, one vote in five. With 5% wrong labels the list then has a completeness of
+#: about 90% and a purity of two thirds, on the real galaxies used to choose it (`evaluate curation`).
 SUSPECT = 0.2
 
-#: Fewest objects of a class whose labels can be judged.
+#: Least number of objects of a class whose labels can be checked.
 FEWEST = 2
 
-#: Distances that are held at once.
+#: Distances held in memory at once.
 BLOCK = 4_000_000
 
 Probabilities = NDArray[np.float64]
@@ -38,16 +38,16 @@ Probabilities = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LabelVotes:
-    """What its neighbours say of every labelled object of a base.
+    """Vote of the neighbours on every labelled object of a base.
 
     Attributes:
         object_id: Shape (n_objects,), strings.
         classes: The values of the label column, sorted.
-        given: Which of the classes each object's label is, shape (n_objects,).
-        probability: Vote shares, shape (n_objects, n_classes). Neither the object itself, nor what is within 2 arcsec,
-            nor its own plate has a vote; rows of NaN where nobody is left.
-        neighbors: The voters' places in `object_id`, nearest first, shape (n_objects, n_voters); -1 for none.
-        metric: Whether distances were in a metric fitted on the label (without the object's own fold).
+        given: Label of each object, a position in `classes`, shape (n_objects,).
+        probability: Vote shares, shape (n_objects, n_classes). The object itself, objects within 2 arcsec and objects
+            of its plate have no vote; rows are NaN if no voter is left.
+        neighbors: Positions of the voters in `object_id`, nearest first, shape (n_objects, n_voters); -1 for none.
+        metric: Whether distances are in a metric fitted on the label (without the fold of the object).
     """
 
     object_id: NDArray[np.str_]
@@ -72,9 +72,9 @@ def label_votes(
     Args:
         base: The base.
         label: Column of classes.
-        k: How many vote, weighted by e^-d in units of the median nearest-neighbour distance.
+        k: Number of voters, weighted by e^-d in units of the median nearest-neighbour distance.
         view, where: As in `KnowledgeBase.search`.
-        metric: As in `metric_for`; an object is answered in the metric that has not seen the labels of its fold.
+        metric: As in `metric_for`; for each object it is fitted without the labels of its fold.
 
     Raises:
         KnowledgeError: Fewer than two classes have two objects.
@@ -97,22 +97,22 @@ def label_votes(
 
 @dataclass(frozen=True)
 class Hidden:
-    """Who may not vote on whom: equal plates, and equal places in the sky.
+    """Pairs of objects without a vote on each other: same plate, or same position on the sky.
 
     Attributes:
-        group: A number each, equal for the same plate, shape (n_objects,).
-        place: Unit vectors towards each, (n_objects, 3); NaN where unknown.
+        group: Number of the plate of each object, shape (n_objects,).
+        place: Unit vector towards each object, (n_objects, 3); NaN if unknown.
     """
 
     group: NDArray[np.int64]
     place: NDArray[np.float64]
 
     def between(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which objects have no vote on these, shape (n_rows, n_objects)."""
+        """Mask of the objects without a vote on these, shape (n_rows, n_objects)."""
         hidden = self.group[rows][:, None] == self.group[None]
         chord = 2 * np.sin(np.radians(SAME_OBJECT_ARCSEC / 3600) / 2)
         apart = [(self.place[rows, i][:, None] - self.place[None, :, i]) ** 2 for i in range(3)]
-        close = sum(apart[1:], apart[0]) <= chord**2  # NaN, an unknown place, compares false
+        close = sum(apart[1:], apart[0]) <= chord**2  # NaN (unknown position) compares false
         hidden |= close
         hidden[np.arange(len(rows)), rows] = True
         return hidden
@@ -167,7 +167,7 @@ def neighbor_votes(
 def _nearest(
     places: NDArray[np.float64], rows: NDArray[np.int64], hidden: Hidden, k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The k nearest of each row, nearest first, and their distances: infinite where there are fewer."""
+    """The k nearest of each row, nearest first, and their distances; infinite if there are fewer."""
     norms = (places**2).sum(axis=1)
     k_here = min(k, len(places))
     found = np.zeros((len(rows), k), dtype=np.int64)
@@ -187,12 +187,12 @@ def _nearest(
 
 @dataclass(frozen=True)
 class LabelNoise:
-    """Confident learning: how far each label is believed, and how many are wrong.
+    """Confident learning: the probability of each label, and the number of wrong labels.
 
     Attributes:
-        given: Which class each object's label is, shape (n_objects,).
-        probability: Of each class for each object, from something that has not seen the label; (n_objects, n_classes).
-            Rows of NaN are no evidence.
+        given: Label of each object, a class number, shape (n_objects,).
+        probability: Of each class for each object, predicted without its label; (n_objects, n_classes). Rows of NaN
+            mean no evidence.
 
     Source:
         Northcutt, Jiang & Chuang 2021, JAIR 70, 1373: confident joint (eq. 1-2), its calibration (eq. 3), ranking by
@@ -210,32 +210,32 @@ class LabelNoise:
 
     @cached_property
     def heard(self) -> NDArray[np.bool_]:
-        """Which objects there is evidence about."""
+        """Mask of the objects with evidence."""
         return np.asarray(np.isfinite(self.probability).all(axis=1))
 
     @cached_property
     def self_confidence(self) -> NDArray[np.float64]:
-        """Probability of the class that each object is labelled with, shape (n_objects,); NaN without evidence."""
+        """Probability of the label of each object, shape (n_objects,); NaN without evidence."""
         return self.probability[np.arange(len(self.given)), self.given]
 
     @cached_property
     def best_other(self) -> NDArray[np.int64]:
-        """The most probable class but the given one, shape (n_objects,)."""
+        """The most probable class other than the label, shape (n_objects,)."""
         others = np.where(np.isnan(self.probability), -1.0, self.probability)
         others[np.arange(len(self.given)), self.given] = -2.0
         return others.argmax(axis=1)
 
     @cached_property
     def margin(self) -> NDArray[np.float64]:
-        """Self-confidence less the probability of the best other class, -1 to 1, shape (n_objects,)."""
+        """Self-confidence minus the probability of the best other class, -1 to 1, shape (n_objects,)."""
         return self.self_confidence - self.probability[np.arange(len(self.given)), self.best_other]
 
     @cached_property
     def joint(self) -> NDArray[np.float64]:
-        """Estimated number of objects labelled i (row) that are j (column); its sum is the number of objects."""
+        """Estimated number of objects with label i (row) and true class j (column); sums to the number of objects."""
         p, given, n = self.probability[self.heard], self.given[self.heard], self.probability.shape[1]
         own = [p[given == j, j] for j in range(n)]
-        # A class above its own members' mean probability is confidently that class (eq. 1).
+        # An object counts for a class if its probability exceeds the mean of the members of the class (eq. 1).
         threshold = np.array([values.mean() if len(values) else np.inf for values in own])
         confident = np.where(p >= threshold, p, -1.0)
         counted = confident.max(axis=1, initial=-1.0) >= 0
@@ -251,10 +251,9 @@ class LabelNoise:
         return float(self.joint.sum() - np.trace(self.joint))
 
     def suspects(self, limit: float = SUSPECT) -> NDArray[np.int64]:
-        """Objects whose label is probably wrong, the least believed first.
+        """Objects whose label is probably wrong, the least probable label first.
 
-        As many as the joint counts at most, of those with another class more probable and self-confidence below the
-        limit.
+        Another class is more probable and the self-confidence is below the limit; at most `n_wrong` objects.
         """
         with np.errstate(invalid="ignore"):
             doubted = np.flatnonzero((self.margin < 0) & (self.self_confidence < limit))

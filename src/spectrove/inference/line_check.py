@@ -1,4 +1,4 @@
-"""What an object's own lines say of its class and of its redshift, as far as their error bars allow."""
+"""Class probabilities and redshift check from the emission lines of an object, within their errors."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from spectrove.mock.labels import MIN_HA_EW
 from spectrove.preprocess.line_fit import LineFit, measure_lines
 from spectrove.spectra import Spectrum
 
-#: Regions of the [N II] diagram, and "none": a galaxy without gas lines. A draw in neither is "".
+#: Regions of the [N II] diagram, and "none": a galaxy without emission lines. A draw in none of them is "".
 REGIONS: tuple[str, ...] = (*BPT_CLASSES, "none")
 
-#: Label values that lines can judge, in lower case: the regions of the diagram that each stands for.
+#: Regions of the diagram for each label value that lines can test, in lower case.
 REGIONS_OF: dict[str, tuple[str, ...]] = {
     "sf": ("SF",), "star-forming": ("SF",), "starforming": ("SF",), "star forming": ("SF",), "hii": ("SF",),
     "composite": ("Composite",), "comp": ("Composite",), "seyfert": ("Seyfert",), "seyfert2": ("Seyfert",),
@@ -25,25 +25,25 @@ REGIONS_OF: dict[str, tuple[str, ...]] = {
     "quiescent": ("none",), "passive": ("none",),
 }  # fmt: skip
 
-#: A class is excluded where fewer of the draws fall into its region.
+#: A class is excluded if a smaller fraction of the draws falls into its region.
 EXCLUDED = 0.01
 
 #: Draws from the errors of the lines.
 DRAWS = 1000
 
-#: What two careful fits of one spectrum differ by beyond their errors: dex of [N II]/H alpha and [O III]/H beta;
+#: Differences of two careful fits of one spectrum beyond their errors: dex of [N II]/H alpha and [O III]/H beta;
 #: fraction and angstrom of EW(H alpha); the 4000 angstrom break.
 FLOOR_NII, FLOOR_OIII, FLOOR_EW, FLOOR_EW_ANGSTROM, FLOOR_D4000 = 0.03, 0.05, 0.08, 0.2, 0.03
 
 #: Breaks of quiescent galaxies are larger, as in `mock.labels.class_derived`.
 QUIESCENT_D4000 = 1.6
 
-#: A redshift conflicts with lines of at least this S/N that stand off by more km/s, both with room for real motions.
+#: A redshift is in conflict with lines of at least this S/N that are off by more km/s, allowing for real motions.
 STRONG, OFFSET = 10.0, 250.0
 
 
 def measured(spectrum: Spectrum) -> LineFit | None:
-    """The spectrum's lines at its own redshift; None where they cannot be measured."""
+    """Emission lines of the spectrum at its redshift; None if they cannot be measured."""
     z = spectrum.row.get("z")
     if z is None:
         return None
@@ -54,20 +54,20 @@ def measured(spectrum: Spectrum) -> LineFit | None:
 
 
 def regions_of(value: str) -> tuple[str, ...]:
-    """The regions that a label value stands for; empty where lines cannot judge it."""
+    """Regions of the diagram for a label value; empty if lines cannot test it."""
     return REGIONS_OF.get(value.strip().lower(), ())
 
 
 def judged(classes: Sequence[str]) -> bool:
-    """Whether lines can judge such labels: two or more of them name different regions."""
+    """Whether lines can distinguish these labels: two or more have different regions."""
     return len({regions_of(name) for name in classes} - {()}) > 1
 
 
 def line_probability(fit: LineFit | None, classes: Sequence[str], *, seed: int = 0) -> NDArray[np.float64]:
-    """How often each class fits the lines, drawn again and again within their errors; shape (n_classes,), sum 1.
+    """Probability of each class from draws of the line ratios within their errors; shape (n_classes,), sum 1.
 
-    All equal where the lines say nothing. Weak lines spread over the regions, so that only what the error bars exclude
-    comes out near zero. A class that lines cannot judge gets what one of several equal regions would.
+    All classes are equal if the lines give no information. Weak lines are spread over the regions, so that only classes
+    excluded by the errors are near zero. A class that lines cannot test gets the share of one of several equal regions.
     """
     share = region_shares(fit, seed=seed)
     if not judged(classes) or not np.isfinite(share).all():
@@ -77,10 +77,10 @@ def line_probability(fit: LineFit | None, classes: Sequence[str], *, seed: int =
 
 
 def class_shares(share: NDArray[np.float64], regions: Sequence[tuple[str, ...]]) -> NDArray[np.float64]:
-    """The share of the draws that fits each class, (n_spectra, n_classes).
+    """Fraction of the draws in the region of each class, (n_spectra, n_classes).
 
-    Draws in no class's region are shared by all. A class that lines cannot judge gets what one of several equal
-    regions would.
+    Draws outside all these regions are divided equally. A class that lines cannot test gets the share of one of several
+    equal regions.
 
     Args:
         share: From `region_shares`, (n_spectra, n_regions).
@@ -98,9 +98,9 @@ def class_shares(share: NDArray[np.float64], regions: Sequence[tuple[str, ...]])
 
 
 def region_shares(fit: LineFit | None, *, seed: int = 0) -> NDArray[np.float64]:
-    """The share of draws from the line errors in each of `REGIONS`, (n_regions,); NaN where lines are not covered.
+    """Fraction of the draws from the line errors in each of `REGIONS`, (n_regions,); NaN if lines are not covered.
 
-    The sum is below one where some draws are in no region: a young galaxy without lines.
+    The sum is below one if some draws are in no region: a young galaxy without lines.
     """
     region = None if fit is None else _regions(fit, seed)
     if region is None:
@@ -109,7 +109,7 @@ def region_shares(fit: LineFit | None, *, seed: int = 0) -> NDArray[np.float64]:
 
 
 def _regions(fit: LineFit, seed: int) -> NDArray[np.str_] | None:
-    """The region of each draw; None where the lines are not covered."""
+    """The region of each draw; None if the lines are not covered."""
     keys = ("ha", "hb", "oiii", "nii")
     needed = [*(fit.flux[k] for k in keys), *(fit.error[k] for k in keys), fit.ew["ha"], fit.ew_error["ha"]]
     if not np.isfinite(needed).all():
@@ -130,12 +130,12 @@ def _regions(fit: LineFit, seed: int) -> NDArray[np.str_] | None:
 
 
 def excludes(probability: NDArray[np.float64], classes: Sequence[str], given: int) -> bool:
-    """Whether the lines leave a label no room; never where they cannot judge it."""
+    """Whether the lines exclude a label; never if they cannot test it."""
     return bool(regions_of(classes[given])) and bool(probability[given] < EXCLUDED)
 
 
 def lines_say(fit: LineFit) -> str:
-    """The measured numbers that decide, for people."""
+    """The decisive line measurements, to print."""
     ratios = [
         f"log {name} {value:.2f} +/- {error:.2f}"
         for name, value, error in (
@@ -149,17 +149,16 @@ def lines_say(fit: LineFit) -> str:
 
 @dataclass(frozen=True)
 class RedshiftConflict:
-    """Lines that do not stand where the redshift puts them: offset in km/s, S/N of the strongest line."""
+    """Offset of the lines from the given redshift, km/s, and the S/N of the strongest line."""
 
     velocity: float
     sn: float
 
 
 def redshift_conflict(fit: LineFit | None) -> RedshiftConflict | None:
-    """Strong lines far from their places; None where there is no conflict.
+    """Strong lines far from their expected wavelengths; None if there is no conflict.
 
-    The fit finds offsets up to 400 km/s. A redshift that is wrong by more leaves no line to measure, and does not
-    show here.
+    The fit finds offsets up to 400 km/s. At a redshift that is wrong by more it finds no lines, and no conflict.
     """
     if fit is None:
         return None

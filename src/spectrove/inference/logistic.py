@@ -1,4 +1,4 @@
-"""A small regularised logistic model whose features belong to classes: one weight per feature, for all classes."""
+"""A small regularised logistic model with one weight per feature, shared by all classes."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-#: Weight of the squared coefficients, of standardised features, beside the log-likelihood of all objects.
+#: Penalty on the squared coefficients, relative to the log-likelihood of all objects.
 PENALTY = 1.0
 
-#: The same for the intercepts, only so that a class without objects has one.
+#: Penalty on the intercepts, small: it only keeps those of a class without objects finite.
 INTERCEPT_PENALTY = 1e-3
 
 
 @dataclass(frozen=True)
 class Logistic:
-    """Scores of classes from features of classes.
+    """Log-likelihoods of classes from features of classes.
 
     Attributes:
         coef: Weight of each feature, shape (n_features,).
-        intercept: Of each class, with the fraction of the class in the sample taken out, shape (n_classes,).
+        intercept: Of each class, without the fraction of the class in the sample, shape (n_classes,).
     """
 
     coef: NDArray[np.float64]
     intercept: NDArray[np.float64]
 
     def evidence(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Log-likelihood of each class but for a constant, (n, n_classes), of features (n, n_classes, n_features)."""
-        # One feature after the other: a matrix product rounds differently for different numbers of rows.
+        """Log-likelihood of each class up to a constant, (n, n_classes), from features (n, n_classes, n_features)."""
+        # Feature by feature: a matrix product rounds differently for different numbers of rows.
         total = np.broadcast_to(self.intercept, x.shape[:2]).copy()
         for j, weight in enumerate(self.coef):
             total += weight * x[:, :, j]
@@ -40,7 +40,7 @@ class Logistic:
 def fit_logistic(
     x: NDArray[np.float64], y: NDArray[np.int64], weight: NDArray[np.float64] | None = None
 ) -> Logistic:
-    """The model that makes the classes `y` most likely, freed of how frequent each is in the sample.
+    """The maximum-likelihood model for the classes `y`, independent of their fractions in the sample.
 
     Args:
         x: Shape (n, n_classes, n_features).
@@ -48,8 +48,8 @@ def fit_logistic(
         weight: Of each object; all 1 if None.
 
     Source:
-        McFadden's conditional logit; the sample's fractions come off the intercepts: King & Zeng (2001), Political
-        Analysis 9, 137, section 4.1.
+        McFadden's conditional logit; the fractions in the sample are subtracted from the intercepts: King & Zeng
+        (2001), Political Analysis 9, 137, section 4.1.
     """
     n, n_classes, n_features = x.shape
     weight = np.ones(n) if weight is None else weight

@@ -1,10 +1,10 @@
-"""A linear metric, fitted on a base's own labels: which directions of a vector tell its classes apart.
+"""A linear metric fitted on the labels of a base: the directions of a vector that separate its classes.
 
-The transformed vector is the scores of a regularised multinomial logistic regression with the vector itself
-behind them, scaled down: near means "as likely to be of the same class", and among those "as similar". Nothing
-is retrained, and nothing of a query is ever seen.
+The transformed vector consists of the scores of a regularised multinomial logistic regression, followed by the vector
+itself on a smaller scale: near objects are likely to be of one class, and among those similar. The encoder is not
+retrained, and no query takes part.
 
-Chosen by measurement (819 galaxies of five classes, folds by plate, K = 3, everything below chosen inside the training
+Chosen by measurement (819 galaxies of five classes, folds by plate, K = 3, all settings chosen on the training
 plates; macro F1 / F1 of LINERs): plain neighbours .79 / .45, shrinkage LDA .81 / .50, neighbourhood components
 .80 / .48, this form .84 / .59; on vectors of PCA .77 / .47, .81 / .55, .81 / .51, .85 / .64.
 """
@@ -24,39 +24,39 @@ from threadpoolctl import threadpool_limits
 from spectrove.errors import ShapeError
 from spectrove.provenance import hash_arrays
 
-#: Inverse strengths of the regression's penalty that are tried.
+#: Inverse penalties of the regression that are tried.
 STRENGTHS = (0.02, 0.05, 0.1, 0.3, 1.0, 3.0)
 
-#: Weights of the vector itself beside the scores that are tried; none is 0, so that neighbours stay similar.
+#: Weights of the vector itself that are tried; none is 0, so that neighbours remain similar.
 BLENDS = (0.1, 0.25, 0.5, 1.0, 2.0)
 
-#: Neighbours that vote in the cross-validation; fixed, so that the metric does not depend on a question's K.
+#: Neighbours that vote in the cross-validation; fixed, so that the metric does not depend on the K of a question.
 VOTERS = 5
 FOLDS = 5
 
-#: Repetitions with other folds, in a base so small that the figures would else be noise.
+#: Repetitions with other folds in a small base, to reduce the scatter of the scores.
 MOST_REPEATS = 4
 
-#: Objects that the cross-validation uses; from more, the frequent classes are thinned.
+#: Most objects in the cross-validation; of more objects the frequent classes are thinned.
 MOST_OBJECTS = 6000
 
-#: Objects that the final regression uses.
+#: Most objects in the final regression.
 MOST_FITTED = 50_000
 
-#: A class with fewer objects has no direction of its own; the rarest of more classes than MOST_CLASSES neither.
+#: A class with fewer objects gets no direction, nor do the rarest if there are more than MOST_CLASSES.
 FEWEST = 5
 MOST_CLASSES = 32
 
-#: Classes with fewer objects have no say whether a metric helps: the F1 of eight objects is noise.
+#: Classes with fewer objects do not count for the decision on the metric: their F1 is too noisy.
 JUDGED = 20
 
-#: Objects that the unit of distance is taken from.
+#: Objects from which the unit of distance is measured.
 SCALE_SAMPLE = 256
 
 
 @dataclass(frozen=True)
 class LinearMetric:
-    """A change of coordinates in which distances are measured: (vector - mean) @ matrix.
+    """A linear change of coordinates before distances are measured: (vector - mean) @ matrix.
 
     Attributes:
         matrix: Shape (n_dimensions, n_new), float64.
@@ -68,7 +68,7 @@ class LinearMetric:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The same for the same metric only."""
+        """Identifies the metric."""
         return hash_arrays({"matrix": self.matrix, "mean": self.mean})[:16]
 
     def __post_init__(self) -> None:
@@ -78,12 +78,12 @@ class LinearMetric:
             )
 
     def transform(self, vectors: NDArray) -> NDArray[np.float32]:
-        """The vectors in the new coordinates, shape (n, n_new); each the same bits whoever else is in the array."""
+        """The vectors in the new coordinates, shape (n, n_new); no row depends on another, to the last bit."""
         if vectors.ndim != 2 or vectors.shape[1] != len(self.mean):
             raise ShapeError(f"LinearMetric: vectors {vectors.shape}, expected (n, {len(self.mean)}).")
         centred = np.asarray(vectors, dtype=np.float64) - self.mean
         result = np.zeros((len(centred), self.matrix.shape[1]))
-        # One dimension after the other: a matrix product rounds differently for different numbers of rows.
+        # Dimension by dimension: a matrix product rounds differently for different numbers of rows.
         for column, row in zip(centred.T, self.matrix, strict=True):
             result += column[:, None] * row
         return result.astype(np.float32)
@@ -91,17 +91,17 @@ class LinearMetric:
 
 @dataclass(frozen=True)
 class MetricReport:
-    """What a metric is worth, by cross-validation in which no group (plate) is on both sides.
+    """Quality of a metric, cross-validated by group (plate).
 
     Attributes:
-        helps: Whether the vote's macro F1 rises over plain neighbours.
-        f1: Macro F1 with the metric, each fold with the settings that the other folds chose.
-        plain_f1: The same of plain neighbours on the same folds.
+        helps: Whether the macro F1 of the vote is larger than with plain distances.
+        f1: Macro F1 with the metric; the settings of each fold are chosen on the other folds.
+        plain_f1: The same with plain distances, on the same folds.
         error: Standard error of `f1 - plain_f1`, from the folds of one repetition.
         strength, blend: The chosen settings, see STRENGTHS and BLENDS.
-        n_objects, n_folds, repeats, voters: What the figures rest on.
+        n_objects, n_folds, repeats, voters: Size of the cross-validation.
         classes: The classes that have a direction.
-        reason: Why there is no metric, as a sentence; "" where there is one.
+        reason: Why there is no metric, a sentence; "" if there is one.
     """
 
     helps: bool
@@ -124,7 +124,7 @@ class MetricReport:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> MetricReport:
-        """The report that `to_dict` wrote."""
+        """The report from the output of `to_dict`."""
         numbers = {k: float("nan") if v is None else v for k, v in values.items()}
         return cls(**numbers | {"classes": tuple(values["classes"])})
 
@@ -137,18 +137,19 @@ def fit_metric(
     classes: Sequence[str | None] | NDArray | None = None,
     seed: int = 0,
 ) -> tuple[LinearMetric, MetricReport]:
-    """The metric that best serves a vote on these labels, and what it is worth.
+    """The best metric for a vote on these labels, and its quality.
 
     Args:
         vectors: Shape (n, d), of known objects only.
-        labels: A class name each; None or "" where unknown, which takes no part.
-        groups: What may not be on both sides of a fold, such as the plate; None or "" makes a group of its own.
-        classes: What is voted on, where that is coarser than `labels` (the classes of a target): None takes no
-            part in the vote. Finer labels make the better metric.
+        labels: Class name of each object; objects with None or "" are not used.
+        groups: Group of each object that is kept on one side of a fold, such as the plate; None or "" for an
+            object without a group.
+        classes: Classes of the vote if they are coarser than `labels` (the classes of a target); None for objects
+            without a vote. Finer labels give the better metric.
         seed: Of the folds and of the thinning.
 
     Returns:
-        The metric, which is no change where none can be fitted (the report says why), and the report.
+        The metric and the report. If no metric can be fitted, it leaves vectors unchanged and the report says why.
     """
     vectors = np.asarray(vectors, dtype=np.float64)
     fine = _names(labels)
@@ -181,9 +182,9 @@ def fold_metrics(
     *,
     seed: int = 0,
 ) -> list[LinearMetric]:
-    """For each fold the metric that its objects' labels have no part in, with the settings of `report`.
+    """Metrics fitted without the labels of each fold, with the settings of `report`.
 
-    A known object that is asked about is answered with that of its own fold, so that its label does not answer for it.
+    A known object is answered with the metric of its own fold, so that its label has no effect on its answer.
     """
     vectors, fine = np.asarray(vectors, dtype=np.float64), _names(labels)
     metrics = []
@@ -210,18 +211,18 @@ def _fit(
 def _scores(
     vectors: NDArray[np.float64], labels: NDArray[np.str_], strength: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean (d,) and the regression's directions (d, n_classes), of unit total variance."""
+    """Mean (d,) and directions of the regression (d, n_classes), with unit total variance."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     mean, width = vectors.mean(axis=0), vectors.std(axis=0)
     width[width == 0] = 1.0
     lasting = np.isin(labels, _lasting(labels))
-    if len(np.unique(labels[lasting])) < 2:  # a fold of a small base may miss a class
+    if len(np.unique(labels[lasting])) < 2:  # a fold of a small base may lack a class
         return mean, np.zeros((vectors.shape[1], 1))
     scaled = (vectors[lasting] - mean) / width
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a direction not quite optimal serves as well
+        warnings.simplefilter("ignore", ConvergenceWarning)  # an approximate direction is good enough
         coef = LogisticRegression(C=strength, max_iter=300).fit(scaled, labels[lasting]).coef_
     coef = np.vstack([-coef, coef]) if len(coef) == 1 else coef
     directions = (coef / width).T
@@ -229,12 +230,12 @@ def _scores(
 
 
 def _size(vectors: NDArray[np.float64]) -> float:
-    """Square root of the total variance; 1 where there is none."""
+    """Square root of the total variance; 1 if that is zero."""
     return float(np.sqrt(vectors.var(axis=0).sum())) or 1.0
 
 
 def _lasting(labels: NDArray[np.str_]) -> NDArray[np.str_]:
-    """The classes that get a direction."""
+    """The classes with a direction."""
     names, counts = np.unique(labels, return_counts=True)
     frequent = np.argsort(-counts, kind="stable")[:MOST_CLASSES]
     return np.sort(names[frequent][counts[frequent] >= FEWEST])
@@ -245,7 +246,7 @@ def _no_change(vectors: NDArray[np.float64]) -> LinearMetric:
 
 
 def _unfit(fine: NDArray[np.str_], coarse: NDArray[np.str_], group: NDArray[np.str_]) -> str:
-    """Why no metric can be fitted; "" where one can."""
+    """Why no metric can be fitted; "" if one can."""
     if len(_lasting(fine)) < 2 or len(_lasting(coarse)) < 2:
         return f"Fewer than two classes have {FEWEST} objects."
     if (n := len(np.unique(group))) < 2:
@@ -253,13 +254,13 @@ def _unfit(fine: NDArray[np.str_], coarse: NDArray[np.str_], group: NDArray[np.s
     return ""
 
 
-# --- its worth ----------------------------------------------------------------------------------------------
+# --- its quality --------------------------------------------------------------------------------------------
 
 
 def _cross_validate(
     vectors: NDArray[np.float64], fine: NDArray, coarse: NDArray, group: NDArray, seed: int
 ) -> MetricReport:
-    """Choose the settings by the votes' squared error, and score the choice on folds that had no part in it."""
+    """The settings with the smallest squared error of the votes, and their scores on folds not used to choose them."""
     names, truth = np.unique(coarse, return_inverse=True)
     repeats = int(np.clip(MOST_OBJECTS // len(vectors), 1, MOST_REPEATS))
     folds = min(FOLDS, len(np.unique(group)))
@@ -274,7 +275,7 @@ def _cross_validate(
     frequent = np.bincount(truth, minlength=len(names)) >= JUDGED
     counts = counts[..., frequent if frequent.sum() > 1 else np.ones(len(names), dtype=bool), :]
     chosen = int(loss[..., 1:].sum(axis=(0, 1)).argmin())
-    # Each fold is scored with what the others choose: the best of many on the same objects would flatter.
+    # Each fold is scored with the settings chosen on the others; the best of many on the same objects would be biased.
     others = 1 + (loss[..., 1:].sum(axis=1, keepdims=True) - loss[..., 1:]).argmin(axis=2)
     fitted = np.take_along_axis(counts, others[..., None, None, None], axis=2)[:, :, 0]
     plain = counts[:, :, 0]
@@ -301,7 +302,7 @@ def _folds(group: NDArray[np.str_], n: int, seed: int) -> Iterator[tuple[NDArray
 def _trials(
     base: NDArray, fine: NDArray, truth: NDArray, asked: NDArray, n_classes: int
 ) -> Iterator[NDArray[np.float64]]:
-    """Vote shares (n_asked, n_classes) of plain neighbours, then of every strength and blend in order."""
+    """Vote shares (n_asked, n_classes) with plain distances, then with every strength and blend in order."""
     sample = np.linspace(0, len(base) - 1, min(SCALE_SAMPLE, len(base))).astype(int)
     own = np.concatenate([asked, base[sample]])
     itself = (len(asked) + np.arange(len(sample)), sample)
@@ -326,7 +327,7 @@ def _shares(
     truth: NDArray,
     n_classes: int,
 ) -> NDArray[np.float64]:
-    """The vote with e^-d over its sum, distances in units of the base's own nearest-neighbour distance."""
+    """Vote shares with weights e^-d, distances in units of the nearest-neighbour distance of the base."""
     known = squared[n_asked:].copy()
     known[itself[0] - n_asked, itself[1]] = np.inf
     unit = float(np.sqrt(np.median(known.min(axis=1)))) or 1.0
@@ -341,7 +342,7 @@ def _shares(
 
 
 def _tally(truth: NDArray, called: NDArray, n: int) -> NDArray[np.float64]:
-    """Hits, calls and true members of each class, shape (n_classes, 3)."""
+    """True positives, predicted and true members of each class, shape (n_classes, 3)."""
     hits = np.bincount(truth[truth == called], minlength=n)
     return np.stack([hits, np.bincount(called, minlength=n), np.bincount(truth, minlength=n)], axis=1).astype(
         float
@@ -354,7 +355,7 @@ def _macro_f1(counts: NDArray[np.float64]) -> float:
 
 
 def _gain_error(fitted: NDArray[np.float64], plain: NDArray[np.float64]) -> float:
-    """Standard error of the rise of macro F1, by leaving out one fold after the other.
+    """Standard error of the gain in macro F1, from leaving out one fold at a time.
 
     Source:
         The jackknife: Efron & Stein (1981), Annals of Statistics 9, 586.
@@ -369,7 +370,7 @@ def _gain_error(fitted: NDArray[np.float64], plain: NDArray[np.float64]) -> floa
 
 
 def _names(values: Sequence[Any] | NDArray) -> NDArray[np.str_]:
-    """Text of each value, "" where unknown."""
+    """Text of each value, "" if unknown."""
     listed = values.tolist() if isinstance(values, np.ndarray) else list(values)
     return np.array(["" if v is None or v != v else str(v) for v in listed], dtype=str)
 
@@ -381,7 +382,7 @@ def _group_names(groups: Sequence[Any] | NDArray) -> NDArray[np.str_]:
 
 
 def _thin(labels: NDArray[np.str_], most: int, seed: int) -> NDArray[np.int64]:
-    """Positions of at most so many objects, in order: rare classes whole, frequent ones thinned alike."""
+    """Positions of at most `most` objects, in order: rare classes complete, frequent ones thinned equally."""
     if len(labels) <= most:
         return np.arange(len(labels))
     names, code, counts = np.unique(labels, return_inverse=True, return_counts=True)

@@ -1,4 +1,4 @@
-"""What would explain a residual: how much chi-square each kind of change to a galaxy's spectrum takes away."""
+"""Explanations of a residual: the decrease in chi-square from each kind of change to the spectrum of a galaxy."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from spectrove.stellar import age_and_metallicity, broaden, stellar_basis
 Floats = NDArray[np.floating]
 
 _LIGHT = 299792.458
-#: A pixel's residual beyond this counts as this, sigma.
+#: Residuals of single pixels are clipped at this, sigma.
 _BOUND = 12.0
-#: Scores of the reconstruction may go on wandering: one observation of this spread each.
+#: Prior spread of the changes in the scores of the reconstruction, which remain free.
 _PRIOR = 3.0
-#: Ages of the populations that stand for other stars than ordinary galaxies have, Gyr.
+#: Ages of the populations that represent stars unlike those of ordinary galaxies, Gyr.
 _AGES = (0.03, 0.2, 0.4, 0.7, 2.0, 9.0)
-#: Order of the polynomial that stands for dust and flux calibration.
+#: Order of the polynomial for dust and flux calibration.
 _ORDER = 5
-#: Pixels between the places where a step is tried, and at the ends where none is.
+#: Pixels between the positions of steps, and at the ends without a step.
 _STEP_EVERY, _STEP_EDGE = 25, 90
-#: Broad features, km/s (one sigma): at the galaxy's own lines, and anywhere; and pixels between the places tried.
+#: Widths of broad features, km/s (one sigma): at the lines of the galaxy, and elsewhere; and pixels between positions.
 _BROAD = (900.0, 1500.0, 2500.0, 4000.0)
 _BUMP_EVERY = 40
 _BALMER = ("hd", "hg", "hb", "ha")
 #: Widths of narrow lines, pixels of 69 km/s.
 _NARROW = (1.5, 3.0)
-#: The galaxy's own emission lines, rest angstrom.
+#: Emission lines of the galaxy, rest angstrom.
 _OWN = tuple(line.wavelength for line in LINES if line.kind == "emission")
 #: Fainter lines of its gas, which are no sign of another object: higher Balmer lines, He I, He II, [S II], [O III],
 #: [Ar IV], [N I], [N II], [S III], [Ar III], [O II]; rest vacuum angstrom (Osterbrock & Ferland 2006).
@@ -43,9 +43,9 @@ _FAINT = (
     3798.98, 3836.48, 3890.16, 3969.0, 4069.75, 4077.50, 4102.89, 4364.44, 4472.73, 4687.02, 4712.7, 4741.5, 4923.3,
     5017.1, 5201.7, 5756.2, 6313.8, 6680.0, 7067.1, 7137.8, 7321.9, 7332.2, 7753.2,
 )  # fmt: skip
-#: Air glow at which sky subtraction leaves residuals, observed vacuum angstrom: [O I] 5577, Na D, [O I] 6300 and 6364.
+#: Airglow lines with sky subtraction residuals, observed vacuum angstrom: [O I] 5577, Na D, [O I] 6300 and 6364.
 SKY_LINES = (5578.9, 5891.6, 5897.6, 6302.0, 6365.5)
-#: From here on bands of OH stand everywhere.
+#: OH bands cover all longer wavelengths.
 OH_FROM = 7200.0
 
 
@@ -56,7 +56,7 @@ class Found:
     Attributes:
         wavelength: Rest angstrom.
         height: Matched-filter S/N.
-        beyond: S/N of what is left when the four brightest pixels are taken away: a cosmic ray leaves nothing.
+        beyond: S/N without the four brightest pixels; about zero for a cosmic ray.
     """
 
     wavelength: float
@@ -66,19 +66,19 @@ class Found:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that a reason is decided by; of one spectrum.
+    """Measurements of one spectrum from which the reason is chosen.
 
     Attributes:
-        gain: Chi-square that a change takes away beyond what smooth changes do; "smooth" for those themselves.
-            Keys: smooth, stars (populations at the galaxy's redshift), step, foreign (stars at redshift 0), broad
-            (Balmer lines), bump (a broad feature elsewhere), lines (own narrow lines), shape (of those lines'
-            profiles), sodium.
-        misfit: Chi-square above its expectation that there is to take away.
-        step_at, bump_at: Where, rest angstrom.
+        gain: Decrease in chi-square from a change, beyond that from smooth changes; "smooth" is the latter.
+            Keys: smooth, stars (populations at the redshift of the galaxy), step, foreign (stars at redshift 0),
+            broad (Balmer lines), bump (a broad feature elsewhere), lines (its narrow lines), shape (their profiles),
+            sodium.
+        misfit: Chi-square of the residual above its expectation.
+        step_at, bump_at: Position, rest angstrom.
         peaks: Strongest first.
-        features: The surprise features, in half widths beyond the band of ordinary galaxies.
-        redshift: What the coarse scan says; None where the spectrum could not be scanned.
-        covered: Share of the observed pixels that are good.
+        features: The surprise features, in half widths beyond the range of ordinary galaxies.
+        redshift: Result of the coarse redshift scan; None if the spectrum could not be scanned.
+        covered: Fraction of good pixels among the observed ones.
     """
 
     gain: dict[str, float]
@@ -92,7 +92,7 @@ class Evidence:
 
 
 class Gains:
-    """How much chi-square further templates take from one residual, the reconstruction's own being free as well."""
+    """Decrease in chi-square of one residual from further templates, with the components of the reconstruction free."""
 
     def __init__(self, left: Residual, components: Floats) -> None:
         self.weight = np.where(left.valid > 0, 1 / np.maximum(left.variance, 1e-12), 0).astype(np.float64)
@@ -103,11 +103,11 @@ class Gains:
         self.add(components.astype(np.float64), prior=_PRIOR**-2)
 
     def chi2(self) -> float:
-        """What is left."""
+        """Chi-square of the present residual."""
         return float((self.weight * self.residual**2).sum())
 
     def add(self, templates: Floats, prior: float = 0.0) -> float:
-        """Chi-square that these templates take away together; from now on they are part of the model."""
+        """Decrease in chi-square from these templates together, which are added to the model."""
         before = self.chi2()
         templates = self._independent(templates)
         weighted = templates * self.weight
@@ -127,17 +127,17 @@ class Gains:
         return templates - ((templates * self.weight) @ self._known.T) @ self._inverse @ self._known
 
     def each(self, templates: Floats) -> tuple[Floats, Floats]:
-        """Chi-square that each takes away by itself, and its amplitude in sigma; (n_templates,) each."""
+        """Decrease in chi-square from each template alone, and its amplitude in sigma; (n_templates,) each."""
         free = self._independent(templates)
         power = ((free * self.weight) * free).sum(axis=1)
         right = free @ (self.weight * self.residual)
-        # What is all but part of the model already says nothing.
+        # A template that is nearly part of the model already cannot improve the fit.
         usable = power > 1e-3 * (templates**2 @ self.weight)
         sigma = np.where(usable, right / np.sqrt(np.maximum(power, 1e-12)), 0)
         return sigma**2, sigma
 
     def together(self, templates: Floats) -> float:
-        """Chi-square that these take away together; the model stays as it is."""
+        """Decrease in chi-square from these templates together; the model is unchanged."""
         free = self._independent(templates)
         weighted = free * self.weight
         normal = weighted @ free.T
@@ -147,7 +147,7 @@ class Gains:
 
 
 class Investigator:
-    """Asks of one residual after the other what would explain it."""
+    """Measures the evidence of residuals, one at a time."""
 
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
@@ -163,11 +163,11 @@ class Investigator:
         self._bumps, self._places = _bumps(wavelength, balmer)
 
     def gather(self, flux: Floats, ivar: Floats, z: float) -> tuple[Evidence, Residual]:
-        """The evidence of one spectrum that was prepared for the detector, without features and scan; and its residual.
+        """Evidence of one spectrum prepared for the detector, without features and redshift scan; and its residual.
 
         Args:
             flux, ivar: Shape (n_pixels,).
-            z: Redshift that it was prepared with.
+            z: Redshift used in the preparation.
         """
         left = self._detector.reconstructor.explain(flux[None], ivar[None])
         one = Residual(*(getattr(left, name)[0] for name in Residual.__dataclass_fields__))
@@ -190,7 +190,7 @@ class Investigator:
         return Evidence(gain, float(misfit), step_at, float(self._places[best]), peaks), left
 
     def _step(self, gains: Gains, valid: Floats, light: Floats) -> tuple[float, float]:
-        """Chi-square that the best step takes away, and where it is, rest angstrom."""
+        """Decrease in chi-square from the best step, and its position, rest angstrom."""
         steps, pixels = _steps(valid)
         if not len(steps):
             return 0.0, float("nan")
@@ -198,7 +198,7 @@ class Investigator:
         return float(gain.max()), float(self.wavelength[pixels[int(gain.argmax())]])
 
     def _isolated(self, left: Residual) -> tuple[Found, ...]:
-        """Unresolved emission peaks that are none of the galaxy's own lines."""
+        """Unresolved emission peaks that are not lines of the galaxy."""
         wavelength = self.wavelength
         flat, _ = whitened(left.sigma, left.valid)
         reach = 900 / _LIGHT
@@ -227,13 +227,13 @@ def _basis() -> tuple[Floats, Floats]:
 
 
 def _populations(wavelength: Floats) -> Floats:
-    """Stars of several ages at these wavelengths of their own frame, (n_ages, n_pixels)."""
+    """Stellar populations of several ages at these rest wavelengths, (n_ages, n_pixels)."""
     own, templates = _basis()
     return np.stack([np.interp(wavelength, own, t, left=0, right=0) for t in templates])
 
 
 def _steps(valid: Floats) -> tuple[Floats, NDArray[np.int64]]:
-    """Sudden changes of level, (n_places, n_pixels), and the pixels where they are."""
+    """Steps in the flux level, (n_places, n_pixels), and their pixels."""
     seen = np.flatnonzero(valid)
     if len(seen) < 4 * _STEP_EDGE:
         return np.zeros((0, len(valid))), np.zeros(0, np.int64)
@@ -253,12 +253,12 @@ def _velocity(wavelength: Floats, centre: float, sigma: float) -> Floats:
 
 
 def _narrow(wavelength: Floats, widths: tuple[float, ...]) -> Floats:
-    """The galaxy's own emission lines, each free, in some widths."""
+    """Emission lines of the galaxy, each free, in several widths."""
     return np.stack([_profile(wavelength, w, width) for w in _OWN for width in widths])
 
 
 def _wings(wavelength: Floats) -> Floats:
-    """What strong lines have beside their middle: two peaks, or wings; on either side."""
+    """Side peaks and wings of strong lines, on either side."""
     centres = [MEASURED[key] for key in ("hb", "oiii", "ha", "nii")]
     return np.stack(
         [
@@ -271,7 +271,7 @@ def _wings(wavelength: Floats) -> Floats:
 
 
 def _bumps(wavelength: Floats, balmer: list[float]) -> tuple[Floats, Floats]:
-    """Broad emission anywhere but at the Balmer lines, (n_bumps, n_pixels), and its places, rest angstrom."""
+    """Broad emission features away from the Balmer lines, (n_bumps, n_pixels), and their wavelengths, rest angstrom."""
     places = wavelength[_BUMP_EVERY:-_BUMP_EVERY:_BUMP_EVERY]
     far = np.all([np.abs(np.log(places / w)) * _LIGHT > 6000 for w in balmer], axis=0)
     chosen = np.tile(places[far], 2)

@@ -1,4 +1,4 @@
-"""Why a spectrum is odd, in one of a few named ways, and where in the spectrum."""
+"""Reason why a spectrum is an outlier, one of a few named ones, and the wavelength regions concerned."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spectrove.inference.outlier_redshift import OtherRedshift
 
 Floats = NDArray[np.floating]
 
-#: Every reason that is given, and what it says.
+#: The reasons, with explanations.
 REASONS: Mapping[str, str] = {
     "artefact: calibration": "the flux level jumps at one wavelength",
     "artefact: sky residual": "the residual coincides with night-sky lines",
@@ -40,42 +40,42 @@ DESIGNED_ON = (
     "calibration_jump", "star_blend", "double_peaks", "strong_nad", "post_starburst", "wrong_redshift"
 )  # fmt: skip
 
-#: Chi-square that each change takes from a typical ordinary galaxy (medians of 60 mocks of recipe `train`, S/N 5-60);
-#: of sodium twice that, because half of them have none of it. A change is as strong as it exceeds this.
+#: Decrease in chi-square of an ordinary galaxy from each change (medians of 60 mocks of recipe `train`, S/N 5-60);
+#: twice that for sodium, because half of them have none. The strength of a change is its decrease divided by this.
 TYPICAL: Mapping[str, float] = {
     "smooth": 26.0, "stars": 21.0, "foreign": 12.0, "step": 32.0, "sodium": 4.0, "lines": 44.0, "broad": 24.0,
     "bump": 34.0, "shape": 12.0,
 }  # fmt: skip
 
-#: A change weaker than this is no reason.
+#: Least strength of a reason.
 _LEAST = 3.0
-#: Another redshift must take away so many times the chi-square of the given one, and so much more. Among 35 wrong
+#: Least ratio, and least difference, of the decreases in chi-square at another and at the given redshift. Of 35 wrong
 #: redshifts 99% had a ratio above 5, of ordinary mocks 99% below 1.2.
-#: Nor may it leave most of what is there: wrong redshifts have a share above .42 (98%), stars on galaxies .2 (median).
+#: Least fraction of chi-square explained: wrong redshifts have more than .42 (98%), stars on galaxies .2 (median).
 _BETTER, _MORE, _SHARE = 3.0, 40.0, 0.35
-#: S/N of an isolated peak that is worth a word, and of what a cosmic ray leaves of it.
+#: Least S/N of an isolated peak, and its S/N without the brightest pixels below which it is a cosmic ray.
 _PEAK, _COSMIC = 8.0, 3.0
 #: Square of the highest isolated peak of a typical mock, and how much artefacts count against it: spectra of ordinary
 #: galaxies have them too (one in ten of the mocks a spike of 28 sigma), so by themselves they set little apart.
 _TYPICAL_PEAK, _COMMON = 24.0, 0.2
-#: How near to a sky line a peak must stand, observed angstrom.
+#: Largest distance of a peak from a sky line, observed angstrom.
 _AT_SKY = 10.0
-#: Share of the observed pixels that are good, below which the mask is the reason.
+#: Fraction of good pixels below which the mask is the reason.
 _MASKED = 0.5
-#: Excess of the feature `double_peak` from which two peaks are seen, half widths of the ordinary band.
+#: Excess of the feature `double_peak` for double lines, half widths of the ordinary range.
 _TWO_PEAKS = 1.5
 
-#: Regions: sigma over 7 and over 64 pixels from which residuals are marked, gap that is closed (pixels), and how many.
+#: Regions: sigma over 7 and over 64 pixels from which residuals are marked, largest gap closed (pixels), and number.
 _SIGMA_NARROW, _SIGMA_BROAD, _GAP, MOST_REGIONS = 5.0, 8.0, 24, 5
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why, in a word of `REASONS` and in a sentence, and where.
+    """Reason, as a key of `REASONS` and a sentence, and its wavelength regions.
 
     Attributes:
-        sentence: With the numbers that decided.
-        regions: (low, high) in observed vacuum angstrom, most striking first.
+        sentence: With the decisive numbers.
+        regions: (low, high) in observed vacuum angstrom, most significant first.
     """
 
     name: str
@@ -84,10 +84,10 @@ class Reason:
 
 
 def reason_of(evidence: Evidence, z: float) -> tuple[str, str]:
-    """Name and sentence. What explains most beyond what it explains of ordinary galaxies is the reason."""
+    """Name and sentence of the reason: the change with the largest strength relative to ordinary galaxies."""
     if (other := evidence.redshift) is not None and is_better(other):
         return "wrong redshift", (
-            f"At z {other.z:.3f} galaxies' lines and breaks explain it {_times(other)} as well as at the given "
+            f"Lines and breaks of galaxies at z {other.z:.3f} fit {_times(other)} better than at the given "
             f"z {z:.4f} (χ² lower by {other.other - other.given:,.0f})."
         )
     if evidence.covered < _MASKED:
@@ -109,7 +109,7 @@ _NOTHING = (
 
 
 def is_better(other: OtherRedshift) -> bool:
-    """Whether another redshift explains the spectrum so much better that the given one must be wrong."""
+    """Whether another redshift fits so much better that the given one is wrong."""
     return (
         other.other > _BETTER * other.given
         and other.other - other.given > _MORE
@@ -119,7 +119,7 @@ def is_better(other: OtherRedshift) -> bool:
 
 
 def strengths(evidence: Evidence) -> dict[str, float]:
-    """How strongly each reason speaks: 1 is what it says of an ordinary galaxy."""
+    """Strength of each reason; 1 is typical of an ordinary galaxy."""
     r = {key: max(evidence.gain[key], 0) / typical for key, typical in TYPICAL.items()}
     features = evidence.features
     double = features.get("double_peak", 0) > _TWO_PEAKS
@@ -133,7 +133,7 @@ def strengths(evidence: Evidence) -> dict[str, float]:
 
 
 def _foreign(evidence: Evidence) -> float:
-    """How much better stars at redshift 0 explain the residual than the same stars at the galaxy's own."""
+    """How much better stars at redshift 0 fit the residual than the same stars at the redshift of the galaxy."""
     return max(evidence.gain["foreign"] - evidence.gain["stars"], 0) / TYPICAL["foreign"]
 
 
@@ -147,7 +147,7 @@ def _sentence(name: str, evidence: Evidence, z: float) -> str:
     if name == "blend or second redshift":
         narrow = 4 * evidence.features.get("joint_beyond", 0)
         if narrow > max(_foreign(evidence), gain["bump"] / TYPICAL["bump"]):
-            return "Several narrow lines that are not its own fit together at one other redshift."
+            return "Several narrow lines that are not those of the galaxy fit one other redshift."
         if _foreign(evidence) >= gain["bump"] / TYPICAL["bump"]:
             return f"Adding a star of our Galaxy (redshift 0) lowers χ² by {gain['foreign']:,.0f}."
         return (
@@ -174,7 +174,7 @@ def _sentence(name: str, evidence: Evidence, z: float) -> str:
 
 
 def _spike(evidence: Evidence, z: float) -> tuple[str, str, float]:
-    """What the highest isolated peak says: a reason, its sentence, and how strongly."""
+    """Reason, sentence and strength of the highest isolated peak."""
     peaks = [p for p in evidence.peaks if p.height > _PEAK]
     if not peaks:
         return "", "", 0.0
@@ -183,13 +183,13 @@ def _spike(evidence: Evidence, z: float) -> tuple[str, str, float]:
     strength = top.height**2 / _TYPICAL_PEAK
     places = ", ".join(f"{p.wavelength * (1 + z):,.0f}" for p in peaks[:3])
     if sky and (peaks[0] in sky and (peaks[0].wavelength * (1 + z) < OH_FROM or len(sky) >= 3)):
-        why = f"Peaks at {places} Å (observed) stand where the night sky glows."
+        why = f"Peaks at {places} Å (observed) are at night-sky lines."
         return "artefact: sky residual", why, strength * _COMMON
     if top.beyond < _COSMIC:
         at = f"{top.wavelength * (1 + z):,.0f} Å (observed)"
         why = f"A spike of {top.height:.0f} sigma at {at} is too narrow for a line."
         return "artefact: cosmic ray", why, strength * _COMMON
-    why = f"It has narrow emission that is not its own, at {places} Å (observed)."
+    why = f"Narrow emission at {places} Å (observed) is not a line of the galaxy."
     return "blend or second redshift", why, strength
 
 
@@ -204,10 +204,10 @@ def _times(other: OtherRedshift) -> str:
 
 
 def regions_of(left: Residual, wavelength: Floats, z: float) -> tuple[tuple[float, float], ...]:
-    """Where the smoothed residual exceeds a few sigma, (low, high) observed vacuum angstrom, most striking first.
+    """Regions where the smoothed residual exceeds a few sigma, (low, high) observed vacuum angstrom, largest first.
 
     Args:
-        left: Of one spectrum, arrays (1, n_pixels).
+        left: Residual of one spectrum, arrays (1, n_pixels).
         wavelength: Rest angstrom, (n_pixels,).
     """
     sigma = np.clip(left.sigma, -30, 30)

@@ -1,6 +1,6 @@
-"""Whether another redshift explains a spectrum far better than the one it came with.
+"""Check whether another redshift fits a spectrum far better than the given one.
 
-A coarse scan, good enough to say that lines and breaks stand in the wrong places; `pipeline.redshift` is for measuring.
+The scan is coarse, good enough to find that lines and breaks are misplaced; `pipeline.redshift` measures redshifts.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ Floats = NDArray[np.floating]
 
 #: The observed frame on a log grid four times coarser than the detector's; cosmic rays are masked, nothing is scaled.
 _FIRST, _PIXELS, _BIN = 3500.0, 1200, 4
-#: Coarse pixels of the running median that is divided out (some 250 angstrom).
+#: Width of the running median by which the flux is divided, coarse pixels (about 250 angstrom).
 _CONTINUUM = 61
-#: Relative error of every pixel: no template is better than this.
+#: Relative error added to every pixel, for the imperfection of the templates.
 _SYSTEMATIC = 0.03
-#: Redshifts that are tried, and how far from the given one another begins, in 1 + z.
+#: Redshifts tried, and least difference of another from the given one, in 1 + z.
 _Z_RANGE = (-0.005, 1.0)
 _APART = 0.004
 
 
 @dataclass(frozen=True)
 class OtherRedshift:
-    """Chi-square that templates take away at the given redshift and at the best other one, and at redshift 0.
+    """Decrease in chi-square from templates at the given redshift, at the best other one, and at redshift 0.
 
     Attributes:
         z: The best other redshift.
-        given, other: Chi-square taken away at the given redshift and at the other one.
-        star: The same with an object of our own Galaxy.
-        lines: Chi-square above its expectation that there is to take away: all that is not smooth.
+        given, other: Decrease in chi-square at the given redshift and at the other one.
+        star: The same at redshift 0, an object of our Galaxy.
+        lines: Chi-square above its expectation of all that is not smooth.
     """
 
     z: float
@@ -48,7 +48,7 @@ class OtherRedshift:
 
 
 class RedshiftScan:
-    """Ordinary galaxies' own typical spectra, laid over a spectrum at every redshift."""
+    """Typical spectra of ordinary galaxies, compared with a spectrum at every redshift."""
 
     def __init__(self, detector: Detector) -> None:
         ordinary = detector.reconstructor.ordinary
@@ -62,7 +62,7 @@ class RedshiftScan:
 
     @property
     def recipe(self) -> PreprocessRecipe:
-        """How a spectrum is to be prepared for `look`."""
+        """Preparation of a spectrum for `look`."""
         return PreprocessRecipe(
             frame="observed", grid="log", wave_min=_FIRST, wave_max=_FIRST * np.exp(self._step * (_PIXELS - 1)),
             n_pixels=_PIXELS, scale="none", clip=(-1e30, 1e30), systematic=_SYSTEMATIC,
@@ -75,7 +75,7 @@ class RedshiftScan:
         return sfft.rfft(pairs, self._size), sfft.rfft(self._templates, self._size)
 
     def look(self, flux: Floats, ivar: Floats, z: float) -> OtherRedshift:
-        """What a scan says of one spectrum on the recipe's grid, (n_pixels,) each."""
+        """Result of the scan of one spectrum on the grid of the recipe, (n_pixels,) each."""
         taken, redshift, lines = self.scan(flux, ivar)
         near = np.abs(np.log((1 + redshift) / (1 + z))) < _APART
         local = np.abs(redshift) < 0.004
@@ -90,13 +90,13 @@ class RedshiftScan:
         )
 
     def scan(self, flux: Floats, ivar: Floats) -> tuple[Floats, Floats, float]:
-        """Chi-square that the templates take away at each redshift, those redshifts, and what there is to take."""
+        """Decrease in chi-square at each redshift, the redshifts, and the chi-square above its expectation."""
         level = _level(flux, ivar)
         weight = ivar * level**2
         relative = np.where(weight > 0, np.clip(flux / level - 1, -2, 20), 0)
         pairs, singles = self._products
         count = len(self._templates)
-        # Shift s lays template pixel p over spectrum pixel p + s.
+        # Shift s aligns template pixel p with spectrum pixel p + s.
         low, high = (round((np.log(self._rest * (1 + z)) - np.log(_FIRST)) / self._step) for z in _Z_RANGE)
         shifts = np.arange(low, high + 1)
         normal = _correlated(weight, pairs, self._size)[:, shifts]

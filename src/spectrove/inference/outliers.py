@@ -1,6 +1,6 @@
-"""How far a spectrum stands from a base, in two views, and how often the base's own objects stand so far.
+"""Outlier score of a spectrum from its distance to a base in two views, and its p-value among the objects of the base.
 
-No label takes part. The base is taken as it is: mostly ordinary, a few objects in it may be odd.
+No label is used. The base may contain a few outliers.
 """
 
 from __future__ import annotations
@@ -28,37 +28,36 @@ from spectrove.targets.target import id_hash
 
 Floats = NDArray[np.floating]
 
-#: Raised whenever the same vectors give other scores.
+#: Increased whenever the same vectors give other scores.
 OUTLIER_VERSION = 1
 
-#: Views that a score is made of, and the weight of each. Ordinary bases hold a few galaxies of rare but healthy kinds
-#: that stand far off in shape, and with equal weights those decide what 1% of false alarms is. Measured on 400 + 399
-#: mocks of recipe `train` with the six kinds of `outlier_reasons.DESIGNED_ON`: with weight .3 recall at 1% false alarms
-#: is .74 and the AUC .990, with .5 .71 and .991, with .7 .60 and .992; of the second view alone .74 and .989.
+#: Views of the score and their weights. Ordinary bases contain a few galaxies of rare but real types far from the
+#: others in shape; with equal weights these set the threshold of 1% false alarms. Measured on 400 + 399 mocks of recipe
+#: `train` with the six kinds of `outlier_reasons.DESIGNED_ON`: with weight .3 recall at 1% false alarms is .74 and the
+#: AUC .990, with .5 .71 and .991, with .7 .60 and .992; with the second view alone .74 and .989.
 VIEWS: Mapping[str, float] = {"shape": 0.4, "surprise": 1.0}
 
-#: Neighbours whose mean distance counts: more than a handful of odd objects of one kind must be in a base before they
-#: hide each other.
+#: Neighbours in the mean distance: a few similar outliers in a base do not hide each other.
 NEIGHBORS = 5
 
-#: Objects of a larger base that a query is ranked among, chosen by a hash of their ids.
+#: Objects of a larger base among which a query is ranked, chosen by a hash of their ids.
 MOST_COMPARED = 5000
 
-#: Objects equal in this column do not vouch for each other: they share night, calibration and sky.
+#: Objects with equal values in this column are not compared: they share night, calibration and sky.
 GROUP = "plate"
 
-#: With fewer objects than this no p-value can be as low as 0.01.
+#: With fewer objects no p-value can be as low as 0.01.
 ENOUGH = 99
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Where a base's own objects stand, each seen from the others.
+    """Distances of the objects of a base to their neighbours, for comparison with those of a query.
 
     Attributes:
         object_id: Shape (n_objects,), sorted.
-        log_distance: View to the log of the mean distance to the nearest others, own object and own plate left out;
-            (n_objects,), NaN where it has no vector in that view.
+        log_distance: For each view the log of the mean distance to the nearest objects of other plates; (n_objects,),
+            NaN without a vector in that view.
     """
 
     object_id: NDArray[np.str_]
@@ -69,37 +68,38 @@ class Reference:
 
     @property
     def views(self) -> tuple[str, ...]:
-        """Views that the base has."""
+        """Views of the base."""
         return tuple(self.log_distance)
 
     def score(self, log_distance: Mapping[str, Floats]) -> Floats:
-        """How far each query stands off, (n_queries,): 1 is what one in ten of the base's objects reach in a view.
+        """Outlier score of each query, (n_queries,); one in ten objects of the base exceeds 1 in a view.
 
-        In each view the log distance is counted from the base's median, in units of what lies between it and the
-        base's 90th percentile; neither moves when a few percent of the base are odd. Views add up in quadrature.
+        In each view the log distance is measured from the median of the base, in units of the difference between its
+        90th percentile and its median. Both are robust against a few percent of outliers. Views are added in
+        quadrature.
 
         Args:
-            log_distance: View to log mean distances, (n_queries,) each. A view that is left out does not count.
+            log_distance: Log mean distances by view, (n_queries,) each. A missing view does not count.
         """
         parts = []
         for view, values in log_distance.items():
             own = self.log_distance[view]
             middle, high = np.nanquantile(own, [0.5, 0.9])
             beyond = (np.asarray(values, float) - middle) / max(high - middle, 1e-6)
-            # Softly cut off at 0, so that no two objects are equal in rank for being ordinary.
+            # A smooth cut-off at 0, so that ordinary objects do not have equal scores.
             parts.append(VIEWS[view] * np.logaddexp(0, 3 * beyond) / 3)
-        # Beyond these digits a score depends on the company in which its vectors were made.
+        # Further digits of a score depend on the batch in which its vectors were encoded.
         return np.round(np.sqrt(np.sum(np.square(parts), axis=0)), 5)
 
     def own_scores(self, views: Sequence[str]) -> Floats:
-        """Scores of the base's own objects in these views, (n_objects,); NaN where one has no vector."""
+        """Scores of the objects of the base in these views, (n_objects,); NaN without a vector."""
         return self.score({view: self.log_distance[view] for view in views})
 
     def p_value(self, score: float, views: Sequence[str], object_id: str = "") -> float:
-        """Share of the base's objects that stand at least as far off, the query counted among them.
+        """Fraction of the objects of the base, including the query, with a score at least as large.
 
-        If the query is like the base's objects, P(p <= a) is a, whatever the score is, but for the little that own
-        plates left out make the base's objects seem farther off. An object of the base is ranked among the others.
+        For a query like the objects of the base P(p <= a) = a for any score. Leaving out the own plate makes the
+        objects of the base appear slightly farther. An object of the base is ranked among the others.
 
         Source:
             Conformal p-value; Vovk, Gammerman & Shafer 2005, Algorithmic Learning in a Random World, section 2.2.
@@ -111,16 +111,16 @@ class Reference:
 
 @dataclass(frozen=True)
 class OutlierAnswer:
-    """How unlike a base one spectrum is, and why.
+    """Outlier score of one spectrum, its p-value and its reason.
 
     Attributes:
-        score: Grows with the distance from the base; see `Reference.score`.
-        p_value: Share of the base's objects that stand at least as far off.
+        score: Increases with the distance from the base; see `Reference.score`.
+        p_value: Fraction of the objects of the base with a score at least as large.
         reason: A key of `outlier_reasons.REASONS`.
-        why: The same in a sentence, with the numbers that decided.
-        regions: (low, high), observed vacuum angstrom, most striking first.
-        views: Views that the score is made of.
-        z: Redshift that the rest frame was taken at.
+        why: The reason as a sentence, with the decisive numbers.
+        regions: (low, high), observed vacuum angstrom, most significant first.
+        views: Views of the score.
+        z: Redshift of the rest frame.
     """
 
     object_id: str
@@ -135,7 +135,7 @@ class OutlierAnswer:
 
     @property
     def rank(self) -> tuple[float, float, str]:
-        """Sorts the oddest first."""
+        """Sort key, the largest outliers first."""
         return self.p_value, -self.score, self.object_id
 
     def to_dict(self) -> dict[str, Any]:
@@ -152,15 +152,15 @@ class OutlierAnswer:
 
 
 def reference_of(base: KnowledgeBase) -> Reference:
-    """Where the base's objects stand; kept in its folder until its objects or encoders change.
+    """Distances of the objects of a base, stored in its folder until its objects or encoders change.
 
     Raises:
-        KnowledgeError: The base lacks a view, or holds too few objects.
+        KnowledgeError: The base lacks a view or has too few objects.
     """
     prints = base.fingerprints
     if missing := [view for view in VIEWS if view not in prints]:
         raise KnowledgeError(
-            f"{base.path}: outliers are judged in the views {' and '.join(VIEWS)}, and this base lacks {missing[0]}. "
+            f"{base.path}: outliers are scored in the views {' and '.join(VIEWS)}; this base lacks {missing[0]}. "
             f"Add it with kb reencode {base.path} --view {missing[0]}={missing[0]}"
         )
     key = canonical_json([OUTLIER_VERSION, base.version, {view: prints[view] for view in VIEWS}])
@@ -175,12 +175,12 @@ def log_distances(
     *,
     own_group: bool = True,
 ) -> Floats:
-    """Log of the mean distance of each query to its nearest neighbours in one view, (n_queries,); NaN if there is none.
+    """Log of the mean distance of each query to its nearest neighbours in one view, (n_queries,); NaN without any.
 
     Args:
-        spectra: The queries' spectra, of which only the place in the sky is read, so that no object is its own
-            neighbour; and, unless `own_group`, the plate.
-        own_group: Whether objects of the query's own plate are neighbours like others.
+        spectra: Spectra of the queries. Only the sky position is read, so that no object is its own neighbour; and,
+            unless `own_group`, the plate.
+        own_group: Whether objects of the same plate count as neighbours.
     """
     column = None if own_group else GROUP
     found = base.search(vectors, NEIGHBORS, spectra=spectra, view=view, exclude_column=column)
@@ -195,7 +195,7 @@ def _kept_or_made(base: KnowledgeBase, key: str) -> Reference:
     if (kept := read_kept(path, key, _made_of)) is not None:
         return kept
     made = _make(base)
-    with suppress(OSError):  # a base that may only be read: measure again next time
+    with suppress(OSError):  # a read-only base: measure again next time
         _write(path, key, made)
         for old in folder.glob("*.safetensors"):
             if old != path:
@@ -228,7 +228,7 @@ def _make(base: KnowledgeBase) -> Reference:
 
 
 def _without_pixels(ids: NDArray[np.str_], rows: pa.Table) -> SpectrumSet:
-    """Ids and rows as a set of spectra of no pixels: a search reads no more than where they are."""
+    """Ids and rows as spectra without pixels; a search reads only their positions."""
     table = rows.drop_columns(["object_id"])
     for name, kind in CORE_COLUMNS.items():
         if name not in table.column_names:

@@ -33,8 +33,8 @@ T = TypeVar("T")
 class KnowledgeBase:
     """Known spectra with their labels, and one vector each per view.
 
-    Every method that writes either does all of it or nothing, and what it acknowledged by returning
-    survives a killed process. Readers see whole versions only.
+    A method that writes either writes everything or nothing. Once it has returned, its change survives a
+    killed process. Readers see complete versions only.
     """
 
     def __init__(self, store: Store) -> None:
@@ -58,15 +58,15 @@ class KnowledgeBase:
         Args:
             path: Folder to make, for instance `sdss.kb`.
             spectra: The known objects; every row column is kept and can be filtered on.
-            views: View name to vectors. Matched to the spectra by id; a spectrum without a vector is kept
-                and cannot be found in that view.
-            encoder: Name or folder of the encoder of the default view, so that queries can be encoded the same
-                way; the other views' encoders are those that their vectors name.
-            complete: Give False where more batches follow at once: until `complete()` is called the folder
-                counts as half-made, so that a creation killed between batches never passes for a base.
+            views: Vectors by view name, matched to the spectra by id. A spectrum without a vector is stored
+                but cannot be found in that view.
+            encoder: Name or folder of the encoder of the default view, needed to encode queries in the same way.
+                The vectors of the other views name their own encoders.
+            complete: False if more batches follow. The folder is then incomplete, and cannot be opened, until
+                `complete()` is called: an interrupted creation is never taken for a base.
 
         Raises:
-            KnowledgeError: Something is at `path`, there are no spectra or views, or an id occurs twice.
+            KnowledgeError: `path` is occupied, there are no spectra or no views, or an id occurs twice.
         """
         path = Path(path)
         if not len(spectra) or not views:
@@ -83,15 +83,15 @@ class KnowledgeBase:
         return cls(Store.create(path, {"encoder": encoder}, pixels, objects, complete=complete))
 
     def complete(self) -> None:
-        """End a creation that began with `complete=False`: from now on the base opens."""
+        """Mark a base created with `complete=False` as complete, so that it can be opened."""
         self._store.complete()
 
     @classmethod
     def open(cls, path: str | PathLike[str]) -> KnowledgeBase:
-        """The base in that folder.
+        """The knowledge base in the folder `path`.
 
         Raises:
-            KnowledgeError: There is none, it is half-made, or a newer spectrove made it.
+            KnowledgeError: There is no base, it is incomplete, or a newer spectrove made it.
         """
         return cls(Store.open(Path(path)))
 
@@ -104,30 +104,30 @@ class KnowledgeBase:
 
     @property
     def encoder(self) -> str:
-        """Name or folder of the encoder of the default view (of the first, if there is no such view)."""
+        """Name or folder of the encoder of the default view (of the first view, if there is no default view)."""
         self._reader.refresh()
         return history.main_encoder(self._reader)
 
     @property
     def encoders(self) -> dict[str, str]:
-        """View to the name or folder of its encoder."""
+        """Name or folder of the encoder of each view."""
         self._reader.refresh()
         return {name: view.encoder for name, view in self._reader.views().items()}
 
     @property
     def version(self) -> int:
-        """Number of the version that a search would see now."""
+        """Number of the newest version, which a search reads."""
         return self._reader.refresh()
 
     @property
     def fingerprints(self) -> dict[str, str]:
-        """View to the fingerprint of its vectors."""
+        """Fingerprint of the vectors of each view."""
         self._reader.refresh()
         return {name: view.fingerprint for name, view in self._reader.views().items()}
 
     @property
     def dimensions(self) -> dict[str, int]:
-        """View to the length of its vectors."""
+        """Length of the vectors of each view."""
         self._reader.refresh()
         return {name: view.dimensions for name, view in self._reader.views().items()}
 
@@ -138,7 +138,7 @@ class KnowledgeBase:
 
     @property
     def columns(self) -> list[str]:
-        """Columns that SQL conditions, targets and `labelled` may name."""
+        """Columns that can be used in SQL conditions, in targets and as `labelled`."""
         self._reader.refresh()
         return self._reader.columns()
 
@@ -146,26 +146,26 @@ class KnowledgeBase:
         return self.count()
 
     def count(self, where: str | None = None) -> int:
-        """How many objects there are, or how many meet an SQL condition."""
+        """Number of objects, or of those that meet an SQL condition."""
         self._reader.refresh()
         return self._reader.count(where)
 
     def info(self) -> dict[str, Any]:
-        """Rows, views, fingerprints, encoder, label columns with class counts, version, size; all plain."""
+        """Rows, views, fingerprints, encoder, label columns with class counts, version and size, as plain values."""
         self._reader.refresh()
         return history.info(self._store, self._reader)
 
     # --- changing it --------------------------------------------------------------------------------
 
     def add(self, spectra: SpectrumSet, views: Mapping[str, Embeddings]) -> int:
-        """How many objects were added.
+        """Number of objects added.
 
-        Columns the base does not have yet are added to it (null for the objects before); columns that
-        `spectra` lacks become null.
+        Columns that are new to the base are added (null for the older objects). Columns that `spectra` lacks
+        are null for the new objects.
 
         Raises:
-            KnowledgeError: An id is in the base already, or twice in `spectra`; a column's values do not fit.
-            FingerprintError: The vectors are another encoder's.
+            KnowledgeError: An id is in the base already or twice in `spectra`, or a column has another type.
+            FingerprintError: The vectors were made by another encoder.
         """
         checks.refuse_repeats(self.path, spectra)
         with self._store.writing("add", rows=len(spectra)):
@@ -176,11 +176,11 @@ class KnowledgeBase:
         return len(spectra)
 
     def upsert(self, spectra: SpectrumSet, views: Mapping[str, Embeddings]) -> tuple[int, int]:
-        """How many objects were added and how many replaced; a replaced row keeps nothing of the old one.
+        """Numbers of objects added and replaced; no value of a replaced row is kept.
 
         Raises:
-            KnowledgeError: An id is twice in `spectra`, or a column's values do not fit.
-            FingerprintError: The vectors are another encoder's.
+            KnowledgeError: An id is twice in `spectra`, or a column has another type.
+            FingerprintError: The vectors were made by another encoder.
         """
         checks.refuse_repeats(self.path, spectra)
         with self._store.writing("upsert", rows=len(spectra)):
@@ -192,9 +192,9 @@ class KnowledgeBase:
         return int(result.num_inserted_rows), int(result.num_updated_rows)
 
     def delete(self, where: str) -> int:
-        """How many objects were deleted: those that meet the SQL condition (`"true"` means all).
+        """Number of objects deleted: those that meet the SQL condition (`"true"` for all).
 
-        Their spectra stay until `optimize(forget_older_than=...)`, so that `rollback` can bring them back.
+        Their spectra are kept until `optimize(forget_older_than=...)`, so that `rollback` can restore them.
         """
         if not where.strip():
             raise KnowledgeError(
@@ -209,17 +209,17 @@ class KnowledgeBase:
         return n
 
     def reencode(self, views: Mapping[str, Embeddings], *, since: int) -> int:
-        """The number of a new version, in which these views are made anew or added; the others stay.
+        """Number of a new version in which these views are replaced or added; other views are unchanged.
 
-        An object without a vector stays in the base and cannot be found in that view. `rollback` brings the old
-        views back, with the encoders that made them.
+        An object without a vector stays in the base but cannot be found in that view. `rollback` restores the
+        old views and their encoders.
 
         Args:
-            views: View name to vectors, matched by id.
-            since: The version whose spectra the vectors were made of.
+            views: Vectors by view name, matched by id.
+            since: The version whose spectra were encoded.
 
         Raises:
-            KnowledgeError: The base has changed since, or a vector is of no object.
+            KnowledgeError: The base has changed since that version, or a vector belongs to no object.
         """
         if empty := [view for view, vectors in views.items() if not len(vectors)]:
             raise KnowledgeError(f"{self.path}: no vectors for view {empty[0]}. Nothing was written.")
@@ -228,52 +228,52 @@ class KnowledgeBase:
         return self.version
 
     def curate(self, changes: curation.Changes, removed: set[str], *, since: int) -> int:
-        """The number of a new version with these labels and without these objects; `curation.apply_review` checks."""
+        """Number of a new version with these labels and without these objects; `curation.apply_review` checks them."""
         with self._store.writing("curate", relabelled=len(changes), removed=len(removed)):
             curation.rewrite(self._store, self._reader, changes, removed, since)
         return self.version
 
     def versions(self) -> list[dict[str, Any]]:
-        """Versions one can roll back to, oldest first: number, timestamp (UTC, ISO), rows, operation."""
+        """Versions that `rollback` can restore, oldest first: number, timestamp (UTC, ISO), rows, operation."""
         self._reader.refresh()
         return history.versions(self._store)
 
     def rollback(self, version: int) -> int:
-        """The number of the new version, which is the base as it was at `version`.
+        """Number of a new version with the content of `version`.
 
-        Later versions stay: a rollback can be rolled back.
+        Later versions are kept, so that a rollback can be undone.
         """
         return history.rollback(self._store, version)
 
     def optimize(self, *, forget_older_than: timedelta | None = None) -> None:
-        """Join small files and index ids, which makes reading faster after many small additions.
+        """Merge small files and index the ids, for faster reading after many small additions.
 
         Args:
-            forget_older_than: Also remove versions older than this, and spectra that none of the others
-                needs. By default nothing is forgotten.
+            forget_older_than: Also remove versions older than this, and spectra that no remaining version
+                uses. By default nothing is removed.
         """
         history.optimize(self._store, forget_older_than)
 
     # --- reading it ---------------------------------------------------------------------------------
 
     def rows(self, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
-        """Catalog values as a table: object_id first, then the named columns (all if None)."""
+        """Table of catalog values: object_id first, then the named columns (all if None)."""
         self._reader.refresh()
         return self._reader.rows(where, columns)
 
     def embeddings(self, view: str = DEFAULT_VIEW, where: str | None = None) -> Embeddings:
-        """Vectors of the objects that have one, with their ids, sorted by id."""
+        """Vectors and ids of the objects that have a vector in this view, sorted by id."""
         self._reader.refresh()
         checks.check_view(self._store, self._reader, view)
         return self._reader.embeddings(view, where)
 
     def label_values(self, column: str) -> dict[str, int]:
-        """Each value of a label column and how many objects have it; unlabelled ones are not counted."""
+        """Number of objects with each value of a label column; objects without a label are not counted."""
         self._reader.refresh()
         return self._reader.label_values(column)
 
     def spectra(self, object_ids: Sequence[str] | NDArray[np.str_]) -> SpectrumSet:
-        """The stored spectra with their catalog values, in the order asked for.
+        """The stored spectra with their catalog values, in the order of `object_ids`.
 
         Raises:
             KnowledgeError: An id is not in the base.
@@ -285,27 +285,27 @@ class KnowledgeBase:
 
     @property
     def scale(self) -> float:
-        """Median nearest-neighbour distance of the default view (the first, if there is no such view)."""
+        """Median nearest-neighbour distance in the default view (the first view, if there is no default view)."""
         views = self.views
         return self.scale_of(DEFAULT_VIEW if DEFAULT_VIEW in views else views[0])
 
     def scale_of(self, view: str) -> float:
-        """Median distance between an object and its nearest other; the unit in which weights see distances.
+        """Median distance of an object to its nearest neighbour; distances are divided by it before they are weighted.
 
-        From 512 objects chosen by a hash of their ids (all, in a smaller base); kept per version. 1 where
-        there are no two different objects.
+        Measured on 512 objects chosen by a hash of their ids (on all of a smaller base), once per version. It is
+        1 if there are no two different objects.
         """
         self._reader.refresh()
         checks.check_view(self._store, self._reader, view)
         return scale(self._store, self._reader, Space({view: 1.0}))
 
     def space(self, view: str | Mapping[str, float] | None = None, target: Target | None = None) -> Space:
-        """Where a search would measure distances: the views named, else the target's, else the default view."""
+        """The views and weights of a search: the views named, else the target's, else the default view."""
         self._reader.refresh()
         return choose_space(self._store, self._reader, view, target)
 
     def remember(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What `make` gives for this version of the base, made once and kept in memory until the base changes."""
+        """Result of `make()`, computed once and kept in memory until the base changes."""
         self._reader.refresh()
         kept = ("remember", key)
         if kept not in self._reader.kept:
@@ -321,7 +321,7 @@ class KnowledgeBase:
         target: Target | None = None,
         group: str = "plate",
     ) -> Searched:
-        """What `search` with these arguments would look through."""
+        """The objects that `search` would search with these arguments."""
         space = self.space(view, target)
         found = snapshot(self._store, self._reader, space)
         pool = lookup.choose(self._reader, found, space.views, where=where, labelled=labelled, target=target)
@@ -342,33 +342,33 @@ class KnowledgeBase:
         target: Target | None = None,
         metric: Metric | Sequence[Metric] | None = None,
     ) -> Neighbors:
-        """The K nearest known objects of each query, exactly.
+        """The K nearest known objects of each query, by exact search.
 
-        An answer is the same to the last bit whether a query comes alone or among others. Equal distances
-        are ordered by object id.
+        The answer for a query is identical to the last bit whether it is searched alone or in a batch. Objects at
+        equal distance are ordered by id.
 
         Args:
-            query: Vectors of the one view that is searched, or view name to vectors of the same queries in the
-                same order; they must carry the views' fingerprints.
-            k: Neighbours per query; the target's, or 3.
-            spectra: The queries' spectra, matched by id. Only `ra`, `dec` and `exclude_column` are read:
-                nothing else of a query's row can change what is found.
+            query: Vectors of the view that is searched, or vectors by view name (same queries, same order).
+                Their fingerprints must be those of the views.
+            k: Neighbours per query; by default the target's number, or 3.
+            spectra: Spectra of the queries, matched by id. Only `ra`, `dec` and `exclude_column` are read; no
+                other catalog value of a query can change the answer.
             where: SQL condition on the objects searched.
-            view: The view to search, or several with their weights: see `space.Space` for the distance. By
-                default the target's, or "shape".
-            allow_self: Let a query find itself: by default objects with its id, or within 2 arcsec of it
-                where `spectra` gives its position, are left out.
+            view: The view to search, or several with their weights; `space.Space` defines the distance. By
+                default the target's views, or "shape".
+            allow_self: True lets a query find itself. By default objects with the id of the query, or within
+                2 arcsec of it if `spectra` has its position, are excluded.
             labelled: Search only objects with a value in this column.
-            exclude_column: Leave out objects whose value here equals the query's, such as `plate`.
-            target: Search the part of the base that the target names: objects of its classes, its filter and
-                its composition. It is checked first.
-            metric: Coordinates to measure distances in, such as an `inference.LinearMetric`. Of several the first is
-                for queries that are no objects of the searched part of the base; those that are in fold i
-                (`Searched.fold`) get metric 1 + i, which is to be fitted without the labels of that fold.
+            exclude_column: Exclude objects with the query's value in this column, such as `plate`.
+            target: Search only the objects of the target: its classes, its filter and its composition. The
+                target is checked first.
+            metric: Metric in which distances are measured, such as an `inference.LinearMetric`. If there are
+                several, the first is used for queries outside the searched part of the base. A query of fold i
+                (`Searched.fold`) uses metric 1 + i, which must be fitted without the labels of that fold.
 
         Raises:
-            FingerprintError: The vectors are another encoder's.
-            KnowledgeError: A column or condition is wrong, or nothing is left to search.
+            FingerprintError: The vectors were made by another encoder.
+            KnowledgeError: A column or condition is wrong, or no object is left to search.
             TargetError: The target names a column, value or view that the base does not have.
         """
         self._reader.refresh()
@@ -392,8 +392,8 @@ class KnowledgeBase:
     ) -> ClassDistances:
         """Distances to the K nearest objects of each class of `target`, or of each value of `labelled`.
 
-        The other arguments are those of `search`, `metric` as a sequence; `kinds` (label value to the name of a kind)
-        asks for kinds finer than the target's classes.
+        The other arguments are those of `search`, with `metric` as a sequence. `kinds` (label value to subclass)
+        gives subclasses finer than the classes of the target.
         """
         self._reader.refresh()
         return find_by_class(self._store, self._reader, query, k, **asked)

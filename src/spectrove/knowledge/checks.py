@@ -1,4 +1,4 @@
-"""What is refused before anything is written or searched, each with its sentence."""
+"""Checks made before anything is written or searched."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spectrove.spectra import SpectrumSet
 
 
 def refuse_repeats(path: Path, spectra: SpectrumSet) -> None:
-    """Nothing, if every id occurs once."""
+    """Refuse spectra unless every id occurs once."""
     ids, counts = np.unique(spectra.object_id, return_counts=True)
     if (counts > 1).any():
         first = int(np.argmax(counts > 1))
@@ -28,7 +28,7 @@ def refuse_repeats(path: Path, spectra: SpectrumSet) -> None:
 
 
 def refuse_known(store: Store, reader: Reader, spectra: SpectrumSet) -> None:
-    """Nothing, if none of the ids is in the base."""
+    """Refuse spectra unless all their ids are new to the base."""
     known = pc.is_in(pa.array(spectra.object_id.tolist(), pa.string()), reader.ids())
     if n := pc.sum(known).as_py():
         first = str(spectra.object_id[pc.index(known, True).as_py()])
@@ -39,7 +39,7 @@ def refuse_known(store: Store, reader: Reader, spectra: SpectrumSet) -> None:
 
 
 def check_views(store: Store, reader: Reader, views: Mapping[str, Embeddings]) -> None:
-    """Nothing, if these are vectors of exactly the base's views, by the base's encoder."""
+    """Refuse vectors unless they are of exactly the views of the base, made by its encoders."""
     have = reader.views()
     if set(views) != set(have):
         raise KnowledgeError(
@@ -51,7 +51,7 @@ def check_views(store: Store, reader: Reader, views: Mapping[str, Embeddings]) -
 
 
 def check_view(store: Store, reader: Reader, view: str) -> None:
-    """Nothing, if the base has this view."""
+    """Refuse a view name unless the base has this view."""
     views = reader.views()
     if view not in views:
         raise KnowledgeError(
@@ -61,7 +61,7 @@ def check_view(store: Store, reader: Reader, view: str) -> None:
 
 
 def check_query(store: Store, reader: Reader, query: Embeddings, view: str) -> None:
-    """Nothing, if these vectors can be searched with."""
+    """Refuse query vectors unless they are finite and fit the view."""
     check_view(store, reader, view)
     check_vectors(store, reader, query, view)
     if not np.isfinite(query.vectors).all():
@@ -72,7 +72,7 @@ def check_query(store: Store, reader: Reader, query: Embeddings, view: str) -> N
 
 
 def check_vectors(store: Store, reader: Reader, vectors: Embeddings, view: str) -> None:
-    """Nothing, if the vectors carry the view's fingerprint and length."""
+    """Refuse vectors unless they have the fingerprint and the length of the view."""
     known = reader.views()[view]
     if vectors.fingerprint != known.fingerprint:
         raise FingerprintError(

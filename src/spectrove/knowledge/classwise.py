@@ -1,4 +1,4 @@
-"""How near the nearest objects of every class are: what a calibration reads, where a vote reads K neighbours."""
+"""Distances to the nearest objects of every class, the input of a calibration."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from spectrove.targets import Target, label_text
 
 @dataclass(frozen=True)
 class ClassDistances:
-    """The nearest objects of each class, for each query.
+    """Distances of each query to the nearest objects of each class.
 
     Attributes:
         query_id: Shape (n_queries,), strings.
-        classes: Kinds where they were given, else classes of the target, or values of the label column.
-        distance: In units of the base's median nearest-neighbour distance, nearest first, infinite where there
-            are fewer, shape (n_queries, n_classes, k).
-        counts: Objects of each class that were searched, shape (n_classes,).
+        classes: Subclasses if they were given, else classes of the target or values of the label column.
+        distance: In units of the base's median nearest-neighbour distance, nearest first, shape
+            (n_queries, n_classes, k); infinite if a class has fewer than k objects.
+        counts: Number of objects searched in each class, shape (n_classes,).
     """
 
     query_id: NDArray[np.str_]
@@ -52,7 +52,7 @@ def find_by_class(
     metric: Sequence[Metric] = (),
     kinds: Mapping[str, str] | None = None,
 ) -> ClassDistances:
-    """What `KnowledgeBase.search_by_class` gives."""
+    """Distances by class, for `KnowledgeBase.search_by_class`."""
     space = choose_space(store, reader, view, target)
     asked = query_vectors(store, reader, space, query)
     known = snapshot(store, reader, space)
@@ -91,7 +91,7 @@ def _members(
     target: Target | None,
     kinds: Mapping[str, str] | None,
 ) -> dict[str, NDArray[np.int64]]:
-    """Class to the positions of its objects that are searched."""
+    """Positions of the searched objects of each class."""
     texts = [label_text(v) or "" for v in reader.values(known, label)]
     if kinds is not None:
         names = [kinds.get(text, "") for text in texts]

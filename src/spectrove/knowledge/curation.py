@@ -1,4 +1,4 @@
-"""Label care: what a look through a base finds, and what people decided about it, applied as one version."""
+"""Review of labels: doubtful labels and duplicates of a base, and the decisions about them, applied as one version."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ if TYPE_CHECKING:
     from spectrove.knowledge.reading import Reader
     from spectrove.knowledge.store import Store
 
-#: What is found, each with its sentence.
+#: Kinds of findings, each with its explanation.
 KINDS: dict[str, str] = {
     "label": "the neighbourhood has another label",
-    "lines": "the object's own lines exclude its label",
-    "redshift": "its own lines do not stand where its redshift puts them",
-    "duplicate": "the same spectrum is there under another id",
-    "repeat": "the same place in the sky was observed again",
+    "lines": "the emission lines of the object exclude its label",
+    "redshift": "the emission lines of the object do not fit its redshift",
+    "duplicate": "the base holds the same spectrum under another id",
+    "repeat": "another observation of the same position on the sky",
 }
 
-#: What accepting a row does.
+#: Effect of accepting a finding.
 ACTIONS: dict[str, str] = {
-    "relabel": "the label becomes the suggested value, or is taken away where that is empty",
-    "remove": "the object leaves the base",
+    "relabel": "the label is replaced by the suggested value, or removed if that is empty",
+    "remove": "the object is removed from the base",
     "keep": "nothing changes",
 }
 
-#: Words of the column `decision`.
+#: Values of the column `decision`.
 DECISIONS = ("accept", "reject", "")
 
-#: The columns without which a review cannot be applied.
+#: Columns that a review must have to be applied.
 REVIEW_COLUMNS = ("object_id", "label", "current", "action", "suggested", "decision", "base_version")
 
-#: The source that `labels` names for a value that a review set, and for one that had no source before.
+#: Source noted in `labels` for a value set by a review, and for an older value without a source.
 SOURCE, BEFORE = "curation", "before curation"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One row of a review.
+    """One finding, a row of a review.
 
     Attributes:
-        object_id: Whom it is about.
+        object_id: The object concerned.
         kind: A key of `KINDS`.
         label: The label column.
-        current: The object's value there, None for none.
-        action: A key of `ACTIONS`: what accepting it does.
-        suggested: The new value of a "relabel".
-        confidence: 0 to 1, how sure the finding is.
-        reason: In words.
-        neighbors: Ids of those it rests on, nearest first.
+        current: The present label, None if there is none.
+        action: A key of `ACTIONS`, the effect of accepting the finding.
+        suggested: The new label of a "relabel".
+        confidence: 0 to 1.
+        reason: A sentence.
+        neighbors: Ids of the objects that are the evidence, nearest first.
     """
 
     object_id: str
@@ -71,7 +71,7 @@ class Finding:
     neighbors: tuple[str, ...] = ()
 
     def to_dict(self, version: int) -> dict[str, Any]:
-        """Plain values, with the base's version and a decision that is still open."""
+        """Plain values, with the version of the base and an open decision."""
         return {
             "object_id": self.object_id, "kind": self.kind, "label": self.label, "current": self.current,
             "action": self.action, "suggested": self.suggested, "confidence": round(self.confidence, 4),
@@ -81,7 +81,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Applied:
-    """What a review changed: new labels, objects removed, rows that were not accepted; and the version now."""
+    """Result of a review: new labels, objects removed, rows not accepted, and the new version."""
 
     relabelled: int
     removed: int
@@ -90,16 +90,16 @@ class Applied:
 
 
 def apply_review(base: KnowledgeBase, rows: Sequence[Mapping[str, Any]]) -> Applied:
-    """Apply the accepted rows of a review as one new version of the base.
+    """Counts of applied changes: the accepted rows of a review become one new version of the base.
 
-    Everything is checked before anything is written; without an accepted change no version is made.
+    Everything is checked before anything is written. If no row is accepted, no version is made.
 
     Args:
-        base: The base that was reviewed, still at the version that was reviewed.
-        rows: What `Finding.to_dict` gave, with the column `decision` filled in, and perhaps other words in `suggested`.
+        base: The base that was reviewed, at the version that was reviewed.
+        rows: Rows from `Finding.to_dict` with the column `decision` filled in; `suggested` may be changed.
 
     Raises:
-        KnowledgeError: A column is missing; an id, a decision, an action or a value is not known; two accepted rows
+        KnowledgeError: A column is missing; an id, decision, action or value is unknown; two accepted rows
             contradict each other; or the base has changed since the review.
     """
     accepted = [row for row in _checked(base, rows) if _decision(row) == "accept"]
@@ -128,7 +128,7 @@ def _checked(base: KnowledgeBase, rows: Sequence[Mapping[str, Any]]) -> list[Map
                 expected = ", ".join(w or "(empty)" for w in words)
                 raise KnowledgeError(
                     f"review row {number} ({name}): {column} {word or '(empty)'!r}, expected one of {expected}. "
-                    "Mend that row; nothing was written."
+                    "Correct that row; nothing was written."
                 )
         if (then := _word(row, "base_version")) != str(base.version):
             raise KnowledgeError(
@@ -143,12 +143,12 @@ def _checked(base: KnowledgeBase, rows: Sequence[Mapping[str, Any]]) -> list[Map
     return list(rows)
 
 
-#: Object to the label column and its new value, None for none.
+#: Label column and new value (None for none) by object id.
 Changes = dict[str, tuple[str, str | None]]
 
 
 def _changes(base: KnowledgeBase, accepted: Sequence[Mapping[str, Any]]) -> tuple[Changes, set[str]]:
-    """What accepted rows change, after a check of their values and of each against the others."""
+    """New labels and removed ids of the accepted rows; refuse unknown values and contradictions."""
     changes: Changes = {}
     removed = {_word(row, "object_id") for row in accepted if _word(row, "action") == "remove"}
     values: dict[str, list[str]] = {}
@@ -176,7 +176,7 @@ def _changes(base: KnowledgeBase, accepted: Sequence[Mapping[str, Any]]) -> tupl
 
 
 def _decision(row: Mapping[str, Any]) -> str:
-    """In small letters: spreadsheets begin words with a capital."""
+    """The decision in lower case, because spreadsheets capitalize words."""
     return _word(row, "decision").lower()
 
 
@@ -188,7 +188,7 @@ def _word(row: Mapping[str, Any], column: str) -> str:
 
 
 def rewrite(store: Store, reader: Reader, changes: Changes, removed: set[str], since: int) -> None:
-    """Table `objects` without the removed and with the new labels, as one version; the lock is held."""
+    """Write table `objects` with the new labels and without the removed objects, as one version; needs the lock."""
     if (now := reader.refresh()) != since:
         raise KnowledgeError(
             f"{store.path}: the base changed while the review was applied (version {since} then, {now} now). Nothing "
@@ -198,12 +198,12 @@ def rewrite(store: Store, reader: Reader, changes: Changes, removed: set[str], s
     table = reader.scan(names).select(names).cast(store.objects.schema)
     ids = table.column("object_id").to_pylist()
     table = table.filter(pa.array([name not in removed for name in ids]))
-    # One write of everything: whoever reads sees the old labels or the new ones, never a part.
+    # One write: a reader sees all old labels or all new ones.
     store.objects.add(_relabelled(table, changes, since), mode="overwrite")
 
 
 def _relabelled(table: pa.Table, changes: Changes, since: int) -> pa.Table:
-    """The table with new values, each with its source; the old value stays in `labels`."""
+    """The table with new labels and their source; `labels` keeps the old value."""
     ids = table.column("object_id").to_pylist()
     said = table.column("labels").to_pylist()
     for label in sorted({label for label, _ in changes.values()}):
@@ -226,6 +226,6 @@ def _relabelled(table: pa.Table, changes: Changes, since: int) -> pa.Table:
 
 
 def counted(findings: Sequence[Finding]) -> dict[str, int]:
-    """Kind to the number of findings, in the order of `KINDS`."""
+    """Number of findings of each kind, in the order of `KINDS`."""
     counts = Counter(finding.kind for finding in findings)
     return {kind: counts[kind] for kind in KINDS if counts[kind]}

@@ -20,31 +20,31 @@ if TYPE_CHECKING:
 
 #: Only pairs nearer than this are compared pixel by pixel, in units of the median nearest-neighbour distance.
 NEAR = 0.5
-#: Neighbours of each object that are looked at.
+#: Neighbours of each object that are compared.
 PAIRS_EACH = 3
-#: Scatter of the difference of two spectra over what their errors allow (chi2 per pixel): independent spectra of one
-#: source give 1; below SHARED they share their noise, so that one is a copy of the other.
+#: Chi2 per pixel of the difference of two spectra. Independent spectra of one source give 1. Below SHARED they have
+#: the same noise: one is a copy of the other.
 SHARED = 0.5
-#: Up to here two spectra may be of one source. Only said where places are unknown: quiescent galaxies far apart in
-#: the sky give 1.0 to 1.1 at S/N 40.
+#: Up to this chi2 two spectra may be of one source. Reported only if the positions are unknown: different quiescent
+#: galaxies give 1.0 to 1.1 at S/N 40.
 ALIKE = 1.2
-#: Alike beyond the noise only means something where the noise is small: median S/N per pixel of the noisier one.
+#: Least median S/N per pixel of the noisier spectrum: noisy spectra agree whatever their sources.
 LEAST_SN = 10.0
-#: Fewest good pixels in common.
+#: Least number of good pixels in common.
 LEAST_PIXELS = 100
 
 
 def duplicates(base: KnowledgeBase, label: str, *, near: float = NEAR) -> list[Finding]:
-    """Copies and repeated observations among the objects of the base, the surest first.
+    """Copies and repeated observations among the objects of the base, the most certain first.
 
-    A pair that is near in the default view, or within 2 arcsec in the sky, is compared pixel by pixel in the observed
-    frame. Spectra that share even their noise are copies: the second of the two (by id) is suggested for removal.
-    Another observation of the same place is a repeat, which a vote treats as the same object: nothing is suggested.
-    Nor is it for spectra of unknown places that differ by no more than their noise.
+    Pairs that are near in the default view, or within 2 arcsec on the sky, are compared pixel by pixel in the observed
+    frame. Spectra with the same noise are copies, and removal of the second (by id) is suggested. Another observation
+    of the same position is a repeat, which a vote counts as the same object: no change is suggested. Spectra with
+    unknown positions that differ by no more than their noise are reported as repeats too.
 
     Args:
         base: The base.
-        label: The label column whose values are quoted.
+        label: The label column that the findings quote.
         near: Distance, in units of the median nearest-neighbour distance, below which a pair is compared.
     """
     snapshot, values = _read(base, label)
@@ -57,7 +57,7 @@ def duplicates(base: KnowledgeBase, label: str, *, near: float = NEAR) -> list[F
 
 
 def _read(base: KnowledgeBase, label: str) -> tuple[Snapshot, list[str | None]]:
-    """Vectors and places of the objects of the default view, and their labels."""
+    """Vectors and sky positions of the objects of the default view, and their labels."""
     view = base.space().views[0]
     vectors = base.embeddings(view)
     columns = [name for name in ("ra", "dec", label) if name in base.columns]
@@ -72,7 +72,7 @@ def _read(base: KnowledgeBase, label: str) -> tuple[Snapshot, list[str | None]]:
 
 
 def _pairs(snapshot: Snapshot, limit: float) -> set[tuple[int, int]]:
-    """Places of the pairs to compare, the lower id first."""
+    """Indices of the pairs to compare, the lower id first."""
     positions, distance = nearest(
         snapshot, snapshot.vectors, PAIRS_EACH, None, [np.array([i]) for i in range(len(snapshot))]
     )
@@ -95,9 +95,9 @@ def _compared(
     apart = float(
         separation_arcsec(snapshot.ra[i], snapshot.dec[i], snapshot.ra[j : j + 1], snapshot.dec[j : j + 1])[0]
     )
-    same_place = apart <= SAME_OBJECT_ARCSEC  # an unknown place compares false
+    same_place = apart <= SAME_OBJECT_ARCSEC  # NaN (unknown position) compares false
     scatter, sn = difference(first, second)
-    where = f"{apart:.1f} arcsec apart" if np.isfinite(apart) else "places unknown"
+    where = f"{apart:.1f} arcsec apart" if np.isfinite(apart) else "positions unknown"
     other = str(snapshot.object_id[i])
 
     def finding(kind: str, action: str, confidence: float, reason: str) -> Finding:
@@ -105,13 +105,13 @@ def _compared(
         return Finding(name, kind, label, current, action, None, confidence, reason, (other,))
 
     if scatter < SHARED:
-        words = f"the same pixels as {other}, noise included (chi2 per pixel {scatter:.2f}; {where})"
+        words = f"same pixels as {other}, including the noise (chi2 per pixel {scatter:.2f}; {where})"
         return finding("duplicate", "remove", 1 - scatter / 2, words)
     if same_place:
-        words = f"{where} from {other}: another observation of it; it never votes on itself"
+        words = f"{where} from {other}: another observation of the same object, excluded from its vote"
         return finding("repeat", "keep", 1.0, words)
     if scatter <= ALIKE and sn >= LEAST_SN and not np.isfinite(apart):
-        words = f"differs from {other} by no more than noise (chi2 per pixel {scatter:.2f}, S/N {sn:.0f}; {where})"
+        words = f"differs from {other} by no more than the noise (chi2 per pixel {scatter:.2f}, S/N {sn:.0f}; {where})"
         return finding("repeat", "keep", 0.5, words)
     return None
 
@@ -119,8 +119,8 @@ def _compared(
 def difference(first: Spectrum, second: Spectrum) -> tuple[float, float]:
     """Chi2 per pixel of the difference of two spectra, and the median S/N per pixel of the noisier one.
 
-    The second is brought to the pixels of the first by linear interpolation, and to its brightness by one factor.
-    Infinite where they share fewer than 100 good pixels.
+    The second spectrum is interpolated linearly to the pixels of the first and scaled to its flux by one factor.
+    Chi2 is infinite if they have fewer than 100 good pixels in common.
     """
     second, _ = second.with_gaps_filled()
     wave = np.asarray(first.wavelength, dtype=float)

@@ -1,4 +1,4 @@
-"""One search: from queries, conditions and a metric to Neighbors."""
+"""One search: the neighbours of queries under given conditions and metric."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def find(
     target: Target | None,
     metric: Metric | Sequence[Metric] | None,
 ) -> Neighbors:
-    """What `KnowledgeBase.search` gives."""
+    """The K nearest objects of each query, for `KnowledgeBase.search`."""
     if k < 1:
         raise KnowledgeError(f"k is {k}, expected 1 or more.")
     space = choose_space(store, reader, view, target)
@@ -80,9 +80,9 @@ def _nearest(
     pool: lookup.Pool,
     excluded: Sequence[NDArray[np.int64]],
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
-    """Vectors, neighbours' positions and distances of the queries, each in the metric that is for it.
+    """Query vectors, neighbour positions and distances, each query in its own metric.
 
-    Distances in the second metric and those after it are in the unit of the first.
+    Distances in the second and later metrics are converted to the unit of the first.
     """
     spaces = [Space(plain.weights, metric) for metric in metrics]
     vectors = placed(spaces[0], asked.vectors)

@@ -1,4 +1,4 @@
-"""Versions of a base: which there are, going back to one, tidying up, and what the base holds now."""
+"""Versions of a base: list, roll back, optimize; and a summary of its content."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from spectrove.knowledge.schema import DEFAULT_VIEW, is_own
 from spectrove.knowledge.store import FORMAT, Store, sentence
 from spectrove.spectra import CORE_COLUMNS
 
-#: Older than any base: Lance would else forget versions after a week.
+#: Longer than the age of any base: by default Lance removes versions after a week.
 NEVER = timedelta(days=36500)
 
-#: A text column with more different values than this is not taken for one of labels.
+#: A text column with more different values than this is not a label column.
 MOST_CLASSES = 32
 
 
@@ -32,7 +32,7 @@ def versions(store: Store) -> list[dict[str, Any]]:
     owner: int | None = None
     for entry in listed:
         number = int(entry["version"])
-        # Of operations begun at the same version, only the last can have finished.
+        # Of several operations begun at the same version, only the last can have finished.
         origin = max((i for i, e in enumerate(log) if e["after"] < number), default=None)
         version = {
             "version": number,
@@ -49,7 +49,7 @@ def versions(store: Store) -> list[dict[str, Any]]:
 
 
 def rollback(store: Store, version: int) -> int:
-    """Make the old version the newest; the new number."""
+    """Number of the new version, a copy of the old one."""
     with store.writing("rollback", to=version):
         numbers = [int(v["version"]) for v in store.objects.list_versions()]
         if version not in numbers:
@@ -66,12 +66,12 @@ def rollback(store: Store, version: int) -> int:
 
 
 def optimize(store: Store, forget_older_than: timedelta | None) -> None:
-    """Compact both tables and index the ids; on request forget old versions and unneeded spectra."""
+    """Compact both tables and index the ids; on request remove old versions and unused spectra."""
     from lancedb.index import BTree
 
     keep = NEVER if forget_older_than is None else forget_older_than
     with store.writing("optimize"), warnings.catch_warnings():
-        # Lance warns that readers of a forgotten version will fail; our caller asked for exactly that.
+        # Lance warns that readers of a removed version will fail; the caller asked for the removal.
         warnings.simplefilter("ignore", UserWarning)
         if forget_older_than is not None:
             store.objects.optimize(cleanup_older_than=keep)
@@ -84,7 +84,7 @@ def optimize(store: Store, forget_older_than: timedelta | None) -> None:
 
 
 def _drop_unneeded_spectra(store: Store) -> None:
-    """Delete spectra that no remaining version refers to; the writers' lock is held."""
+    """Delete spectra that no remaining version uses; needs the lock."""
     needed: set[str] = set()
     try:
         for version in store.objects.list_versions():
@@ -103,7 +103,7 @@ def _column(table: Any, name: str) -> list[str]:
 
 
 def info(store: Store, reader: Reader) -> dict[str, Any]:
-    """What the base holds, as plain values."""
+    """Summary of the content of the base, as plain values."""
     return {
         "path": str(store.path),
         "format": int(store.about.get("format", FORMAT)),
@@ -127,20 +127,20 @@ def info(store: Store, reader: Reader) -> dict[str, Any]:
 
 
 def main_encoder(reader: Reader) -> str:
-    """Encoder of the view that is searched where none is named, or of the first."""
+    """Encoder of the default view, or of the first view if there is no default view."""
     views = reader.views()
     return next((views[name].encoder for name in (DEFAULT_VIEW, *views) if name in views), "")
 
 
 def _label_columns(store: Store, reader: Reader) -> dict[str, dict[str, int]]:
-    """Columns that hold labels, with the number of objects of each value, most frequent first.
+    """Label columns, with the number of objects of each value, most frequent first.
 
-    They are those that `labels` names; where no source said anything, text columns with few different
-    values of which at least one is shared.
+    Label columns are those named in `labels`. If there are none, they are the text columns with few different values,
+    at least one of which occurs more than once.
     """
     said = reader.scan(["labels"]).column("labels").combine_chunks()
     entries = pc.list_flatten(said)
-    # A review touches one column: what it noted must not make the others look like no labels.
+    # A review notes its own column in `labels`; the other label columns must still be found.
     reviewed = pc.is_in(pc.struct_field(entries, "source"), pa.array([BEFORE, SOURCE]))
     named = set(pc.struct_field(entries.filter(pc.invert(reviewed)), "name").to_pylist())
     if found := [name for name in reader.catalog_columns() if name in named]:

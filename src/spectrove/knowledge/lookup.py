@@ -1,4 +1,4 @@
-"""What a search may find, what it must not, and what it says about what it found."""
+"""Selection of the objects to search, exclusions for each query, and flags of the neighbours found."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from spectrove.knowledge.search import Snapshot
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target, label_text
 
-#: Folds of a base's objects: who is in one is answered with a metric that has not seen the labels of that fold.
+#: Folds of the objects of a base: an object is answered with a metric fitted without the labels of its fold.
 FOLDS = 5
 
-#: Choices of objects that are kept, for those who ask with one spectrum at a time.
+#: Selections kept in memory, for searches with one spectrum at a time.
 POOLS_KEPT = 8
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The part of a snapshot that is searched, and how many objects of each label it holds."""
+    """The part of a snapshot that is searched, and its number of objects of each label."""
 
     allowed: NDArray[np.bool_] | None
     counts: dict[str, int]
@@ -35,14 +35,14 @@ class Pool:
 
 @dataclass(frozen=True)
 class Searched:
-    """The objects that a search would look through, with what a metric is fitted on.
+    """The objects of a search, with the labels, groups and folds for fitting a metric.
 
     Attributes:
         object_id: Shape (n_objects,), strings.
-        vectors: Where they stand, before any metric, shape (n_objects, n_dimensions), float32.
-        values: Each one's value in the label column.
-        groups: Each one's value in the group column (all None where the base has no such column).
-        fold: A number from 0 to FOLDS - 1 each, equal for spectra of the same place in the sky.
+        vectors: Before any metric, shape (n_objects, n_dimensions), float32.
+        values: Label of each object.
+        groups: Value of each object in the group column (None if the base has no such column).
+        fold: A number from 0 to FOLDS - 1, equal for spectra of the same position on the sky.
     """
 
     object_id: NDArray[np.str_]
@@ -61,7 +61,7 @@ def choose(
     labelled: str | None,
     target: Target | None,
 ) -> Pool:
-    """The objects of the views that condition, label column and target leave; the last few choices are kept."""
+    """The objects of the views that meet condition, label column and target; the last selections are kept."""
     key = ("pool", views, where, labelled, target.model_dump_json() if target else None)
     if key not in reader.kept:
         pools = [k for k in reader.kept if k[0] == "pool"]
@@ -87,7 +87,7 @@ def _choose(
         allowed, counts = _compose(reader, snapshot, target, allowed)
     if not allowed.any():
         raise KnowledgeError(
-            f"nothing is left to search: of {len(snapshot)} objects with a vector none meets "
+            f"no object is left to search: of {len(snapshot)} objects with a vector none meets "
             + " and ".join(_said(where, labelled, target) or ["any condition (the base is empty)"])
             + ". Loosen the condition, or add such objects."
         )
@@ -118,7 +118,7 @@ def _said(where: str | None, labelled: str | None, target: Target | None) -> lis
 
 
 def searched(reader: Reader, snapshot: Snapshot, pool: Pool, label: str, group: str) -> Searched:
-    """The objects of the pool, in the order of their ids: a base that holds the same has the same metric."""
+    """The objects of the pool, sorted by id, so that equal bases give equal metrics."""
     chosen = np.arange(len(snapshot)) if pool.allowed is None else np.flatnonzero(pool.allowed)
     chosen = chosen[np.argsort(snapshot.object_id[chosen], kind="stable")]
 
@@ -138,7 +138,7 @@ def exclusions(
     itself: list[NDArray[np.int64]],
     column: str | None,
 ) -> list[NDArray[np.int64]]:
-    """For each query, the positions it may not find: itself, and what shares its value in `column`."""
+    """Positions excluded for each query: the object itself, and objects with its value in `column`."""
     excluded = itself
     if column is not None:
         index, nothing = _rows_of(query, spectra), np.zeros(0, dtype=np.int64)
@@ -154,7 +154,7 @@ def exclusions(
 def same_objects(
     snapshot: Snapshot, query: Embeddings, spectra: SpectrumSet | None
 ) -> list[NDArray[np.int64]]:
-    """For each query the positions of the same object: by its id, and by its place where `spectra` gives it."""
+    """Positions of the same object for each query: by id, and by sky position if `spectra` gives it."""
     index = _rows_of(query, spectra)
     ra = dec = np.full(len(query), np.nan)
     if spectra is not None:
@@ -165,7 +165,7 @@ def same_objects(
 
 
 def own_folds(snapshot: Snapshot, pool: Pool, itself: list[NDArray[np.int64]], n: int) -> NDArray[np.int64]:
-    """For each query 0, or 1 and up: the fold of the object of the pool that it is."""
+    """For each query 1 + its fold, or 0 if it is no object of the pool."""
     which = np.zeros(len(itself), dtype=np.int64)
     for i, positions in enumerate(itself):
         inside = positions if pool.allowed is None else positions[pool.allowed[positions]]
@@ -175,13 +175,13 @@ def own_folds(snapshot: Snapshot, pool: Pool, itself: list[NDArray[np.int64]], n
 
 
 def _rows_of(query: Embeddings, spectra: SpectrumSet | None) -> NDArray[np.int64]:
-    """Where each query's row stands in `spectra`."""
+    """Row of each query in `spectra`."""
     if spectra is None:
         return np.zeros(len(query), dtype=np.int64)
     where = {str(object_id): i for i, object_id in enumerate(spectra.object_id)}
     if absent := [str(i) for i in query.object_id if str(i) not in where]:
         raise KnowledgeError(
-            f"{absent[0]}: a query without a spectrum ({len(absent)} of {len(query)}). "
+            f"{absent[0]}: this query has no spectrum ({len(absent)} of {len(query)} have none). "
             "Give the spectra that the vectors were made from."
         )
     return np.array([where[str(i)] for i in query.object_id], dtype=np.int64)
@@ -196,10 +196,10 @@ def _positions_by_value(values: list[object]) -> dict[object, NDArray[np.int64]]
 
 
 def _query_values(reader: Reader, spectra: SpectrumSet | None, column: str) -> list[object]:
-    """The queries' values in the base's own type: 1445.0 and "1445" must not slip past 1445."""
+    """Values of the queries in the type of the base, so that 1445.0 and "1445" equal 1445."""
     if spectra is None or column not in spectra.rows.column_names:
         raise KnowledgeError(
-            f"column {column!r}: the queries do not have it, so nothing can be left out by it. "
+            f"column {column!r}: the queries lack it, so no object can be excluded by it. "
             "Give their spectra with that column, or search without exclude_column."
         )
     try:
@@ -212,14 +212,14 @@ def _query_values(reader: Reader, spectra: SpectrumSet | None, column: str) -> l
 
 
 def flags(snapshot: Snapshot, query: Embeddings, positions: NDArray[np.int64]) -> tuple[tuple[str, ...], ...]:
-    """Cautions for each query: too few neighbours, or one that shares less than half of its range."""
+    """Flags of each query: too few neighbours, or a neighbour with less than half of its wavelength range in common."""
     result = []
     for i, found in enumerate(positions):
         low, high = query.coverage[i]
         ranges = snapshot.coverage[found[found >= 0]]
         shared = np.minimum(high, ranges[:, 1]) - np.maximum(low, ranges[:, 0])
         names = ["few_neighbors"] if (found < 0).any() else []
-        # An unknown range (NaN) compares false: no caution without a reason.
+        # An unknown range (NaN) compares false: no flag.
         names += ["neighbor_coverage"] if (shared < 0.5 * (high - low)).any() else []
         result.append(tuple(names))
     return tuple(result)

@@ -1,4 +1,4 @@
-"""Neighbors: what a search found, for each query."""
+"""Neighbors: the nearest known objects of each query."""
 
 from __future__ import annotations
 
@@ -15,22 +15,20 @@ class Neighbors:
 
     Attributes:
         query_id: Shape (n_queries,), strings.
-        query_vectors: Places of the queries in what was searched, shape (n_queries, n_dimensions), float32.
-        object_id: Shape (n_queries, n_neighbors), strings; "" where there are fewer than K.
+        query_vectors: Vectors of the queries in the metric of the search, shape (n_queries, n_dimensions), float32.
+        object_id: Shape (n_queries, n_neighbors), strings; "" if there are fewer than K neighbours.
         distance: Euclidean (LanceDB and faiss return its square), shape (n_queries, n_neighbors), float64;
-            infinite where there are fewer than K.
-        rows: For each query a list of dictionaries, the catalog values of the neighbours that there are
-            (so never longer than K, and shorter where there are fewer).
-        scale: The median nearest-neighbour distance of the base, where and as it was searched; weights see
-            `distance / scale`.
-        flags: For each query the names of its cautions, see `spectra.FLAGS`.
-        view: The vector columns that were searched: "shape", or "shape + surprise".
-        fingerprint: Of the vectors; of several views with commas.
-        version: Of the base.
-        pool: Label or class to the number of such objects that were searched; empty if the search asked
-            for no label.
-        weights: View to its weight in the distance.
-        metric: What is known of the metric in which distances are, as plain values; empty without one.
+            infinite if there are fewer than K neighbours.
+        rows: Catalog values of the neighbours, for each query a list of at most K dictionaries.
+        scale: Median nearest-neighbour distance of the base, in the same views and metric. Weights are functions
+            of `distance / scale`.
+        flags: Names of the flags of each query, see `spectra.FLAGS`.
+        view: The views searched: "shape", or "shape + surprise".
+        fingerprint: Of the vectors; those of several views are joined by commas.
+        version: Version of the base.
+        pool: Number of searched objects of each label or class; empty if the search named no label.
+        weights: Weight of each view in the distance.
+        metric: Description of the metric, as plain values; empty without one.
     """
 
     query_id: NDArray[np.str_]
@@ -52,11 +50,11 @@ class Neighbors:
 
     @property
     def k(self) -> int:
-        """How many neighbours were asked for."""
+        """Number of neighbours requested."""
         return self.distance.shape[1]
 
     def column(self, name: str) -> NDArray[np.object_]:
-        """A catalog value of every neighbour, shape (n_queries, n_neighbors); None where unknown."""
+        """A catalog value of every neighbour, shape (n_queries, n_neighbors); None if unknown."""
         values = np.full(self.distance.shape, None, dtype=object)
         for i, found in enumerate(self.rows):
             for j, row in enumerate(found):
@@ -64,7 +62,7 @@ class Neighbors:
         return values
 
     def take(self, index: NDArray) -> Neighbors:
-        """The chosen queries, in the order asked for. `index` holds positions or a boolean mask."""
+        """The neighbours of the chosen queries, in the order of `index` (positions or a boolean mask)."""
         index = np.asarray(index)
         index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
         return replace(
@@ -78,7 +76,7 @@ class Neighbors:
         )
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """What `search --json` prints: one plain dictionary per query."""
+        """One plain dictionary per query, as printed by `search --json`."""
         return [
             {
                 "object_id": str(self.query_id[i]),

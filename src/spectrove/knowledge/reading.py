@@ -1,4 +1,4 @@
-"""Reader: everything that is read from one version of a base, kept in memory while the version lasts."""
+"""Reader: reads one version of a base and keeps the result in memory until the version changes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IDS_AT_ONCE = 500
 
 @dataclass(frozen=True)
 class View:
-    """A vector column: the fingerprint of what made it, the length of its vectors, where that encoder is found."""
+    """A vector column: fingerprint of its encoder, length of its vectors, name or folder of the encoder."""
 
     fingerprint: str
     dimensions: int
@@ -33,18 +33,18 @@ class View:
 
 
 class Reader:
-    """Reads one version; `refresh` moves to the newest and forgets what was kept of an older one."""
+    """Reads one version of a base; `refresh` moves to the newest and drops what was kept of an older one."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.version = store.refresh()
         self._snapshots: dict[str, Snapshot] = {}
         self._values: dict[str, dict[int, Any]] = {}
-        #: What other parts derive from this version and want to keep as long as it lasts.
+        #: Results that other modules keep until the version changes.
         self.kept: dict[Any, Any] = {}
 
     def refresh(self) -> int:
-        """The newest version's number, after moving to it."""
+        """Number of the newest version, which is read from now on."""
         version = self._store.refresh()
         if version != self.version:
             self.version = version
@@ -54,19 +54,19 @@ class Reader:
         return version
 
     def views(self) -> dict[str, View]:
-        """Each view, as its vector column itself says."""
+        """The views, read from the metadata of their vector columns."""
         found = {}
         for field in self._store.objects.schema:
             if field.name.startswith(VECTOR):
                 said = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
-                # Before there were several views, kb.json alone named the encoder.
+                # Older bases, with a single view, name the encoder in kb.json only.
                 encoder = said.get("encoder") or str(self._store.about.get("encoder", ""))
                 name = field.name.removeprefix(VECTOR)
                 found[name] = View(said.get("fingerprint", ""), field.type.list_size, encoder)
         return found
 
     def columns(self) -> list[str]:
-        """Columns a condition may name: everything but the vectors."""
+        """Columns that a condition may name: all but the vectors."""
         return [name for name in self._store.objects.schema.names if not name.startswith((VECTOR, COVERAGE))]
 
     def catalog_columns(self) -> list[str]:
@@ -79,7 +79,7 @@ class Reader:
         return self._store.objects.schema.field(column).type
 
     def need_column(self, column: str) -> None:
-        """Nothing, if a condition may name this column."""
+        """Refuse a column name unless a condition may use it."""
         if column not in self.columns():
             raise KnowledgeError(
                 f"{self._store.path}: no column {column!r}{did_you_mean(column, self.columns())}. "
@@ -87,7 +87,7 @@ class Reader:
             )
 
     def count(self, where: str | None = None) -> int:
-        """Objects that meet the condition."""
+        """Number of objects that meet the condition."""
         with self._condition(where):
             return int(self._store.objects.count_rows(where))
 
@@ -111,7 +111,7 @@ class Reader:
         return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())
 
     def stored_keys(self, keys: Iterable[str]) -> set[str]:
-        """Those of the keys that table `spectra` has already."""
+        """The keys that table `spectra` has already."""
         wanted, found = sorted(set(keys)), set()
         for part in _parts(wanted):
             table = self._store.spectra.search().select(["spectrum_key"]).where(_one_of("spectrum_key", part))
@@ -119,7 +119,7 @@ class Reader:
         return found
 
     def snapshot(self, view: str) -> Snapshot:
-        """The vectors of a view, in memory, sorted by id: no answer may depend on the order of writing."""
+        """The vectors of a view, in memory, sorted by id: no answer depends on the order of writing."""
         if view not in self._snapshots:
             table = self.scan(
                 ["object_id", "ra", "dec", VECTOR + view, COVERAGE + view], f"{VECTOR}{view} IS NOT NULL"
@@ -152,7 +152,7 @@ class Reader:
         )
 
     def meets(self, snapshot: Snapshot, where: str) -> NDArray[np.bool_]:
-        """Which objects of the snapshot meet the condition."""
+        """Mask of the objects of the snapshot that meet the condition."""
         found = self.scan(["object_id"], where).column("_rowid").to_numpy()
         return np.isin(snapshot.row_id, found)
 
@@ -167,14 +167,14 @@ class Reader:
         return [kept[int(row)] for row in snapshot.row_id]
 
     def label_values(self, column: str) -> dict[str, int]:
-        """Label text to the number of objects, most frequent first."""
+        """Number of objects of each label, most frequent first."""
         self.need_column(column)
         counts = Counter(label_text(v) for v in self.scan([column]).column(column).to_pylist())
         counts.pop(None, None)
         return {str(v): n for v, n in sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))}
 
     def rows_at(self, snapshot: Snapshot, positions: NDArray[np.int64]) -> list[list[dict[str, Any]]]:
-        """Catalog values at these positions, a list for each row of `positions`; -1 is left out."""
+        """Catalog values at these positions, a list for each row of `positions`; -1 is skipped."""
         wanted = np.unique(positions[positions >= 0])
         table: dict[int, dict[str, Any]] = {}
         if len(wanted):
@@ -190,7 +190,7 @@ class Reader:
         return [[table[int(p)] for p in found if p >= 0] for found in positions]
 
     def spectra(self, object_ids: Sequence[str]) -> SpectrumSet:
-        """Stored spectra in the order asked for."""
+        """Stored spectra in the order of `object_ids`."""
         names = ["object_id", "spectrum_key", *self.catalog_columns()]
         tables = [self.scan(names, _one_of("object_id", part)) for part in _parts(sorted(set(object_ids)))]
         objects = pa.concat_tables(tables) if tables else self.scan(names, "false")
@@ -229,7 +229,7 @@ class Reader:
 
 
 class _Condition:
-    """Turns what a wrong SQL condition raises into a sentence that names the nearest columns."""
+    """Turns the error of a wrong SQL condition into a sentence that suggests similar column names."""
 
     def __init__(self, reader: Reader, store: Store, where: str | None) -> None:
         self._reader, self._store, self._where = reader, store, where

@@ -13,21 +13,21 @@ from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
 from spectrove.spectra import CORE_COLUMNS, PIXEL_COLUMNS, SpectrumSet
 
-#: What each source says about an object; the flat column of that name holds the agreed value.
+#: Labels of an object by source; the column named after the label holds the adopted value.
 LABELS = pa.list_(pa.struct([(name, pa.string()) for name in ("name", "value", "source", "version")]))
 
-#: Columns that the base makes itself; a catalog may not bring one.
+#: Columns made by the base itself; a catalog must not have them.
 OWN_COLUMNS = ("object_id", "healpix29", "spectrum_key")
 VECTOR = "vector_"
 
-#: The view that is searched where none is named.
+#: The view that is searched by default.
 DEFAULT_VIEW = "shape"
 
-#: The flag of an object that has no vector in one of the base's views.
+#: Flag of an object without a vector in one of the views.
 MISSING = "view_missing"
 COVERAGE = "coverage_"
 
-#: Table `spectra`: a row per different spectrum, found by the hash of its pixels.
+#: Table `spectra`: one row per different spectrum, identified by the hash of its pixels.
 SPECTRA = pa.schema(
     [pa.field("spectrum_key", pa.string(), nullable=False)]
     + [pa.field(name, pa.large_list(kind)) for name, kind in PIXEL_COLUMNS.items()]
@@ -35,12 +35,12 @@ SPECTRA = pa.schema(
 
 
 def is_own(column: str) -> bool:
-    """Whether the base made this column, so that it is no catalog value."""
+    """Whether the base made this column itself, so that it is not a catalog column."""
     return column in OWN_COLUMNS or column.startswith((VECTOR, COVERAGE))
 
 
 def spectrum_keys(spectra: SpectrumSet) -> list[str]:
-    """A hash of each spectrum's pixels: equal keys mean equal pixels."""
+    """Hash of the pixels of each spectrum; equal keys mean equal pixels."""
     keys = []
     for start, stop in zip(spectra.offsets[:-1], spectra.offsets[1:], strict=True):
         digest = blake2b(digest_size=16)
@@ -52,7 +52,7 @@ def spectrum_keys(spectra: SpectrumSet) -> list[str]:
 
 
 def spectra_table(spectra: SpectrumSet, keys: list[str]) -> pa.Table:
-    """Rows of table `spectra`, one for each different key."""
+    """Rows of table `spectra`, one per different key."""
     first = sorted({key: i for i, key in reversed(list(enumerate(keys)))}.values())
     chosen = spectra if len(first) == len(spectra) else spectra.take(np.asarray(first, np.int64))
     table = chosen.to_arrow().select(list(PIXEL_COLUMNS))
@@ -61,7 +61,7 @@ def spectra_table(spectra: SpectrumSet, keys: list[str]) -> pa.Table:
 
 
 def objects_table(spectra: SpectrumSet, views: Mapping[str, Embeddings], keys: list[str]) -> pa.Table:
-    """Rows of table `objects`: ids, sky pixel, every catalog column, and the vectors of each view."""
+    """Rows of table `objects`: ids, HEALPix pixel, all catalog columns, and the vectors of each view."""
     columns: dict[pa.Field, pa.Array] = {
         pa.field("object_id", pa.string()): pa.array(spectra.object_id.tolist(), pa.string()),
         pa.field("healpix29", pa.int64()): healpix29(spectra.rows),
@@ -77,7 +77,7 @@ def objects_table(spectra: SpectrumSet, views: Mapping[str, Embeddings], keys: l
         _check_name(name)
         column = _plain(spectra.rows.column(name))
         kind = LABELS if name == "labels" else column.type
-        # A column without any value has no type yet; it is added when a value comes.
+        # A column without any value has no type; it is added with its first value.
         if not pa.types.is_null(kind):
             columns[pa.field(name, kind)] = cast(column, pa.field(name, kind))
     if "labels" not in spectra.rows.column_names:
@@ -89,7 +89,7 @@ def objects_table(spectra: SpectrumSet, views: Mapping[str, Embeddings], keys: l
 
 
 def with_views(table: pa.Table, views: Mapping[str, Embeddings]) -> pa.Table:
-    """Table `objects` with the vectors of these views in the place of what it had of them, or behind."""
+    """Table `objects` with the vectors of these views replaced, or appended as new columns."""
     ids = np.array(table.column("object_id").to_pylist(), dtype=str)
     for view, embeddings in views.items():
         for field, column in view_columns(view, embeddings, ids).items():
@@ -101,7 +101,7 @@ def with_views(table: pa.Table, views: Mapping[str, Embeddings]) -> pa.Table:
 
 
 def flag_missing(table: pa.Table) -> pa.Table:
-    """Table `objects` with the flag MISSING where one of its views has no vector, and nowhere else."""
+    """Table `objects` with the flag MISSING on exactly the objects that lack a vector in some view."""
     lacks = np.zeros(table.num_rows, dtype=bool)
     for name in table.column_names:
         if name.startswith(VECTOR):
@@ -116,7 +116,7 @@ def flag_missing(table: pa.Table) -> pa.Table:
 
 
 def view_columns(view: str, embeddings: Embeddings, ids: NDArray[np.str_]) -> dict[pa.Field, pa.Array]:
-    """Vectors and coverage in the order of `ids`; null where the encoder gave none."""
+    """Vectors and coverage in the order of `ids`; null without a vector."""
     if not view.isidentifier():
         raise KnowledgeError(f"view {view!r}: a view's name holds letters, digits and underscores only.")
     known = {str(i) for i in ids}
@@ -154,7 +154,7 @@ def _fixed(values: NDArray, order: NDArray, kind: pa.DataType, missing: pa.Array
 
 
 def healpix29(rows: pa.Table) -> pa.Array:
-    """HEALPix pixel of order 29, nested, for each row; null where ra or dec is unknown or impossible."""
+    """HEALPix pixel of order 29, nested, for each row; null if ra or dec is unknown or impossible."""
     import astropy.units as u
     from astropy_healpix import lonlat_to_healpix
 
@@ -167,7 +167,7 @@ def healpix29(rows: pa.Table) -> pa.Array:
 
 
 def sky_positions(rows: pa.Table) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Right ascension and declination, degrees; NaN for both where either is unknown or impossible."""
+    """Right ascension and declination, degrees; NaN for both if either is unknown or impossible."""
     sky = []
     for name in ("ra", "dec"):
         given = name in rows.column_names
@@ -180,14 +180,14 @@ def sky_positions(rows: pa.Table) -> tuple[NDArray[np.float64], NDArray[np.float
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with exactly these columns: cast where types differ, null where one is missing."""
+    """The table with exactly these columns: cast if the type differs, null if missing."""
     have, n = set(table.column_names), table.num_rows
     columns = [cast(table.column(f.name), f) if f.name in have else pa.nulls(n, f.type) for f in schema]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
 def cast(column: pa.Array | pa.ChunkedArray, field: pa.Field) -> pa.Array | pa.ChunkedArray:
-    """The column in the field's type; refused where a value would change."""
+    """The column in the type of the field; refuse to change a value."""
     if column.type == field.type:
         return column
     try:
@@ -200,7 +200,7 @@ def cast(column: pa.Array | pa.ChunkedArray, field: pa.Field) -> pa.Array | pa.C
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Categories and large strings as plain strings, so that later batches need not agree on that."""
+    """Categories and large strings as plain strings, so that later batches may use either."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type

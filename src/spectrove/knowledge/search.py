@@ -1,9 +1,9 @@
-"""Exact nearest neighbours in memory, equal to the last bit for any batch of queries.
+"""Exact nearest neighbours in memory, identical to the last bit for any batch of queries.
 
 Measured against one LanceDB query per spectrum (benchmarks/search.py, 300 queries, 128 dimensions): a block
 of queries at once is 32 times faster among 10,000 objects and 29 times among 100,000, because a matrix
-product finds the candidates. What that rounds depends on its shape, so it only proposes: distances are then
-computed one pair at a time in float64, and ties go by id.
+product finds the candidates. The rounding of the product depends on its shape, so it only selects candidates:
+their distances are then computed one pair at a time in float64, and ties are ordered by id.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from numpy.typing import NDArray
 
 from spectrove.targets.target import id_hash
 
-#: Distances held at once, so that memory stays near 64 MB whatever the size of the base.
+#: Distances held in memory at once, about 64 MB for a base of any size.
 BLOCK_DISTANCES = 8_000_000
 BLOCK_ROWS = 8192
 
-#: Two positions no farther apart than this are the same object; arcseconds.
+#: Positions within this separation are the same object; arcseconds.
 SAME_OBJECT_ARCSEC = 2.0
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One view of one version of a base, in memory: objects that have a vector, in one order.
+    """One view of one version of a base, in memory: the objects with a vector.
 
     Attributes:
-        row_id: Where table `objects` keeps each, shape (n_objects,), uint64.
+        row_id: Row of each in table `objects`, shape (n_objects,), uint64.
         object_id: Shape (n_objects,), strings.
         vectors: Shape (n_objects, n_dimensions), float32.
         coverage: Wavelength range of each vector, angstrom, shape (n_objects, 2).
@@ -49,7 +49,7 @@ class Snapshot:
 
     @cached_property
     def position(self) -> dict[str, int]:
-        """Where an id stands."""
+        """Position of each id."""
         return {str(object_id): i for i, object_id in enumerate(self.object_id)}
 
     @cached_property
@@ -60,7 +60,7 @@ class Snapshot:
         return np.concatenate([np.zeros(0), *parts])
 
     def folds(self, n: int) -> NDArray[np.int64]:
-        """A number from 0 to n - 1 for each object, by its cell of a quarter degree; by its id without a place."""
+        """A number from 0 to n - 1 for each object, from its sky cell (a quarter degree), else its id."""
         return self._cells % n
 
     @cached_property
@@ -83,7 +83,7 @@ class Snapshot:
         found = [] if own is None else [own]
         if np.isfinite(ra) and np.isfinite(dec):
             order, sorted_dec = self._by_dec
-            # Declinations differ by no more than the separation, so a strip of them holds all.
+            # Declinations differ by no more than the separation, so a strip in declination holds all candidates.
             strip = 1.001 * SAME_OBJECT_ARCSEC / 3600
             low, high = np.searchsorted(sorted_dec, [dec - strip, dec + strip])
             near = order[low:high]
@@ -95,10 +95,10 @@ class Snapshot:
 def separation_arcsec(
     ra: float, dec: float, ra_others: NDArray[np.float64], dec_others: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Great-circle distance from one place to many, arcseconds; positions in degrees.
+    """Angular separations of one position from many, arcseconds; positions in degrees.
 
     Source:
-        The haversine formula, which keeps its precision at small separations.
+        The haversine formula, which is precise at small separations.
     """
     lon, lat = np.radians(ra_others - ra), np.radians(dec_others)
     haversine = (
@@ -118,14 +118,14 @@ def nearest(
     """Positions and Euclidean distances of the K nearest allowed objects, nearest first.
 
     Args:
-        snapshot: What is searched.
+        snapshot: The objects searched.
         queries: Shape (n_queries, n_dimensions).
         k: Neighbours per query.
-        allowed: Objects that may be found, shape (n_objects,); all if None.
-        excluded: For each query, positions that it may not find.
+        allowed: Mask of the objects to search, shape (n_objects,); all if None.
+        excluded: Positions excluded for each query.
 
     Returns:
-        Positions, int64, and distances, float64, each (n_queries, k); -1 and infinity where fewer exist.
+        Positions, int64, and distances, float64, each (n_queries, k); -1 and infinity if there are fewer.
     """
     positions = np.full((len(queries), k), -1, dtype=np.int64)
     distances = np.full((len(queries), k), np.inf)
@@ -153,16 +153,16 @@ def nearest_of_each(
     members: Sequence[NDArray[np.int64]],
     excluded: Sequence[NDArray[np.int64]],
 ) -> NDArray[np.float64]:
-    """Euclidean distances to the K nearest of every class, shape (n_queries, n_classes, k), nearest first.
+    """Euclidean distances to the K nearest objects of each class, nearest first, (n_queries, n_classes, k).
 
-    Infinite where a class has fewer. The same to the last bit whether a query comes alone or among others.
+    Infinite if a class has fewer. Identical to the last bit whether a query is searched alone or in a batch.
 
     Args:
-        snapshot: What is searched.
+        snapshot: The objects searched.
         queries: Shape (n_queries, n_dimensions).
-        k: Neighbours of each class.
-        members: Positions of each class's objects.
-        excluded: For each query, positions that it may not find.
+        k: Neighbours per class.
+        members: Positions of the objects of each class.
+        excluded: Positions excluded for each query.
     """
     distances = np.full((len(queries), len(members), k), np.inf)
     if not len(queries) or not len(snapshot):
@@ -186,7 +186,7 @@ def _nearest_of(
     doubt: float,
     k: int,
 ) -> NDArray[np.float64]:
-    """Exact distances to the K nearest of the objects `own`, whose `squared` distances are approximate; (k,)."""
+    """Exact distances to the K nearest of the objects `own`, given approximate `squared` distances; (k,)."""
     limit = np.partition(squared, k - 1)[k - 1] if k < len(squared) else np.inf
     candidates = own[(squared <= limit + 2 * doubt) & np.isfinite(squared)]
     found = np.full(k, np.inf)
@@ -198,7 +198,7 @@ def _nearest_of(
 def _best(
     snapshot: Snapshot, query: NDArray[np.float64], squared: NDArray[np.float64], doubt: float, k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The K nearest by exact distance, among all that rounding leaves in question."""
+    """The K nearest by exact distance, among all candidates within the rounding error."""
     limit = np.partition(squared, k - 1)[k - 1] if k < len(squared) else np.inf
     candidates = np.flatnonzero((squared <= limit + 2 * doubt) & np.isfinite(squared))
     exact = pair_distances(query, snapshot.vectors[candidates])
@@ -207,14 +207,14 @@ def _best(
 
 
 def pair_distances(query: NDArray[np.float64], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Euclidean distance from one query to each vector: the same bits whoever else is in the array."""
+    """Euclidean distance from one query to each vector, independent of the other rows to the last bit."""
     return np.sqrt(((vectors.astype(np.float64) - query) ** 2).sum(axis=1))
 
 
 def _approximate(
     vectors: NDArray[np.float32], norms: NDArray[np.float64], queries: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Squared distances by a matrix product, (n_queries, n_objects), and a bound on their rounding."""
+    """Squared distances by a matrix product, (n_queries, n_objects), and a bound on their rounding error."""
     own = (queries**2).sum(axis=1)
     squared = np.empty((len(queries), len(vectors)))
     for start in range(0, len(vectors), BLOCK_ROWS):

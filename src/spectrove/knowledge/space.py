@@ -1,4 +1,4 @@
-"""Space: where distances are measured. Some views of a base side by side, and a metric on top of them."""
+"""Space: the vector space of a search, made of one or more views with weights, and perhaps a metric."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from spectrove.knowledge.store import Store, write_json
 from spectrove.targets import Target
 from spectrove.targets.target import id_hash
 
-#: Objects that the scale is taken from: the median is then good to about 3%.
+#: Objects from which the scale is measured: the median is then good to about 3%.
 SCALE_SAMPLE = 512
 
 #: Spaces whose vectors are kept in memory.
@@ -30,25 +30,25 @@ SPACES_KEPT = 8
 
 
 class Metric(Protocol):
-    """A change of coordinates in which distances are measured instead, see `inference.metric`."""
+    """A change of coordinates before distances are measured, see `inference.metric`."""
 
     @property
     def fingerprint(self) -> str:
-        """The same for the same change only."""
+        """Identifies the change of coordinates."""
         ...
 
     def transform(self, vectors: NDArray) -> NDArray[np.float32]:
-        """The vectors (n, d) in the new coordinates, each whoever else is in the array."""
+        """The vectors (n, d) in the new coordinates; no row depends on another."""
         ...
 
 
 @dataclass(frozen=True)
 class Space:
-    """Views with their weights, and a metric or none.
+    """Views with their weights, and perhaps a metric.
 
-    Each view's vectors are divided by that view's median nearest-neighbour distance and multiplied by the square
-    root of its weight, and put side by side: squared distances of the views add up by weight. One view alone is
-    taken as it is.
+    The vectors of each view are divided by the median nearest-neighbour distance of that view, multiplied by the
+    square root of its weight, and concatenated: a squared distance is the weighted sum of the squared distances in
+    the views. A single view is used unchanged.
     """
 
     weights: Mapping[str, float]
@@ -56,31 +56,31 @@ class Space:
 
     @property
     def views(self) -> tuple[str, ...]:
-        """Names of the views; the first gives the wavelength range."""
+        """Names of the views; the wavelength range is that of the first."""
         return tuple(self.weights)
 
     @property
     def name(self) -> str:
-        """For people: "shape + surprise"."""
+        """Name to print: "shape + surprise"."""
         return " + ".join(self.views)
 
     @property
     def key(self) -> str:
-        """The same for the same space only; of one plain view its name."""
+        """Identifies the space; for a single view without metric, the name of the view."""
         if len(self.weights) == 1 and self.metric is None:
             return self.views[0]
         weights = "+".join(f"{view}*{weight:.6g}" for view, weight in self.weights.items())
         return f"{weights}|{self.metric.fingerprint if self.metric else ''}"
 
     def plain(self) -> Space:
-        """The same without its metric."""
+        """The same views and weights without the metric."""
         return replace(self, metric=None)
 
 
 def choose_space(
     store: Store, reader: Reader, view: str | Mapping[str, float] | None, target: Target | None
 ) -> Space:
-    """The views named, else the target's, else the default view.
+    """Space of the views named, else of the target's views, else of the default view.
 
     Raises:
         KnowledgeError, TargetError: The base lacks a view, or a weight is not positive.
@@ -98,7 +98,7 @@ def choose_space(
 
 
 def snapshot(store: Store, reader: Reader, space: Space) -> Snapshot:
-    """The objects that have a vector in every one of the space's views, with their places in it."""
+    """The objects with a vector in every view of the space, with their vectors in it."""
     if space.key == space.views[0]:
         return reader.snapshot(space.views[0])
     key = ("space", space.key)
@@ -140,21 +140,21 @@ def _places(part: Snapshot, row_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 
 def _join(store: Store, reader: Reader, space: Space, vectors: list[NDArray]) -> NDArray[np.float32]:
-    """Scaled vectors side by side; element by element, so that no row depends on another."""
+    """Scaled vectors of the views, concatenated; computed element by element, so that no row depends on another."""
     factors = [np.sqrt(w) / scale(store, reader, Space({view: 1.0})) for view, w in space.weights.items()]
     scaled = [v.astype(np.float64) * factor for v, factor in zip(vectors, factors, strict=True)]
     return np.hstack(scaled).astype(np.float32)
 
 
 def placed(space: Space, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Vectors that are in the space but for its metric, in the coordinates of that metric."""
+    """The vectors after the metric of the space, if it has one."""
     return vectors.copy() if space.metric is None else space.metric.transform(vectors)
 
 
 def query_vectors(
     store: Store, reader: Reader, space: Space, query: Embeddings | Mapping[str, Embeddings]
 ) -> Embeddings:
-    """The queries' places in the space, before any metric, with the ids and wavelength ranges of the first view."""
+    """Vectors of the queries in the space before any metric, with ids and wavelength ranges of the first view."""
     given = {space.views[0]: query} if isinstance(query, Embeddings) else query
     if missing := [view for view in space.views if view not in given]:
         raise KnowledgeError(
@@ -176,14 +176,14 @@ def query_vectors(
 
 
 def scale(store: Store, reader: Reader, space: Space) -> float:
-    """Median nearest-neighbour distance in a space, from scales.json if this version's is there."""
+    """Median nearest-neighbour distance in a space, read from scales.json if it holds that of this version."""
     kept = ("scale", space.key)
     if kept not in reader.kept:
         key, path = f"{reader.version}:{space.key}", store.path / "scales.json"
         known = _read_scales(path)
         if key not in known:
             known[key] = _measure_scale(snapshot(store, reader, space))
-            with suppress(OSError):  # a base that may only be read: measure again next time
+            with suppress(OSError):  # a read-only base: measure again next time
                 write_json(path, known)
         reader.kept[kept] = known[key]
     return float(reader.kept[kept])
@@ -207,6 +207,6 @@ def _measure_scale(snapshot: Snapshot) -> float:
         for i in sample
     ]
     _, distance = nearest(snapshot, snapshot.vectors[sample], 1, None, itself)
-    # Exact copies say nothing about how far apart different objects lie.
+    # Exact copies are at distance 0 and are not different objects.
     different = distance[np.isfinite(distance) & (distance > 0)]
     return float(np.median(different)) if len(different) else 1.0

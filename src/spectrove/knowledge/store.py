@@ -1,14 +1,14 @@
 """The folder of a knowledge base: two Lance tables, kb.json, a log of operations, a lock for writers.
 
-    KB/kb.json            what this folder is; written last, so its presence means "complete"
+    KB/kb.json            description of the base; written last, so its presence means "complete"
     KB/spectra.lance      pixels, found by content hash; rows are only ever added
     KB/objects.lance      ids, labels, vectors; its Lance versions are the base's versions
-    KB/operations.jsonl   what was asked, written before it is done, so that versions can be named
+    KB/operations.jsonl   log of operations, each written before it is done, so that versions can be named
     KB/scales.json        a cache: median nearest-neighbour distance per version and view
-    KB/.lock              held by whoever writes; the system frees it when a writer dies
+    KB/.lock              lock of the writer; the system frees it when the writer dies
 
-Spectra are written before objects. A writer that dies in between leaves pixels nobody refers to, never an
-object without its pixels.
+Spectra are written before objects. A writer that dies in between leaves unused pixels, never an object
+without pixels.
 """
 
 from __future__ import annotations
@@ -51,14 +51,17 @@ class Store:
     def create(
         path: Path, about: dict[str, Any], spectra: pa.Table, objects: pa.Table, *, complete: bool = True
     ) -> Store:
-        """A new folder with both tables. Nothing is left behind where this fails; a kill leaves a folder
-        without kb.json, which `open` recognises, and so does not yet saying that it is complete."""
+        """A new folder with both tables.
+
+        A failure leaves nothing behind. A killed process leaves a folder without kb.json, and so does
+        `complete=False`; `open` refuses such a folder.
+        """
         import lancedb
 
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise KnowledgeError(_occupied(path))
         with sentence(path, "create the folder"):
-            # Two that create at once: the second finds a folder where it expected none, and stops.
+            # Of two processes that create at once, the second finds the folder and stops.
             path.mkdir(parents=True, exist_ok=path.is_dir())
         try:
             with sentence(path, "write the tables"):
@@ -75,13 +78,13 @@ class Store:
         return Store(path, about)
 
     def complete(self) -> None:
-        """From now on the folder opens."""
+        """Write kb.json, so that the folder can be opened."""
         with sentence(self.path, "write kb.json"):
             write_json(self.path / "kb.json", self.about)
 
     @staticmethod
     def open(path: Path) -> Store:
-        """The base in that folder, if it is complete and of a format this version reads."""
+        """The store in that folder; refuse it unless it is complete and of a format that this version reads."""
         if not (path / "kb.json").is_file():
             raise KnowledgeError(_not_a_base(path))
         try:
@@ -102,7 +105,7 @@ class Store:
         return Store(path, about)
 
     def refresh(self) -> int:
-        """See what other writers have committed since; the version now."""
+        """Number of the newest version, including changes by other writers."""
         with sentence(self.path, "read the tables"):
             self.objects.checkout_latest()
             self.spectra.checkout_latest()
@@ -110,7 +113,7 @@ class Store:
 
     @contextmanager
     def writing(self, operation: str, **details: Any) -> Iterator[None]:
-        """Hold the writers' lock around one operation, and name the versions it will make."""
+        """Hold the lock during one operation, and log the operation so that its versions can be named."""
         with locked(self.path / ".lock"), sentence(self.path, operation):
             after = self.refresh()
             entry = {"after": after, "operation": operation, "time": _now(), **details}
@@ -118,7 +121,7 @@ class Store:
             yield
 
     def operations(self) -> list[dict[str, Any]]:
-        """The log: each entry names what made the versions that follow its `after`."""
+        """The log of operations: each made the versions that follow its `after`."""
         entries = []
         log = self.path / "operations.jsonl"
         for line in log.read_text("utf-8").splitlines() if log.is_file() else ():
@@ -135,7 +138,7 @@ class Store:
 
 @contextmanager
 def sentence(path: Path, doing: str) -> Iterator[None]:
-    """Turn what Lance, Arrow and the system raise into a KnowledgeError; ours pass through."""
+    """Turn errors of Lance, Arrow and the system into a KnowledgeError; our own errors pass through."""
     try:
         yield
     except SpectroveError:
@@ -143,14 +146,14 @@ def sentence(path: Path, doing: str) -> Iterator[None]:
     except (OSError, RuntimeError, ValueError, pa.ArrowException) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise KnowledgeError(
-            f"{path}: could not {doing}: {reason[0][:300]}. Nothing acknowledged before is lost; "
-            "check that the disk has room and that the folder may be written, then try again."
+            f"{path}: could not {doing}: {reason[0][:300]}. No earlier change is lost; "
+            "check that the disk has room and that the folder is writable, then try again."
         ) from error
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """One writer at a time on one machine. The system frees the lock when its holder dies."""
+    """Hold the lock: one writer at a time on one machine. The system frees the lock when its holder dies."""
     try:
         import fcntl
     except ImportError:  # not a POSIX system: Lance's own commit check remains
@@ -164,7 +167,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace a JSON file in one step: a reader sees the old or the new content, never a part."""
+    """Replace a JSON file in one step: a reader sees the complete old or new content."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}.tmp")
     try:
         with open(temporary, "w", encoding="utf-8") as file:
@@ -178,7 +181,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def append_line(path: Path, value: Any) -> None:
-    """Add one JSON line and wait until it is on disk."""
+    """Append one JSON line and wait until it is on disk."""
     with open(path, "ab+") as file:
         file.seek(0, os.SEEK_END)
         if file.tell() > 0:
@@ -209,7 +212,7 @@ def _not_a_base(path: Path) -> str:
         return f"{path}: this is a dataset, not a knowledge base. Make a base from it with kb create."
     if path.is_dir() and any(path.glob("*.lance")):
         return (
-            f"{path}: a half-made knowledge base, whose creation was interrupted before it was complete. "
-            "Nothing in it was acknowledged: remove the folder and create it again."
+            f"{path}: an incomplete knowledge base; its creation was interrupted. "
+            "Remove the folder and create it again."
         )
     return f"{path}: not a knowledge base (no kb.json inside). Give a folder made by kb create."

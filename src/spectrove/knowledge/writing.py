@@ -1,4 +1,4 @@
-"""The steps of a change, in the order that loses nothing: columns, then spectra, and objects last."""
+"""Writing a change in an order that loses nothing: columns, then spectra, and objects last."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from spectrove.spectra import SpectrumSet
 def prepare_objects(
     store: Store, reader: Reader, spectra: SpectrumSet, views: Mapping[str, Embeddings]
 ) -> pa.Table:
-    """Rows for table `objects`, once its new columns and the spectra are in place; the lock is held."""
+    """Rows for table `objects`, after its new columns and the spectra are written; needs the lock."""
     check_views(store, reader, views)
     keys = schema.spectrum_keys(spectra)
     objects = schema.objects_table(spectra, views, keys)
@@ -33,14 +33,14 @@ def prepare_objects(
 
 
 def replace_views(store: Store, reader: Reader, views: Mapping[str, Embeddings], since: int) -> None:
-    """Table `objects` with these views made anew or added, as one version; the lock is held."""
+    """Write table `objects` with these views replaced or added, as one version; needs the lock."""
     if (now := reader.refresh()) != since:
         raise KnowledgeError(
             f"{store.path}: the base changed while it was encoded (version {since} then, {now} now). "
             "Nothing was written; encode it again."
         )
     table = reader.scan(store.objects.schema.names).select(store.objects.schema.names)
-    # One write of everything: whoever reads sees the old views or the new ones, never a part.
+    # One write: a reader sees all old views or all new ones.
     store.objects.add(schema.with_views(table.cast(store.objects.schema), views), mode="overwrite")
 
 
