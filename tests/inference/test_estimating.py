@@ -171,7 +171,7 @@ def test_values_with_large_errors_are_told_so(tmp_path):
         ("class", "no numbers"),
         ("same", "all 150 values are 1.5"),
         ("z_err", "no object has a value"),
-        ("plate", "not what it is"),
+        ("plate", "not the object"),
     ],
 )
 def test_what_cannot_be_estimated_is_refused_with_what_can(base, name, found):

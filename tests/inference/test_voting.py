@@ -173,7 +173,7 @@ def test_wrong_input_is_refused_in_words():
         vote(np.ones((1, 1)), labels(["a"]), weighting="cube")
     with pytest.raises(ValueError, match="one of sum, softmax"):
         vote(np.ones((1, 1)), labels(["a"]), normalise="max")
-    with pytest.raises(ValueError, match=r"\['b'\] are none of the classes \['a'\]"):
+    with pytest.raises(ValueError, match=r"\['b'\] are not among the classes \['a'\]"):
         vote(np.ones((1, 1)), labels(["b"]), classes=["a"])
 
 

@@ -114,7 +114,7 @@ def test_ids_and_measurements_are_no_classes(spectrove, survey):
     for column in ("object_id", "ha_flux"):
         result = spectrove("classify", survey.base, survey.dataset, "--label", column)
         assert result.exit_code == 2
-        assert "are no classes" in one_line(result, "KnowledgeError")
+        assert "are not classes" in one_line(result, "KnowledgeError")
 
 
 @pytest.mark.parametrize("what", ["nothing there", "a file", "a folder", "a dataset"])

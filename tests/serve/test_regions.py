@@ -50,7 +50,7 @@ def test_what_cannot_be_a_region_is_asked_wrongly(spectrove, survey):
         ("Halfa", "did you mean halpha"),
         ("6800:6500", "low before high"),
         ("6500:x", "expected LOW:HIGH"),
-        ("9000:9200", "the base's encoder sees"),
+        ("9000:9200", "the encoder of the base covers"),
     ):
         result = spectrove("search", survey.base, survey.dataset, "--region", text)
         assert result.exit_code == 2, text

@@ -1,4 +1,4 @@
-"""Prediction: an answer, its probabilities, its interval (or why there is none) and who voted."""
+"""Prediction: a class with its probabilities, its interval (or why there is none) and the votes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Vote:
-    """One neighbour's part in an answer.
+    """Vote of one neighbour.
 
     Attributes:
         object_id: The neighbour.
         distance: Euclidean, in the view that was searched.
-        weight: Its share of all votes; 0 where it does not vote.
-        label: Its value in the label column, None where unlabelled.
-        group: The class that value means; None where it does not vote.
-        view: The view it was found in.
+        weight: Its fraction of all votes; 0 if it does not vote.
+        label: Its value in the label column, None without a label.
+        group: The class of that value; None if it does not vote.
+        view: The view searched.
     """
 
     object_id: str
@@ -28,7 +28,7 @@ class Vote:
     view: str = "shape"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as the commands print them."""
+        """Plain values, as printed by the commands."""
         return {
             "object_id": self.object_id,
             "distance": self.distance,
@@ -39,35 +39,35 @@ class Vote:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the neighbours say about one query.
+    """Answer about one query.
 
     Attributes:
         object_id: The query.
         label: The label column, such as `class_derived`.
-        value: The most probable class; None where no neighbour votes.
-        probabilities: Class to probability, summing to one; empty where no neighbour votes.
-        interval: 68% interval of the probability of `value` (of the target's class in a hunt). Of a calibrated
-            probability: what calibrations fitted on plates drawn again say. Else it counts votes only.
-        reason_no_interval: Why `interval` is None, as a sentence; "" otherwise.
-        neighbors: Everyone who was asked, nearest first, with weights that sum to one over all who vote.
-        flags: Names of cautions, see `spectra.FLAGS`.
+        value: The most probable class; None without a vote.
+        probabilities: Probability of each class, summing to one; empty without a vote.
+        interval: 68% interval of the probability of `value` (of the hunted class in a hunt): from bootstrap samples of
+            the plates if the probability is calibrated, else from the number of votes.
+        reason_no_interval: Why `interval` is None, a sentence; "" otherwise.
+        neighbors: The neighbours, nearest first, with weights that sum to one over all voters.
+        flags: Names of flags, see `spectra.FLAGS`.
         target: Name of the target, in a hunt.
-        positive: The class that is hunted.
-        is_target: Whether its probability reaches the target's threshold.
-        metric: "linear" where distances are in a metric fitted on the base's labels, "none" where they are plain.
-        z, z_source: The query's redshift and where it came from, for display only.
-        calibrated: Whether probabilities are calibrated on the base's labels; else they are shares of the votes.
-        p_distance: Share of the base's objects whose own nearest neighbour is farther than the query's; None where
-            nothing is calibrated. Small means: nothing known is close.
-        set: Classes that cannot be ruled out at 90%, see `Calibration.sets`; None where nothing is calibrated.
-        witnesses: What each witness says for itself, where an object's own lines count beside its neighbours:
-            "neighbours" and "lines" to class to probability. None elsewhere.
-        none_of_these: Why it is none of the classes, as a sentence: no signal, no galaxy, nothing known near, or the
-            lines that the question needs are not covered. Then probabilities are the prevalence. "" otherwise.
-        second_redshift: Where lines of a second galaxy may stand, best first, see `inference.second_redshift`; None
-            where the target does not ask, or the object is none.
-        redshifts: Where the redshift was estimated and is open: `z`, `weight` and `probability` at each that it may be;
-            the answer is their mean. None elsewhere.
+        positive: The hunted class.
+        is_target: Whether its probability reaches the threshold of the target.
+        metric: "linear" if distances are in a metric fitted on the labels of the base, "none" for plain distances.
+        z, z_source: Redshift of the query and its source, for display only.
+        calibrated: Whether probabilities are calibrated on the labels of the base; else they are vote shares.
+        p_distance: Fraction of the objects of the base with a larger nearest-neighbour distance; None if nothing is
+            calibrated. Small if no known object is near.
+        set: Classes that cannot be excluded at 90%, see `Calibration.sets`; None if nothing is calibrated.
+        witnesses: Probability of each class by "neighbours" alone and by "lines" alone, if the lines of the object
+            are used as evidence; else None.
+        none_of_these: Why it is none of the classes, a sentence: no signal, no galaxy, no known object near, or lines
+            required by the question are not covered. Probabilities are then the prevalence. "" otherwise.
+        second_redshift: Candidate redshifts of a second galaxy, best first, see `inference.second_redshift`; None
+            if the target does not use them or the object has none.
+        redshifts: If the redshift was estimated and is uncertain: `z`, `weight` and `probability` of each candidate;
+            the answer is their mean. Else None.
     """
 
     object_id: str
@@ -95,18 +95,18 @@ class Prediction:
 
     @property
     def probability(self) -> float | None:
-        """Of the hunted class, or of `value` where nothing is hunted; None where no neighbour votes."""
+        """Probability of the hunted class, or of `value` without a target; None without a vote."""
         name = self.positive if self.target is not None else self.value
         return self.probabilities.get(name) if name is not None else None
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """Each neighbour's share of the votes."""
+        """Fraction of the votes of each neighbour."""
         return tuple(vote.weight for vote in self.neighbors)
 
     @property
     def rank(self) -> tuple[float, float]:
-        """Larger is more probable; of equals, whose voters are nearer. None of these, and no answer, are last."""
+        """Sort key: larger is more probable, then nearer voters. "None of these" and no answer come last."""
         if self.probability is None:
             return -2.0, -math.inf
         if self.none_of_these:
@@ -114,7 +114,7 @@ class Prediction:
         return self.probability, -sum(v.weight * v.distance for v in self.neighbors if v.weight > 0)
 
     def to_dict(self) -> dict[str, Any]:
-        """What `hunt --json` or `classify --json` prints. Where there is no interval a hunt says why."""
+        """Plain values, as printed by `hunt --json` and `classify --json`."""
         neighbors = [vote.to_dict() for vote in self.neighbors]
         told = {
             "metric": self.metric,

@@ -1,4 +1,4 @@
-"""What is known of the quantities a base may hold: units, limits, columns with their errors."""
+"""Quantities of a base: units, limits, and columns of their errors."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Quantity:
 
     Attributes:
         name: The column.
-        unit: "" where it has none or none is known.
-        low, high: Values must lie between; those at a limit mean "not measured". None: no limit.
+        unit: "" if it has none or none is known.
+        low, high: Limits of valid values; a value at a limit means "not measured". None: no limit.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Quantity:
     high: float | None = None
 
     def condition(self, where: str | None) -> str | None:
-        """The SQL condition `where`, and that the quantity was measured."""
+        """SQL condition `where`, combined with the condition that the quantity was measured."""
         parts = [f"({where})"] if where else []
         parts += [f"{self.name} > {self.low:g}"] if self.low is not None else []
         parts += [f"{self.name} < {self.high:g}"] if self.high is not None else []
@@ -63,7 +63,7 @@ QUANTITIES: dict[str, Quantity] = {
     )
 }
 
-#: Numeric columns that say where and how an object was observed, not what it is.
+#: Numeric columns that describe the observation, not the object.
 ADMINISTRATION = frozenset(
     {
         "ra",
@@ -82,20 +82,20 @@ ADMINISTRATION = frozenset(
 
 
 def quantity_of(base: KnowledgeBase, name: str) -> Quantity:
-    """A numeric column of the base.
+    """The quantity of a numeric column of the base.
 
     Raises:
-        KnowledgeError: It is missing, holds no numbers or no two different ones, is the redshift, or one of
+        KnowledgeError: The column is missing, has no numbers or only equal ones, is the redshift, or is one of
             `ADMINISTRATION`.
     """
     if name == "z":
         raise KnowledgeError(
-            "z: vectors are made with the redshift, so their neighbours cannot give it. Ask pipeline.redshift."
+            "z: vectors depend on the redshift, so neighbours cannot give it. Use pipeline.redshift."
         )
     table = base.rows(None, [])
     found = "there is no such column"
     if name in ADMINISTRATION:
-        found = "it says where and how an object was observed, not what it is"
+        found = "it describes the observation, not the object"
     elif name in base.columns:
         column = base.rows(None, [name]).column(name)
         if numeric(column.type):
@@ -113,7 +113,7 @@ def quantity_of(base: KnowledgeBase, name: str) -> Quantity:
 
 
 def numeric_columns(base: KnowledgeBase) -> list[str]:
-    """Columns of which some object has a number, without those of `ADMINISTRATION`."""
+    """Columns with at least one number, without those of `ADMINISTRATION`."""
     table = base.rows()
     return [
         name
@@ -125,7 +125,7 @@ def numeric_columns(base: KnowledgeBase) -> list[str]:
 
 
 def error_column(name: str, columns: Sequence[str]) -> str | None:
-    """The column with the one-sigma errors of a quantity: NAME_err, or ha_err for ha_flux; None if there is none."""
+    """Column of the one-sigma errors of a quantity: NAME_err, or ha_err for ha_flux; None if there is none."""
     candidates = [f"{name}_err", f"{name.removesuffix('_flux')}_err"]
     return next((c for c in candidates if c != name and c in columns), None)
 

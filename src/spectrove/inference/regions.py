@@ -1,4 +1,4 @@
-"""Wavelength regions: how they are named, and how alike two spectra are in them, noise set aside."""
+"""Wavelength regions: their names, and distances between spectra in them, corrected for noise."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from spectrove.lines import LINES, Line
 from spectrove.preprocess import Prepared, PreprocessRecipe, prepare
 from spectrove.spectra import SpectrumSet
 
-#: A line's name stands for this much on either side of it, rest angstrom.
+#: Half width of the region of a line, rest angstrom.
 HALF_WIDTH = 40.0
-#: Lines of one ion that are nearer than this to each other belong to one name: [O III] 4959 and 5007.
+#: Lines of one ion nearer than this to each other share a name: [O III] 4959 and 5007.
 TOGETHER = 100.0
-#: A region is wider than this, rest angstrom: some six pixels.
+#: Least width of a region, rest angstrom: about six pixels.
 NARROWEST = 15.0
-#: The level of a spectrum around a region is taken over at least this much on either side, rest angstrom.
+#: The flux level around a region is measured over at least this range on either side, rest angstrom.
 MARGIN = 100.0
-#: Spacing of the pixels that are compared, dex: two of SDSS's.
+#: Spacing of the pixels compared, dex: two SDSS pixels.
 STEP = 2e-4
-#: No pixel is weighed as if it were known better than this share of its flux.
+#: Least relative error of a pixel in its weight.
 FLOOR = 0.03
-#: Least share of a region's good pixels that a neighbour must share.
+#: Least fraction of the good pixels of a region that must be good in a neighbour too.
 LEAST_SHARED = 0.5
 
 _GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "λ": ""}
@@ -35,7 +35,7 @@ _PAIRS = {"cahk": ("cak", "cah"), "caiihk": ("cak", "cah")}
 
 @dataclass(frozen=True)
 class Region:
-    """A stretch of the rest frame, vacuum angstrom, and what it was called."""
+    """A wavelength range in the rest frame, vacuum angstrom, and its name."""
 
     low: float
     high: float
@@ -49,11 +49,11 @@ class Region:
 def parse_region(text: str) -> Region:
     """A region from "6500:6800" (rest frame, vacuum angstrom) or the name of a line, such as Halpha or [OIII].
 
-    Case, spaces, brackets and dashes of a name do not matter. It stands for `HALF_WIDTH` on either side of the line, or
-    of the lines of that name within `TOGETHER`.
+    Case, spaces, brackets and dashes of a name do not matter. The region extends by `HALF_WIDTH` on either side of the
+    line, or of the lines of that name within `TOGETHER`.
 
     Raises:
-        SpectroveError: It is neither, or no range from low to high.
+        SpectroveError: It is neither, or low is not below high.
     """
     if ":" in text:
         return _parse_range(text)
@@ -92,7 +92,7 @@ def _lines_named(name: str) -> list[Line]:
     named = [line for line in LINES if name in (_folded(line.key), _short(line))]
     if not named:
         return []
-    # A key names the strongest line of its ion: "oiii" is 5007, and 4363 is far from it.
+    # The name of an ion means its strongest line: "oiii" is 5007, not 4363.
     first = next((line for line in named if _folded(line.key) == name), named[0])
     ion = [line for line in LINES if _short(line) == _short(first)]
     return [line for line in ion if abs(line.wavelength - first.wavelength) < TOGETHER]
@@ -110,33 +110,33 @@ def _short(line: Line) -> str:
 
 
 def check_regions(regions: Sequence[Region], recipe: PreprocessRecipe) -> None:
-    """Nothing, if the regions lie in what an encoder of the rest frame sees.
+    """Refuse regions unless they lie in the wavelength range of a rest-frame encoder.
 
-    In the observed frame, where that depends on the redshift, each spectrum decides.
+    For an encoder of the observed frame the range depends on the redshift and is checked for each spectrum.
 
     Raises:
-        SpectroveError: One does not.
+        SpectroveError: A region is outside.
     """
     if recipe.frame != "rest":
         return
     for region in regions:
         if region.low < recipe.wave_min or region.high > recipe.wave_max:
             raise SpectroveError(
-                f"region {region}: the base's encoder sees {recipe.wave_min:.0f}-{recipe.wave_max:.0f} A of the rest "
-                "frame, and what it cannot see it cannot shortlist. Choose a region within that."
+                f"region {region}: the encoder of the base covers {recipe.wave_min:.0f}-{recipe.wave_max:.0f} A "
+                "in the rest frame and cannot find similar spectra by other wavelengths. Choose a region within that."
             )
 
 
 @dataclass(frozen=True)
 class Stretches:
-    """Spectra in some regions, at a level of 1 around each; pixels of all regions side by side.
+    """Spectra in some regions, each scaled to a level of 1 around it; the pixels of all regions are concatenated.
 
     Attributes:
         object_id: Shape (n_spectra,).
-        flux: In units of the level, 0 where not good, (n_spectra, n_pixels).
-        variance: Of it, as the spectrum's own scatter bears it out; 0 where not good.
+        flux: In units of the level, 0 if not good, (n_spectra, n_pixels).
+        variance: Of the flux, rescaled to the observed scatter; 0 if not good.
         good: Same shape.
-        region: Which region a pixel belongs to, (n_pixels,).
+        region: Region of each pixel, (n_pixels,).
     """
 
     object_id: NDArray[np.str_]
@@ -149,14 +149,14 @@ class Stretches:
         return len(self.object_id)
 
     def take(self, index: NDArray) -> Stretches:
-        """The chosen spectra, in the order asked for."""
+        """The chosen spectra, in the order of `index`."""
         index = np.asarray(index)
         return Stretches(
             self.object_id[index], self.flux[index], self.variance[index], self.good[index], self.region
         )
 
     def shared(self, other: Stretches, i: int) -> NDArray[np.float64]:
-        """Of spectrum i's good pixels, the share that each of the others has, in the region with the least."""
+        """Fraction of the good pixels of spectrum i that are good in each other one, in the region with the least."""
         shares = []
         for r in np.unique(self.region):
             own = self.good[i] & (self.region == r)
@@ -167,12 +167,12 @@ class Stretches:
 def cut_out(
     spectra: SpectrumSet, regions: Sequence[Region], least: float = LEAST_SHARED
 ) -> tuple[Stretches, list[Refusal]]:
-    """The regions of all spectra, and a sentence for each that lacks a redshift, or good pixels in one of them.
+    """The regions of all spectra, and a sentence for each spectrum without a redshift or with too few good pixels.
 
     Each region is scaled by the median flux in and around it, as `prepare` scales whole spectra.
 
     Args:
-        least: Share of each region's pixels that must be good.
+        least: Fraction of the pixels of each region that must be good.
     """
     around = [prepare(spectra, _recipe(region)) for region in regions]
     refusals: dict[str, Refusal] = {}
@@ -199,7 +199,7 @@ def cut_out(
 
 
 def _recipe(region: Region) -> PreprocessRecipe:
-    """The region with what lies around it."""
+    """Recipe of the region with its surroundings."""
     margin = max(MARGIN, region.high - region.low)
     low, high = max(region.low - margin, 0.5 * region.low), region.high + margin
     return PreprocessRecipe(
@@ -216,10 +216,10 @@ def _uncovered(name: str, region: Region, share: float, least: float) -> str:
 
 
 def _variance(around: Prepared) -> NDArray[np.floating]:
-    """Variances as the scatter of pixels against those three to either side bears them out.
+    """Variances rescaled to the scatter of pixels relative to those three pixels away on either side.
 
-    What a survey says of its noise is off by tens of percent, resampling smooths, and every percent would be taken for
-    likeness, or for difference, of noisy spectra.
+    Errors of surveys are off by tens of percent and resampling smooths; either would make noisy spectra appear alike
+    or different.
     """
     variance = 1 / np.where(around.valid, around.ivar, 1)
     if variance.shape[1] < 12:
@@ -231,7 +231,7 @@ def _variance(around: Prepared) -> NDArray[np.floating]:
     ratio = np.where(known, change**2 / expected, np.nan)
     factor = np.ones(len(ratio))
     enough = known.sum(axis=1) >= 20
-    # The median of a squared normal variable is 0.455. Stars' own structure is no noise: never more than is said.
+    # The median of a squared normal variable is 0.455. Stellar features add scatter: variances are never increased.
     factor[enough] = np.clip(np.nanmedian(ratio[enough], axis=1) / 0.455, 0.4, 1.0)
     return variance * factor[:, None]
 
@@ -239,15 +239,15 @@ def _variance(around: Prepared) -> NDArray[np.floating]:
 def region_distances(
     query: Stretches, i: int, others: Stretches
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How far each of the others is from spectrum i: squared difference beyond noise, and its error; (n_others,).
+    """Squared difference of each other spectrum from spectrum i, corrected for noise, and its error; (n_others,).
 
-    d^2 = sum u (D^2 - v_q - v_n) / sum u over shared good pixels, D the difference of fluxes, v the two variances. The
-    weight u = 1 / (v_q + (FLOOR max(1, flux))^2) is the query's inverse variance with a systematic floor. Neither it
-    nor the expectation of d^2 depends on how noisy the other is, so noise makes nobody near or far.
+    d^2 = sum u (D^2 - v_q - v_n) / sum u over common good pixels, D the difference of fluxes, v the two variances. The
+    weight u = 1 / (v_q + (FLOOR max(1, flux))^2) is the inverse variance of the query with a systematic floor. Neither
+    the weight nor the expectation of d^2 depends on the noise of the other spectrum.
 
     Returns:
-        d^2 in units of the continuum squared, which noise can make negative, and its one-sigma error; NaN and infinite
-        where nothing is shared.
+        d^2 in units of the continuum squared, which may be negative through noise, and its one-sigma error; NaN and
+        infinite without common pixels.
     """
     own, seen = query.flux[i].astype(float), others.good & query.good[i]
     noise = query.variance[i] + others.variance.astype(float)
@@ -258,7 +258,7 @@ def region_distances(
     difference2 = (others.flux - own) ** 2
     square = (weight * (difference2 - noise)).sum(axis=1) / total
     expected = (weight * noise).sum(axis=1) / total
-    # The variance of the square of something plus noise is 4 D^2 v + 2 v^2; and v itself is known to ten percent.
+    # The variance of (D + noise)^2 is 4 D^2 v + 2 v^2; and v itself is known to ten percent.
     of_square = np.maximum(4 * difference2 * noise - 2 * noise**2, 0)
     chance = (weight**2 * of_square).sum(axis=1) / total**2
     error = np.sqrt(chance + (0.1 * expected) ** 2)
@@ -266,10 +266,10 @@ def region_distances(
 
 
 def ranked(square: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distances to sort by, (n_others,): squared, each drawn to the middle of all as far as noise hides it.
+    """Squared distances to sort by, (n_others,): each is shrunk towards the median according to its error.
 
-    Among many, the noisiest would otherwise be first and last by luck alone. One that says nothing stands in the
-    middle; of spectra with little noise none moves. NaN stays NaN.
+    Otherwise the noisiest spectra would be first and last by chance. A spectrum without information is placed at the
+    median; precise ones are unchanged. NaN remains NaN.
 
     Source:
         Efron & Morris (1973), JASA 68, 117: empirical Bayes estimate of many normal means, with median and

@@ -1,8 +1,8 @@
-"""Neighbour regression: a number from what the base's trend says here and what it was seen to miss nearby.
+"""Neighbour regression: a number from the global trend of the base, corrected by the residuals of the neighbours.
 
-Each neighbour says its own value, carried to the query along the trend (see `trend`): value + trend(query) -
-trend(neighbour). The trend itself is one more voter. The answer is their weighted mean, so that it can be checked by
-hand.
+Each neighbour predicts its own value plus the difference along the trend (see `trend`): value + trend(query) -
+trend(neighbour). The trend itself counts as one more neighbour. The estimate is their weighted mean, which can be
+checked by hand.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from spectrove.errors import ShapeError
 from spectrove.inference.trend import Scale, Trend
 from spectrove.inference.voting import neighbor_weights
 
-#: The trend has the weight of so many average neighbours. With 10 neighbours anything from 2 to 10 is within 1% (RMSE,
-#: four quantities, real and mock); with 3 it keeps the answer within 3% of the trend's.
+#: Weight of the trend, in average neighbours. With 10 neighbours the RMSE is equal within 1% for 2 to 10 (four
+#: quantities, real and mock); with 3 neighbours the RMSE is within 3% of that of the trend.
 TREND_VOTERS = 5.0
 
 
 @dataclass(frozen=True)
 class Known:
-    """What a quantity is regressed on.
+    """Known objects and trend for the regression of a quantity.
 
     Attributes:
         object_id: Objects with a value, sorted; shape (n_objects,).
-        value, error: Their values and one-sigma errors (0 where unknown) on `scale`, (n_objects,).
-        scale: On which values are averaged.
+        value, error: Their values and one-sigma errors (0 if unknown) on `scale`, (n_objects,).
+        scale: Scale on which values are averaged.
         trend: On that scale.
-        reach: Mean distance of the neighbours that 9 of 10 objects of the base stay within.
-        model: For each object the model of the trend that has not seen its fold, (n_objects,).
+        reach: 90th percentile of the mean distance of the neighbours, over the objects of the base.
+        model: Trend model fitted without the fold of each object, (n_objects,).
     """
 
     object_id: NDArray[np.str_]
@@ -43,22 +43,22 @@ class Known:
     model: NDArray[np.int64]
 
     def places(self, object_id: NDArray[np.str_]) -> NDArray[np.int64]:
-        """Where objects stand, same shape; -1 for others."""
+        """Positions of objects, same shape; -1 for unknown ones."""
         place = np.minimum(np.searchsorted(self.object_id, object_id), len(self.object_id) - 1)
         return np.where(self.object_id[place] == object_id, place, -1)
 
 
 @dataclass(frozen=True)
 class Regressed:
-    """Answers on the quantity's scale.
+    """Estimates on the scale of the quantity.
 
     Attributes:
-        value, error: Mean and one-sigma error before any calibration, (n_queries,); NaN where nobody votes.
-        said: What each neighbour says of the query, (n_queries, n_neighbors); NaN where it does not vote.
-        weight: Of each neighbour, same shape; with `trend_weight` a row sums to one.
-        trend: What the trend says, (n_queries,).
+        value, error: Mean and one-sigma error before calibration, (n_queries,); NaN without a neighbour.
+        said: Prediction of each neighbour, (n_queries, n_neighbors); NaN if it does not count.
+        weight: Of each neighbour, same shape; a row and its `trend_weight` sum to one.
+        trend: Prediction of the trend, (n_queries,).
         trend_weight: (n_queries,).
-        nearest: Distance of the nearest who votes, (n_queries,); infinite where nobody does.
+        nearest: Distance of the nearest neighbour that counts, (n_queries,); infinite without one.
     """
 
     value: NDArray[np.float64]
@@ -75,8 +75,8 @@ def neighbor_mean(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Weighted mean of the neighbours' labels, with its full uncertainty.
 
-    The neighbours are read as a mixture of Gaussians, so the variance has two parts: how uncertain each label is, and
-    how much the labels disagree.
+    The neighbours are treated as a mixture of Gaussians: the variance is the sum of the mean variance of the labels and
+    of the variance between the labels.
 
     Args:
         labels: Known values, shape (n_objects, n_neighbors), in the unit of the quantity. NaN marks "unknown".
@@ -118,18 +118,18 @@ def regress(
     *,
     unit_distance: float = 1.0,
 ) -> Regressed:
-    """What neighbours and trend say of some queries.
+    """Estimates for queries from their neighbours and the trend.
 
     Args:
-        known: What was fitted on the base.
+        known: Known objects and trend, fitted on the base.
         vectors: Of the queries, (n_queries, n_dimensions).
-        object_id, distance: Of their neighbours, (n_queries, n_neighbors); "" and infinite where there is none.
-        model: Which model of the trend answers for each query, (n_queries,): one that has not seen its label.
-        unit_distance: The base's median nearest-neighbour distance, in which weights see distances.
+        object_id, distance: Of their neighbours, (n_queries, n_neighbors); "" and infinite without a neighbour.
+        model: Trend model for each query, (n_queries,), fitted without its value.
+        unit_distance: Median nearest-neighbour distance of the base, the unit of distances in the weights.
 
     Source:
-        Law of total variance (`neighbor_mean`). The distance adds to every voter's variance once the neighbours are
-        farther than 9 of 10 objects of the base have theirs: the error then grows in proportion to the distance.
+        Law of total variance (`neighbor_mean`). If the mean distance of the neighbours exceeds its 90th percentile in
+        the base, the variances are increased so that the error grows in proportion to the distance.
     """
     places = known.places(object_id)
     voting = (places >= 0) & np.isfinite(distance)

@@ -1,4 +1,4 @@
-"""Whether the lines of a second, more distant galaxy stand in what ordinary galaxies leave of a spectrum, and where."""
+"""Search for emission lines of a second, more distant galaxy in the residual of a spectrum."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ RATIOS: dict[str, tuple[float, ...]] = {
     "ordinary": (2.4, 0.10, 0.44, 1.0, 0.45, 1.3, 3.5, 1.0),
     "metal-rich": (1.4, 0.03, 0.42, 1.0, 0.15, 0.45, 4.0, 1.6),
 }
-#: Redshifts nearer to each other than this, in 1 + z, are one candidate; a line is looked for within so many pixels.
+#: Redshifts nearer to each other than this, in 1 + z, are one candidate; a line is searched within so many pixels.
 APART = 0.003
 REACH = 2
-#: A line with less S/N is not listed.
+#: Least S/N of a listed line.
 LEAST_SN = 2.5
-#: Highest peaks that are checked against cosmic rays, and how far each reaches, pixels.
+#: Number of the highest peaks checked against cosmic rays, and their half width, pixels.
 CHECKED, PEAK_REACH = 12, 12
-#: What a peak counts for that stands within so many km/s of a line of the host's own, or on a bright line of the sky
-#: (a stretch narrower than so many angstrom); and in the bands of OH, whose residuals are seldom so high.
+#: Factor on the S/N of a peak within so many km/s of a line of the host, or on a bright sky line (a range narrower than
+#: so many angstrom); and in the OH bands, whose residuals are smaller.
 DOUBTED, OWN_REACH, NARROW_SKY, SKY_TRUST = 0.4, 300.0, 25.0, 0.8
-#: Relative error of the depth of stars' lines, and over how many pixels their envelope is taken (some 100 angstrom),
-#: where it is not known what galaxies of a base leave in common. Real galaxies differ from ordinary ones there, at
-#: 3925, 5269 or 6908 angstrom, more than mocks do. Chosen looking at the real red galaxies of the development set.
+#: Relative error of the depth of stellar absorption lines, and width of the envelope in pixels (about 100 angstrom),
+#: used if the residuals common to the galaxies of a base are unknown. Real galaxies differ from ordinary ones at 3925,
+#: 5269 or 6908 angstrom more than mocks do. Chosen on the real red galaxies of the development set.
 STARS_ERROR, ENVELOPE = 0.3, 101
-#: The background lies behind: its 1 + z exceeds the host's by this factor at least.
+#: Least ratio of 1 + z of the background galaxy to that of the host.
 BEHIND_BY = 1.03
 
 
 @dataclass(frozen=True)
 class LineSeen:
-    """A line of a candidate: its name, where it stands (observed vacuum angstrom) and its matched-filter S/N."""
+    """A line of a candidate: name, wavelength (observed vacuum angstrom) and matched-filter S/N."""
 
     name: str
     wavelength: float
@@ -60,14 +60,14 @@ class LineSeen:
 
 @dataclass(frozen=True)
 class SecondRedshift:
-    """A redshift at which lines of a galaxy behind may stand.
+    """A candidate redshift of a background galaxy.
 
     Attributes:
-        z: Of the galaxy behind.
-        score: Joint S/N of the lines at that redshift, in the ratios of a galaxy that suit best; what could be a cosmic
-            ray counts for little.
-        beyond: The same without the line that adds most: how far the redshift rests on more than one line.
-        lines: Those that are seen, strongest first.
+        z: Of the background galaxy.
+        score: Joint S/N of the lines at that redshift, for the best-fitting line ratios; possible cosmic rays have
+            low weight.
+        beyond: The same without the strongest line; large if the redshift is based on more than one line.
+        lines: The lines detected, strongest first.
     """
 
     z: float
@@ -89,13 +89,13 @@ def find(
     detector: Detector | None = None,
     common: CommonResidual | None = None,
 ) -> list[list[SecondRedshift]]:
-    """The k most likely second redshifts of each spectrum, best first; evidence, not a decision.
+    """The k best candidates for a second redshift of each spectrum, best first; evidence, not a decision.
 
     Args:
-        flux, ivar: As `prepare` gives them for the recipe of the encoder `surprise`, (n_spectra, n_pixels).
+        flux, ivar: From `prepare` with the recipe of the encoder `surprise`, (n_spectra, n_pixels).
         z: Of the hosts, (n_spectra,).
-        detector: The shipped encoder's if None.
-        common: What galaxies like the hosts leave in common, which is taken off.
+        detector: That of the shipped encoder if None.
+        common: Residuals common to galaxies like the hosts, which are subtracted.
     """
     detector = detector or _shipped().detector
     found = []
@@ -123,7 +123,7 @@ def find(
 def find_in(
     spectra: SpectrumSet, k: int = 3, common: CommonResidual | None = None
 ) -> dict[str, list[SecondRedshift]]:
-    """The same for spectra as they are, by object id; those that cannot be prepared have no entry."""
+    """The same for unprepared spectra, by object id; spectra that cannot be prepared have no entry."""
     encoder = _shipped()
     prepared, _ = prepare(spectra, encoder.preprocess)
     found = find(prepared.flux, prepared.ivar, prepared.z, k, encoder.detector, common)
@@ -131,7 +131,7 @@ def find_in(
 
 
 def residuals_of(spectra: SpectrumSet) -> tuple[Residual, list[str]]:
-    """What the reconstruction leaves of spectra, and the ids of those that can be prepared."""
+    """Residuals of spectra from their reconstruction, and the ids of those that can be prepared."""
     encoder = _shipped()
     prepared, _ = prepare(spectra, encoder.preprocess)
     left = encoder.detector.reconstructor.explain(prepared.flux, prepared.ivar)
@@ -139,13 +139,13 @@ def residuals_of(spectra: SpectrumSet) -> tuple[Residual, list[str]]:
 
 
 def candidates(spectrum: Spectrum, k: int = 3) -> list[dict[str, Any]]:
-    """The k most likely second redshifts of one spectrum as plain values; [] where it cannot be prepared."""
+    """The k best candidates for a second redshift of one spectrum, as plain values; [] if it cannot be prepared."""
     found = find_in(SpectrumSet.from_spectra([spectrum]), k)
     return [candidate.to_dict() for candidate in found.get(spectrum.object_id, [])]
 
 
 def explain(candidate: Mapping[str, Any]) -> str:
-    """One entry of `candidates` as a sentence."""
+    """Sentence on one entry of `candidates`."""
     lines = [f"{n['name']} at {n['wavelength']:.0f} A (S/N {n['sn']:.1f})" for n in candidate["lines"]]
     seen = ", ".join(lines) if lines else "no line by itself"
     return (
@@ -160,7 +160,7 @@ def _shipped() -> SurpriseEncoder:
 
 
 def _trust(wavelength: NDArray[np.float64], host: NDArray[np.float64]) -> Floats:
-    """What a peak counts at each pixel, (n_spectra, n_pixels): little on the host's own lines and on the sky's."""
+    """Weight of a peak at each pixel, (n_spectra, n_pixels): low on lines of the host and of the sky."""
     trust = np.ones((len(host), len(wavelength)))
     for line in LINES:
         if line.kind == "emission":
@@ -172,7 +172,7 @@ def _trust(wavelength: NDArray[np.float64], host: NDArray[np.float64]) -> Floats
 
 
 def _borne_out(flat: Floats) -> Floats:
-    """Matched-filter S/N at every pixel, of the highest peaks as far as they are wider than a cosmic ray."""
+    """Matched-filter S/N at every pixel, reduced for high peaks that are as narrow as a cosmic ray."""
     strength = np.max(smoothed(flat)[:3], axis=0)
     peaks = find_peaks(flat, strength, CHECKED)
     pixel = np.arange(strength.shape[1])
@@ -183,13 +183,13 @@ def _borne_out(flat: Floats) -> Floats:
 
 
 def _absorbed(model: Floats) -> Floats:
-    """The depth of stars' lines: how far the reconstruction lies below its own envelope, (n_spectra, n_pixels)."""
+    """Depth of stellar absorption: envelope minus reconstruction, (n_spectra, n_pixels)."""
     envelope = uniform_filter1d(maximum_filter1d(model, ENVELOPE, axis=1), ENVELOPE, axis=1)
     return np.maximum(envelope - model, 0)
 
 
 def _depth(variance: Floats, valid: Floats, wavelength: Floats) -> Floats:
-    """S/N that a line of unit flux would have, up to a factor; 0 where nothing was observed."""
+    """S/N of a line of unit flux, up to a factor; 0 if not observed."""
     seen = uniform_filter1d(valid.astype(float), 9, axis=1)
     mean = uniform_filter1d((variance * valid).astype(float), 9, axis=1) / np.maximum(seen, 1e-9)
     return np.where(seen > 0.6, 1 / np.sqrt(np.maximum(mean, 1e-12)) / wavelength, 0)
@@ -219,7 +219,7 @@ def _candidates(
 
 
 def _joint(s: Floats, q: Floats) -> tuple[Floats, Floats]:
-    """Joint S/N of lines in the best of `RATIOS`, (n_places,), and without the line that adds most."""
+    """Joint S/N of lines for the best of `RATIOS`, (n_places,), and without the strongest contribution."""
     best, beyond = np.zeros(len(s)), np.zeros(len(s))
     for ratios in RATIOS.values():
         weight = np.array(ratios) * q
@@ -239,7 +239,7 @@ def _joint(s: Floats, q: Floats) -> tuple[Floats, Floats]:
 def _described(
     at: NDArray[np.int64], strength: Floats, wavelength: Floats, host: float, score: float, beyond: float
 ) -> SecondRedshift:
-    """A candidate with its lines, its redshift refined by where they stand."""
+    """A candidate with its lines, and its redshift refined from their wavelengths."""
     lines, shifts, weights = [], [], []
     for line, place in zip(BEHIND, at.tolist(), strict=True):
         low, high = max(place - REACH, 0), min(place + REACH + 1, len(wavelength))

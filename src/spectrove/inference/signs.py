@@ -1,7 +1,7 @@
-"""Signs of a hunted class in a spectrum itself, beside its neighbours: so far the lines of a second galaxy.
+"""Features of the spectrum itself for a hunted class, beside its neighbours: so far the lines of a second galaxy.
 
-What the galaxies of a base leave of their reconstructions in common is learned on the base, without labels, and
-kept with it in KB/residuals/. Objects of the base are asked about with what other parts of the sky have in common.
+Residuals common to the galaxies of a base are learned on the base, without labels, and stored in KB/residuals/.
+For objects of the base they are learned on other parts of the sky.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
 
-#: Raised whenever the same spectra have something else in common.
+#: Increased whenever the same spectra give other common residuals.
 RESIDUALS_VERSION = 1
 
-#: Objects of a base that it is learned on at most, and spectra that are read at once.
+#: Most objects of a base used to learn them, and spectra read at once.
 MOST_OBJECTS, BLOCK = 600, 100
 
-#: What second redshifts say for the hunted class: the joint S/N up to a limit, and what it has beyond what noise and
-#: ordinary galaxies reach. Of the forms that were tried, the S/N alone and its inverse hyperbolic sine, this one has
-#: the smallest log-loss (`hunt` reports it) in bases of real red galaxies, half of them lenses.
+#: Features from second redshifts: the joint S/N up to a limit, and its excess over the values that noise and ordinary
+#: galaxies reach. Of the forms tried, the S/N alone and its inverse hyperbolic sine, this one has the smallest
+#: log-loss (`hunt` reports it) in bases of real red galaxies, half of them lenses.
 SECOND_REDSHIFT = ("second_redshift", "second_redshift_beyond_noise")
 _MOST, _NOISE, _MOST_BEYOND = 12.0, 5.0, 8.0
 
 
 @dataclass(frozen=True)
 class CommonResiduals:
-    """What spectra of a base have in common; nothing where the base is too small to say so without each fold.
+    """Residuals common to the spectra of a base; none if the base is too small to learn them without each fold.
 
     Attributes:
-        whole: For queries that are none of the objects that it was learned on.
-        folds: Without the objects of each fold, for those; as many as there are folds, or none.
-        object_id: The objects that it was learned on, (n_objects,).
-        fold, ra, dec: Of each of them; degrees, NaN where unknown.
+        whole: For queries outside the training objects.
+        folds: Learned without each fold, for the training objects; one for each fold, or none.
+        object_id: The training objects, (n_objects,).
+        fold, ra, dec: Of each training object; degrees, NaN if unknown.
     """
 
     whole: CommonResidual | None = None
@@ -60,7 +60,7 @@ class CommonResiduals:
     dec: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     def second_redshifts(self, spectra: SpectrumSet, k: int = 3) -> dict[str, list[SecondRedshift]]:
-        """`second_redshift.find_in`, each query with what others have in common."""
+        """`second_redshift.find_in`, with common residuals learned without the query."""
         own = self._own_folds(spectra)
         found: dict[str, list[SecondRedshift]] = {}
         for f in np.unique(own).tolist():
@@ -70,18 +70,18 @@ class CommonResiduals:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the signs."""
+        """Names of the features."""
         return SECOND_REDSHIFT
 
     def signs(self, spectra: SpectrumSet) -> NDArray[np.float64]:
-        """`SECOND_REDSHIFT` of each spectrum, (n_spectra, 2); 0 where no second redshift was found."""
+        """`SECOND_REDSHIFT` of each spectrum, (n_spectra, 2); 0 without a second redshift."""
         found = self.second_redshifts(spectra, k=1)
         names = spectra.object_id.tolist()
         score = np.array([found[name][0].score if found.get(name) else 0.0 for name in names], dtype=float)
         return np.stack([np.minimum(score, _MOST), np.clip(score - _NOISE, 0, _MOST_BEYOND)], axis=1)
 
     def _own_folds(self, spectra: SpectrumSet) -> NDArray[np.int64]:
-        """The fold of the object that each query is, by id or by place; -1 for none, (n_spectra,)."""
+        """Fold of each query that is a training object, by id or sky position; -1 for others, (n_spectra,)."""
         own = np.full(len(spectra), -1)
         if not self.folds:
             return own
@@ -100,10 +100,10 @@ class CommonResiduals:
 def common_residuals_for(
     base: KnowledgeBase, *, target: Target | None = None, where: str | None = None
 ) -> CommonResiduals:
-    """What the galaxies that a hunt searches leave of their reconstructions in common; no label has a part in it.
+    """Residuals common to the galaxies searched in a hunt; no label is used.
 
     Args:
-        base: The base; what was learned before on this version is taken from its folder.
+        base: The base; results learned before on this version are read from its folder.
         target, where: As in `KnowledgeBase.search`.
     """
     key = residuals_key(base, target, where)
@@ -111,7 +111,7 @@ def common_residuals_for(
 
 
 def residuals_key(base: KnowledgeBase, target: Target | None, where: str | None) -> str:
-    """Everything that is learned depends on, as text."""
+    """Everything the common residuals depend on, as text."""
     hunted = {"label", "classes", "composition", "filter"}
     return canonical_json(
         {
@@ -131,7 +131,7 @@ def _kept_or_learned(
     if (kept := read_kept(path, key, _made_of)) is not None:
         return kept
     learned = _learn(base, target, where)
-    with suppress(OSError):  # a base that may only be read: learn again next time
+    with suppress(OSError):  # a read-only base: learn again next time
         _write(path, key, learned)
         forget_older(path)
     return learned
@@ -151,12 +151,12 @@ def _learn(base: KnowledgeBase, target: Target | None, where: str | None) -> Com
     place = {name: i for i, name in enumerate(ids.tolist())}
     rows = np.array([place[name] for name in read])
     if min((fold[rows] != f).sum() for f in range(FOLDS)) < FEWEST:
-        fold = np.arange(len(ids)) % FOLDS  # one field of the sky: its parts cannot be told apart
+        fold = np.arange(len(ids)) % FOLDS  # one field on the sky: it cannot be divided
     left, of = _joined(parts), fold[rows]
     whole = fit_common_residual(left)
     folds = [fit_common_residual(_part(left, of != f)) for f in range(FOLDS)]
     fitted = tuple(common for common in folds if common is not None)
-    if whole is None or len(fitted) < FOLDS:  # objects of the base are to be asked as queries are
+    if whole is None or len(fitted) < FOLDS:  # objects of the base must be treated like queries
         return CommonResiduals()
     ra, dec = sky_positions(base.spectra(ids.tolist()).rows)
     return CommonResiduals(whole, fitted, ids, fold, ra, dec)

@@ -1,8 +1,8 @@
-"""Trend: how a number depends on the vector over the whole base. Neighbours then say what the trend misses.
+"""Trend: linear regression of a number on the vectors of the whole base. Neighbours then correct its residuals.
 
 Chosen by measurement (997 real galaxies, folds by plate, RMSE of D4000): weighted mean of 3 neighbours .068, of 30
 .068, random forest .058, ridge .0493, ridge and the residuals of 10 neighbours .0497, of 30 .0494. H delta: 1.00, 1.08,
-.85, .638, .641, .635. The trend carries most of the answer; the neighbours show what it was seen to miss nearby.
+.85, .638, .641, .635. The trend gives most of the estimate; the neighbours show its residuals nearby.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-#: Strengths of the ridge's penalty that are tried, times the mean eigenvalue of the vectors' covariance; with the last
-#: the trend is the mean of the base.
+#: Ridge penalties tried, in units of the mean eigenvalue of the covariance of the vectors; with the last the trend is
+#: the mean of the base.
 STRENGTHS = (*np.logspace(-5, 1, 19).tolist(), np.inf)
 
-#: A tail that reaches so many times farther than a normal one is compressed.
+#: A tail longer than a normal one by this factor is compressed.
 LONG_TAIL = 1.75
 
-#: Passes that take weight from labels far off the trend.
+#: Iterations that reduce the weight of labels far from the trend.
 PASSES = 3
 
 #: Objects whose vectors are held in double precision at once.
 ROWS = 65_536
 
-#: Residuals beyond so many robust sigma lose weight.
+#: Residuals beyond so many robust sigma are given less weight.
 HUBER = 2.5
 
 
@@ -37,8 +37,8 @@ class Scale:
     """The monotone scale on which a quantity is fitted and its neighbours are averaged.
 
     Attributes:
-        kind: "linear"; "from zero": asinh(v / width), for what is skewed and never far below zero, such as fluxes and
-            equivalent widths; "tails": asinh((v - centre) / width), for what has long tails on both sides.
+        kind: "linear"; "from zero": asinh(v / width), for skewed quantities never far below zero, such as fluxes and
+            equivalent widths; "tails": asinh((v - centre) / width), for long tails on both sides.
         centre, width: In the unit of the quantity.
     """
 
@@ -52,23 +52,23 @@ class Scale:
         return x if self.kind == "linear" else np.arcsinh(x)
 
     def inverse(self, scaled: NDArray) -> NDArray[np.float64]:
-        """What `forward` undoes."""
+        """Values from the scale back in the unit of the quantity."""
         x = np.asarray(scaled, dtype=float)
-        # Beyond 700 sinh has no float64; nothing physical is there.
+        # sinh overflows float64 beyond 700; no physical value is there.
         return self.centre + self.width * (x if self.kind == "linear" else np.sinh(np.clip(x, -700, 700)))
 
     def errors(self, values: NDArray, errors: NDArray) -> NDArray[np.float64]:
-        """One-sigma errors of values, on the scale, to first order."""
+        """One-sigma errors on the scale, to first order."""
         x = (np.asarray(values, dtype=float) - self.centre) / self.width
         slope = 1.0 if self.kind == "linear" else 1 / np.sqrt(1 + x**2)
         return np.asarray(errors, dtype=float) / self.width * slope
 
 
 def choose_scale(values: NDArray) -> Scale:
-    """The scale for a quantity with these values, by how far their tails reach.
+    """The scale for a quantity with these values, chosen from the length of their tails.
 
-    Tails are the 1st and the 99th percentile, in units of the distance of the 16th and the 84th from the median; for a
-    normal distribution that is 2.33.
+    Tails are the 1st and 99th percentiles from the median, in units of the 16th and 84th; 2.33 for a normal
+    distribution.
     """
     low, minus, middle, plus, high = np.percentile(values, [1, 16, 50, 84, 99])
     spread = (plus - minus) / 2 or float(np.std(values)) or 1.0
@@ -89,8 +89,8 @@ class Trend:
     Attributes:
         coefficients: Shape (n_models, n_dimensions); model 0 is of all objects, model 1 + i without fold i.
         offset: Shape (n_models,).
-        residual: Of each object from each model, shape (n_models, n_objects). Where the object had a part in the
-            model, that part is taken out.
+        residual: Of each object from each model, shape (n_models, n_objects); leave-one-out residuals of the objects
+            used in the fit.
         spread: One-sigma residual, robust, of each model, shape (n_models,).
     """
 
@@ -100,23 +100,23 @@ class Trend:
     spread: NDArray[np.float64]
 
     def at(self, vectors: NDArray, model: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The trend at some vectors (n, d), each of its own model (n,); the same bits whoever else is asked."""
+        """The trend at some vectors (n, d), each in its own model (n,); no row depends on another, to the last bit."""
         products = np.asarray(vectors, dtype=np.float64) * self.coefficients[model]
         return products.sum(axis=1) + self.offset[model]
 
 
 def fit_trend(vectors: NDArray, values: NDArray, errors: NDArray, fold: NDArray[np.int64]) -> Trend:
-    """The trend of scaled values over vectors.
+    """Ridge regression of scaled values on vectors.
 
     Args:
         vectors: Shape (n_objects, n_dimensions).
         values, errors: On the quantity's scale, (n_objects,); all known.
-        fold: A number from 0 for each object; nobody's fold has a part in the model that answers for it.
+        fold: A number from 0 for each object; the model for an object is fitted without its fold.
     """
     x, y = np.asarray(vectors), np.asarray(values, dtype=np.float64)
     variance = np.asarray(errors, dtype=np.float64) ** 2
     chosen = [np.ones(len(y), dtype=bool), *(fold != i for i in range(int(fold.max()) + 1))]
-    with threadpool_limits(1, user_api="blas"):  # the last bits would depend on the number of threads
+    with threadpool_limits(1, user_api="blas"):  # else the last bits depend on the number of threads
         models = [_model(x, y, variance, member) for member in chosen]
     return Trend(*(np.array(part) for part in zip(*models, strict=True)))  # type: ignore[arg-type]
 
@@ -124,7 +124,7 @@ def fit_trend(vectors: NDArray, values: NDArray, errors: NDArray, fold: NDArray[
 def _model(
     x: NDArray, y: NDArray, variance: NDArray, member: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], float, NDArray[np.float64], float]:
-    """Coefficients, offset, residuals of everyone and their spread, for the ridge of some objects."""
+    """Coefficients, offset, residuals of all objects and their spread, for the ridge fitted to some of them."""
     weight = np.ones(len(y))
     for _ in range(PASSES):
         coefficients, offset, residual = _ridge(x, y, weight, member)
@@ -138,16 +138,16 @@ def _model(
 def _ridge(
     x: NDArray, y: NDArray, weight: NDArray, member: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
-    """The weighted ridge whose leave-one-out residuals are smallest, and residuals of everyone.
+    """The weighted ridge with the smallest leave-one-out residuals, and the residuals of all objects.
 
     Source:
-        Allen (1974), Technometrics 16, 125: leaving one object out changes its residual r to r / (1 - h), with h its
+        Allen (1974), Technometrics 16, 125: leaving one object out changes its residual r to r / (1 - h), h being its
         leverage.
     """
     w = np.where(member, weight, 0.0)
     w = w / w.mean() if w.sum() > 0 else member / member.mean()
     total = w.sum()
-    # In blocks: a base of a million objects has no room for several copies of its vectors in double precision.
+    # In blocks: several double-precision copies of a million vectors do not fit in memory.
     blocks = [slice(i, i + ROWS) for i in range(0, len(x), ROWS)]
     mean = np.sum([w[b] @ np.asarray(x[b], dtype=float) for b in blocks], axis=0) / total
     level = float(w @ y / total)
@@ -164,7 +164,7 @@ def _ridge(
     shrunk = [1 / (values + s * unit) if s < np.inf else np.zeros(len(values)) for s in STRENGTHS]
 
     def left_out(i: int, by: Sequence[NDArray]) -> list[NDArray[np.float64]]:
-        """Residuals of one block for some strengths, an object's own part taken out."""
+        """Leave-one-out residuals of one block for some strengths."""
         b, own = blocks[i], scores(i)
         found = []
         for s in by:
@@ -186,7 +186,7 @@ def _scatter(centred: NDArray, weight: NDArray) -> NDArray[np.float64]:
 
 
 def _smallest(errors: NDArray[np.float64]) -> int:
-    """Place of the first error that no later one beats by more than rounding."""
+    """Position of the first error that no later one improves by more than rounding."""
     best = 0
     for i, error in enumerate(errors.tolist()):
         best = i if error < errors[best] * (1 - 1e-9) else best
@@ -194,7 +194,7 @@ def _smallest(errors: NDArray[np.float64]) -> int:
 
 
 def robust_sigma(values: NDArray) -> float:
-    """One sigma from the 16th and 84th percentile, never quite zero for values that differ."""
+    """One sigma from the 16th and 84th percentiles; not zero for values that differ."""
     if not len(values):
         return 0.0
     low, high = np.percentile(values, [15.865, 84.135])

@@ -1,7 +1,7 @@
-"""Weighted voting: from distances and labels of neighbours to the share of each class.
+"""Weighted voting: the vote share of each class from distances and labels of neighbours.
 
-Distances enter divided by the base's median nearest-neighbour distance, so that a weight means the same for
-every encoder: x = 1 is as far as neighbours usually are.
+Distances are divided by the median nearest-neighbour distance of the base, so that a weight means the same for every
+encoder: x = 1 is the typical distance of a nearest neighbour.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ WEIGHTS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "exp": lambda x: np.exp(-x),
 }
 
-#: The two readings of the paper's normalisation.
+#: Two interpretations of the normalisation in the paper.
 NORMALISE: tuple[str, ...] = ("sum", "softmax")
 
 #: Level of the intervals.
 LEVEL = 0.68
 
-#: Shares that differ by less are equal: what is left of them is rounding.
+#: Shares that differ by less, by rounding, are equal.
 TIE = 1e-9
 
 
@@ -43,12 +43,12 @@ class Ballot:
 
     Attributes:
         classes: Names, in the order of the columns of `share`.
-        share: Of each class, shape (n_queries, n_classes); rows sum to one, NaN where nobody votes.
-        weight: Of each neighbour, shape (n_queries, n_neighbors); rows sum to one, 0 for those without a
-            vote, all 0 where nobody votes.
-        n_effective: Kish's effective number of voters, shape (n_queries,); 0 where nobody votes.
-        winner: The class with the largest share, None where nobody votes. Equal shares go to the class
-            with the nearest neighbour, then to the first name in the alphabet.
+        share: Of each class, shape (n_queries, n_classes); rows sum to one, NaN without a voter.
+        weight: Of each neighbour, shape (n_queries, n_neighbors); rows sum to one, or to 0 without a voter.
+            Neighbours without a vote have 0.
+        n_effective: Kish's effective number of voters, shape (n_queries,); 0 without a voter.
+        winner: The class with the largest share, None without a voter. Of equal shares the class with the
+            nearest neighbour wins, then the first name in the alphabet.
     """
 
     classes: tuple[str, ...]
@@ -67,14 +67,14 @@ def vote(
     normalise: str = "sum",
     scale: float = 1.0,
 ) -> Ballot:
-    """The share of each class among the neighbours' votes.
+    """Vote share of each class among the neighbours.
 
-    Neighbours without a label, and places where there is no neighbour (infinite distance), do not vote and
-    take no weight from those who do. The order of the neighbours does not matter.
+    Neighbours without a label and missing neighbours (infinite distance) do not vote and have no weight. The order of
+    the neighbours does not matter.
 
     Args:
         distance: Euclidean, shape (n_queries, n_neighbors).
-        labels: Class names, same shape; None where there is no vote.
+        labels: Class names, same shape; None for no vote.
         classes: All classes; those that occur if None.
         weighting: A name in `WEIGHTS`.
         normalise: "sum" or "softmax".
@@ -90,7 +90,7 @@ def vote(
     found = {label for label in labels.ravel() if label is not None}
     names = tuple(sorted(found)) if classes is None else tuple(classes)
     if strangers := sorted(found - set(names)):
-        raise ValueError(f"vote: labels {strangers} are none of the classes {list(names)}.")
+        raise ValueError(f"vote: labels {strangers} are not among the classes {list(names)}.")
     has_label = np.array([label is not None for label in labels.ravel()], dtype=bool).reshape(labels.shape)
     voting = has_label & np.isfinite(distance)
     weight = neighbor_weights(distance, voting, weighting=weighting, normalise=normalise, scale=scale)
@@ -99,7 +99,7 @@ def vote(
     share = np.full((len(distance), len(names)), np.nan)
     for j, member in enumerate(members):
         share[somebody, j] = _ordered_sum(np.where(member, weight, 0.0))[somebody]
-    # Weights sum to one but for rounding; a class that has them all gets exactly one.
+    # Weights sum to one within rounding; a class with all votes gets exactly one.
     share /= _ordered_sum(share)[:, None]
     nearest = [np.where(m, distance, np.inf).min(axis=1, initial=np.inf) for m in members]
     return Ballot(names, share, weight, effective_number(weight), _winners(names, share, nearest, somebody))
@@ -113,12 +113,11 @@ def neighbor_weights(
     normalise: str = "sum",
     scale: float = 1.0,
 ) -> NDArray[np.float64]:
-    """Each voter's share of the votes, shape (n_queries, n_neighbors); rows sum to one, or are all 0.
+    """Fraction of the votes of each neighbour, shape (n_queries, n_neighbors); rows sum to one, or are all 0.
 
-    -x is negative, and over its sum it would give the farthest the most. Its "sum" reading is therefore
-    reflected within the voters' own range: x_min + x_max - x, over its sum. That keeps the order and is
-    linear, and for two voters it is the same as 1/x. Its softmax reading needs no change: softmax(-x) is
-    e^-x over its sum.
+    The weight -x is negative; divided by its sum it would favour the farthest. For "sum" it is therefore replaced by
+    x_min + x_max - x over its sum, with the range of the voters. That keeps the order and is linear, and for two voters
+    it equals 1/x. For softmax nothing changes: softmax(-x) is e^-x over its sum.
     """
     if weighting not in WEIGHTS or normalise not in NORMALISE:
         raise ValueError(
@@ -129,7 +128,7 @@ def neighbor_weights(
     if normalise == "softmax":
         return _softmax(WEIGHTS[weighting](x), voting)
     if weighting == "exp":
-        # The same numbers as e^-x over its sum, without underflow where all are far.
+        # Equal to e^-x over its sum, without underflow if all are far.
         return _softmax(-x, voting)
     if weighting == "negative":
         low = np.where(voting, x, np.inf).min(axis=1, initial=np.inf, keepdims=True)
@@ -149,16 +148,16 @@ def _softmax(values: NDArray[np.float64], voting: NDArray[np.bool_]) -> NDArray[
 
 def _over_sum(weight: NDArray[np.float64], voting: NDArray[np.bool_]) -> NDArray[np.float64]:
     total = _ordered_sum(weight)[:, None]
-    # All weights zero (copies under the reflected -x): nothing tells the voters apart.
+    # All weights zero (copies under the reflected -x): equal weights.
     weight = np.where((total == 0) & voting, 1.0, weight)
     total = np.where(total == 0, voting.sum(axis=1, keepdims=True), total)
     return weight / np.where(total == 0, 1.0, total)
 
 
 def _ordered_sum(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums along rows, the same to the last bit for any order, and with any number of zeros among them.
+    """Sums along rows, identical to the last bit for any order and any number of zeros.
 
-    One after the other, from the smallest: `sum` adds in pairs, which depends on how many there are.
+    Added one by one from the smallest: `sum` adds in pairs, which depends on their number.
     """
     return np.sort(values, axis=1).cumsum(axis=1)[:, -1] if values.shape[1] else np.zeros(len(values))
 
@@ -180,7 +179,7 @@ def _winners(
 
 
 def effective_number(weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How many equal voters would say as much, shape (n_queries,): 1 where one has all the weight.
+    """Effective number of voters, shape (n_queries,): 1 if one voter has all the weight.
 
     Source:
         Kish (1965), Survey Sampling: (sum w)^2 / sum w^2.
@@ -190,10 +189,10 @@ def effective_number(weight: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def share_interval(share: float, n_effective: float, level: float = LEVEL) -> tuple[float, float]:
-    """Interval of a class's probability, given its share of the votes of so many effective voters.
+    """Interval of the probability of a class, from its vote share and the effective number of voters.
 
-    It counts votes and nothing else: how far the neighbours are, and how often such votes are right, is for
-    a calibration to add. A share of 0 or 1 has its open end at 0 or 1, and the share is always inside.
+    It depends on the number of votes only; distances and the reliability of votes enter in a calibration. The
+    interval of a share of 0 or 1 ends at 0 or 1, and the share is always inside.
 
     Source:
         Brown, Cai & DasGupta (2001), Statistical Science 16, 101: the Jeffreys interval.

@@ -1,9 +1,9 @@
-"""READ FIRST: the path of the data, as code.
+"""READ FIRST: the steps from spectra to answers.
 
     spectra -> prepare -> embed -> search -> predict -> explain
 
-Each step takes what the one before gives. Nothing here knows about files' formats (ingest), how a vector is
-made (encoders), how it is kept (knowledge), how neighbours vote (inference) or how a page looks (explain).
+Each step takes the result of the one before. File formats are in `ingest`, vectors in `encoders`, their storage in
+`knowledge`, votes and calibration in `inference`, and pages in `explain`.
 
 `pipeline.embed` goes from spectra to vectors, `pipeline.build` from vectors to a knowledge base, and `pipeline.ask`
 from a base and spectra to answers.

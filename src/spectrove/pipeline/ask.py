@@ -1,4 +1,4 @@
-"""Questions to a knowledge base: what is like this, what is it, is it what I hunt, and why."""
+"""Questions to a knowledge base: similar spectra, class, membership of a target, and an explanation."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from spectrove.targets import MetricMode, Target, Witness, load_target
 
 @dataclass(frozen=True)
 class Answers:
-    """One batch of answers: spectra, neighbours and predictions in the same order, and what was refused.
+    """One batch of answers: spectra, neighbours and predictions in the same order, and the refusals.
 
-    `predictions` is empty after `search`, which decides nothing. `target` is what was hunted, its threshold a number.
-    `metric` is what distances were measured in,
-    `calibration` what made probabilities of them, and `question` asks again, for an explanation.
+    `predictions` is empty after `search`. `target` is the target of a hunt, with a numerical threshold. `metric` is the
+    metric of the distances, `calibration` that of the probabilities, and `question` repeats the question for an
+    explanation.
     """
 
     spectra: SpectrumSet
@@ -57,7 +57,7 @@ def search(
     allow_self: bool = False,
     encoder: Encoders = None,
 ) -> Answers:
-    """The k nearest known spectra of each query, in one view or in several with their weights."""
+    """The k nearest known spectra of each query, in one view or in several weighted views."""
     space = base.space(view)
     embedded = embed_queries(base, spectra, encoder, space.views)
     neighbors = base.search(
@@ -85,11 +85,11 @@ def classify(
 ) -> Answers:
     """The class of each query from its nearest labelled neighbours, with the probability of every class.
 
-    `metric` says whether distances are in one fitted on the base's own labels, see `inference.metric_for`;
-    `calibration` whether probabilities are calibrated on them, see `inference.calibration_for`, or the shares of the
-    weighted vote of the k nearest; `witness` whether an object's own lines count in a calibrated probability, see
-    `inference.witness`. `redshifts` are the estimates of spectra that came without one, by id: where an
-    estimate is open the answer is the mean over the redshifts that it may be.
+    `metric` selects a metric fitted on the labels of the base, see `inference.metric_for`. `calibration` selects
+    probabilities calibrated on these labels, see `inference.calibration_for`, or shares of the weighted vote of the k
+    nearest. `witness` selects the object's own lines as further evidence, see `inference.witness`. `redshifts` are the
+    estimates of spectra without a redshift, by id; if an estimate is uncertain, the answer is the mean over its
+    candidate redshifts.
     """
     check_label(base, label)
     space = base.space(view)
@@ -106,18 +106,20 @@ def classify(
 
 
 def check_label(base: KnowledgeBase, label: str) -> None:
-    """Nothing, if a column holds classes that can be voted for.
+    """Refuse a column unless it holds classes.
 
     Raises:
-        KnowledgeError: If there is no such column, it is empty, or as good as no value in it occurs twice, as in ids
-            and measurements.
+        KnowledgeError: If there is no such column, it is empty, or nearly all of its values are different, as ids and
+            measurements are.
     """
     counts = base.label_values(label)
     n = sum(counts.values())
     if counts and len(counts) <= max(20, 0.5 * n):
         return
     found = (
-        f"{len(counts)} different values in {n} objects are no classes" if counts else "no object has a value"
+        f"{len(counts)} different values in {n} objects are not classes"
+        if counts
+        else "no object has a value"
     )
     known = ", ".join(base.info()["labels"]) or "none"
     raise KnowledgeError(
@@ -140,10 +142,10 @@ def hunt(
     encoder: Encoders = None,
     redshifts: Mapping[str, RedshiftEstimate] | None = None,
 ) -> Answers:
-    """Which of these spectra are what the target names; `metric` is the target's if None.
+    """Probability that each spectrum belongs to the target; `metric` is the target's if None.
 
-    With `calibration` "auto" probabilities are calibrated on the base's labels where it has enough of them, for the
-    population that the target's `prior` or `prevalence` describes; with "none" they are shares of the vote.
+    With `calibration` "auto" probabilities are calibrated on the labels of the base if there are enough, for the
+    population given by the `prior` or `prevalence` of the target; with "none" they are vote shares.
     `witness` and `redshifts` as in `classify`.
     """
     target = load_target(target) if isinstance(target, str) else target
@@ -173,7 +175,7 @@ def hunt(
 def _with_second_redshifts(
     predictions: Sequence[Prediction], spectra: SpectrumSet, residuals: CommonResiduals
 ) -> list[Prediction]:
-    """Those that are targets with the redshifts at which a second galaxy's lines may stand."""
+    """The predictions; targets get the candidate redshifts of a second galaxy."""
     found = residuals.second_redshifts(spectra.take([i for i, p in enumerate(predictions) if p.is_target]))
     return [
         replace(p, second_redshift=tuple(c.to_dict() for c in found.get(p.object_id, [])))
@@ -184,7 +186,7 @@ def _with_second_redshifts(
 
 
 def _calibration(base: KnowledgeBase, mode: CalibrationMode, allow_self: bool, **asked: Any) -> Calibrated:
-    """The calibration for a question; none where an object may find itself, which no calibration has seen."""
+    """The calibration for a question; none if an object may find itself, because calibrations exclude that."""
     if mode == "auto" and allow_self:
         return Calibrated(reason="an object may be its own neighbour.")
     return calibration_for(base, mode, **asked)
@@ -199,12 +201,12 @@ def explain(
     saliency: bool = False,
     against: str | None = None,
 ) -> Evidence:
-    """Everything that made the i-th answer what it is: neighbours, weights, lines, provenance.
+    """Explanation of the i-th answer: neighbours, weights, lines, provenance.
 
     Args:
-        target: Of answers that do not say themselves what was hunted.
-        saliency: Also find the wavelengths that each neighbour's distance comes from, which takes about a second.
-        against: Id of an object of the base to compare the query with: why is it not among the neighbours?
+        target: For answers that do not hold their target.
+        saliency: Also find the wavelengths that contribute to the distance of each neighbour; about a second.
+        against: Id of an object of the base to compare with the query, to see why it is not a neighbour.
     """
     if not answers.predictions:
         raise SpectrumError("explain: these answers hold no prediction; call classify or hunt first.")
@@ -229,7 +231,7 @@ def answers_of(
     using: Calibrated | None = None,
     question: Question | None = None,
 ) -> Answers:
-    """Answers whose flags begin with those of their own spectra, less what only a catalog says."""
+    """Answers with the flags of their spectra added, except those that only a catalog gives."""
     fitted = fitted or Fitted()
     own = [[f for f in flags or () if f not in CATALOG_FLAGS] for flags in embedded.spectra.column("flags")]
     merged = tuple(tuple(dict.fromkeys([*a, *b])) for a, b in zip(own, neighbors.flags, strict=True))

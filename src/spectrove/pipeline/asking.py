@@ -1,4 +1,4 @@
-"""One question to a base, that can be asked again: about other spectra, with another K, or without an object."""
+"""A question to a base that can be repeated: for other spectra, with another K, or without an object."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ Vote = Callable[[Neighbors, SpectrumSet], Sequence[Prediction]]
 
 @dataclass(frozen=True)
 class Asking:
-    """Everything that a classification or a hunt is, but for the spectra.
+    """All settings of a classification or a hunt, except the spectra.
 
     Attributes:
-        base, space, encoders: Who is asked, in which views, and what makes their vectors.
+        base, space, encoders: The base, the views and weights, and the encoders of the views.
         who: `labelled` or `target`, and `view`, as in `KnowledgeBase.search`.
         where: SQL condition on the objects searched.
         allow_self: Whether an object may find itself.
         fitted, using: The metric and the calibration.
-        vote: Makes predictions of neighbours and queries.
-        redshifts: Estimates of queries that came without a redshift, by id.
+        vote: Function from neighbours and queries to predictions.
+        redshifts: Redshift estimates of queries without a redshift, by id.
     """
 
     base: KnowledgeBase
@@ -55,10 +55,10 @@ class Asking:
     def __call__(
         self, spectra: SpectrumSet, k: int | None, without: str = ""
     ) -> tuple[Embedded, Neighbors, list[Prediction]]:
-        """What could be embedded, its neighbours and answers; `without` is the id of an object that is not searched.
+        """Embedded spectra, their neighbours and answers; `without` is the id of an object excluded from the search.
 
-        Metric and calibration stay those that were fitted with it. Where an estimated redshift is open, the answer is
-        the mean over those that it may be.
+        Metric and calibration are not fitted again without it. If an estimated redshift is uncertain, the answer is
+        the mean over its candidates.
         """
         embedded, neighbors, predictions = self._once(spectra, k, without)
         target: Target | None = self.who.get("target")
@@ -90,7 +90,7 @@ class Asking:
         return embedded, neighbors, with_verdicts(answers, types, neighbors.pool, self.who.get("target"))
 
     def _place(self, spectra: SpectrumSet) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
-        """Vectors of spectra where distances are measured, and the ids of those that have one."""
+        """Vectors of spectra in the metric of the search, and the ids of the spectra that have one."""
         embedded = embed_queries(self.base, spectra, self.encoders, self.space.views)
         found = self.base.search(
             embedded.views, 1, spectra=embedded.spectra, where=self.where, allow_self=self.allow_self,
@@ -100,7 +100,7 @@ class Asking:
 
     @property
     def question(self) -> Question:
-        """The same for those who explain its answers."""
+        """The question as needed for explanations."""
         target: Target | None = self.who.get("target")
 
         def ask(spectra: SpectrumSet, k: int, without: str) -> tuple[Neighbors, Sequence[Prediction]]:

@@ -1,4 +1,4 @@
-"""Knowledge bases from spectra: made, added to, encoded anew."""
+"""Knowledge bases from spectra: create, add, encode again."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from spectrove.spectra import SpectrumSet
 
 Progress = Callable[[int], None]
 
-#: View to its encoder: what a new base gets besides its shape, as far as these encoders come along.
+#: Encoders of the further views of a new base, beside "shape", if they come with the package.
 STANDARD_VIEWS: dict[str, str] = {"surprise": "surprise"}
 
 
 def standard_views() -> dict[str, str]:
-    """The further views of a new base: those of `STANDARD_VIEWS` whose encoder comes with the package."""
+    """Further views of a new base: those of `STANDARD_VIEWS` whose encoder comes with the package."""
     return {view: name for view, name in STANDARD_VIEWS.items() if name in shipped_encoders()}
 
 
@@ -34,11 +34,11 @@ def create(
     views: Mapping[str, Encoder | str] | None = None,
     progress: Progress | None = None,
 ) -> tuple[KnowledgeBase, list[Refusal]]:
-    """A new knowledge base from batches of spectra; `progress` is told how many were added.
+    """A new knowledge base from batches of spectra; `progress` is called with the number added.
 
     Args:
-        encoder: What makes the view "shape". Spectra that it refuses are left out.
-        views: Further views and what makes them; `standard_views()` if None.
+        encoder: Encoder of the view "shape". Spectra that it refuses are left out.
+        views: Encoders of further views; `standard_views()` if None.
     """
     encoder = load_encoder(encoder) if isinstance(encoder, str) else encoder
     others = loaded(standard_views() if views is None else views)
@@ -49,7 +49,7 @@ def create(
         refusals += embedded.refusals
         if len(embedded.spectra):
             if base is None:
-                # Until `complete` a base that was stopped half-way is recognised as half-made.
+                # A base stopped before `complete` is recognised as incomplete.
                 base = KnowledgeBase.create(
                     path, embedded.spectra, embedded.views, encoder=encoder.name, complete=False
                 )
@@ -74,7 +74,7 @@ def add(
     upsert: bool = False,
     progress: Progress | None = None,
 ) -> list[Refusal]:
-    """Add spectra to a base, embedded with its own encoders; returns what was refused."""
+    """Refusals after adding spectra to a base, embedded with its own encoders."""
     encoders = loaded(base.encoders)
     main = encoders.pop(base.space().views[0])
     refusals: list[Refusal] = []
@@ -95,10 +95,10 @@ def reencode(
     *,
     progress: Progress | None = None,
 ) -> list[Refusal]:
-    """Make views of a base anew from its stored spectra, or add views, as one new version; what they refused.
+    """Refusals after encoding views of a base again from its stored spectra, or adding views, as one new version.
 
-    `views` says what makes each; if None all of the base's are made by their own encoders. Every object stays: one
-    that a view refuses has no vector in it, and the flag `view_missing`.
+    `views` gives the encoder of each view; if None all views are encoded again by their own encoders. No object is
+    removed: one that an encoder refuses has no vector in that view, and the flag `view_missing`.
     """
     encoders = loaded(base.encoders if views is None else views)
     since, ids = base.version, base.rows(columns=[]).column("object_id").to_pylist()

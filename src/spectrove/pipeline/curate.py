@@ -1,4 +1,4 @@
-"""Label care: one look through a base for labels that may be wrong and objects that are there twice."""
+"""Review of a base: labels that may be wrong, wrong redshifts and duplicates."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ from spectrove.knowledge.duplicates import duplicates
 from spectrove.preprocess.line_fit import LineFit
 from spectrove.targets import MetricMode
 
-#: Spectra that are read together.
+#: Spectra read together.
 BATCH = 256
 
-#: No evidence is taken for surer than one in so many where two kinds are joined.
+#: Least probability by neighbours or by lines before the two are multiplied.
 IGNORANCE = 0.01
 
-#: Neighbours that a finding names.
+#: Neighbours named in a finding.
 NAMED = 5
 
-#: Told how many objects were looked at since the last time.
+#: Called with the number of objects examined since the last call.
 Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class Review:
-    """What a look through a base found.
+    """Findings of a review.
 
     Attributes:
-        findings: The surest label first; then redshifts, duplicates and repeats.
+        findings: Labels first, the most certain first; then redshifts, duplicates and repeats.
         label: The label column.
         version: Of the base.
-        n_labelled: Objects whose label was looked at.
-        n_wrong: Of these, the number of wrong labels that confident learning estimates from the neighbours alone.
-        metric: Whether neighbours were found in a metric fitted on the label.
-        lines: Whether lines were measured and could judge the label's values.
+        n_labelled: Number of labels examined.
+        n_wrong: Number of wrong labels among these, estimated by confident learning from the neighbours alone.
+        metric: Whether distances are in a metric fitted on the label.
+        lines: Whether lines were measured and can test the values of the label.
     """
 
     findings: tuple[Finding, ...]
@@ -60,12 +60,12 @@ class Review:
     lines: bool
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """A row each, with an empty decision."""
+        """One row for each finding, with an empty decision."""
         return [finding.to_dict(self.version) for finding in self.findings]
 
     @property
     def counts(self) -> dict[str, int]:
-        """Kind to the number of findings."""
+        """Number of findings of each kind."""
         return counted(self.findings)
 
 
@@ -81,17 +81,17 @@ def curate(
     copies: bool = True,
     progress: Progress | None = None,
 ) -> Review:
-    """Labels that neighbours or the object's own lines speak against, wrong redshifts, duplicates; nothing is written.
+    """Labels in conflict with neighbours or emission lines, wrong redshifts, duplicates; nothing is written.
 
     Args:
         base: The base.
         label: Column of classes.
-        k: Neighbours that vote on each label; the object, its place in the sky and its plate have no vote.
+        k: Neighbours that vote on each label; the object, its sky position and its plate have no vote.
         where, view, metric: As in `classify`.
-        lines: Also measure the lines of each stored spectrum (10 ms each): they judge classes of the [N II] diagram and
-            "quiescent", and redshifts.
-        copies: Also look for duplicates and repeated observations, among all objects.
-        progress: Told as the lines of objects are measured.
+        lines: Also measure the emission lines of each stored spectrum (10 ms each). They test classes of the [N II]
+            diagram, "quiescent", and redshifts.
+        copies: Also search all objects for duplicates and repeated observations.
+        progress: Called while lines are measured.
 
     Raises:
         KnowledgeError: The column or condition is wrong, or there are fewer than two classes of two objects.
@@ -119,10 +119,10 @@ def trusted(
     view: str | Mapping[str, float] | None = None,
     metric: MetricMode = "auto",
 ) -> str | None:
-    """The condition `where`, less the objects whose label their neighbours speak against: for a vote among the rest.
+    """SQL condition `where` without the objects whose label is in conflict with their neighbours.
 
-    Nothing but the neighbourhood decides, so that it works for any label. It helps where a tenth or more of the
-    labels are wrong, and costs a little where all are right: `spectrove evaluate curation` measures both.
+    Only neighbours are used, so that it works for any label. Voting among the remaining objects is better if a tenth or
+    more of the labels are wrong, and slightly worse if all are right: `spectrove evaluate curation` measures both.
     """
 
     def find() -> str | None:
@@ -148,10 +148,10 @@ def _fits(base: KnowledgeBase, votes: LabelVotes, progress: Progress | None) -> 
 
 
 def joined(votes: NDArray[np.float64], line_share: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Class probabilities by neighbours and by lines as one, (n_objects, n_classes); even lines change nothing."""
+    """Class probabilities from neighbours and lines combined, (n_objects, n_classes); equal line shares have no effect."""
     even = np.ptp(line_share, axis=1, keepdims=True) < 1e-9
     both = (votes + IGNORANCE) * (line_share + IGNORANCE)
-    # Without a voter the lines stand alone.
+    # Without a voter the lines alone decide.
     both = np.where(np.isnan(votes), line_share + IGNORANCE, both)
     both = np.where(even, votes, both)
     return both / both.sum(axis=1, keepdims=True)
@@ -165,14 +165,14 @@ def label_findings(
     *,
     limit: float = SUSPECT,
 ) -> list[Finding]:
-    """Labels against which neighbours, lines or both speak, the least believed first.
+    """Labels in conflict with neighbours, lines or both, the least probable first.
 
     Args:
-        votes: What neighbours say.
+        votes: From `label_votes`.
         label: The column.
-        line_share: What lines say, (n_objects, n_classes); equal in a row where they say nothing.
-        fits: The lines themselves, for the words.
-        limit: Labels that both together believe more than this are not suspected.
+        line_share: Probabilities from lines, (n_objects, n_classes); equal in a row without information.
+        fits: Line fits, quoted in the reasons.
+        limit: Labels with a larger combined probability are not suspect.
     """
     noise = LabelNoise(votes.given, joined(votes.probability, line_share))
     suspected = set(noise.suspects(limit).tolist())
@@ -196,7 +196,7 @@ def _label_finding(
     near = votes.neighbors[i][votes.neighbors[i] >= 0]
     of_new = int((votes.given[near] == noise.best_other[i]).sum())
     of_own = int((votes.given[near] == votes.given[i]).sum())
-    reason = f"of its {len(near)} nearest on other plates {of_new} are {new}, {of_own} {given}"
+    reason = f"of its {len(near)} nearest neighbours on other plates {of_new} are {new}, {of_own} {given}"
     if fit is not None and np.ptp(line_share) > 1e-9:
         verdict = f"exclude {given}" if excluded else f"fit {given} at {line_share[votes.given[i]]:.2f}"
         reason += f"; its own lines {verdict} ({lines_say(fit)})"
@@ -208,13 +208,13 @@ def _label_finding(
 
 
 def _redshift_findings(votes: LabelVotes, label: str, fits: list[LineFit | None]) -> list[Finding]:
-    """Objects whose strong lines stand off their places, which removal and a new redshift would mend."""
+    """Objects with strong lines at wavelengths in conflict with their redshift; removal is suggested."""
     findings = []
     for i, fit in enumerate(fits):
         if conflict := redshift_conflict(fit):
             reason = (
-                f"lines at S/N {conflict.sn:.0f} stand {conflict.velocity:+.0f} km/s off the redshift: add it again "
-                "with the right one"
+                f"lines at S/N {conflict.sn:.0f} are {conflict.velocity:+.0f} km/s off the redshift: add it again "
+                "with the right redshift"
             )
             near = votes.neighbors[i][votes.neighbors[i] >= 0][:NAMED]
             ids = tuple(str(name) for name in votes.object_id[near])

@@ -1,4 +1,4 @@
-"""From spectra to vectors: what every question and every base begins with."""
+"""From spectra to vectors, the first step of every question and of every base."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from spectrove.knowledge import DEFAULT_VIEW, KnowledgeBase
 from spectrove.preprocess import Prepared, prepare
 from spectrove.spectra import CORE_COLUMNS, SpectrumSet
 
-#: Spectra that are encoded together.
+#: Spectra encoded together.
 BATCH = 1024
 
-#: Encoders by view; one alone is that of the default view.
+#: Encoders by view; a single encoder is that of the default view.
 Encoders = Encoder | Mapping[str, Encoder] | None
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """Spectra that could be embedded, their vectors in the same order, and what was refused.
+    """Embedded spectra, their vectors in the same order, and the refusals.
 
     Attributes:
         embeddings: Vectors of the default view.
-        views: View to vectors, the default view's among them; others may lack some of the spectra.
-        unmade: For each spectrum that a further view refused, why.
+        views: Vectors by view, including the default view; other views may lack some of the spectra.
+        unmade: Refusals by further views.
     """
 
     spectra: SpectrumSet
@@ -41,7 +41,7 @@ class Embedded:
 
     @property
     def whole(self) -> Embedded:
-        """Only the spectra that have a vector in every view; the others are refused."""
+        """The spectra with a vector in every view; the others are refused."""
         keep = np.ones(len(self.spectra), dtype=bool)
         for vectors in self.views.values():
             keep &= np.isin(self.spectra.object_id, vectors.object_id)
@@ -53,12 +53,12 @@ class Embedded:
 def embed(
     spectra: SpectrumSet, encoder: Encoder, views: Mapping[str, Encoder | str] | None = None
 ) -> Embedded:
-    """Vectors of all spectra that the encoder can take; the others are refused by name.
+    """Vectors of all spectra that the encoder accepts; the others are refused by name.
 
     Only flux, ivar, mask, wavelength, LSF and, for rest-frame encoders, the redshift are read.
 
     Args:
-        views: Further views and what makes them. A spectrum that one of them refuses stays.
+        views: Encoders of further views. A spectrum refused by one of them is kept.
     """
     index, prepared, vectors, refusals = vectors_of(spectra, encoder)
     kept = _with_flags(spectra.take(index), prepared)
@@ -72,7 +72,7 @@ def embed(
 def vectors_of(
     spectra: SpectrumSet, encoder: Encoder
 ) -> tuple[NDArray[np.int64], Prepared, Embeddings, list[Refusal]]:
-    """Which of the spectra the encoder takes, prepared and encoded, and why not the others."""
+    """The spectra that the encoder accepts, prepared and encoded, and the reasons for refusing the others."""
     prepared, refusals = prepare(spectra, encoder.preprocess)
     embeddings = encoder.encode(prepared)
     finite: NDArray[np.bool_] = np.all(np.isfinite(embeddings.vectors), axis=1)
@@ -88,13 +88,13 @@ def vectors_of(
 
 
 def _in_order(spectra: SpectrumSet, object_id: NDArray[np.str_]) -> NDArray[np.int64]:
-    """Where the spectra with these ids stand, which are some of the set's, in its own order."""
+    """Positions in `spectra` of these ids, in the order of the set."""
     left = iter(range(len(spectra)))
     return np.array([next(i for i in left if spectra.object_id[i] == name) for name in object_id], dtype=int)
 
 
 def _with_flags(spectra: SpectrumSet, prepared: Prepared) -> SpectrumSet:
-    """The spectra with what preparation found added to their flags."""
+    """The spectra with the flags of the preparation added."""
     flags = [
         list(dict.fromkeys([*(own or ()), *new]))
         for own, new in zip(spectra.column("flags"), prepared.flags, strict=True)
@@ -104,12 +104,12 @@ def _with_flags(spectra: SpectrumSet, prepared: Prepared) -> SpectrumSet:
 
 
 def loaded(encoders: Mapping[str, Encoder | str]) -> dict[str, Encoder]:
-    """Encoders by view, those that are named by name or folder loaded."""
+    """Encoders by view, loaded if given by name or folder."""
     return {view: load_encoder(e) if isinstance(e, str) else e for view, e in encoders.items()}
 
 
 def encoders_of(base: KnowledgeBase, views: Iterable[str], given: Encoders = None) -> dict[str, Encoder]:
-    """What makes the vectors of these views: what is given, else what the base names."""
+    """Encoders of these views: those given, else those named by the base."""
     known = {DEFAULT_VIEW: given} if isinstance(given, Encoder) else dict(given or {})
     return {view: known.get(view) or load_encoder(base.encoders[view]) for view in views}
 
@@ -117,7 +117,7 @@ def encoders_of(base: KnowledgeBase, views: Iterable[str], given: Encoders = Non
 def embed_queries(
     base: KnowledgeBase, spectra: SpectrumSet, given: Encoders, views: Sequence[str]
 ) -> Embedded:
-    """Vectors of the queries in all of these views; a query that lacks one of them is refused."""
+    """Vectors of the queries in all of these views; a query without one of them is refused."""
     encoders = encoders_of(base, views, given)
     first, *others = views
     embedded = embed(spectra, encoders[first], {view: encoders[view] for view in others})
@@ -126,5 +126,5 @@ def embed_queries(
 
 
 def in_batches(spectra: SpectrumSet, size: int = BATCH) -> Iterator[SpectrumSet]:
-    """A large set, a batch at a time."""
+    """The spectra of a large set, in batches."""
     return (spectra.take(np.arange(i, min(i + size, len(spectra)))) for i in range(0, len(spectra), size))

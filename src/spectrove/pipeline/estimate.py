@@ -1,4 +1,4 @@
-"""Numbers from neighbours: what quantity a spectrum has, between which limits, and who says so."""
+"""Estimates of a quantity from neighbours, with intervals and the contributions of the neighbours."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from spectrove.pipeline.ask import Answers, answers_of
 from spectrove.pipeline.embed import Encoders, embed_queries
 from spectrove.spectra import SpectrumSet
 
-#: Neighbours that are asked: 10 is as good as 30 and better than 3 (RMSE of four quantities, real and mock).
+#: Neighbours of an estimate: 10 is as good as 30 and better than 3 (RMSE of four quantities, real and mock).
 VOTERS = 10
 
-#: An estimate is confident if its nearest neighbour is nearer than those of the farthest 1% of the base's objects, and
-#: its 68% interval is narrower than half of what 68% of the base's values span.
+#: An estimate is confident if its nearest neighbour is nearer than those of the farthest 1% of the objects of the base,
+#: and its 68% interval is narrower than half the 68% range of the values of the base.
 FARTHEST, WIDEST = 0.01, 0.5
 
 
 @dataclass(frozen=True)
 class Said:
-    """One neighbour's part in an estimate.
+    """Contribution of one neighbour to an estimate.
 
     Attributes:
         object_id: The neighbour.
         distance: Euclidean, in the view that was searched.
-        weight: Its share of the answer; what is missing to one is the trend's.
-        label: Its own value; None where it has none that counts.
-        adjusted: What it says of the query: its value carried along the trend.
+        weight: Its weight in the mean; the weights of the neighbours and of the trend sum to one.
+        label: Its own value; None without a valid value.
+        adjusted: Its prediction for the query: its value plus the difference along the trend.
     """
 
     object_id: str
@@ -52,17 +52,17 @@ class Estimate:
 
     Attributes:
         object_id: The query.
-        quantity, unit: The column, and its unit as far as known.
-        value: None where no neighbour has a value.
-        interval: It holds the value that the base's catalog would give, at the rate `level`; None where the base is too
-            small.
+        quantity, unit: The column, and its unit if known.
+        value: None if no neighbour has a value.
+        interval: Contains the value that the catalog of the base would list, at the rate `level`; None if the base is
+            too small.
         level: Of the interval.
         confident: See FARTHEST and WIDEST; never without an interval.
-        reason_no_interval: A sentence; "" where there is an interval.
-        p_distance: Share of the base's objects whose nearest neighbour is at least as far as this query's.
-        trend: What the trend over the whole base says, before the neighbours correct it.
+        reason_no_interval: A sentence; "" if there is an interval.
+        p_distance: Fraction of the objects of the base with a nearest neighbour at least as far as that of the query.
+        trend: Prediction of the trend over the whole base, before the correction by the neighbours.
         neighbors: Nearest first.
-        flags: Names of cautions, see `spectra.FLAGS`.
+        flags: Names of flags, see `spectra.FLAGS`.
     """
 
     object_id: str
@@ -79,7 +79,7 @@ class Estimate:
     flags: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """What `estimate --json` prints. Where there is no interval it says why."""
+        """Plain values, as printed by `estimate --json`; without an interval they say why."""
         answer = {
             "object_id": self.object_id,
             "quantity": self.quantity,
@@ -100,7 +100,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Asked:
-    """What estimates are made of: what was fitted, what was said, and the signal-to-noise of each query."""
+    """Estimator, regression result and signal-to-noise of the queries, from which estimates are made."""
 
     estimator: Estimator
     said: Regressed
@@ -115,7 +115,7 @@ class Estimates(Answers):
     _asked: Asked | None = None
 
     def at(self, level: float) -> Estimates:
-        """The same with intervals of another level."""
+        """The same estimates with intervals at another level."""
         assert self._asked is not None
         return replace(self, estimates=_estimates(self._asked, self.neighbors, _checked(level)))
 
@@ -136,16 +136,16 @@ def estimates(
     allow_self: bool = False,
     encoder: Encoders = None,
 ) -> Estimates:
-    """The quantity of each spectrum by neighbour regression, with a conformal interval; and what was refused.
+    """The quantity of each spectrum by neighbour regression, with a conformal interval; and the refusals.
 
-    Neither a query's own value nor, where it is an object of the base, anything fitted on its value gives its answer;
-    only the choice of scale and the width of its interval are those of the whole base.
+    The estimate of an object of the base does not use its own value or a fit to it. Only the choice of scale and the
+    width of the interval are those of the whole base.
 
     Args:
         quantity: A numeric column of the base, but not z.
         k: Neighbours per spectrum.
-        level: Rate at which intervals are to hold the value.
-        where: SQL condition on the objects that take part.
+        level: Rate at which intervals contain the value.
+        where: SQL condition on the objects used.
 
     Raises:
         KnowledgeError: The column cannot be estimated, or the level is not between 0 and 1.
@@ -187,10 +187,10 @@ def estimates(
 
 
 def check_quantity(base: KnowledgeBase, quantity: str, level: float = 0.68) -> Quantity:
-    """The column, if it can be estimated at that level.
+    """The quantity of the column; refuse it unless it can be estimated at that level.
 
     Raises:
-        KnowledgeError: It cannot, or the level is not between 0 and 1.
+        KnowledgeError: It cannot be estimated, or the level is not between 0 and 1.
     """
     _checked(level)
     return quantity_of(base, quantity)
@@ -203,7 +203,7 @@ def _checked(level: float) -> float:
 
 
 def _estimates(made_of: Asked, neighbors: Neighbors, level: float) -> tuple[Estimate, ...]:
-    """What is said of each query, in the unit of the quantity."""
+    """Estimate of each query, in the unit of the quantity."""
     estimator, said, sn = made_of.estimator, made_of.said, made_of.sn
     known, asked, quantity = estimator.known, estimator.conformal, estimator.quantity
     scale, n = known.scale, len(neighbors)
@@ -261,9 +261,9 @@ def _with_far(flags: tuple[str, ...], far: bool) -> tuple[str, ...]:
 
 
 def _reason(too_few: str, answered: bool, finite: bool, name: str, level: float) -> str:
-    """Why there is no interval; "" where there is one."""
+    """Why there is no interval; "" if there is one."""
     if not answered:
-        return f"No neighbour has a value in {name} that counts, so there is nothing to average."
+        return f"No neighbour has a valid value in {name}, so there is nothing to average."
     if too_few:
         return too_few
     return (

@@ -1,4 +1,4 @@
-"""Whether a spectrum is far from all that is known, or only noisy."""
+"""Test whether a spectrum is far from all known objects or only noisy."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from spectrove.inference import Prediction
 from spectrove.knowledge import Neighbors
 from spectrove.spectra import SpectrumSet
 
-#: The flag that is taken back where noise explains the distance.
+#: The flag that is removed if noise explains the distance.
 FAR = "far_from_all"
 
-#: Times that a spectrum's noise is added to it once more.
+#: Number of realisations with the noise of the spectrum added once more.
 TRIALS = 3
 
-#: Vectors of spectra where distances are measured, (n_spectra, n_dimensions), and which spectra have one.
+#: Vectors of spectra in the metric of the search, (n_spectra, n_dimensions), and the ids of spectra that have one.
 Place = Callable[[SpectrumSet], tuple[NDArray[np.float32], NDArray[np.str_]]]
 
 
 def less_noise(
     predictions: Sequence[Prediction], neighbors: Neighbors, spectra: SpectrumSet, limit: float, place: Place
 ) -> list[Prediction]:
-    """The predictions, "far_from_all" taken back where the distance is what the spectrum's own noise makes.
+    """The predictions, without the flag "far_from_all" if the noise of the spectrum explains the distance.
 
-    A spectrum to which its noise is added once more moves as far as noise has moved it already: that much comes off
-    the squared distance to the nearest neighbour. Of SDSS galaxies with noise added to S/N 5, 5 to 9% were far without
-    it, and 1% are with it.
+    Adding the noise of a spectrum once more moves its vector as far as its noise has moved it already; this squared
+    displacement is subtracted from the squared distance to the nearest neighbour. Of SDSS galaxies with noise added to
+    S/N 5, 5 to 9% were flagged without this correction, and 1% are with it.
 
     Args:
         predictions: With their flags.
         neighbors: Of the same queries.
         spectra: The queries.
-        limit: The scaled distance beyond which nothing known is near.
-        place: Puts spectra where distances are measured.
+        limit: The scaled nearest-neighbour distance beyond which the flag is set.
+        place: Function from spectra to vectors in the metric of the search.
     """
     rows = [i for i, p in enumerate(predictions) if FAR in p.flags]
     if not rows:
@@ -60,7 +60,7 @@ def less_noise(
 
 
 def noisier(spectra: SpectrumSet, trial: int) -> SpectrumSet:
-    """The spectra with noise of their own size added; every object has a stream of chance of its own."""
+    """The spectra with noise of the size of their errors added; every object has its own random numbers."""
     flux = spectra.flux.copy()
     for i, object_id in enumerate(spectra.object_id.tolist()):
         span = slice(int(spectra.offsets[i]), int(spectra.offsets[i + 1]))

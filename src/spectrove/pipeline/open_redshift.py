@@ -1,4 +1,4 @@
-"""Answers about spectra whose estimated redshift is uncertain: every redshift that is left open has its say."""
+"""Answers for spectra with an uncertain redshift estimate: averages over the candidate redshifts."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from spectrove.inference.redshift import RedshiftEstimate
 from spectrove.inference.voting import LEVEL, TIE
 from spectrove.spectra import CORE_COLUMNS, SpectrumSet
 
-#: Redshifts that are asked at, the best among them, and the least weight that one needs.
+#: Largest number of redshifts used, including the best, and the least weight of one.
 MOST, LEAST_WEIGHT = 4, 0.01
 
 
-#: One redshift, its weight, and the answer there; None where nothing could be answered.
+#: One redshift, its weight, and the answer there; None without an answer.
 _Option = tuple[float, float, Prediction | None]
 
 
@@ -29,18 +29,18 @@ def over_redshifts(
     ask: Callable[[SpectrumSet], Sequence[Prediction]],
     threshold: float | None = None,
 ) -> list[Prediction]:
-    """The predictions; of spectra whose redshift is open, averaged over the redshifts that it may be.
+    """The predictions, averaged over the candidate redshifts of spectra with an uncertain redshift.
 
-    Probabilities are the mean over `RedshiftEstimate.plausible`, as far as there is an answer; the interval spans those
-    at the redshifts that carry most of the weight, and the set of classes is that of all of them. Neighbours, flags and
-    `p_distance` stay those at the best redshift. Who is not at the redshift of the estimate stays as it is.
+    Probabilities are the weighted mean over the answers at `RedshiftEstimate.plausible`. The interval spans those at
+    the redshifts with most of the weight, and the set of classes is the union. Neighbours, flags and `p_distance` are
+    those at the best redshift. Spectra at another redshift than the estimate are unchanged.
 
     Args:
         predictions: At the best redshifts.
-        spectra: What was asked about.
-        redshifts: Object id to estimate, of those that came without a redshift.
-        ask: Answers spectra at the redshifts that they are given.
-        threshold: From which probability an object is a target; None where nothing is hunted.
+        spectra: The queries.
+        redshifts: Redshift estimates by object id, of spectra without a redshift.
+        ask: Function from spectra at given redshifts to answers.
+        threshold: Least probability of a target; None without a target.
     """
     place = {name: i for i, name in enumerate(spectra.object_id.tolist())}
     options: dict[str, list[_Option]] = {}
@@ -78,7 +78,7 @@ def _averaged(best: Prediction, options: Sequence[_Option], threshold: float | N
     asked = best.positive if best.positive is not None else value
     ends, before = [mean[asked]], 0.0
     for weight, p in sorted(said, key=lambda one: -one[0]):
-        if before < LEVEL * total:  # those that carry most of the weight together
+        if before < LEVEL * total:  # those that together have most of the weight
             known = p.interval if p.interval and asked in (p.positive, p.value) else None
             ends += known or [p.probabilities.get(asked, 0.0)]
         before += weight

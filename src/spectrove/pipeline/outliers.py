@@ -1,4 +1,4 @@
-"""Which spectra are unlike a base, and in what way."""
+"""Outliers: spectra unlike those of a base, with reasons."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from spectrove.spectra import CATALOG_FLAGS, SpectrumSet
 
 Floats = NDArray[np.floating]
 
-#: Reasons are looked for up to this p-value; beyond it a spectrum is as the base's own are.
+#: Reasons are searched up to this p-value; beyond it a spectrum is ordinary.
 EXPLAINED = 0.1
 
-#: The view whose encoder can say what it does not explain.
+#: The view whose encoder gives the residual.
 REBUILT = "surprise"
 
 
 @dataclass(frozen=True)
 class OutlierAnswers:
-    """One batch of answers, the spectra in the same order, and what was refused."""
+    """One batch of answers, the spectra in the same order, and the refusals."""
 
     spectra: SpectrumSet
     answers: tuple[OutlierAnswer, ...]
@@ -43,30 +43,30 @@ class OutlierAnswers:
 def outliers(
     base: KnowledgeBase, spectra: SpectrumSet, *, encoder: Encoders = None, explained: float = EXPLAINED
 ) -> list[OutlierAnswer]:
-    """How unlike the base each spectrum is, and why; those that no view can be made of are left out."""
+    """Outlier score, p-value and reason of each spectrum; spectra without a vector in any view are left out."""
     return list(find_outliers(base, spectra, encoder=encoder, explained=explained).answers)
 
 
 def find_outliers(
     base: KnowledgeBase, spectra: SpectrumSet, *, encoder: Encoders = None, explained: float = EXPLAINED
 ) -> OutlierAnswers:
-    """The same, with what was refused and why.
+    """The same, with the refusals and their reasons.
 
-    Only flux, ivar, mask, wavelength, LSF and redshift are read, and the place in the sky, so that an object is never
-    its own neighbour. No label takes part.
+    Only flux, ivar, mask, wavelength, LSF and redshift are read, and the sky position, so that an object is never its
+    own neighbour. No label is used.
 
     Args:
-        explained: Up to this p-value a reason is looked for (a twentieth of a second a spectrum).
+        explained: Reasons are searched up to this p-value (a twentieth of a second per spectrum).
 
     Raises:
-        KnowledgeError: The base lacks one of the views, or holds too few objects.
+        KnowledgeError: The base lacks one of the views, or has too few objects.
     """
     reference = reference_of(base)
     encoders = encoders_of(base, VIEWS, encoder)
     placed = [_place(base, view, spectra, encoders[view]) for view in VIEWS]
     distance = dict(zip(VIEWS, (p.distance for p in placed), strict=True))
     known = np.any([np.isfinite(d) for d in distance.values()], axis=0)
-    # A spectrum without redshift or good pixels is refused by both views for the same reason: the first one is said.
+    # A spectrum without redshift or good pixels is refused by both views for the same reason; it is given once.
     refusals = [next(p.why[i] for p in placed if i in p.why) for i in np.flatnonzero(~known).tolist()]
     explainer = _Explainer(encoders[REBUILT])
     answers = []
@@ -90,7 +90,7 @@ def find_outliers(
 
 @dataclass(frozen=True)
 class _Placed:
-    """Log distances in one view (n_spectra,), NaN where refused; flags of preparation and refusals by row."""
+    """Log distances in one view (n_spectra,), NaN if refused; flags of the preparation and refusals by row."""
 
     distance: Floats
     flags: dict[int, tuple[str, ...]]
@@ -104,7 +104,7 @@ def _place(base: KnowledgeBase, view: str, spectra: SpectrumSet, encoder: Encode
         distance[index] = log_distances(base, view, vectors, spectra.take(index))
     flags = {int(i): found for i, found in zip(index, prepared.flags, strict=True)}
     sentences = {r.name: r for r in refused}
-    nothing = Refusal("", f"view {view}: nothing in the base to compare it with.")
+    nothing = Refusal("", f"view {view}: the base has no object to compare it with.")
     why = {
         i: sentences.get(name, replace(nothing, name=name))
         for i, name in enumerate(spectra.object_id.tolist())
@@ -122,7 +122,7 @@ def _flags(
     return tuple(dict.fromkeys([*own, *made, *cautions]))
 
 
-#: What is said of an odd spectrum that the reconstruction does not reach.
+#: Answer for an outlier that the reconstruction does not cover.
 _UNCOVERED: dict[str, Any] = {
     "reason": "unlike anything",
     "why": "The reconstruction by ordinary galaxies hardly covers its rest wavelengths, so no reason can be given.",
@@ -133,8 +133,8 @@ _UNCOVERED: dict[str, Any] = {
 def _explained(answer: OutlierAnswer, reasons: Mapping[str, dict[str, Any]]) -> OutlierAnswer:
     """The answer with its reason.
 
-    Where the view of ordinary shapes has nothing to say the reconstruction rests on an edge of what it was learned
-    from; there only another redshift is believed.
+    Without a vector in the shape view the reconstruction is at the edge of its training range; then the only reason
+    accepted is another redshift.
     """
     found = reasons.get(answer.object_id, _UNCOVERED)
     if set(answer.views) != set(VIEWS) and found["reason"] != "wrong redshift":
@@ -143,7 +143,7 @@ def _explained(answer: OutlierAnswer, reasons: Mapping[str, dict[str, Any]]) -> 
 
 
 class _Explainer:
-    """Gives reasons and drawings with the encoder of the residual view."""
+    """Reasons and figures from the encoder of the residual view."""
 
     def __init__(self, encoder: Encoder) -> None:
         if not isinstance(encoder, SurpriseEncoder):
@@ -155,7 +155,7 @@ class _Explainer:
         self._detector = encoder.detector
 
     def reasons(self, spectra: SpectrumSet) -> dict[str, dict[str, Any]]:
-        """Object id to reason, why and regions, for those that the reconstruction covers."""
+        """Reason, sentence and regions by object id, for spectra that the reconstruction covers."""
         prepared, _ = prepare(spectra, self._encoder.preprocess)
         scan, investigator = RedshiftScan(self._detector), Investigator(self._detector)
         observed, _ = prepare(spectra, scan.recipe)
@@ -178,7 +178,7 @@ class _Explainer:
         return found
 
     def drawn(self, spectra: SpectrumSet, answers: Sequence[OutlierAnswer]) -> list[Drawn]:
-        """What a page shows of each."""
+        """The curves of each spectrum for a page."""
         prepared, _ = prepare(spectra, self._encoder.preprocess)
         row = {name: j for j, name in enumerate(prepared.object_id.tolist())}
         out = []
@@ -204,5 +204,5 @@ def _good_share(spectra: SpectrumSet, i: int) -> float:
 def drawn_outliers(
     base: KnowledgeBase, spectra: SpectrumSet, answers: Sequence[OutlierAnswer], *, encoder: Encoders = None
 ) -> list[Drawn]:
-    """What the gallery page shows of some answers: spectrum, reconstruction and residual; in the same order."""
+    """Spectrum, reconstruction and residual of some answers for the gallery page, in the same order."""
     return _Explainer(encoders_of(base, [REBUILT], encoder)[REBUILT]).drawn(spectra, answers)

@@ -1,4 +1,4 @@
-"""Search by regions of the spectrum: the embedding proposes, the pixels of the regions decide."""
+"""Search by regions of the spectrum: a shortlist from the embedding, ranked by the pixels of the regions."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ from spectrove.pipeline.ask import Answers, answers_of
 from spectrove.pipeline.embed import Encoders, embed_queries, encoders_of
 from spectrove.spectra import SpectrumSet
 
-#: Known spectra that the embedding proposes for each query.
+#: Length of the shortlist of each query.
 SHORTLIST = 200
 
 #: Queries whose shortlists are read from the base together.
 _TOGETHER = 64
 
-#: Cautions that are said of a whole shortlist, or of whole spectra, and mean nothing here.
+#: Flags of a whole shortlist or of whole spectra, which do not apply here.
 _OF_SHORTLISTS = frozenset({"few_neighbors", "neighbor_coverage"})
 
 
 @dataclass(frozen=True)
 class RegionAnswers(Answers):
-    """Neighbours by their likeness in some regions; `neighbors.distance` stays the embedding's.
+    """Neighbours ranked by their similarity in some regions; `neighbors.distance` is that of the embedding.
 
     Attributes:
-        region_distance: Weighted rms difference in the regions beyond noise, as a share of the continuum, in the order
-            of the neighbours; infinite where too little is shared; (n_queries, n_neighbors).
-        regions: What was compared.
+        region_distance: Weighted rms difference in the regions, corrected for noise, as a fraction of the continuum, in
+            the order of the neighbours; infinite with too few common pixels; (n_queries, n_neighbors).
+        regions: The regions compared.
     """
 
     region_distance: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
     regions: tuple[Region, ...] = ()
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """What `search --region --json` prints: one plain dictionary per query."""
+        """One plain dictionary per query, as printed by `search --region --json`."""
         found = self.neighbors.to_dicts()
         for row, distances in zip(found, self.region_distance.tolist(), strict=True):
             for neighbor, distance in zip(row["neighbors"], distances, strict=False):
@@ -68,15 +68,15 @@ def search_region(
     allow_self: bool = False,
     encoder: Encoders = None,
 ) -> RegionAnswers:
-    """The k known spectra that are most like each query in the regions, among those nearest in the embedding.
+    """The k known spectra most similar to each query in the regions, among those nearest in the embedding.
 
     Args:
-        regions: Rest frame, vacuum angstrom: (low, high), "6500:6800", or a line's name. Differences in several are
-            added up, pixel by pixel.
-        shortlist: How many known spectra the embedding proposes; never fewer than k.
+        regions: Rest frame, vacuum angstrom: (low, high), "6500:6800", or the name of a line. Differences in several
+            regions are added, pixel by pixel.
+        shortlist: Number of nearest known spectra in the embedding that are compared; at least k.
 
     Raises:
-        SpectroveError: A region cannot be understood, or lies outside what the encoder sees.
+        SpectroveError: A region cannot be understood, or lies outside the range of the encoder.
     """
     chosen = tuple(_region(region) for region in regions)
     space = base.space()
@@ -115,8 +115,8 @@ def _region(region: Region | str | tuple[float, float]) -> Region:
 def _reordered(
     base: KnowledgeBase, cut: Stretches, proposed: Neighbors, regions: Sequence[Region], k: int
 ) -> tuple[Neighbors, NDArray[np.float64]]:
-    """The first k of each shortlist by likeness in the regions, and their distances there."""
-    order = np.full((len(proposed), k), proposed.k - 1)  # a place that is empty where there are fewer than k
+    """The k most similar spectra of each shortlist in the regions, and their distances there."""
+    order = np.full((len(proposed), k), proposed.k - 1)  # an empty position if there are fewer than k
     distance = np.full((len(proposed), k), np.inf)
     flags = []
     for i, (squares, shared) in enumerate(_compared(base, cut, proposed, regions)):
@@ -136,7 +136,7 @@ def _reordered(
 def _compared(
     base: KnowledgeBase, cut: Stretches, proposed: Neighbors, regions: Sequence[Region]
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """For each query, in the order of its shortlist: squared distances, and the shares of the regions in common."""
+    """For each query, in the order of its shortlist: squared distances, and fractions of the regions in common."""
     for start in range(0, len(proposed), _TOGETHER):
         block = proposed.object_id[start : start + _TOGETHER]
         known, _ = cut_out(base.spectra(np.unique(block[block != ""])), regions, least=0.0)
@@ -144,7 +144,7 @@ def _compared(
             names = listed[listed != ""]
             squares, shared = np.full(len(names), np.nan), np.zeros(len(names))
             here = np.isin(names, known.object_id)
-            # The base's spectra come in the order asked for, that of `unique`.
+            # The spectra of the base are returned in the order requested, that of `unique`.
             others = known.take(np.searchsorted(known.object_id, names[here]))
             square, error = region_distances(cut, i, others)
             shared[here] = cut.shared(others, i)
