@@ -148,7 +148,7 @@ def _fits(base: KnowledgeBase, votes: LabelVotes, progress: Progress | None) -> 
 
 
 def joined(votes: NDArray[np.float64], line_share: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Class probabilities from neighbours and lines combined, (n_objects, n_classes); equal line shares have no effect."""
+    """Class probabilities by neighbours and lines combined, (n_objects, n_classes); equal shares have no effect."""
     even = np.ptp(line_share, axis=1, keepdims=True) < 1e-9
     both = (votes + IGNORANCE) * (line_share + IGNORANCE)
     # Without a voter the lines alone decide.
