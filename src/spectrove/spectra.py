@@ -50,6 +50,7 @@ FLAGS: dict[str, str] = {
     "errors_unusable": "No error in the file is a positive number; they were taken as none.",
     "mask_inverted": "Nearly all pixels would be bad by the file's mask, so it was read as marking the good ones.",
     "pixels_dropped": "Pixels without a wavelength of their own, as padding has them, were left out.",
+    "rest_frame": "Wavelengths were at rest and have been multiplied by 1 + the file's redshift.",
     "not_calibrated": "Flux is in counts or relative units: its shape over long ranges means little.",
     "no_redshift": "No redshift came with the spectrum.",
     "z_not_positive": "The redshift is zero or negative: not a galaxy of the Hubble flow.",

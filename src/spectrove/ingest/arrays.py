@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from spectrove.errors import FormatError, Refusal
 from spectrove.ingest.assemble import FLUX_UNIT, assemble, file_id
 from spectrove.ingest.fitsfile import Hdu
+from spectrove.ingest.frame import observed
 from spectrove.ingest.medium import medium_of
 from spectrove.ingest.options import Options
 from spectrove.ingest.quality import bad_pixels, inverse_variance
@@ -51,6 +52,8 @@ class Arrays:
     survey: str | None = None
     #: "air" or "vacuum" where the layout settles it.
     medium: str | None = None
+    #: Whether the layout settles that wavelengths are those observed, whatever the header says of its grid.
+    observed: bool = False
     #: Names of the spectra within the file; the numbers of their rows where there are none.
     names: Sequence[str] = ()
     #: Values of each spectrum's own, over those of the header.
@@ -118,6 +121,9 @@ def _one(arrays: Arrays, i: int, name: str, path: Path, options: Options) -> Spe
     others = {key: of_row(value) for key, value in arrays.others.items()}
     resolution = others.get("resolution")
     row = _row(arrays, i)
+    if not arrays.observed:
+        wavelength, more = observed(wavelength, arrays.header, arrays.wavelength_name, row["z"], path.name)
+        flags += more
     flux, flux_unit, calibrated, ivar, more = _fluxes(arrays, wavelength, values, others, options, path.name)
     flags += more
     bad = None

@@ -53,7 +53,7 @@ def _one(primary: Hdu, hdu: Hdu, name: str, path: Path) -> Arrays:
     return Arrays(
         header.header, wavelength, image[0], {"variance": image[1]}, wavelength_unit=unit, flux_unit="count",
         survey="6dfgs" if len(image) == 4 or "6DF" in header.text("INSTRUME").upper() else "2dfgrs",
-        names=[name], rows=[{"zwarning": reliability_warning(header)}],
+        observed=len(image) == 4, names=[name], rows=[{"zwarning": reliability_warning(header)}],
     )  # fmt: skip
 
 

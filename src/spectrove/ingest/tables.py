@@ -14,6 +14,7 @@ from spectrove.ingest.arms import join_arms
 from spectrove.ingest.arrays import Arrays, reliability_warning, unique_names
 from spectrove.ingest.assemble import FLUX_UNIT
 from spectrove.ingest.fitsfile import Hdu, joint_header
+from spectrove.ingest.frame import is_rest_name
 from spectrove.ingest.options import Options
 from spectrove.ingest.planes import TYPES, saw
 
@@ -132,9 +133,11 @@ def _parts(primary: Hdu, hdu: Hdu, columns: Mapping[str, str], name: str) -> lis
     names = unique_names([np.asarray(hdu.table[c]).tolist() for c in ROW_NAMES if c in hdu.table], n)
     parts = []
     for i in range(n):
-        row = _trimmed({key: np.asarray(value[i]) for key, value in values.items()}, _length(hdu.table, i))
+        filled = _cut({key: np.asarray(value[i]) for key, value in values.items()}, _length(hdu.table, i))
+        row = _trimmed(filled)
         said = "-".join(filter(None, [name, names[i] if n > 1 else ""]))
-        parts.append(_arrays(header, row, columns, hdu, said, _object(hdu.table, i)))
+        padded = len(row["wavelength"]) < len(filled["wavelength"])
+        parts.append(_arrays(header, row, columns, hdu, said, _object(hdu.table, i) | {"padded": padded}))
     return parts
 
 
@@ -146,7 +149,7 @@ def _arrays(
     wavelength, flux = values.pop("wavelength"), values.pop("flux")
     six_df = "OBSRA" in header and "Z_HELIO" in header
     astra = "V_ASTRA" in header  # SDSS-V's mwmStar and mwmVisit, which state no units
-    sky = row.pop("sky", False)
+    sky, padded = row.pop("sky", False), row.pop("padded", False)
     spread = next((columns[key] for key in ("ivar", "error", "variance") if key in values), None)
     return Arrays(
         header,
@@ -167,7 +170,7 @@ def _arrays(
             | ({"zwarning": reliability_warning(Hdu(header))} if six_df else {})
             | ({"class": "SKY"} if sky else {})
         ],
-        flags=[["sky"] if sky else []],
+        flags=[["sky"] * sky + ["pixels_dropped"] * padded],
     )
 
 
@@ -181,10 +184,16 @@ def _length(table: Mapping[str, NDArray], i: int) -> int | None:
     return None if name is None else int(np.atleast_1d(table[name][i])[0])
 
 
-def _trimmed(row: Mapping[str, NDArray], length: int | None) -> dict[str, NDArray]:
-    """One spectrum without the padding with which rows of a table are filled up: no wavelength, or zero."""
+def _cut(row: Mapping[str, NDArray], length: int | None) -> dict[str, NDArray]:
+    """One spectrum up to the pixel at which its row says that it ends."""
     n = len(row["wavelength"])
-    wavelength = np.asarray(row["wavelength"], float)[: length or n]
+    return {key: value[: length or n] if value.shape == (n,) else value for key, value in row.items()}
+
+
+def _trimmed(row: Mapping[str, NDArray]) -> dict[str, NDArray]:
+    """One spectrum without the padding with which rows of a table are filled up: no wavelength, or zero."""
+    wavelength = np.asarray(row["wavelength"], float)
+    n = len(wavelength)
     real = np.flatnonzero(np.isfinite(wavelength) & (wavelength != 0))
     span = slice(int(real[0]), int(real[-1]) + 1) if len(real) else slice(0, n)
     return {key: value[span] if value.shape == (n,) else value for key, value in row.items()}
@@ -221,6 +230,8 @@ def _columns(table: Mapping[str, NDArray], options: Options, path: Path) -> dict
         own = [text.format(chosen["flux"]) for text in OWN_ERRORS.get(key, ())] if "flux" in chosen else []
         own += [chosen["flux"].replace("flux", key[:3], 1)] if key == "error" and "flux" in chosen else []
         found = next((n for n in (*own, *names) if n in table and n not in chosen.values()), None)
+        if found is None and key == "wavelength":
+            found = next((n for n in table if is_rest_name(n)), None)
         if found is not None and np.asarray(table[found]).dtype.kind in (
             "iufbOUS" if key == "mask" else "iufbO"
         ):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +48,17 @@ _UNIT_REMARKS = (
         r"\b(wave(?:length)?s?|lambda|flux(?:es)?|errors?)\s*(?:is|are|given)?\s*(?:in|:|=)\s+([^,;]+)", re.I
     ),
 )
+#: What a column of a VOTable holds, by its UCD; errors first, since theirs name the flux too.
+_UCDS = (
+    (re.compile(r"stat\.error.*(phot|spect)\.", re.I), "error"),
+    (re.compile(r"meta\.code\.qual", re.I), "quality"),
+    (re.compile(r"^phot\.(flux|fluence|mag|count)", re.I), "flux"),
+    (re.compile(r"^(em\.(wl|freq|energy|wavenumber)|spect\.dopplerParam)", re.I), "wavelength"),
+)
+#: A number with a decimal comma.
+_DECIMAL_COMMA = re.compile(r"^[+-]?\d+,\d+(?:[eEdD][+-]?\d+)?$")
+#: What stands in a column of numbers for a value that is missing.
+_MISSING = {"", "-", "--", "---", "...", "indef", "null", "none", "n/a", "na", "nan", "masked", "undef", "*"}
 _KEY_VALUE = re.compile(r"^\s*([A-Za-z_][\w .-]{0,40}?)\s*[:=]\s*(.+?)\s*$")
 
 
@@ -54,18 +67,21 @@ def read(path: Path) -> list[Hdu]:
 
     Columns are separated by commas, semicolons, tabs or blanks. Names come from a line of words before the
     numbers, commented or not; without one they are "1", "2", ... Units stand in brackets behind a name, on a line of
-    their own, in a list of the columns, or in a remark ("wavelength unit: nm"). ECSV is read by astropy.
+    their own, in a list of the columns, or in a remark ("wavelength unit: nm"). ECSV, VOTables and the
+    tables of IPAC and CDS are read by astropy.
 
     Raises:
         FormatError: If the file is empty, binary, or has no columns of numbers.
     """
-    lines = _text(path).splitlines()
-    if lines[0].startswith("# %ECSV"):
-        return [_ecsv(lines)]
+    text = _text(path)
+    if known := _format_of(text):
+        return _by_astropy(text, known, path)
+    lines = text.splitlines()
     comments = [line.strip().lstrip("#%").strip() for line in lines if line.lstrip()[:1] in ("#", "%")]
     body = [line.strip() for line in lines if line.strip() and line.lstrip()[:1] not in ("#", "%")]
     if not body:
         raise FormatError(f"{path.name}: the file has no rows, expected columns of numbers. Fetch it again.")
+    body = _with_points(body)
     split = _splitter(body[-1])
     n = len(split(body[-1]))
     starts = [_is_number(split(line)[0]) for line in body[: MAX_NAME_LINES + 1]]
@@ -85,18 +101,72 @@ def read(path: Path) -> list[Hdu]:
     return [Hdu({**header, "TFIELDS": n}, table=_columns(body, split, names, path))]
 
 
-def _ecsv(lines: list[str]) -> Hdu:
+def _format_of(text: str) -> str | None:
+    """The name that astropy has for a table that describes itself: ECSV, VOTable, IPAC, machine-readable and CDS."""
+    head = text[:4000].lstrip()
+    if head.startswith("# %ECSV"):
+        return "ascii.ecsv"
+    if head.startswith("<") and re.search(r"<(\w+:)?VOTABLE", head):
+        return "votable"
+    if re.match(r"(\\.*\n)*\|.*\|\s*\n", head):
+        return "ascii.ipac"
+    if "byte-by-byte description" in head.lower():
+        return "ascii.mrt" if head.startswith("Title:") else "ascii.cds"
+    return None
+
+
+def _by_astropy(text: str, known: str, path: Path) -> list[Hdu]:
     from astropy.table import Table
 
-    found = Table.read(lines, format="ascii.ecsv")
-    header = {str(k).upper(): v for k, v in found.meta.items() if isinstance(v, str | int | float | bool)}
-    header["TFIELDS"] = len(found.columns)
+    try:
+        if known == "votable":
+            return _votable(text)
+        return [_of_table(Table.read(text, format=known))]
+    except Exception as error:  # the readers of astropy raise whatever their format makes them
+        raise FormatError(
+            f"{path.name}: begins as a table of the kind {known.removeprefix('ascii.')}, which astropy cannot read "
+            f"({str(error)[:120]}). Fetch it again."
+        ) from error
+
+
+def _votable(text: str) -> list[Hdu]:
+    """The tables of a VOTable with its PARAMs; columns without a known name are named by what their UCD says."""
+    from astropy.io.votable import parse
+
+    tree = parse(io.BytesIO(text.encode()))
+    hdus = []
+    for table in tree.iter_tables():
+        said = [*tree.params, *(p for resource in tree.resources for p in resource.params), *table.params]
+        found = table.to_table(use_names_over_ids=True)
+        for field in table.fields:
+            name = next((name for ucd, name in _UCDS if ucd.search(str(field.ucd or ""))), None)
+            if name and field.name in found.colnames and name not in map(str.lower, found.colnames):
+                found[field.name].name = name
+        header = {str(param.name).upper(): param.value for param in said}
+        hdus.append(_of_table(found, {k: v for k, v in header.items() if isinstance(v, str | int | float)}))
+    return hdus
+
+
+def _of_table(found: Any, cards: Mapping[str, Any] | None = None) -> Hdu:
+    """An astropy table with its columns' units and what it says of itself."""
+    meta = {**found.meta, **{k: v["value"] for k, v in (found.meta.get("keywords") or {}).items()}}
+    header = {str(k).upper(): v for k, v in meta.items() if isinstance(v, str | int | float | bool)}
+    header |= {**(cards or {}), "TFIELDS": len(found.columns)}
+    header["COMMENT"] = "\n".join(map(str, found.meta.get("comments") or ()))
     columns = {}
     for i, column in enumerate(found.itercols(), 1):
         header |= {f"TTYPE{i}": column.name.lower(), f"TUNIT{i}": str(column.unit or "")}
-        values = column.filled(np.nan) if hasattr(column, "filled") and column.dtype.kind == "f" else column
-        columns[column.name.lower()] = np.asarray(values)
+        columns[column.name.lower()] = _filled(column)
     return Hdu(header, table=columns)
+
+
+def _filled(column: Any) -> NDArray:
+    """Plain values; numbers that are masked are NaN."""
+    if not hasattr(column, "filled"):
+        return np.asarray(column)
+    if column.dtype.kind in "iu" and np.any(column.mask):
+        column = column.astype(float)
+    return np.asarray(column.filled(np.nan) if column.dtype.kind == "f" else column.filled())
 
 
 def _text(path: Path) -> str:
@@ -197,6 +267,15 @@ def _is_of(name: str, place: int, key: str) -> bool:
     return _QUANTITY.get(name[:3]) == key or name == {"w": "1", "f": "2"}.get(key)
 
 
+def _with_points(body: list[str]) -> list[str]:
+    """Lines whose numbers have decimal commas, parted by semicolons, tabs or blanks, with points instead."""
+    cells = re.split(r"[;\t|]\s*|\s+", body[-1].strip(";|"))
+    numbers = all(_DECIMAL_COMMA.match(cell) or _is_number(cell or "0") for cell in cells)
+    if len(cells) < 2 or not numbers or not any(map(_DECIMAL_COMMA.match, cells)):
+        return body
+    return [re.sub(r"(?<=\d),(?=\d)", ".", line) for line in body]
+
+
 def _splitter(line: str):  # type: ignore[no-untyped-def]
     for mark in (",", ";", "\t", "|"):
         if mark in line:
@@ -212,12 +291,7 @@ def _columns(body: list[str], split, names: list[str], path: Path) -> dict[str, 
             f"{path.name}: {wrong} of {len(rows)} rows do not have {len(names)} values, as the first has. "
             "Remove or mend these rows."
         )
-    columns = {}
-    for i, name in enumerate(names):
-        try:
-            columns[name] = np.array([row[i] or "nan" for row in rows], dtype=float)
-        except ValueError:
-            columns[name] = np.array([row[i] for row in rows])
+    columns = {name: _column([row[i] for row in rows]) for i, name in enumerate(names)}
     if not any(column.dtype.kind == "f" for column in columns.values()):
         raise FormatError(
             f"{path.name}: no column of numbers in {len(rows)} rows (first: {body[0][:40]!r}), "
@@ -226,9 +300,27 @@ def _columns(body: list[str], split, names: list[str], path: Path) -> dict[str, 
     return columns
 
 
+def _column(cells: list[str]) -> NDArray:
+    """Numbers, with NaN for the words that stand for a missing one, if any cell is one; else the text."""
+    try:
+        return np.array([cell or "nan" for cell in cells], dtype=float)
+    except ValueError:
+        plain = ["nan" if cell.strip('"').lower() in _MISSING else _plain_number(cell) for cell in cells]
+    try:
+        found = np.array(plain, dtype=float)
+    except ValueError:
+        return np.array(cells)
+    return found if np.isfinite(found).any() else np.array(cells)
+
+
+def _plain_number(text: str) -> str:
+    """Without quotes, and with E in place of the D that Fortran writes."""
+    return re.sub(r"(?<=[\d.])[dD](?=[+-]?\d)", "E", text.strip('"'))
+
+
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        float(_plain_number(text))
     except ValueError:
         return False
     return True

@@ -64,6 +64,7 @@ def to_angstrom(
     named_log = ("log" in column or column.startswith("ln")) and largest < 12
     if base is not None or named_log:
         natural = (base or column).lower().startswith(("ln", "loge")) or largest > 6.5
+        values = np.where(values == 0, np.nan, values)  # padding
         with np.errstate(over="ignore"):
             values = np.exp(values) if natural else 10.0**values
         finite = values[np.isfinite(values)]
