@@ -1,4 +1,4 @@
-"""Encoders: what makes a vector of a prepared spectrum. One contract, several kinds, no target classes."""
+"""Encoders: vectors from prepared spectra. One contract, several kinds, no target classes."""
 
 from spectrove.encoders.base import Encoder
 from spectrove.encoders.checkpoint import load_encoder, save_encoder, shipped_encoders

@@ -14,19 +14,18 @@ from spectrove.errors import FingerprintError, RecipeError
 from spectrove.preprocess import Prepared, PreprocessRecipe
 from spectrove.provenance import fingerprint
 
-#: Weights as they are stored and fingerprinted: name to array.
+#: Weights by name, as stored and fingerprinted.
 Weights = Mapping[str, NDArray]
 
 
 class Encoder(ABC):
-    """Turns prepared spectra into vectors.
+    """Vectors from prepared spectra.
 
-    A subclass gives the shapes of its weights and `_vectors`. Everything else, so that every kind answers the
-    same way: the check that the input was prepared by this encoder's own recipe, batching, and the fingerprint
-    of recipe and weights.
+    A subclass defines the shapes of its weights and `_vectors`. This class checks that the input was prepared with the
+    recipe of the encoder, divides it into batches, and computes the fingerprint of recipe and weights.
     """
 
-    #: Spectra per call of `_vectors`; a matter of memory and speed only.
+    #: Spectra per call of `_vectors`; affects memory and speed only.
     batch_size = 256
 
     def __init__(
@@ -39,11 +38,11 @@ class Encoder(ABC):
     ) -> None:
         """
         Args:
-            recipe: What the encoder is.
-            weights: Arrays by name; all floating-point arrays are rounded to float16, the precision they are
-                stored in, so that a saved encoder is the same encoder.
-            training_ids: Ids of every object that had a part in the weights.
-            source: The name or folder that `load_encoder` finds it under again.
+            recipe: Definition of the encoder.
+            weights: Arrays by name. Floating-point arrays are rounded to float16, the precision of the file, so that a
+                saved encoder gives the same vectors.
+            training_ids: Ids of all objects used in training.
+            source: Name or folder for `load_encoder`.
         """
         self.recipe = recipe
         self.weights = {name: _as_stored(name, array) for name, array in weights.items()}
@@ -53,12 +52,12 @@ class Encoder(ABC):
 
     @property
     def name(self) -> str:
-        """What `load_encoder` finds it under: the name of a shipped encoder or a folder."""
+        """Name of a shipped encoder, or folder, for `load_encoder`."""
         return self.source
 
     @property
     def preprocess(self) -> PreprocessRecipe:
-        """How its input has to be prepared."""
+        """Recipe for the preparation of its input."""
         return self.recipe.preprocess
 
     @property
@@ -90,7 +89,7 @@ class Encoder(ABC):
 
     @property
     def dtype(self) -> str:
-        """Number format computed in; provenance only."""
+        """Number format of the computation; provenance only."""
         return "float32"
 
     @property
@@ -104,11 +103,11 @@ class Encoder(ABC):
 
     @abstractmethod
     def _vectors(self, flux: NDArray[np.float32], ivar: NDArray[np.float32]) -> NDArray:
-        """Vectors of one batch; flux and ivar have shape (n_spectra, n_pixels) and are 0 where unknown."""
+        """Vectors of one batch; flux and ivar have shape (n_spectra, n_pixels) and are 0 if unknown."""
 
 
 def check_shapes(recipe: EncoderRecipe, weights: Weights, expected: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse weights that are not those of the recipe.
+    """Refuse weights unless they are those of the recipe.
 
     Raises:
         RecipeError: Naming the arrays that are missing, unknown or of another shape.
@@ -131,7 +130,7 @@ def check_shapes(recipe: EncoderRecipe, weights: Weights, expected: Mapping[str,
 
 
 def _as_stored(name: str, array: NDArray) -> NDArray:
-    """Weights in the precision of the file; `float32.` in a name marks what float16 cannot hold."""
+    """Weights in the precision of the file; `float32.` in a name marks arrays that need more than float16."""
     array = np.ascontiguousarray(array)
     if not np.issubdtype(array.dtype, np.floating):
         return array

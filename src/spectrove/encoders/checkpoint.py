@@ -28,7 +28,7 @@ def shipped_encoders() -> list[str]:
 
 
 def load_encoder(source: str | Path) -> Encoder:
-    """An encoder by name ("base", "pca") or from the folder that `train` wrote.
+    """Encoder by name ("base", "pca") or from the folder written by `train`.
 
     Raises:
         RecipeError: If there is none, a file is missing or damaged, or weights and recipe do not fit.
@@ -68,7 +68,7 @@ def _load(source: str, folder: str, changed: int) -> Encoder:
 
 
 def save_encoder(encoder: Encoder, folder: Path | str, *, report: dict | None = None) -> Path:
-    """Write an encoder to a folder, whole or not at all; `report` (losses, counts) becomes training.json."""
+    """Folder of the encoder, written completely or not at all; `report` (losses, counts) becomes training.json."""
     folder = Path(folder)
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
@@ -78,16 +78,20 @@ def save_encoder(encoder: Encoder, folder: Path | str, *, report: dict | None = 
     write_ids(part / FILES[2], encoder.training_ids)
     if report is not None:
         (part / "training.json").write_text(json.dumps(report, indent=1) + "\n")
-    (part / FILES[0]).chmod((part / FILES[1]).stat().st_mode)  # safetensors writes for the owner alone
+    (part / FILES[0]).chmod(
+        (part / FILES[1]).stat().st_mode
+    )  # safetensors files are readable by the owner only
     folder.mkdir(parents=True, exist_ok=True)
-    for item in sorted(part.iterdir(), key=lambda p: p.name == FILES[0]):  # weights last: they say "complete"
+    for item in sorted(
+        part.iterdir(), key=lambda p: p.name == FILES[0]
+    ):  # weights last: their presence means "complete"
         item.replace(folder / item.name)
     part.rmdir()
     return folder
 
 
 def write_ids(path: Path, ids: Iterable[str]) -> None:
-    """Ids, one a line, compressed, the same bytes for the same ids."""
+    """Write ids, one per line, compressed; equal ids give equal bytes."""
     with open(path, "wb") as raw, gzip.GzipFile("", "wb", mtime=0, fileobj=raw) as file:
         file.write("".join(f"{i}\n" for i in sorted(ids)).encode())
 

@@ -1,4 +1,4 @@
-"""Convolutions along the spectrum, alone or below a Transformer."""
+"""Convolutional networks along the spectrum, alone or followed by a Transformer."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from spectrove.encoders.recipe import NetworkRecipe
 
 
 class SpectrumCnn(SpectrumNetwork):
-    """Stages of residual convolutions, each half as long as the one before; then the places in order -> vector.
+    """Stages of residual convolutions, each halving the length; then the positions concatenated -> vector.
 
-    Source: residual blocks as in He et al. 2016; places are joined rather than averaged, as in the fully connected
-    end of GalSpecNet (Wu et al. 2024), because in the rest frame a place is a line.
+    Source: residual blocks as in He et al. 2016; positions are concatenated rather than averaged, as in the fully
+    connected end of GalSpecNet (Wu et al. 2024), because in the rest frame a position is a line.
     """
 
     def __init__(self, recipe: NetworkRecipe, n_pixels: int) -> None:
@@ -35,7 +35,7 @@ class SpectrumCnn(SpectrumNetwork):
 
 
 class SpectrumHybrid(SpectrumNetwork):
-    """The same convolutions, whose places then attend to one another: lines far apart are read together."""
+    """The same convolutions followed by attention between positions, which combines lines far apart."""
 
     def __init__(self, recipe: NetworkRecipe, n_pixels: int) -> None:
         super().__init__(recipe, n_pixels)
@@ -59,7 +59,7 @@ class SpectrumHybrid(SpectrumNetwork):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions of five pixels whose sum is added to what came in."""
+    """Two convolutions of five pixels, added to their input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class ResidualBlock(nn.Module):
 
 
 def stages(n_inputs: int, channels: tuple[int, ...], n_pixels: int) -> tuple[nn.Sequential, int]:
-    """Convolutions that shorten a spectrum by 4, then by 2 a stage; and how many places are left."""
+    """Convolutions that shorten a spectrum by 4, then by 2 per stage; and the remaining number of positions."""
     parts: list[nn.Module] = [nn.Conv1d(n_inputs, channels[0], 9, stride=4, padding=4), nn.GELU()]
     parts.append(ResidualBlock(channels[0]))
     n_places = (n_pixels - 1) // 4 + 1

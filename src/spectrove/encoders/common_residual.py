@@ -1,4 +1,4 @@
-"""What a reconstruction leaves of many spectra alike: where templates differ from real galaxies at the same place."""
+"""Residuals common to many spectra: differences between templates and real galaxies at the same wavelengths."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from spectrove.encoders.reconstruction import Residual
 
 Floats = NDArray[np.floating]
 
-#: Components at most, and spectra that each needs.
+#: Largest number of components, and least number of spectra for each.
 COMPONENTS, SPECTRA_EACH = 10, 20
-#: Spectra that a pixel needs, and that a fit needs at all.
+#: Least number of spectra for a pixel, and for a fit.
 FEWEST_AT, FEWEST = 20, 50
-#: Nothing narrower than this Gaussian, in pixels, is common: real features are as wide as the instrument's lines.
+#: Width of the Gaussian, in pixels, by which common residuals are smoothed: real features are as wide as the LSF.
 SMOOTH = 2.0
-#: No pixel counts for more sigma than this.
+#: Residuals of single pixels are clipped at this, sigma.
 BOUND = 3.0
-#: The model counts as no smaller than this where residuals are relative to it.
+#: Least model flux by which residuals are divided.
 LEAST_MODEL = 0.1
 ITERATIONS = 8
 
 
 @dataclass(frozen=True)
 class CommonResidual:
-    """Relative residuals, flux less reconstruction over reconstruction, that many spectra have in common.
+    """Relative residuals, (flux - reconstruction) / reconstruction, common to many spectra.
 
     Attributes:
         mean: Shape (n_pixels,).
-        components: Of what is left beside the mean, unit norm each, (k, n_pixels).
+        components: Principal components of the residuals about the mean, unit norm each, (k, n_pixels).
         spread: Of their scores, (k,).
     """
 
@@ -41,9 +41,9 @@ class CommonResidual:
     spread: Floats
 
     def taken_off(self, left: Residual) -> Residual:
-        """The residual without what is common; scores are fitted by inverse variance under their spread.
+        """The residual minus the common residual; scores are fitted by inverse variance with their spread as prior.
 
-        Pixels that the first fit cannot explain, as those of another galaxy's lines, lose their say in a second.
+        Pixels that the first fit does not explain, such as lines of another galaxy, have low weight in a second.
         """
         model = np.maximum(left.model, LEAST_MODEL)
         sigma = np.sqrt(np.where(left.valid > 0, left.variance, 1))
@@ -57,26 +57,26 @@ class CommonResidual:
         return replace(left, difference=difference, sigma=difference / sigma)
 
     def to_arrays(self, prefix: str = "") -> dict[str, NDArray]:
-        """Its arrays by name."""
+        """The arrays by name."""
         return {
             f"{prefix}{name}": np.ascontiguousarray(value, np.float32) for name, value in vars(self).items()
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray], prefix: str = "") -> CommonResidual:
-        """What `to_arrays` gave."""
+        """Common residual from the output of `to_arrays`."""
         return cls(*(arrays[f"{prefix}{name}"] for name in ("mean", "components", "spread")))
 
 
 def fit_common_residual(left: Residual, seed: int = 0) -> CommonResidual | None:
-    """What these residuals have in common; None of fewer than `FEWEST`.
+    """The common residual of these spectra; None for fewer than `FEWEST`.
 
-    The mean is a median, and nobody's line of three sigma and more draws the components: what few spectra have, as the
-    lines of galaxies behind, is not common.
+    The mean is a median, and lines above three sigma do not affect the components: features of a few spectra, such as
+    the lines of background galaxies, are not common.
 
     Args:
-        left: Of spectra of one kind, (n_spectra, n_pixels).
-        seed: Of the start of the components.
+        left: Residuals of spectra of one kind, (n_spectra, n_pixels).
+        seed: Of the initial components.
 
     Source:
         Weighted alternating least squares: Bailey (2012), PASP 124, 1015.
@@ -99,7 +99,7 @@ def fit_common_residual(left: Residual, seed: int = 0) -> CommonResidual | None:
 
 
 def _factors(offset: Floats, ivar: Floats, k: int, seed: int) -> tuple[Floats, Floats]:
-    """Components (k, n_pixels) and scores (n, k) that explain the offsets best, by inverse variance."""
+    """Components (k, n_pixels) and scores (n, k) of the best fit to the offsets, by inverse variance."""
     start = np.random.default_rng(seed).normal(size=(k, offset.shape[1]))
     components = np.linalg.qr(gaussian_filter1d(start, SMOOTH, axis=1).T)[0].T
     scores: Floats = np.zeros((len(offset), k))
@@ -114,7 +114,7 @@ def _factors(offset: Floats, ivar: Floats, k: int, seed: int) -> tuple[Floats, F
 
 
 def _scores(offset: Floats, ivar: Floats, components: Floats, spread: Floats) -> Floats:
-    """Weighted least squares in which a score of the usual spread counts as one observation, (n, k)."""
+    """Scores by weighted least squares with a Gaussian prior of the given spread, (n, k)."""
     k = len(components)
     basis, ivar = components.astype(np.float64), ivar.astype(np.float64)
     upper = np.triu_indices(k)

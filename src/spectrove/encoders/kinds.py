@@ -1,4 +1,4 @@
-"""The tables of encoder kinds and of networks. Adding one is one file and one line in each."""
+"""Tables of encoder kinds and of networks. A new one needs one file and one line in each."""
 
 from __future__ import annotations
 

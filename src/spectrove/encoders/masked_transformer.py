@@ -1,4 +1,4 @@
-"""The masked Transformer: patches of a spectrum are tokens, which together make the vector."""
+"""The masked Transformer: patches of a spectrum are tokens, which are combined to the vector."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class MaskedTransformer(SpectrumNetwork):
         Args:
             flux: Scaled flux, (n_spectra, n_pixels).
             ivar: Its inverse variance, same shape.
-            attended: Patches that take part in attention, bool (n_spectra, n_patches).
-            replaced: Patches whose content the mask token hides, same shape.
+            attended: Mask of the patches in the attention, bool (n_spectra, n_patches).
+            replaced: Mask of the patches replaced by the mask token, same shape.
         """
         pieces = self.inputs(flux, ivar).unfold(2, self.recipe.patch, self.recipe.stride)
         x = self.project(pieces.transpose(1, 2).flatten(2))
@@ -57,12 +57,12 @@ class MaskedTransformer(SpectrumNetwork):
         return self.tokens(flux, ivar, attended), attended
 
     def decode_hidden(self, flux: Tensor, ivar: Tensor, hidden: Tensor) -> Tensor:
-        """Flux of every patch from its own token, hidden ones seen as the mask token; (n_spectra, n_patches, patch)."""
+        """Flux of every patch from its own token, the mask token for hidden ones; (n_spectra, n_patches, patch)."""
         return self.decode(self.tokens(flux, ivar, self.observed(ivar > 0), hidden))
 
 
 def transformer_layers(recipe: NetworkRecipe, width: int | None = None) -> nn.ModuleList:
-    """`recipe.depth` layers of self-attention, `width` wide (the recipe's own if None)."""
+    """`recipe.depth` layers of self-attention of this width (that of the recipe if None)."""
     width = width or recipe.width
     return nn.ModuleList(
         nn.TransformerEncoderLayer(

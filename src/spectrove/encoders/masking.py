@@ -1,4 +1,4 @@
-"""Which patches are hidden from a network in training."""
+"""Masks of the patches hidden from a network in training."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from spectrove.encoders.recipe import MaskRecipe
 
 
 def draw_mask(observed: Tensor, recipe: MaskRecipe, generator: torch.Generator) -> Tensor:
-    """Patches to hide, chosen among the observed ones; at least one stays visible and one is hidden.
+    """Mask of the patches to hide, chosen among the observed ones; at least one is visible and one is hidden.
 
     Args:
-        observed: Which patches hold good pixels, bool (n_spectra, n_patches).
-        recipe: Share and shape.
-        generator: Source of chance, on the CPU.
+        observed: Patches with good pixels, bool (n_spectra, n_patches).
+        recipe: Fraction and shape.
+        generator: Random generator, on the CPU.
 
     Returns:
         bool, same shape; True is hidden.
@@ -22,7 +22,7 @@ def draw_mask(observed: Tensor, recipe: MaskRecipe, generator: torch.Generator) 
     n, n_patches = observed.shape
     order = torch.rand((n, n_patches), generator=generator).to(observed.device)
     if recipe.shape == "span":
-        # A run of patches shares one draw, and where runs begin is drawn too.
+        # A run of patches has one random number, and the start of the runs is random too.
         start = int(torch.randint(recipe.span, (1,), generator=generator))
         run = (torch.arange(n_patches, device=observed.device) + start) // recipe.span
         order = order[:, run]

@@ -1,7 +1,7 @@
-"""Physical measurements that organise an encoder: line strengths, ratios and indices, never a class.
+"""Physical measurements that an encoder is trained to predict: line strengths, ratios and indices, never a class.
 
-A catalog measured them on real spectra; of a mock they are known without noise (columns `truth_*`). Either way the
-catalog's line errors say how well this spectrum could tell, and how much it counts.
+For real spectra they come from a catalog; for mocks they are known without noise (columns `truth_*`). In both cases the
+line errors of the catalog determine their weight.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ EW_SOFTENING = 1.0
 
 @dataclass(frozen=True)
 class Measurement:
-    """One number that a spectrum has.
+    """One measured quantity of a spectrum.
 
     Attributes:
-        kind: "ew" (asinh of an equivalent width in angstrom), "ratio" (log10 of two fluxes), "log" or "value" of a
-            column.
-        source: Line keys of an "ew" or "ratio", the catalog column otherwise ("" where no catalog has it).
-        truth: Column that holds it for mocks, in the units of `source`.
-        error: For columns: the error that is assumed, in the unit of the measurement.
+        kind: "ew" (asinh of an equivalent width in angstrom), "ratio" (log10 of a ratio of two fluxes), "log" or
+            "value" of a column.
+        source: Line keys of an "ew" or "ratio", else the catalog column ("" if no catalog has it).
+        truth: Column of the true value for mocks, in the units of `source`.
+        error: For columns: the assumed error, in the unit of the measurement.
         unit: Of the measurement.
     """
 
@@ -45,7 +45,7 @@ def _ratio(over: str, under: str) -> Measurement:
     return Measurement("ratio", (over, under), f"truth_log_{over}_{under}", unit="dex")
 
 
-#: Every measurement a network may be asked for.
+#: All measurements that a network can predict.
 MEASUREMENTS: dict[str, Measurement] = {
     **{f"{line}_ew": _ew(line) for line in ("ha", "hb", "oiii", "nii", "sii", "oi")},
     "log_nii_ha": _ratio("nii", "ha"),
@@ -65,10 +65,10 @@ MEASUREMENTS: dict[str, Measurement] = {
 
 
 def measured(rows: pa.Table, names: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Values of measurements and their errors, each (n_spectra, n_measurements); NaN where not known.
+    """Values of measurements and their errors, each (n_spectra, n_measurements); NaN if unknown.
 
     Args:
-        rows: With columns as a catalog names them; a table with `truth_*` columns is a mock's, and only those count.
+        rows: Catalog table; of a table with `truth_*` columns, which is a mock's, only these are used.
         names: Of `MEASUREMENTS`.
     """
     values = np.full((rows.num_rows, len(names)), np.nan)
@@ -95,20 +95,20 @@ def _one(rows: pa.Table, what: Measurement) -> tuple[NDArray, NDArray]:
         if what.kind == "log":
             value = np.log10(
                 np.where(value > 20, value, np.nan)
-            )  # below, a dispersion is none that SDSS resolves
+            )  # smaller dispersions are not resolved by SDSS
         elif what.kind == "log1p":
             value = np.log10(1 + value)
     return value, np.full(len(value), what.error)
 
 
 def _equivalent_width(rows: pa.Table, line: str) -> tuple[NDArray, NDArray]:
-    """Rest equivalent width and its error, the continuum taken as exact."""
+    """Rest-frame equivalent width and its error, with an exact continuum."""
     width, flux, error = (_column(rows, f"{line}_{part}") for part in ("ew", "flux", "err"))
     return width, np.where(error > 0, np.abs(error * width / flux), np.nan)
 
 
 def _log_ratio(rows: pa.Table, over: str, under: str) -> tuple[NDArray, NDArray]:
-    """log10 of two line fluxes and its error; NaN where either is not positive."""
+    """log10 of the ratio of two line fluxes and its error; NaN unless both are positive."""
     a, b = _column(rows, f"{over}_flux"), _column(rows, f"{under}_flux")
     a_error, b_error = _column(rows, f"{over}_err"), _column(rows, f"{under}_err")
     known = (a > 0) & (b > 0) & (a_error > 0) & (b_error > 0)

@@ -1,4 +1,4 @@
-"""The contract of every network, and the encoder that holds a trained one."""
+"""The contract of every network, and the encoder with a trained network."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from spectrove.preprocess import Prepared
 
 
 class SpectrumNetwork(nn.Module, ABC):
-    """Spectra -> vectors, and from a vector back to the whole spectrum and to its measurements.
+    """Network from spectra to vectors, and from a vector to the whole spectrum and to its measurements.
 
-    A subclass turns spectra into tokens in `places`; how they become a vector, and what is read off it, is the
-    same for all. Gaps and bad pixels are input: where `ivar` is 0 the flux counts as unknown.
+    A subclass computes tokens in `places`; the steps from tokens to the vector and from the vector to its predictions
+    are the same for all. Gaps and bad pixels have `ivar` 0, which marks their flux as unknown.
     """
 
     def __init__(self, recipe: NetworkRecipe, n_pixels: int) -> None:
@@ -33,13 +33,13 @@ class SpectrumNetwork(nn.Module, ABC):
         self.n_dimensions = recipe.bottleneck or recipe.width
 
     def _add_heads(self, n_places: int, width: int) -> None:
-        """Layers from `places` to the vector and from there on; the last thing a subclass's __init__ does."""
+        """Add the layers after `places`; to be called at the end of __init__ of a subclass."""
         recipe = self.recipe
         if recipe.bottleneck:
             if self.joins_places:
                 self.squeeze = nn.Linear(width, recipe.squeeze)
-                # The vector ends in a nonlinearity (ARCHITECTURE.md says what that gave): what is linear in it then
-                # includes ratios and limits that a linear metric can use.
+                # The last layer of the vector is nonlinear (ARCHITECTURE.md gives the gain): linear functions of the
+                # vector then include ratios and limits that a linear metric can use.
                 self.to_vector: nn.Module = nn.Sequential(
                     nn.Linear(n_places * recipe.squeeze, recipe.bottleneck), nn.GELU()
                 )
@@ -56,19 +56,19 @@ class SpectrumNetwork(nn.Module, ABC):
     @property
     @abstractmethod
     def joins_places(self) -> bool:
-        """Whether the vector is made of the places in order, rather than of their mean."""
+        """Whether the vector is made from the concatenated positions rather than from their mean."""
 
     @abstractmethod
     def places(self, flux: Tensor, ivar: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Features along the spectrum, (n_spectra, n_places, width), and which count, bool (n_spectra, n_places)."""
+        """Features along the spectrum, (n_spectra, n_places, width), and mask of valid ones, (n_spectra, n_places)."""
 
     def pool(self, flux: Tensor, ivar: Tensor, hidden: Tensor | None = None) -> Tensor:
         """The vector of each spectrum, (n_spectra, n_dimensions).
 
         Args:
             flux: Scaled flux, (n_spectra, n_pixels).
-            ivar: Its inverse variance, same shape; 0 where not observed.
-            hidden: Patches that are kept from the network, bool (n_spectra, n_patches).
+            ivar: Its inverse variance, same shape; 0 if not observed.
+            hidden: Mask of the patches hidden from the network, bool (n_spectra, n_patches).
         """
         x, counted = self.places(flux, ivar, hidden)
         weight = counted[..., None].to(x.dtype)
@@ -86,7 +86,7 @@ class SpectrumNetwork(nn.Module, ABC):
         return self.to_measurements(vector)
 
     def patches(self, values: Tensor) -> Tensor:
-        """(n_spectra, n_pixels) -> (n_spectra, n_patches, patch); pixels after the last whole patch are unseen."""
+        """(n_spectra, n_pixels) -> (n_spectra, n_patches, patch); pixels after the last complete patch are not used."""
         return values.unfold(1, self.recipe.patch, self.recipe.stride)
 
     def observed(self, valid: Tensor) -> Tensor:
@@ -94,9 +94,9 @@ class SpectrumNetwork(nn.Module, ABC):
         return self.patches(valid).any(dim=2)
 
     def inputs(self, flux: Tensor, ivar: Tensor) -> Tensor:
-        """What the recipe shows of each pixel, (n_spectra, n_inputs, n_pixels)."""
+        """Input channels of each pixel, (n_spectra, n_inputs, n_pixels)."""
         valid = (ivar > 0).to(flux.dtype)
-        # log(1 + ivar) of scaled flux ends near 7, where the recipe's systematic error takes over.
+        # log(1 + ivar) of scaled flux is limited to about 7 by the systematic error of the recipe.
         return torch.stack([flux * valid, valid, torch.log1p(ivar) / 7][: self.n_inputs], dim=1)
 
     def without(self, ivar: Tensor, hidden: Tensor | None) -> Tensor:
@@ -114,11 +114,11 @@ class NetworkEncoder(Encoder):
     """A trained network and the whitening of its vectors.
 
     Weights: those of the network; `float32.whiten_mean` (n_dimensions,) and `float32.whiten_axes` (n_dimensions,
-    n_dimensions): vectors are `(pooled - mean) @ axes`; and with measurements `float32.measure_centre` and
-    `float32.measure_scale` (n_measurements,), which give them their units.
+    n_dimensions), with vectors `(pooled - mean) @ axes`; and, with measurements, `float32.measure_centre` and
+    `float32.measure_scale` (n_measurements,), their zero points and units.
     """
 
-    batch_size = 16  # measured: 16 to 64 are alike
+    batch_size = 16  # measured: 16 to 64 are equally fast
 
     def __init__(self, recipe: EncoderRecipe, weights: Weights, **more) -> None:
         super().__init__(recipe, weights, **more)
@@ -148,7 +148,7 @@ class NetworkEncoder(Encoder):
         return str(self.compute_dtype).removeprefix("torch.")
 
     def measurements(self, prepared: Prepared) -> dict[str, NDArray[np.float32]]:
-        """What the network reads off each spectrum, by name, in the units of `MEASUREMENTS`; (n_spectra,) each.
+        """Measurements predicted by the network, by name, in the units of `MEASUREMENTS`; (n_spectra,) each.
 
         Raises:
             FingerprintError: If the spectra were prepared by another recipe.
@@ -173,7 +173,7 @@ class NetworkEncoder(Encoder):
         return {name: table[:, j] for j, name in enumerate(names)}
 
     def _each(self, batches: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> list[NDArray]:
-        """On a CPU a thread for each batch: threads inside one batch wait for each other, and halve the speed."""
+        """`_vectors` of each batch; on a CPU one thread per batch, twice as fast as threads within a batch."""
         threads = torch.get_num_threads()
         if threads == 1 or len(batches) < 2 or self.device.type != "cpu":
             return super()._each(batches)
@@ -208,7 +208,7 @@ def whitening(pooled: NDArray, power: float) -> tuple[NDArray[np.float32], NDArr
 
     Args:
         pooled: Vectors of the training spectra, (n_spectra, width).
-        power: 0 leaves vectors as they are (mean 0, axes the identity), 1 makes every axis equally wide.
+        power: 0 leaves vectors unchanged (mean 0, axes the identity), 1 gives equal variance on every axis.
 
     Returns:
         mean (width,), axes (width, width).
@@ -220,6 +220,6 @@ def whitening(pooled: NDArray, power: float) -> tuple[NDArray[np.float32], NDArr
     spread = np.cov((pooled - mean).astype(np.float64), rowvar=False, bias=True).reshape(width, width)
     variance, axes = np.linalg.eigh(spread)
     deviation, axes = np.sqrt(np.maximum(variance[::-1], 0)), axes[:, ::-1]
-    # Axes narrower than a thousandth of the widest are rounding, and must not be blown up.
+    # Axes narrower than a thousandth of the widest are rounding errors and must not be amplified.
     deviation = np.maximum(deviation, max(1e-3 * deviation[0], 1e-12))
     return mean.astype(np.float32), (axes * deviation**-power).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A galaxy's own lines: how strong they are, whether they fit together, and whether they have two peaks."""
+"""Emission lines of a galaxy: their strengths, the likelihood of their ratios, and double peaks."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ Floats = NDArray[np.floating]
 
 _LIGHT = 299792.458
 
-#: Lines that are measured, rest angstrom; doublets as one.
+#: Lines measured, rest angstrom; doublets as one.
 MEASURED: dict[str, float] = {
     "oii": 3728.8, "neiii": 3869.860, "hb": 4862.683, "oiii": 5008.240, "oi": 6302.046, "ha": 6564.614,
     "nii": 6585.27, "sii": 6725.5,
 }  # fmt: skip
-#: Half the width that a line is summed over, km/s; half of it more for the [S II] pair.
+#: Half width over which a line is summed, km/s; half as much again for the [S II] pair.
 _REACH = 380.0
-#: Pixels of the line-free strips on either side, km/s from the line.
+#: Continuum ranges on either side, km/s from the line.
 _BESIDE = (900.0, 1500.0)
-#: Lines whose profiles are laid over each other to look for two peaks.
+#: Lines whose profiles are stacked to search for two peaks.
 _PROFILE = ("hb", "oiii", "ha")
-#: Half the length of a profile, pixels of 69 km/s; how far off the middle may be, and the half separations tried.
+#: Half length of a profile, pixels of 69 km/s; largest offset of its centre, and the half separations tried.
 _HALF, _OFF, _APART = 9, 3, (2, 3, 4, 5, 6)
 
 
@@ -46,16 +46,16 @@ class LineMeter:
         return inside if len(inside) else np.array([int(velocity.argmin())])
 
     def widths(self, flux: Floats, variance: Floats, valid: Floats, model: Floats) -> tuple[Floats, Floats]:
-        """asinh of equivalent widths (rest angstrom) above the model beside each line, and errors.
+        """asinh of the equivalent widths (rest angstrom) of the lines, and errors.
 
         Args:
-            flux: Observed, 0 where not valid; (n_spectra, n_pixels).
-            variance: Of it.
+            flux: Observed, 0 if not valid; (n_spectra, n_pixels).
+            variance: Of the flux.
             valid: 1 or 0.
-            model: Smooth reconstruction, whose level beside a line stands for the continuum.
+            model: Smooth reconstruction; its level beside a line is the continuum.
 
         Returns:
-            Values and errors, (n_spectra, n_lines); the error is infinite where less than 80% of a line was observed.
+            Values and errors, (n_spectra, n_lines); the error is infinite if less than 80% of a line was observed.
         """
         value, error = [], []
         for span, beside in zip(self._spans, self._beside, strict=True):
@@ -69,7 +69,7 @@ class LineMeter:
         return np.stack(value, axis=1).astype(np.float32), np.stack(error, axis=1).astype(np.float32)
 
     def valley(self, flux: Floats, variance: Floats, valid: Floats, model: Floats) -> Floats:
-        """How far the middle of the lines' common profile lies below the lower of two peaks, in sigma; (n_spectra,)."""
+        """Depth of the centre of the stacked line profile below the lower of two peaks, in sigma; (n_spectra,)."""
         reach = np.arange(-_HALF, _HALF + 1)
         profile = np.zeros((len(flux), len(reach)), np.float32)
         noise = np.zeros_like(profile)
@@ -92,17 +92,17 @@ class LineMeter:
 
 @dataclass(frozen=True)
 class Mixture:
-    """A mixture of Gaussians: where ordinary galaxies lie. Means (k, d), covariances (k, d, d)."""
+    """A mixture of Gaussians, the distribution of ordinary galaxies. Means (k, d), covariances (k, d, d)."""
 
     mean: Floats
     covariance: Floats
 
     def distance(self, values: Floats, error: Floats | None = None) -> Floats:
-        """Least squared distance from a component, per dimension that was measured, errors included; (n_spectra,).
+        """Least squared Mahalanobis distance from a component, per measured dimension, with errors; (n_spectra,).
 
         Args:
             values: Shape (n_spectra, d).
-            error: One sigma of each value, infinite where unknown; exact if None.
+            error: One sigma of each value, infinite if unknown; exact if None.
         """
         if error is None:
             root = np.linalg.inv(np.linalg.cholesky(self.covariance.astype(np.float64))).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The PCA encoder: the bar that every network must beat."""
+"""The PCA encoder, the baseline for every network."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from spectrove.encoders.base import Encoder, Weights, check_shapes
 from spectrove.encoders.recipe import EncoderRecipe
 
-#: Keeps a spectrum with fewer good pixels than components solvable; relative to its mean information.
+#: Regularisation for spectra with fewer good pixels than components, relative to their mean information.
 RIDGE = 1e-3
 
 
 class PcaEncoder(Encoder):
-    """Scores on principal components, found by inverse-variance weighted least squares, then whitened.
+    """Scores on principal components by inverse-variance weighted least squares, then whitened.
 
     Weights: mean (n_pixels,), components (n_components, n_pixels), deviation (n_components,) of the
     scores over the training spectra.
@@ -42,7 +42,7 @@ def scores(residual: NDArray, ivar: NDArray, components: NDArray) -> NDArray[np.
     """Weighted least-squares scores of spectra on components.
 
     Args:
-        residual: Flux less the mean spectrum, (n_spectra, n_pixels); ignored where ivar is 0.
+        residual: Flux minus the mean spectrum, (n_spectra, n_pixels); ignored if ivar is 0.
         ivar: Inverse variance, same shape.
         components: Shape (n_components, n_pixels).
 

@@ -1,4 +1,4 @@
-"""EncoderRecipe: a TOML file that says all there is to say about an encoder and its training."""
+"""EncoderRecipe: the complete definition of an encoder and its training, a TOML file."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class SurpriseRecipe(_Table):
     """Residuals from ordinary galaxies.
 
     Attributes:
-        n_components: Principal components that ordinary galaxies are made of.
+        n_components: Principal components of ordinary galaxies.
         iterations: Of EM-PCA.
-        score_groups: Gaussians that their scores are taken to follow.
-        line_groups: Gaussians that the strengths of their lines are taken to follow.
+        score_groups: Number of Gaussians in the distribution of their scores.
+        line_groups: Number of Gaussians in the distribution of their line strengths.
     """
 
     n_components: int = Field(20, ge=1)
@@ -43,31 +43,31 @@ class SurpriseRecipe(_Table):
 
 
 class NetworkRecipe(_Table):
-    """A network from spectra to vectors: a Transformer over patches, a CNN, or the one on top of the other.
+    """A network from spectra to vectors: a Transformer over patches, a CNN, or a CNN followed by a Transformer.
 
     Attributes:
         patch: Pixels per patch: a token of the Transformer, and the unit that is hidden in training.
         stride: Pixels from one patch to the next; less than `patch` overlaps.
         width: Width of a token.
         depth: Number of Transformer layers.
-        heads: Attention heads a layer; `width` must be divisible by it.
+        heads: Attention heads per layer; `width` must be divisible by it.
         mlp_ratio: Width of the feed-forward part over `width`.
         channels: Of the convolutions of a "cnn" or "hybrid", one stage each: the first takes every fourth pixel, each
             further one halves the length.
-        squeeze: Channels that each place keeps where the places of a spectrum are joined to make the vector.
-        pooling: "mean" of the tokens, or "places": tokens squeezed and joined in order, so that the vector knows where
-            in the spectrum a feature was. A Transformer's choice; convolutions always join their places.
+        squeeze: Channels kept at each position if the positions of a spectrum are concatenated to make the vector.
+        pooling: "mean" of the tokens, or "places": tokens squeezed and concatenated, so that the vector keeps the
+            wavelengths of features. For Transformers; convolutions always concatenate their positions.
         dropout: In training.
-        inputs: "flux" alone; "flux+valid" with a channel that says which pixels were observed; "flux+valid+ivar" with
-            one more for how well, log(1 + ivar).
+        inputs: "flux" alone; "flux+valid" with a channel for observed pixels; "flux+valid+ivar" with one more for
+            log(1 + ivar).
         bottleneck: 0 is the published form: the mean of the tokens is the vector, and each hidden token decodes its
-            own patch. Otherwise the mean is projected to a vector of this length, from which alone the whole
-            spectrum is decoded: what is not in the vector cannot help.
-        decoder_width: Hidden units of the decoder behind a bottleneck.
-        measurements: Names from `measurements.MEASUREMENTS` that a linear map reads off the vector.
+            own patch. Otherwise the mean is projected to a vector of this length, and the whole spectrum is decoded
+            from this vector alone.
+        decoder_width: Hidden units of the decoder after a bottleneck.
+        measurements: Names from `measurements.MEASUREMENTS` predicted from the vector by a linear map.
         norm: Layer norm before ("pre") or after ("post") each part.
-        whitening: Power by which the pooled vectors' principal axes are whitened, measured on the training
-            spectra: 0 leaves the mean of the tokens as it is.
+        whitening: Power by which the principal axes of the pooled vectors are whitened, measured on the training
+            spectra; 0 leaves the mean of the tokens unchanged.
     """
 
     patch: int = Field(40, ge=1)
@@ -94,12 +94,12 @@ class NetworkRecipe(_Table):
         if unknown := sorted(set(self.measurements) - set(MEASUREMENTS)):
             raise ValueError(f"measurements names {unknown}, expected some of {list(MEASUREMENTS)}")
         if self.measurements and not self.bottleneck:
-            raise ValueError("measurements are read off the vector; they need a bottleneck")
+            raise ValueError("measurements are predicted from the vector; they need a bottleneck")
         return self
 
 
 class MaskRecipe(_Table):
-    """Which patches are hidden in training: a share of them, one by one or in runs of `span` patches."""
+    """Patches hidden in training: a fraction of all, singly or in runs of `span` patches."""
 
     ratio: float = Field(0.25, gt=0, lt=1)
     shape: Literal["patch", "span"] = "patch"
@@ -107,14 +107,14 @@ class MaskRecipe(_Table):
 
 
 class ObjectivesRecipe(_Table):
-    """How much each objective of `training.objectives` counts; 0 leaves it out.
+    """Weight of each objective of `training.objectives`; 0 leaves it out.
 
     Attributes:
-        reconstruction: The spectrum from what is visible of it.
-        measurements: Line strengths, ratios and indices that a catalog measured or a mock was made with, weighted by
-            their errors. Never a class.
-        consistency: The vector of a noisier copy from that of the spectrum.
-        distillation: The vector of another, larger encoder (`training.teacher`), by a linear map of the own one.
+        reconstruction: The whole spectrum from its visible part.
+        measurements: Line strengths, ratios and indices from a catalog or the truth of a mock, weighted by their
+            errors. Never a class.
+        consistency: Equal vectors for a spectrum and a noisier copy.
+        distillation: The vector of another, larger encoder (`training.teacher`), by a linear map from the vector.
     """
 
     reconstruction: float = Field(1.0, ge=0)
@@ -124,14 +124,14 @@ class ObjectivesRecipe(_Table):
 
 
 class AugmentRecipe(_Table):
-    """What is done to spectra as they are drawn, so that a network meets the nuisances of other surveys.
+    """Changes to training spectra, to imitate noise, gaps and redshift errors of other surveys.
 
     Attributes:
-        noisier: Share of the spectra that get noise added, ...
-        noise: ... by up to this many times their own.
-        gaps: Runs of up to `gap` pixels, in pixels, that are taken out with a chance of a half each.
-        gap: Longest such run, pixels.
-        shift: Largest error of the redshift that is feigned, in pixels of the grid.
+        noisier: Fraction of the spectra with noise added, ...
+        noise: ... up to this factor times their own.
+        gaps: Number of gaps, each made with a probability of one half.
+        gap: Largest length of a gap, pixels.
+        shift: Largest simulated redshift error, in pixels of the grid.
     """
 
     noisier: float = Field(0.0, ge=0, le=1)
@@ -142,20 +142,20 @@ class AugmentRecipe(_Table):
 
 
 class TrainingRecipe(_Table):
-    """How the weights are found.
+    """Settings of the training.
 
     Attributes:
-        objectives: What is asked of the network, and how much each counts.
-        augment: What is done to the spectra first.
-        mock_recipe: Which mock survey: a name that `mock.load_recipe` knows, or a file.
-        teacher: Encoder whose vectors `objectives.distillation` asks for; a name or folder.
-        loss: "mse" on every observed masked pixel alike, or "ivar": weighted by inverse variance.
-        n_mock: Mock spectra to train on, made from `mock_seed`, besides the datasets that are given.
-        repeat_data: How many times each spectrum of the datasets counts beside the mocks, ...
-        real_share: ... or, where given, how often until they are this share of what is drawn.
-        start_from: Encoder of the same network whose weights and units training begins with; a name or folder.
-        validation: Share of the spectra kept for validation.
-        schedule: Steps in all, of which `warmup` raise the learning rate; then a cosine to zero.
+        objectives: Objectives and their weights.
+        augment: Changes to the training spectra.
+        mock_recipe: The mock survey: a name known to `mock.load_recipe`, or a file.
+        teacher: Encoder whose vectors are the aim of `objectives.distillation`; a name or folder.
+        loss: "mse" with equal weights for all observed masked pixels, or "ivar" weighted by inverse variance.
+        n_mock: Number of mock spectra for training, made from `mock_seed`, beside the given datasets.
+        repeat_data: Number of repetitions of each spectrum of the datasets, ...
+        real_share: ... or, if given, the fraction of the training sample that they make up by repetition.
+        start_from: Encoder of the same network with the initial weights and units; a name or folder.
+        validation: Fraction of the spectra kept for validation.
+        schedule: Total steps, of which `warmup` raise the learning rate; then a cosine to zero.
     """
 
     objectives: ObjectivesRecipe = ObjectivesRecipe()
@@ -180,7 +180,7 @@ class TrainingRecipe(_Table):
 
 
 class EncoderRecipe(_Table):
-    """An encoder: its kind, what it is shown, its shape, and how it is trained."""
+    """An encoder: its kind, its input, its shape and its training."""
 
     name: str
     kind: Literal["pca", "surprise", "masked_transformer", "cnn", "hybrid"]
@@ -206,12 +206,12 @@ class EncoderRecipe(_Table):
         return self
 
     def identity(self) -> dict[str, Any]:
-        """What decides the vectors beside the weights: not the name, nor how it was trained."""
+        """Settings that affect the vectors, beside the weights: not the name or the training."""
         return self.model_dump(include={"kind", "preprocess", "pca", "network"})
 
 
 def load_recipe(source: Path | str) -> EncoderRecipe:
-    """A recipe from a TOML file, or one that comes with Spectrove, by name ("base" or "base.toml").
+    """Recipe from a TOML file, or by name if it comes with Spectrove ("base" or "base.toml").
 
     Raises:
         RecipeError: If there is no such file, it is not TOML, or a key is unknown or out of range.
@@ -225,9 +225,7 @@ def load_recipe(source: Path | str) -> EncoderRecipe:
         )
         if not shipped.is_file():
             known = ", ".join(shipped_recipes())
-            raise RecipeError(
-                f"{source}: no such recipe file, and not one of those that come along ({known})."
-            )
+            raise RecipeError(f"{source}: no such recipe file, and not one of the shipped recipes ({known}).")
         text = shipped.read_text()
     try:
         return EncoderRecipe.model_validate(tomllib.loads(text))
@@ -245,7 +243,7 @@ def shipped_recipes() -> list[str]:
 
 
 def recipe_toml(recipe: EncoderRecipe) -> str:
-    """The full recipe as TOML, every default spelled out."""
+    """The full recipe as TOML, with all defaults."""
     values = recipe.model_dump(exclude_none=True)
     return "\n".join(_table_lines(values, "")) + "\n"
 

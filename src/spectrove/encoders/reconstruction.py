@@ -1,4 +1,4 @@
-"""A spectrum rebuilt out of ordinary galaxies, and what is left of it."""
+"""Reconstruction of a spectrum from ordinary galaxies, and its residual."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from spectrove.lines import LINES
 
 Floats = NDArray[np.floating]
 
-#: How far scores may wander from the ordinary, in sigma of theirs, before they are held back.
+#: Width of the prior on the scores, in units of their spread among ordinary galaxies.
 PRIOR = 3.0
-#: Relative error of an emission line that ordinary galaxies explain.
+#: Relative error of a reconstructed emission line.
 LINE_ERROR = 0.1
-#: Sodium is no part of the fit, so that its depth can surprise; rest angstrom.
+#: Na D is excluded from the fit, so that an unusual depth is visible; rest angstrom.
 SODIUM = (5880.0, 5912.0)
 
 
 @dataclass(frozen=True)
 class Ordinary:
-    """Ordinary galaxies: a mean spectrum (n_pixels,) and components (k, n_pixels) in units of their scores' spread."""
+    """Ordinary galaxies: mean spectrum (n_pixels,) and components (k, n_pixels), scaled by the spread of scores."""
 
     mean: Floats
     components: Floats
@@ -35,12 +35,12 @@ class Ordinary:
 
 @dataclass(frozen=True)
 class Residual:
-    """What is left of spectra; each (n_spectra, n_pixels), 0 where not observed, but the scores (n_spectra, k).
+    """Residuals of spectra, each (n_spectra, n_pixels), 0 if not observed; scores (n_spectra, k).
 
     Attributes:
-        sigma: Flux less reconstruction, in units of the error.
+        sigma: Flux minus reconstruction, in units of the error.
         difference: The same in flux.
-        variance: Of the difference: noise, an ordinary galaxy's misfit there, a share of the galaxy's own lines.
+        variance: Of the difference: noise, typical misfit of ordinary galaxies, a fraction of the emission lines.
         valid: 1 or 0.
         model: The reconstruction.
         scores: In units of their spread among ordinary galaxies.
@@ -55,7 +55,7 @@ class Residual:
 
 
 class Reconstructor:
-    """Rebuilds spectra on one grid out of ordinary galaxies."""
+    """Reconstructs spectra on one grid from ordinary galaxies."""
 
     def __init__(
         self, wavelength: NDArray[np.float64], ordinary: Ordinary, noise: Floats | None = None
@@ -64,7 +64,7 @@ class Reconstructor:
         self.ordinary, self.coarse = ordinary, ordinary.coarse
         self.noise = np.ones_like(ordinary.mean) if noise is None else noise
         self._upper = np.triu_indices(len(ordinary.components))
-        # Double precision: in single, scores would depend on the company that a spectrum is in.
+        # Double precision: in single precision scores would depend on the other spectra of the batch.
         self._components = self.coarse.components.astype(np.float64)
         self._products = (self._components[self._upper[0]] * self._components[self._upper[1]]).T.copy()
         self._lines = [near(wavelength, line.wavelength, 600) for line in LINES if line.kind == "emission"]
@@ -73,14 +73,14 @@ class Reconstructor:
     def explain(self, flux: Floats, ivar: Floats) -> Residual:
         """The residual of each spectrum from its best reconstruction.
 
-        Scores are fitted by inverse variance under a prior; pixels that the first fit cannot explain lose their say
+        Scores are fitted by inverse variance with a prior; pixels that the first fit does not explain have low weight
         in a second.
         """
         paired_flux, paired_ivar = joined_pairs(flux, ivar)
         paired_ivar = paired_ivar * self._fitted
         ordinary = self.coarse
         offset = paired_flux - ordinary.mean
-        # At first nothing is known of the lines but their height.
+        # In the first fit only the height of the lines is known.
         scores = self._scores(offset, with_line_error(paired_ivar, paired_flux - 1.5))
         model = ordinary.mean + scores @ ordinary.components
         weight = with_line_error(paired_ivar, model - 1.5)
@@ -93,7 +93,7 @@ class Reconstructor:
         return Residual(difference / np.sqrt(variance), difference, variance * valid, valid, model, scores)
 
     def _scores(self, offset: Floats, ivar: Floats) -> Floats:
-        """Scores under a prior: weighted least squares in which being ordinary counts as one observation."""
+        """Scores by weighted least squares with the distribution of ordinary galaxies as prior."""
         k = len(self._components)
         ivar = ivar.astype(np.float64)
         normal = np.empty((len(offset), k, k))
@@ -113,7 +113,7 @@ class Reconstructor:
 
 
 def fitted(wavelength: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Pixels that take part in the fit."""
+    """Mask of the pixels used in the fit."""
     return (wavelength < SODIUM[0]) | (wavelength > SODIUM[1])
 
 
@@ -126,13 +126,13 @@ def near(wavelength: NDArray[np.float64], line: float, velocity: float) -> slice
 
 
 def joined_pairs(flux: Floats, ivar: Floats) -> tuple[Floats, Floats]:
-    """Weighted means of neighbouring pixels, two by two, and their inverse variances."""
+    """Weighted means of pairs of pixels, and their inverse variances."""
     total = ivar[:, ::2] + ivar[:, 1::2]
     mean = (flux[:, ::2] * ivar[:, ::2] + flux[:, 1::2] * ivar[:, 1::2]) / np.maximum(total, 1e-12)
     return mean, total
 
 
 def with_line_error(ivar: Floats, height: Floats) -> Floats:
-    """Inverse variance with half the error of a line of this height above the continuum."""
+    """Inverse variance that includes half the error of a line of this height above the continuum."""
     error = (0.5 * LINE_ERROR) * np.maximum(height, 0)
     return ivar / (1 + ivar * error**2)

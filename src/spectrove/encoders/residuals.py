@@ -1,7 +1,7 @@
-"""What a residual spectrum shows: unresolved lines, broad misfit, and what cosmic rays leave.
+"""Features of a residual spectrum: unresolved lines, broad misfit, cosmic rays.
 
-Everything works on a log wavelength grid of 1e-4 dex, on which a line that came through a spectrograph is two to
-five pixels wide, and on residuals in sigma that are 0 where nothing was observed.
+All functions use a log wavelength grid of 1e-4 dex, on which an unresolved line is two to five pixels wide, and
+residuals in sigma that are 0 if not observed.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 
-#: Pixels of a block: noise and level are taken to be constant over so much (some 150 angstrom).
+#: Pixels of a block, over which noise and level are constant (about 150 angstrom).
 BLOCK = 128
-#: A block with fewer good pixels says nothing.
+#: A block with fewer good pixels is not used.
 _ENOUGH = BLOCK // 4
-#: Scatter below this is not divided by: errors that are told too large make no line stronger. Resampling leaves 0.8.
+#: Least scatter by which residuals are divided: overestimated errors do not enhance lines. Resampling gives 0.8.
 _LEAST_SCATTER = 0.95
 #: Passes of [1 2 1] / 4 and the distance of the taps: Gaussians of 1.2, 2.3, 4.6 and 9.2 pixels.
 _PASSES = ((1, 3), (2, 2), (4, 2), (8, 2))
-#: Pixels that a cosmic ray fills on the new grid: three of the detector's.
+#: Width of a cosmic ray on the new grid, pixels: three detector pixels.
 _COSMIC = 4
-#: Half the width of what is looked at around a peak, pixels.
+#: Half width of the range examined around a peak, pixels.
 _AROUND = 14
-#: Relative error of the calibration from one stretch of pixels to the next.
+#: Relative error of the flux calibration between neighbouring ranges of pixels.
 _STEP_ERROR = 0.012
-#: How far around a peak the next one must be, pixels.
+#: Least distance between peaks, pixels.
 _APART = 12
 
 
 def smoothed(values: Floats) -> list[Floats]:
-    """Values seen through Gaussians of 1.2, 2.3, 4.6 and 9.2 pixels, each of unit norm.
+    """Values convolved with Gaussians of 1.2, 2.3, 4.6 and 9.2 pixels, each of unit norm.
 
     Args:
         values: Shape (n_spectra, n_pixels).
@@ -55,7 +55,7 @@ def _cascade(values: Floats) -> list[Floats]:
 
 
 def _kernels() -> list[Floats]:
-    """The Gaussians of `smoothed`, not normalised, (2 * _AROUND + 1,) each, but the last."""
+    """The Gaussians of `smoothed` except the last, not normalised, (2 * _AROUND + 1,) each."""
     impulse = np.zeros((1, 2 * 64 + 1), np.float32)
     impulse[0, 64] = 1
     return [k[0] for k in _cascade(impulse)]
@@ -68,14 +68,14 @@ def _norms() -> list[np.float32]:
 
 @dataclass(frozen=True)
 class Blocks:
-    """Means over blocks of pixels, (n_spectra, n_blocks), and how many good pixels each has."""
+    """Means over blocks of pixels, (n_spectra, n_blocks), and their numbers of good pixels."""
 
     level: Floats
     count: Floats
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Blocks with enough good pixels to say something."""
+        """Mask of the blocks with enough good pixels."""
         return self.count >= _ENOUGH
 
 
@@ -88,13 +88,13 @@ def block_means(values: Floats, valid: Floats) -> Blocks:
 
 
 def whitened(residual: Floats, valid: Floats) -> tuple[Floats, Blocks]:
-    """Residual without its slow part, in units of its own local scatter; and that slow part.
+    """Residual without its slow part, in units of its local scatter; and the slow part.
 
-    The scatter of a block is the median of its own and its neighbours', so that a line, which sits in one block,
-    cannot hide in the scatter that it makes itself. No pixel counts for more than three sigma in either.
+    The scatter of a block is the median of its own and those of its neighbours, so that a line in one block does not
+    increase its own scatter. Pixels are clipped at three sigma in both.
 
     Args:
-        residual: In sigma, 0 where not valid, (n_spectra, n_pixels).
+        residual: In sigma, 0 if not valid, (n_spectra, n_pixels).
         valid: 1 or 0, same shape.
     """
     bounded = np.clip(residual, -3, 3)
@@ -108,7 +108,7 @@ def whitened(residual: Floats, valid: Floats) -> tuple[Floats, Blocks]:
 
 
 def _middle(values: Floats) -> Floats:
-    """The middle one of each block and its two neighbours."""
+    """Median of each block and its two neighbours."""
     a = np.concatenate([values[:, :1], values[:, :-1]], axis=1)
     b = np.concatenate([values[:, 1:], values[:, -1:]], axis=1)
     low, high = np.minimum(a, b), np.maximum(a, b)
@@ -116,13 +116,13 @@ def _middle(values: Floats) -> Floats:
 
 
 def _spread(values: Floats, n_pixels: int) -> Floats:
-    """Values of blocks at every pixel, joined by straight lines."""
+    """Values of blocks, interpolated linearly to every pixel."""
     return values.astype(np.float32) @ _hats(values.shape[1], n_pixels)
 
 
 @cache
 def _hats(n_blocks: int, n_pixels: int) -> Floats:
-    """How much each block has to say at each pixel, (n_blocks, n_pixels)."""
+    """Weight of each block at each pixel, (n_blocks, n_pixels)."""
     place = np.clip((np.arange(n_pixels) - BLOCK / 2) / BLOCK, 0, n_blocks - 1)
     return np.maximum(1 - np.abs(place - np.arange(n_blocks)[:, None]), 0).astype(np.float32)
 
@@ -133,8 +133,8 @@ class Peaks:
 
     Attributes:
         height: Matched-filter S/N.
-        beyond: S/N of what is left when the four brightest pixels, which a cosmic ray could fill, are taken away.
-        safe: `height`, as far as `beyond` bears it out: what a line has and a cosmic ray has not.
+        beyond: S/N without the four brightest pixels, the width of a cosmic ray.
+        safe: `height` limited by `beyond`: high for a line, low for a cosmic ray.
         place: Pixel.
     """
 
@@ -163,7 +163,7 @@ def find_peaks(values: Floats, strength: Floats, k: int) -> Peaks:
 
 
 def _beyond_cosmic(values: Floats, place: NDArray[np.int64]) -> Floats:
-    """S/N of a line at each place, without the four neighbouring pixels that hold most; (n_spectra, k)."""
+    """S/N of a line at each position without its four brightest neighbouring pixels; (n_spectra, k)."""
     n, k = place.shape
     width = 2 * _AROUND + 1
     padded = np.pad(values, ((0, 0), (_AROUND, _AROUND)))
@@ -181,7 +181,7 @@ def _beyond_cosmic(values: Floats, place: NDArray[np.int64]) -> Floats:
 
 @cache
 def _bank() -> Floats:
-    """Line profiles of three widths at five places, columns of (2 * _AROUND + 1, 15)."""
+    """Line profiles of three widths at five positions, columns of (2 * _AROUND + 1, 15)."""
     columns = []
     for kernel in _kernels()[:3]:
         for shift in range(-2, 3):
@@ -190,11 +190,11 @@ def _bank() -> Floats:
 
 
 def largest_step(relative: Floats, variance: Floats, valid: Floats) -> Floats:
-    """Largest sudden change of level, over 45 pixels on either side of a gap of 30, in sigma; (n_spectra,).
+    """Largest step in level, over 45 pixels on either side of a gap of 30, in sigma; (n_spectra,).
 
     Args:
-        relative: Residual over the reconstruction, 0 where not valid, (n_spectra, n_pixels).
-        variance: Of it, 0 where not valid.
+        relative: Residual divided by the reconstruction, 0 if not valid, (n_spectra, n_pixels).
+        variance: Its variance, 0 if not valid.
         valid: 1 or 0.
     """
     starts = np.arange(0, relative.shape[1], 15)
@@ -216,15 +216,15 @@ def _three(values: Floats) -> Floats:
 
 
 def joint_evidence(strength: Floats, offsets: NDArray[np.int64], first: int) -> tuple[Floats, Floats]:
-    """How well lines at a common, unknown redshift add up: beyond the strongest of them, and with it.
+    """Summed evidence of lines at a common, unknown redshift: without the strongest line, and with it.
 
-    Each line counts by what it has above two sigma, at most six, so that a single peak, which may be a cosmic ray,
-    cannot carry the sum.
+    Each line contributes its S/N above two sigma, at most six, so that a single peak, which may be a cosmic ray, does
+    not dominate the sum.
 
     Args:
         strength: Matched-filter S/N, (n_spectra, n_pixels).
         offsets: Pixels from the first line to each line.
-        first: First pixel at which the first line may lie.
+        first: First pixel allowed for the first line.
 
     Returns:
         Largest sum without the strongest line, and largest sum; (n_spectra,) each.

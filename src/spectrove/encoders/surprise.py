@@ -1,4 +1,4 @@
-"""The surprise encoder: what ordinary galaxies cannot explain of a spectrum, per region, in sigma."""
+"""The surprise encoder: features of the residual of a spectrum from ordinary galaxies, in sigma."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from spectrove.encoders.residuals import (
 
 Floats = NDArray[np.floating]
 
-#: Regions that are reported each by itself: edges, rest angstrom.
+#: Edges of the regions with separate features, rest angstrom.
 REGIONS = (2400.0, 3600.0, 4200.0, 4750.0, 5300.0, 5870.0, 6450.0, 7100.0, 8900.0)
-#: Emission lines of a galaxy behind that are looked for together, rest angstrom; [O II] first.
+#: Emission lines of a background galaxy, searched jointly, rest angstrom; [O II] first.
 BEHIND = (3728.8, 3869.860, 4341.684, 4862.683, 4960.295, 5008.240, 6564.614, 6585.27)
-#: Absorption lines of stars, for a second object at another redshift, rest angstrom; Ca K first.
+#: Stellar absorption lines, for a second object at another redshift, rest angstrom; Ca K first.
 STARS = (3934.777, 3969.588, 4102.892, 4305.61, 4341.684, 4862.683, 5176.63, 5894.57, 6564.614)
-#: The galaxy's own lines that are reported each by itself, rest angstrom.
+#: Lines of the galaxy with separate features, rest angstrom.
 OWN = {
     "oii": 3728.8, "neiii": 3869.860, "hb": 4862.683, "oiii": 5008.240, "hei": 5877.29, "oi": 6302.046,
     "ha": 6564.614, "nii": 6585.27, "sii": 6725.5,
 }  # fmt: skip
-#: Where templates of stars are known to be wrong, rest angstrom: gas in front of the stars, and telluric bands that
-#: were left in the spectra of stars that they are made of. No peak is looked for here. (Leaving out the iron lines at
-#: 4256, 5269 and 5325, where real galaxies differ from the templates most often, was tried and helped nothing.)
+#: Ranges where stellar templates are known to be wrong, rest angstrom: interstellar absorption, and telluric bands left
+#: in the stellar spectra of the templates. No peak is searched here. (Excluding the iron lines at 4256, 5269 and 5325,
+#: where real galaxies differ from the templates most often, was tried without improvement.)
 UNSURE = ((5884.0, 5904.0), (6860.0, 6895.0), (7590.0, 7650.0))
-#: An equivalent width of sodium with this error, angstrom, is worth half.
+#: Error of the equivalent width of sodium, angstrom, at which its weight is one half.
 _SODIUM_ERROR = 1.5
-#: Peaks that are checked, and that are reported.
+#: Numbers of peaks checked and reported.
 N_CHECKED, N_PEAKS = 6, 3
 
-#: What a vector says, and how much it counts in a distance.
+#: Features of a vector, and their weights in a distance.
 FEATURES: dict[str, float] = {
     "peak_1": 2.0, "peak_2": 1.5, "peak_3": 1.0, "beyond_cosmic": 1.5, "broad_peak": 0.6,
     "joint_beyond": 2.0, "joint": 1.0, "absorption": 0.6, "broad_absorption": 0.6, "second_stars": 1.2,
@@ -51,26 +51,26 @@ FEATURES: dict[str, float] = {
     **{f"line_{key}": 0.3 for key in OWN},
     **{f"misfit_{low:.0f}": 0.3 for low in REGIONS[:-1]},
 }  # fmt: skip
-#: Features that can surprise by being too low as well.
+#: Features for which low values are unusual too.
 TWO_SIDED = frozenset({"sodium", *(f"line_{key}" for key in OWN)})
-#: Share of ordinary galaxies on either side of the band in which a feature is nothing special.
+#: Fraction of ordinary galaxies on either side of the ordinary range of a feature.
 BEYOND_BAND = 0.15
-#: How much a feature still counts within its band.
+#: Weight of a feature within its ordinary range.
 _WITHIN = 0.3
 
 
 class SurpriseEncoder(Encoder):
-    """How a spectrum departs from its best reconstruction out of ordinary galaxies.
+    """Features of the residual of a spectrum from its best reconstruction from ordinary galaxies.
 
-    The reconstruction is a mean spectrum and principal components at flux level. What is left of a spectrum, in sigma,
-    and how far the reconstruction itself lies from ordinary galaxies, are described by `FEATURES`.
+    The reconstruction consists of a mean spectrum and principal components at flux level. `FEATURES` describe the
+    residual, in sigma, and the distance of the reconstruction itself from ordinary galaxies.
 
-    Weights: mean (n_pixels,), components (n_components, n_pixels) in units of their scores' spread, noise (n_pixels,)
-    how much wider than elsewhere residuals are, band (3, n_features) low end, middle and high end of each feature among
-    ordinary galaxies, and the mixtures of Gaussians that ordinary scores and lines follow, `score_*` and `line_*`.
+    Weights: mean (n_pixels,), components (n_components, n_pixels) scaled by the spread of their scores, noise
+    (n_pixels,) the relative width of residuals, band (3, n_features) low end, centre and high end of each feature for
+    ordinary galaxies, and the Gaussian mixtures of ordinary scores and lines, `score_*` and `line_*`.
     """
 
-    batch_size = 16  # measured: larger batches leave the cache, and are a quarter slower
+    batch_size = 16  # measured: larger batches exceed the cache and are a quarter slower
 
     def __init__(self, recipe: EncoderRecipe, weights: Weights, **more) -> None:
         super().__init__(recipe, weights, **more)
@@ -86,7 +86,7 @@ class SurpriseEncoder(Encoder):
         check_shapes(recipe, self.weights, shapes)
         arrays = {name.removeprefix("float32."): self.weights[name].astype(np.float32) for name in shapes}
         ordinary = Ordinary(arrays["mean"], arrays["components"])
-        #: What finds the features, for those who ask where in a spectrum they come from.
+        #: Detector of the features, used to find their wavelengths in a spectrum.
         self.detector = Detector(
             Reconstructor(recipe.preprocess.wavelength, ordinary, arrays["noise"]),
             Mixture(arrays["score_mean"], arrays["score_covariance"]),
@@ -103,7 +103,7 @@ class SurpriseEncoder(Encoder):
 
 
 class Detector:
-    """What residuals of spectra show, beside ordinary galaxies' scores and lines."""
+    """Features of spectra: from their residuals, and from their scores and lines relative to ordinary galaxies."""
 
     def __init__(self, reconstructor: Reconstructor, scores: Mixture, lines: Mixture) -> None:
         self.reconstructor, self.scores, self.lines = reconstructor, scores, lines
@@ -120,7 +120,7 @@ class Detector:
         self._first = int(np.searchsorted(wavelength, BEHIND[0] * 1.03))
 
     def features(self, flux: Floats, ivar: Floats) -> Floats:
-        """The columns of `FEATURES`, compressed but not compared with ordinary galaxies', (n_spectra, n_features)."""
+        """The columns of `FEATURES`, compressed but not relative to ordinary galaxies, (n_spectra, n_features)."""
         left = self.reconstructor.explain(flux, ivar)
         flat, slow = whitened(left.sigma, left.valid)
         flat[:, self._unsure] = 0
@@ -176,14 +176,14 @@ class Detector:
 
 
 def excess(features: Floats, band: Floats) -> Floats:
-    """How far features lie outside the band of ordinary galaxies, in half widths of it, compressed and weighed.
+    """Excess of features over the range of ordinary galaxies, in half widths of the range, compressed and weighted.
 
-    Within the band hardly anything is left of them: what makes ordinary galaxies differ is for other views to say,
-    and would drown the one feature by which a spectrum is odd.
+    Differences within the range have little weight: they are described by other views, and would hide a single unusual
+    feature.
 
     Args:
         features: Shape (n_spectra, n_features).
-        band: Low end, middle and high end, (3, n_features).
+        band: Low end, centre and high end, (3, n_features).
     """
     low, middle, high = band
     from_middle = features - middle
@@ -202,13 +202,13 @@ def _offsets(lines: tuple[float, ...], step: float) -> NDArray[np.int64]:
 
 
 def _extreme(strength: Floats) -> Floats:
-    """The value farthest from 0 in each row, with its sign."""
+    """The value with the largest modulus in each row, with its sign."""
     high, low = strength.max(axis=1), strength.min(axis=1)
     return np.where(high > -low, high, low)
 
 
 def _log_mean(square: Floats, valid: Floats) -> Floats:
-    """log of the mean over good pixels, drawn to 0 where there are few."""
+    """log of the mean over good pixels, shrunk to 0 if there are few."""
     return np.log((square.sum(axis=1) + 20) / (valid.sum(axis=1) + 20))
 
 
@@ -218,14 +218,14 @@ def _relative(left: Residual) -> tuple[Floats, Floats]:
 
 
 def _slow(slow: Blocks) -> list[Floats]:
-    """Misfit over long ranges: its rms and its largest value, in sigma."""
+    """Broad misfit: rms and largest value, in sigma."""
     sigma = np.where(slow.known, slow.level * np.sqrt(slow.count), 0)
     rms = np.sqrt((sigma**2).sum(axis=1) / np.maximum(slow.known.sum(axis=1), 1))
     return [np.log(rms + 0.3), np.arcsinh(np.abs(sigma).max(axis=1, initial=0) / 4)]
 
 
 def _continuum(left: Residual) -> Floats:
-    """log of the rms misfit over long ranges relative to the galaxy's light."""
+    """log of the rms broad misfit relative to the flux of the galaxy."""
     blocks = block_means(np.clip(left.difference, -1, 1), left.valid)
     level = np.where(blocks.known, blocks.level, 0)
     return 0.5 * np.log((level**2).sum(axis=1) / np.maximum(blocks.known.sum(axis=1), 1) + 1e-5)
