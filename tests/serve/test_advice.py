@@ -211,7 +211,7 @@ def test_options_about_reading_have_no_say_in_a_dataset(spectrove, survey):
     """Its files were read already: what would be ignored is refused."""
     refused = spectrove("search", survey.base, survey.dataset, "--flux-unit", "uJy", "--medium", "air")
     assert refused.exit_code == 2
-    assert "--medium and --flux-unit would have had a say" in refused.stderr
+    assert "already ingested, too late for --medium and --flux-unit" in refused.stderr
 
 
 @pytest.mark.parametrize("command", ["search", "hunt", "classify"])

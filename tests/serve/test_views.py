@@ -69,7 +69,7 @@ def test_a_view_that_is_not_name_and_encoder_is_asked_wrongly(spectrove, mine, s
 def test_a_hunt_in_a_base_without_an_optional_view_says_how_to_add_it(spectrove, survey, mine):
     result = spectrove("hunt", mine, survey.dataset, *TEST, "--target", "outlier", "--json")
     assert result.exit_code == 0
-    assert f"{mine} has no view surprise, so outlier is hunted in shape alone" in result.stderr
+    assert f"{mine} has no view surprise, so outlier is searched for in shape alone" in result.stderr
     assert f"kb reencode {mine} --view surprise=ENCODER" in result.stderr
 
 

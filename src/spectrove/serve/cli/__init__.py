@@ -44,7 +44,7 @@ Version = Annotated[bool, typer.Option("--version", help="Print the version.", i
 
 
 def top(context: typer.Context, version: Version = False) -> None:
-    """A search engine for astronomical spectra: find what looks like this, and why."""
+    """A search engine for astronomical spectra: similar spectra, classes, redshifts, and the reasons."""
     if version:
         typer.echo(f"spectrove {spectrove.__version__}")
         raise typer.Exit

@@ -1,4 +1,4 @@
-"""What every question has in common: the base, the spectra that are asked about, the answers in batches."""
+"""Shared by all commands that answer: opening the base, reading the queries, answering in batches."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BATCH = 512
 
 
 def open_base(path: Path, where: str | None = None) -> KnowledgeBase:
-    """The base at `path`, after a look whether the condition on it can be understood and is met at all."""
+    """The base at `path`; refused unless the condition is valid and at least one object meets it."""
     from spectrove.knowledge import KnowledgeBase
 
     if not (path / "kb.json").is_file():
@@ -48,7 +48,7 @@ def open_base(path: Path, where: str | None = None) -> KnowledgeBase:
 def encoders_of(
     base: KnowledgeBase, named: str | None, views: Iterable[str] | None = None
 ) -> dict[str, Encoder]:
-    """What made the base's vectors of these views (of the default one), from where user or base says it is."""
+    """The encoders of these views (by default of the default view), from the place given by the user or the base."""
     from spectrove.encoders import load_encoder
     from spectrove.errors import RecipeError
     from spectrove.knowledge import DEFAULT_VIEW
@@ -59,8 +59,10 @@ def encoders_of(
         try:
             found[view] = load_encoder(place)
         except RecipeError as error:
-            where = f"the base {base.path} says that the encoder of view {view} is there"
-            hint = f"name another place with --encoder, or make the view anew with kb reencode {base.path}"
+            where = f"the place of the encoder of view {view} according to the base {base.path}"
+            hint = (
+                f"give another place with --encoder, or compute the view again with kb reencode {base.path}"
+            )
             raise RecipeError(f"{error}" if place == named else f"{error} ({where}; {hint})") from error
     return found
 
@@ -76,10 +78,10 @@ def need_paths(paths: Sequence[str | Path]) -> None:
 
 @dataclass
 class Asked:
-    """The spectra that are asked about: iterate over batches, then look at `unread` and `count`.
+    """The query spectra: iterate over batches, then read `unread` and `count`.
 
-    `option` is what the condition `queries` is called on the command. `redshifts` are the estimates
-    of those of the last batch that came without a redshift, by object id.
+    `option` is the name of the option for the condition `queries`. `redshifts` are the estimates for the spectra of
+    the last batch without a redshift, by object id.
     """
 
     paths: Sequence[str]
@@ -99,7 +101,7 @@ class Asked:
             self._need_files()
 
     def __iter__(self) -> Iterator[SpectrumSet]:
-        """Batches in the order of the input, each spectrum with its redshift as far as there is one."""
+        """Batches in the order of the input, each spectrum with its redshift if there is one."""
         try:
             for batch in self._alone(self.batches()) if self.redshift.z is not None else self.batches():
                 yield self.with_redshifts(batch)
@@ -107,7 +109,7 @@ class Asked:
             self.told.tell()
 
     def batches(self) -> Iterator[SpectrumSet]:
-        """Batches in the order of the input, as they were read; then what could not be read is told."""
+        """Batches in the order of the input, as read; refusals are reported at the end."""
         batches = self._from_datasets() if self._all_datasets else self._from_files()
         try:
             for batch in batches:
@@ -119,7 +121,7 @@ class Asked:
             raise self._nothing()
 
     def with_redshifts(self, batch: SpectrumSet) -> SpectrumSet:
-        """The batch, its missing redshifts estimated, or its only redshift replaced, where that is wanted."""
+        """The batch, with missing redshifts estimated (--missing-z) or the redshift replaced (-z), if requested."""
         from spectrove.pipeline import at_redshift, complete_redshifts
 
         if self.redshift.z is not None:
@@ -130,7 +132,7 @@ class Asked:
         return completed
 
     def advised(self, refusal: Refusal) -> Refusal:
-        """The refusal; of a spectrum without a redshift with what can be done about it on this command."""
+        """The refusal; for a spectrum without a redshift with advice on the options of this command."""
         from spectrove.preprocess.prepare import NO_REDSHIFT
 
         before, found, _ = refusal.error.partition(NO_REDSHIFT)
@@ -150,12 +152,12 @@ class Asked:
         """Refuse options about reading unless there is a file to read."""
         if self._all_datasets and self.reading.said:
             raise DatasetError(
-                f"{', '.join(self.paths)}: read already when it was ingested, where {' and '.join(self.reading.said)} "
-                "would have had a say. Name the files themselves, or ingest them again so."
+                f"{', '.join(self.paths)}: already ingested, too late for {' and '.join(self.reading.said)}. Name "
+                "the files themselves, or ingest them again with these options."
             )
 
     def _alone(self, batches: Iterator[SpectrumSet]) -> Iterator[SpectrumSet]:
-        """The only spectrum there is; refused is a redshift that would be that of several."""
+        """Refuse -z unless there is exactly one spectrum."""
         found = next(batches)
         n = len(found) + sum(map(len, batches))
         if n > 1:
@@ -194,7 +196,7 @@ class Asked:
     def _nothing(self) -> SpectroveError:
         shown = ", ".join(self.paths)
         if self.unread:
-            return DatasetError(f"{shown}: no spectrum could be read; the lines above say why.")
+            return DatasetError(f"{shown}: no spectrum could be read; the lines above give the reasons.")
         if self.queries:
             return DatasetError(
                 f"{shown}: no spectrum meets {self.option} {self.queries!r}. Loosen the condition."
@@ -204,25 +206,25 @@ class Asked:
 
 @dataclass
 class Tally:
-    """What became of the spectra that were asked about."""
+    """Counts of answered and refused queries."""
 
     asked: Asked
     answered: int = 0
     refused: int = 0
 
     def refuse(self, refusals: Sequence[Refusal], batch: SpectrumSet) -> None:
-        """Count and tell spectra of a batch that have no answer."""
+        """Count and report the spectra of a batch that have no answer."""
         paths = dict(zip(batch.object_id.tolist(), batch.column("path"), strict=True))
         self.asked.told.add(map(self.asked.advised, refusals), paths)
         self.refused += len(refusals)
 
     @property
     def exit_code(self) -> int:
-        """1 where a file could not be read or nothing at all could be answered, else 0."""
+        """1 if a file could not be read or no spectrum was answered, otherwise 0."""
         return COULD_NOT if self.asked.unread or not self.answered else 0
 
     def cautions(self) -> str:
-        """What was left out, for the summary; "" if nothing was."""
+        """The numbers of spectra without an answer, for the summary; "" if there are none."""
         parts = []
         if self.refused:
             parts.append(f"{self.refused} without an answer")
@@ -234,7 +236,7 @@ class Tally:
 def answered(
     batches: Iterable[SpectrumSet], ask: Callable[[SpectrumSet], Answers], tally: Tally
 ) -> Iterator[Answers]:
-    """Answers batch by batch, with the flags of their spectra; what was refused is told."""
+    """Answers batch by batch, with the flags of their spectra; refusals are reported."""
     try:
         with progress_bar("answering") as advance:
             for batch in batches:
@@ -248,13 +250,13 @@ def answered(
 
 
 def tell_metric(fitted: Fitted | None) -> None:
-    """Say on stderr in what distances were measured, where that was a question."""
+    """Print the metric of the distances on stderr, if one was tried."""
     if fitted is not None and fitted.sentence:
         say(f" {fitted.sentence}", as_json=True)
 
 
 def tell_calibration(calibration: Calibrated | None, target: Target | None = None) -> None:
-    """Say on stderr what probabilities are, and of which population."""
+    """Print on stderr how probabilities were obtained, and for which prevalence."""
     if calibration is None or not calibration.sentence:
         return
     say(f" {calibration.sentence}", as_json=True)
@@ -262,14 +264,14 @@ def tell_calibration(calibration: Calibrated | None, target: Target | None = Non
     if target is None or share is None:
         return
     given = target.prior is not None or target.prevalence is not None
-    whose = "expected" if given else "of the base; say another with --prevalence"
+    whose = "expected" if given else "of the base; give another with --prevalence"
     say(f" prevalence of {target.positive} {share:.3g}, {whose}", as_json=True)
 
 
 def about(
     base: KnowledgeBase, networks: Mapping[str, Encoder], fitted: Fitted | None = None, **asked: Any
 ) -> dict[str, Any]:
-    """Where the answers in a file come from."""
+    """The provenance of the answers in a file: base, version, encoder, metric."""
     import spectrove
 
     report = fitted.report if fitted else None

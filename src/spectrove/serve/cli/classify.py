@@ -1,4 +1,4 @@
-"""spectrove classify: the label that the nearest known spectra vote for."""
+"""spectrove classify: the class of each spectrum, from its nearest known spectra."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Label = Annotated[
 ]
 
 Trusted = Annotated[
-    bool, typer.Option("--trusted", help="Only objects whose own label their neighbours support vote.")
+    bool, typer.Option("--trusted", help="Only objects whose label agrees with their neighbours vote.")
 ]
 
 
@@ -55,7 +55,7 @@ def classify(
     reading: options.Reading,
     redshift: options.Redshift,
 ) -> None:
-    """The class of each spectrum.
+    """Classify each spectrum.
 
     Its nearest labelled neighbours vote; near ones have more weight.
     """

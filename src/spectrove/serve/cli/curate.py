@@ -1,4 +1,4 @@
-"""spectrove kb curate: labels that may be wrong, duplicates, and decisions about them."""
+"""spectrove kb curate: review labels that may be wrong, and duplicates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Review
 
-Label = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help="Column of classes to look at.")]
+Label = Annotated[str | None, typer.Option("--label", metavar="COLUMN", help="Column of classes to review.")]
 Apply = Annotated[
     Path | None,
     typer.Option("--apply", metavar="FILE", help="Apply the accepted rows of a review as a new version."),
@@ -123,7 +123,7 @@ def _apply(kb: Path, path: Path, as_json: bool) -> None:
                 "version": applied.version,
             }
         )  # fmt: skip
-    back = f"; go back with kb rollback {kb} {before}" if applied.version != before else ""
+    back = f"; undo with kb rollback {kb} {before}" if applied.version != before else ""
     say(
         f" {text.count(applied.relabelled, 'label', 'labels')} changed, "
         f"{text.count(applied.removed, 'object', 'objects')} removed, {applied.left} rows not accepted; "

@@ -24,9 +24,7 @@ Quantity = Annotated[
     str,
     typer.Option("--quantity", metavar="NAME", help="Numeric column of the base, or z for the redshift."),
 ]
-Level = Annotated[
-    float, typer.Option("--level", metavar="P", help="How often intervals are to hold the value.")
-]
+Level = Annotated[float, typer.Option("--level", metavar="P", help="Coverage of the intervals.")]
 
 
 #: Redshifts that are listed for each spectrum.
@@ -55,7 +53,7 @@ def estimate(
     reading: options.Reading,
     redshift: options.Redshift,
 ) -> None:
-    """A number for each spectrum: the redshift or a column.
+    """Estimate the redshift or another number of each spectrum.
 
     What the trend over the base says, corrected by the nearest spectra whose value is known.
     """
@@ -86,7 +84,7 @@ def estimate(
 
 
 def _refuse_for_z(where: str | None, allow_self: bool, redshift: options.Redshift) -> None:
-    """Refuse options that the redshift has no use for."""
+    """Refuse options that have no effect on a redshift."""
     useless = {
         "--where": (where is not None, "templates decide, not objects"),
         "--allow-self": (allow_self, "templates decide, not objects"),
@@ -109,7 +107,7 @@ def _redshift(
     as_json: bool,
     output: Path | None,
 ) -> None:
-    """The redshift, which no redshift that came with the query has a part in."""
+    """Estimate redshifts, without reading any redshift of the query."""
     import numpy as np
 
     from spectrove.pipeline.redshift import redshift
@@ -129,7 +127,7 @@ def _redshift(
 
 
 def _told(estimates: Iterable[Any], as_json: bool, output: Path | None) -> list[dict[str, Any]]:
-    """Plain values of each, printed where JSON is asked for."""
+    """Plain values of each estimate, printed as JSON if requested."""
     rows = [estimate.to_dict() for estimate in estimates]
     if as_json:
         print_lines(rows, output)
@@ -144,7 +142,7 @@ def _finish(
     output: Path | None,
     notes: Mapping[str, Any],
 ) -> None:
-    """The table, the file, the summary and the exit code."""
+    """Print the table and the summary, write the file, and exit."""
     if output:
         write_table(output, [_flat(row) for row in found], notes)
     if not as_json:

@@ -1,4 +1,4 @@
-"""spectrove evaluate: how good the answers are, measured by cross-validation."""
+"""spectrove evaluate: the quality of the answers, measured by cross-validation."""
 
 from __future__ import annotations
 
@@ -28,15 +28,17 @@ Encoders = Annotated[
     str, typer.Option("--encoder", metavar="NAME,...", help="Encoders to compare, with commas (classes).")
 ]
 Folds = Annotated[
-    int, typer.Option("--folds", metavar="N", min=2, help="Parts; each is asked about once (classes).")
+    int,
+    typer.Option("--folds", metavar="N", min=2, help="Number of folds; each is the test set once (classes)."),
 ]
 Group = Annotated[
-    str, typer.Option("--group", metavar="COLUMN", help="Objects equal here stay in one fold (classes).")
+    str,
+    typer.Option("--group", metavar="COLUMN", help="Objects with equal values stay in one fold (classes)."),
 ]
 Seeds = Annotated[
     int | None,
     typer.Option(
-        "--seeds", metavar="N", min=1, help="Repetitions, other folds and mocks: 1 of classes, 3 of others."
+        "--seeds", metavar="N", min=1, help="Repetitions with other folds and mocks: 1 for classes, else 3."
     ),
 ]
 Only = Annotated[
@@ -54,7 +56,7 @@ Output = Annotated[
         "-o",
         "--output",
         metavar="FILE|DIR",
-        help="Table to write; of all but classes the folder to work and go on in.",
+        help="Table to write (classes), otherwise the folder for results, in which a run continues.",
     ),
 ]
 
@@ -83,12 +85,12 @@ def evaluate(
     as_json: options.Json = False,
     output: Output = None,
 ) -> None:
-    """How good the answers are, by cross-validation.
+    """Measure the quality of answers by cross-validation.
 
-    `encoders` is the table of every method, task and kind of spectra, mock and real; `noise` what is lost with S/N;
-    calibration, composition, coverage, curation, lens, outliers and redshift study answers. They need no DATASET: mock
-    surveys are made, and real spectra are those of SPECTROVE_DATA. What is stopped goes on where it was as far as
-    answers are kept.
+    `encoders` is the table of every method, task and kind of spectra, mock and real; `noise` measures the loss at low
+    S/N; calibration, composition, coverage, curation, lens, outliers and redshift are studies of the answers. They
+    need no DATASET: mock surveys are made, and real spectra are taken from SPECTROVE_DATA. An interrupted run
+    continues from the answers that it has stored.
     """
     from spectrove.evaluation import EVALUATIONS, STUDIES, TABLES
 
@@ -195,7 +197,7 @@ def _classes(
 
 
 def need_column(dataset: str, column: str) -> None:
-    """Nothing, if the dataset has that column; called before anything is encoded."""
+    """Refuse a grouping column unless the dataset has it; called before the spectra are encoded."""
     from spectrove.ingest import iter_dataset
 
     first = next(iter_dataset(dataset, batch_size=1), None)

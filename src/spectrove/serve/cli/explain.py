@@ -1,4 +1,4 @@
-"""spectrove explain: why one spectrum got its answer."""
+"""spectrove explain: the reasons for the answer of one spectrum."""
 
 from __future__ import annotations
 
@@ -39,22 +39,24 @@ TargetName = Annotated[
 Label = Annotated[
     str | None,
     typer.Option(
-        "--label", metavar="COLUMN", help="Explain a classification; by default class_derived if there."
+        "--label", metavar="COLUMN", help="Explain a classification; by default class_derived, if present."
     ),
 ]
-Figures = Annotated[bool, typer.Option("--figures", help="Also write the figures as PNG, beside the page.")]
+Figures = Annotated[bool, typer.Option("--figures", help="Also write the figures as PNG files.")]
 Against = Annotated[
     str | None,
     typer.Option(
-        "--against", metavar="OBJECT_ID", help="An object of the base: why is it not among the neighbours?"
+        "--against", metavar="OBJECT_ID", help="Say why this object of the base is not among the neighbours."
     ),
 ]
 Cite = Annotated[
     Path | None,
-    typer.Option("--cite", metavar="FILE.bib", help="Write what to cite for this answer as BibTeX."),
+    typer.Option(
+        "--cite", metavar="FILE.bib", help="Write the references to cite for this answer as BibTeX."
+    ),
 ]
 ObjectId = Annotated[
-    str | None, typer.Option("--id", metavar="OBJECT_ID", help="Which, where SPECTRUM holds several.")
+    str | None, typer.Option("--id", metavar="OBJECT_ID", help="Which spectrum, if SPECTRUM holds several.")
 ]
 
 
@@ -83,9 +85,9 @@ def explain(
     reading: options.Reading,
     redshift: options.Redshift,
 ) -> None:
-    """Why one spectrum got its answer.
+    """Explain the answer for one spectrum.
 
-    Its neighbours, their weights, the lines and diagrams, as a page.
+    Neighbours, their weights, line measurements and diagrams, as text or a page.
     """
     check_output(output, (".html",))
     check_output(cite, (".bib",))
@@ -149,7 +151,7 @@ def explain(
 
 
 def told(evidence: Evidence) -> list[str]:
-    """The lines for people: why, what argues for it, cautions, and why not another."""
+    """The lines of text: the reason, the argument, cautions, and why another object is not a neighbour."""
     from spectrove.explain.argument import argued, why_not
     from spectrove.explain.sentences import cautions, why
 
@@ -162,7 +164,7 @@ def told(evidence: Evidence) -> list[str]:
 
 
 def the_one(asked: Asked, object_id: str | None) -> SpectrumSet:
-    """The one spectrum that is meant."""
+    """The selected spectrum; refused unless there is exactly one."""
     found: list[SpectrumSet] = []
     names: list[str] = []
     for batch in asked.batches():
@@ -183,7 +185,7 @@ def the_one(asked: Asked, object_id: str | None) -> SpectrumSet:
 
 
 def choose_label(base: KnowledgeBase, label: str | None) -> str:
-    """The label column to explain: what was asked for, else class_derived, else the first there is."""
+    """The label column to explain: the one given, otherwise class_derived, otherwise the first in the base."""
     if label is not None:
         from spectrove.pipeline import check_label
 

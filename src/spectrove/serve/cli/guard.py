@@ -1,4 +1,4 @@
-"""From errors to one line and an exit code: 0 done, 1 could not, 2 asked wrongly, 130 interrupted."""
+"""From errors to one line and an exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ABOUT_THE_QUESTION = (TargetError, RecipeError)
 
 
 class AskedWronglyError(Exception):
-    """An error whose cause is the question: it ends with exit code 2."""
+    """An error caused by wrong usage: it ends with exit code 2."""
 
     def __init__(self, error: SpectroveError) -> None:
         super().__init__(str(error))
@@ -33,7 +33,7 @@ class AskedWronglyError(Exception):
 
 @contextmanager
 def asking() -> Iterator[None]:
-    """Whatever is refused inside was asked wrongly: a name, a column or a condition that is not there."""
+    """Treat every error inside as wrong usage: a name, a column or a condition that does not exist."""
     try:
         yield
     except SpectroveError as error:
@@ -41,7 +41,7 @@ def asking() -> Iterator[None]:
 
 
 class GuardedGroup(TyperGroup):
-    """A group of commands that ends every error a user can act on with one line on stderr."""
+    """A group of commands that reports every error a user can correct in one line on stderr."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -75,15 +75,15 @@ def _ended(error: SpectroveError, code: int) -> typer.Exit:
 
 
 def drop_stdout() -> None:
-    """What is still buffered must not fail once more when the interpreter ends."""
+    """Discard buffered output, so that it does not fail again when the interpreter ends."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def quiet_libraries() -> None:
-    """Keep other people's log lines and warnings off stderr, here and in worker processes.
+    """Keep log lines and warnings of other libraries off stderr, here and in worker processes.
 
-    Called before they are imported. Who has asked for them (`RUST_LOG=...`, `python -W ...`) gets them.
+    Called before they are imported. `RUST_LOG=...` or `python -W ...` turns them on.
     """
     import logging
     import warnings

@@ -1,4 +1,4 @@
-"""spectrove hunt: which spectra are what a target describes."""
+"""spectrove hunt: find the spectra that match a target."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def decision(value: str | None) -> str | None:
 
 TargetName = Annotated[
     str,
-    typer.Option("--target", metavar="NAME|FILE", help="What to hunt: a name or a TOML file."),
+    typer.Option("--target", metavar="NAME|FILE", help="Target: a name or a TOML file."),
 ]
 Top = Annotated[
     int | None,
@@ -70,7 +70,7 @@ Prevalence = Annotated[
     typer.Option(
         "--prevalence",
         metavar="P",
-        help="Expected fraction of targets among SPECTRA, between 0 and 1; else the target's, else the base's.",
+        help="Prior: expected fraction of targets among SPECTRA; by default that of the target, then of the base.",
         callback=fraction,
     ),
 ]
@@ -79,15 +79,15 @@ Threshold = Annotated[
     typer.Option(
         "--threshold",
         metavar="P|f1",
-        help="Probability from which a spectrum is a target; f1: where the expected F1 is largest. Else the target's.",
+        help="Minimum probability of a target; f1: the one that maximises the expected F1. Default: the target's.",
         callback=decision,
     ),
 ]
 Figures = Annotated[
-    bool, typer.Option("--figures", help="Also write the report's figures as PNG, beside it.")
+    bool, typer.Option("--figures", help="Also write the figures of the report as PNG files.")
 ]
 
-#: Objects that a report explains where --top does not say how many.
+#: Number of objects that a report explains if --top is not given.
 IN_REPORT = 12
 
 
@@ -115,9 +115,9 @@ def hunt(
     reading: options.Reading,
     redshift: options.Redshift,
 ) -> None:
-    """Which spectra are what a target describes.
+    """Find the spectra that match a target.
 
-    With probability and evidence, best first; --json keeps the order of the input.
+    With probability and evidence, most probable first; --json keeps the order of the input.
     """
     check_output(output)
     check_output(report, (".html",))
@@ -127,7 +127,7 @@ def hunt(
 
     wanted = load_target(target)
     if prevalence is not None:
-        # What is said here counts, whatever the target expects.
+        # The option overrides the prevalence and prior of the target.
         wanted = wanted.model_copy(update={"prevalence": prevalence, "prior": None})
     if threshold is not None:
         number = threshold if threshold == "f1" else float(threshold)
@@ -203,23 +203,23 @@ def hunt(
 
 
 def hint_at_views(base: KnowledgeBase, target: Target, views: Sequence[str]) -> None:
-    """Say on stderr which optional views of the target the base lacks, and how to add them."""
+    """Print on stderr which optional views of the target the base lacks, and how to add them."""
     for view in target.views:
         if view not in views:
             say(
-                f" {base.path} has no view {view}, so {target.name} is hunted in {' + '.join(views)} alone; add it "
-                f"with kb reencode {base.path} --view {view}=ENCODER",
+                f" {base.path} has no view {view}, so {target.name} is searched for in {' + '.join(views)} alone; "
+                f"add it with kb reencode {base.path} --view {view}=ENCODER",
                 as_json=True,
             )
 
 
 def ranked(predictions: list[Prediction]) -> list[Prediction]:
-    """Most probable first, among equals those with nearer neighbours; those without an answer last."""
+    """Most probable first, for equal probabilities those with nearer neighbours; those without an answer last."""
     return sorted(predictions, key=lambda p: p.rank, reverse=True)
 
 
 def places_of(answers: Answers) -> dict[str, dict[str, Any]]:
-    """Object id to where it is, its magnitudes and its ids, as far as its row has them."""
+    """Position, magnitudes and ids of each object, by object id, as far as its row has them."""
     from spectrove.explain.followup import places
 
     table = answers.spectra.rows
@@ -228,7 +228,7 @@ def places_of(answers: Answers) -> dict[str, dict[str, Any]]:
 
 
 def best_of(kept: list[Answers], more: Answers, n: int) -> list[Answers]:
-    """The n most probable answers, one in each; what the others hold can then be forgotten."""
+    """The n most probable answers, one in each, so that the memory of all others can be released."""
     import numpy as np
 
     pool = [(answers, i) for answers in (*kept, more) for i in range(len(answers.predictions))]

@@ -60,7 +60,7 @@ def ingest(
 
 
 def need_suffix(dataset: Path) -> None:
-    """Refuse what cannot be the name of a dataset."""
+    """Refuse a path unless it can be the name of a dataset."""
     from spectrove.ingest.files import DATASET_SUFFIX, is_dataset
 
     if not is_dataset(dataset):
@@ -68,7 +68,7 @@ def need_suffix(dataset: Path) -> None:
 
 
 def summary(report: IngestReport) -> list[str]:
-    """What was read, what was not, and what the catalogs matched."""
+    """The numbers of spectra and files read and refused, and the matches of the catalogs."""
     read = report.n_files - report.n_skipped
     partial = sum(refusal.partial for refusal in report.refusals)
     parts = [

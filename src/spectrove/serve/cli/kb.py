@@ -32,22 +32,24 @@ FromWhere = Annotated[
     str | None, typer.Option("--where", metavar="SQL", help="Condition on the rows that go in.")
 ]
 Encoder = Annotated[
-    str, typer.Option("--encoder", metavar="NAME|DIR", help="Makes the vectors: base, pca, or a folder.")
+    str,
+    typer.Option("--encoder", metavar="NAME|DIR", help="Encoder of the view shape: base, pca, or a folder."),
 ]
 View = Annotated[
     list[str],
-    typer.Option("--view", metavar="NAME=ENCODER", help='A further view; "none": not the standard ones.'),
+    typer.Option("--view", metavar="NAME=ENCODER", help='An additional view; "none": no standard ones.'),
 ]
 NewEncoder = Annotated[
-    str | None, typer.Option("--encoder", metavar="NAME|DIR", help="Makes the view shape anew.")
+    str | None,
+    typer.Option("--encoder", metavar="NAME|DIR", help="Compute the view shape with this encoder."),
 ]
 NewView = Annotated[
-    list[str], typer.Option("--view", metavar="NAME=ENCODER", help="Make this view, or add it. Repeatable.")
+    list[str], typer.Option("--view", metavar="NAME=ENCODER", help="Compute or add this view. Repeatable.")
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace a base of that name, once the new one is whole.")
+    bool, typer.Option("--overwrite", help="Replace a base of that name when the new one is complete.")
 ]
-Upsert = Annotated[bool, typer.Option("--upsert", help="Replace objects that are there already.")]
+Upsert = Annotated[bool, typer.Option("--upsert", help="Replace objects that the base already holds.")]
 Doomed = Annotated[str, typer.Option("--where", metavar="SQL", help='Which objects; "true" means all.')]
 Version = Annotated[int, typer.Argument(metavar="VERSION", help="A number from kb versions.")]
 Forget = Annotated[
@@ -200,7 +202,7 @@ def info(kb: options.Base, as_json: options.Json = False) -> None:
 
 
 def versions(kb: options.Base, as_json: options.Json = False) -> None:
-    """The versions one can go back to."""
+    """List the versions that rollback can return to."""
     listed = open_base(kb).versions()
     if as_json:
         for version in listed:
@@ -213,13 +215,13 @@ def versions(kb: options.Base, as_json: options.Json = False) -> None:
 
 
 def rollback(kb: options.Base, version: Version, as_json: options.Json = False) -> None:
-    """Make an old version the newest.
+    """Make an old version the current one.
 
-    Nothing in between is lost: a rollback can be rolled back.
+    Later versions are kept, so a rollback can itself be undone.
     """
     base = open_base(kb)
     listed = version in {known["version"] for known in base.versions()}
-    # A version that is not there was asked for wrongly; a base that cannot be written was not.
+    # A version that does not exist is wrong usage (exit code 2); a base that cannot be written is not.
     with nullcontext() if listed else asking():
         new = base.rollback(version)
     if as_json:
@@ -228,7 +230,7 @@ def rollback(kb: options.Base, version: Version, as_json: options.Json = False) 
 
 
 def optimize(kb: options.Base, forget: Forget = None, as_json: options.Json = False) -> None:
-    """Join small files to make reading faster."""
+    """Merge small files to make reading faster."""
     base = open_base(kb)
     before = base.info()["bytes"]
     base.optimize(forget_older_than=None if forget is None else timedelta(days=forget))
@@ -253,7 +255,7 @@ KB_COMMANDS: dict[str, Callable[..., None]] = {
 
 
 class Known:
-    """Leaves out what a base has already and counts it, so that an interrupted `kb add` can be run again."""
+    """Skips and counts the objects that a base already holds, so that an interrupted `kb add` can be repeated."""
 
     def __init__(self, base: KnowledgeBase, upsert: bool) -> None:
         self.ids = set(base.rows(columns=[]).column("object_id").to_pylist())
@@ -261,7 +263,7 @@ class Known:
         self.count = 0
 
     def new(self, asked: Asked) -> Iterator[SpectrumSet]:
-        """The batches without what is there; with `upsert` all of them."""
+        """The batches without the objects that the base holds; with `upsert` all objects."""
         for batch in asked:
             fresh = [i for i, name in enumerate(batch.object_id.tolist()) if name not in self.ids]
             self.count += len(batch) - len(fresh)
@@ -269,7 +271,7 @@ class Known:
 
 
 def refuse_occupied(path: Path, overwrite: bool) -> None:
-    """Refuse a place where no base may be made; a folder that is no base is never replaced."""
+    """Refuse a path unless a base may be created there; a folder that is not a base is never replaced."""
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir():
         raise AskedWronglyError(
@@ -285,7 +287,7 @@ def refuse_occupied(path: Path, overwrite: bool) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A place to build in: it becomes `path` when all went well, else it is removed."""
+    """A temporary folder that becomes `path` if all goes well, and is removed otherwise."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
     try:
@@ -300,7 +302,7 @@ def replacing(path: Path) -> Iterator[Path]:
             raise KnowledgeError(
                 f"{path}: the finished base cannot be put there ({error.strerror}). Check its rights."
             ) from error
-    except SpectroveError as error:  # it names the base that was asked for, not the place it is built in
+    except SpectroveError as error:  # name the requested base, not the temporary folder
         raise type(error)(str(error).replace(str(temporary), str(path))) from error
     finally:
         for leftover in (temporary, old):
@@ -308,14 +310,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def encoder_place(named: str) -> str:
-    """A shipped name as it is, a folder as its absolute path: a base has to find it again from anywhere."""
+    """A shipped name unchanged, a folder as an absolute path, so that the base finds it from anywhere."""
     from spectrove.encoders import shipped_encoders
 
     return named if named in shipped_encoders() or not Path(named).is_dir() else str(Path(named).resolve())
 
 
 def named_views(texts: list[str]) -> dict[str, str]:
-    """View to encoder, of what NAME=ENCODER says."""
+    """The encoder of each view, parsed from NAME=ENCODER."""
     views = {}
     for said in texts:
         name, equals, encoder = said.partition("=")
@@ -337,7 +339,7 @@ def views_text(base: KnowledgeBase) -> str:
 
 
 def tell_left_out(asked: Asked, refusals: list[Refusal]) -> None:
-    """Tell which spectra the encoder did not take."""
+    """Report the spectra that the encoder could not embed."""
     asked.told.add(
         map(asked.advised, refusals), dict.fromkeys((r.name for r in refusals), ", ".join(asked.paths))
     )
@@ -350,7 +352,7 @@ def left_out(refusals: list[Any]) -> str:
 
 
 def values_text(values: dict[str, int]) -> str:
-    """The most frequent values of a label column with how many objects have each."""
+    """The most frequent values of a label column, with the number of objects of each."""
     shown = [f"{name} {n}" for name, n in list(values.items())[:MOST_VALUES]]
     rest = len(values) - len(shown)
     return ", ".join(shown) + (f", and {rest} more" if rest else "")

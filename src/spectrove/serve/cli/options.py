@@ -1,4 +1,4 @@
-"""Arguments and options that mean the same in every command, said once."""
+"""Arguments and options that have the same meaning in every command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ Spectra = Annotated[
 K = Annotated[int, typer.Option("-k", metavar="N", min=1, help="Neighbours per spectrum.")]
 TargetK = Annotated[
     int | None,
-    typer.Option("-k", metavar="N", min=1, help="Neighbours per spectrum; the target says how many (3)."),
+    typer.Option(
+        "-k", metavar="N", min=1, help="Neighbours per spectrum; by default those of the target (3)."
+    ),
 ]
 Where = Annotated[str | None, typer.Option("--where", metavar="SQL", help="Condition on the base's objects.")]
 Queries = Annotated[str | None, typer.Option("--queries", metavar="SQL", help="Condition on SPECTRA.")]
@@ -29,30 +31,32 @@ AllowSelf = Annotated[
 ]
 QueryEncoder = Annotated[
     str | None,
-    typer.Option(
-        "--encoder", metavar="NAME|DIR", help="Where the base's encoder is, if not where the base says."
-    ),
+    typer.Option("--encoder", metavar="NAME|DIR", help="Place of the base's encoder, if it has moved."),
 ]
 Metric = Annotated[
     Literal["auto", "linear", "none"],
-    typer.Option("--metric", help="Distances in a metric fitted on the base's labels; auto: where it helps."),
+    typer.Option(
+        "--metric", help="Distances in a metric fitted on the base's labels; auto: if it improves the vote."
+    ),
 ]
 TargetMetric = Annotated[
     Literal["auto", "linear", "none"] | None,
-    typer.Option("--metric", help="The same as in the target; by default what the target says (auto)."),
+    typer.Option(
+        "--metric", help="Distances in a fitted metric, as in the target; by default its own setting (auto)."
+    ),
 ]
 Calibration = Annotated[
     Literal["auto", "none"],
     typer.Option(
         "--calibration",
-        help="Probabilities calibrated on the base's labels; auto: where it has enough; none: shares of votes.",
+        help="Probabilities calibrated on the base's labels; auto: if it has enough; none: shares of the vote.",
     ),
 ]
 WitnessOption = Annotated[
     Literal["auto", "none", "bpt_nii"],
     typer.Option(
         "--witness",
-        help="A spectrum's own lines beside its neighbours; auto: where target or label name a diagram; none: never.",
+        help="Use a spectrum's own lines with its neighbours; auto: if target or label name a diagram; none: never.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON Lines on stdout.")]
@@ -75,8 +79,8 @@ def redshift_value(value: float | None) -> float | None:
 
 
 def unit(name: str, of: str) -> Any:
-    """The option that says a unit which files do not say."""
-    return typer.Option(f"--{name}-unit", metavar="UNIT", help=f"Unit of {of}, where files do not say it.")
+    """The option for a unit that files do not give."""
+    return typer.Option(f"--{name}-unit", metavar="UNIT", help=f"Unit of {of}, if files do not give it.")
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Reading:
     """How files of spectra are read: the same in every command that reads them."""
 
     survey: Annotated[
-        str, typer.Option("--survey", metavar="NAME", help="Which reader; auto looks at the file.")
+        str, typer.Option("--survey", metavar="NAME", help="Reader; auto chooses one for each file.")
     ] = "auto"
     columns: Annotated[
         str | None,
@@ -93,7 +97,8 @@ class Reading:
         ),
     ] = None
     medium: Annotated[
-        str, typer.Option("--medium", metavar="auto|air|vacuum", help="What wavelengths are in.")
+        str,
+        typer.Option("--medium", metavar="auto|air|vacuum", help="Whether wavelengths are in air or vacuum."),
     ] = "auto"
     wavelength_unit: Annotated[str | None, unit("wavelength", "wavelengths")] = None
     flux_unit: Annotated[str | None, unit("flux", "the flux")] = None
@@ -107,12 +112,12 @@ class Reading:
 
     @property
     def said(self) -> list[str]:
-        """The options that were given; all are about files that are still to be read."""
+        """The names of the options that were given; they apply only to files that are read now."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         return [f"--{name.replace('_', '-')}" for name, value in given.items() if value not in (None, "auto")]
 
     def keywords(self) -> dict[str, Any]:
-        """What `read_spectra` and `ingest` take.
+        """The keyword arguments for `read_spectra` and `ingest`.
 
         Raises:
             FormatError: A reader, column, medium or unit is not known.
@@ -132,7 +137,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Redshift:
-    """Where the redshifts of spectra come from that have none: the same in every command that uses them."""
+    """How missing redshifts are supplied: the same in every command that uses redshifts."""
 
     missing_z: Annotated[
         Literal["refuse", "estimate"],
@@ -141,14 +146,14 @@ class Redshift:
     z: Annotated[
         float | None,
         typer.Option(
-            "-z", metavar="Z", help="Redshift of the one spectrum, whatever its file says.",
+            "-z", metavar="Z", help="Redshift of a single spectrum; overrides its file.",
             callback=redshift_value,
         ),
     ] = None  # fmt: skip
 
     @property
     def advice(self) -> str:
-        """What can still be done about a spectrum without a redshift, on the same command."""
+        """Advice on a spectrum without a redshift, for the same command."""
         ways = ["-z Z (one spectrum)"] if self.z is None else []
         ways.append("column z of a catalog (ingest --catalog)")
         estimated = "; or have it estimated with --missing-z estimate" if self.missing_z == "refuse" else ""
@@ -156,10 +161,10 @@ class Redshift:
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with each parameter that stands for a group of options replaced by these options.
+    """The command, with each parameter that is a group of options replaced by these options.
 
-    A group is a dataclass such as `Reading`, its fields annotated as parameters of commands are. The command is
-    given the object.
+    A group is a dataclass such as `Reading` whose fields are annotated like parameters of commands. The command
+    receives the object.
     """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}

@@ -1,4 +1,4 @@
-"""spectrove outliers: what is unlike the base, and why."""
+"""spectrove outliers: spectra unlike those of the base, and why."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Output = Annotated[
 ]
 Top = Annotated[
     int | None,
-    typer.Option("--top", metavar="N", min=1, help="Only the N least like the base, oddest first."),
+    typer.Option("--top", metavar="N", min=1, help="Only the N most unusual, most unusual first."),
 ]
 
 #: An answer and its spectrum.
@@ -54,9 +54,9 @@ def outliers(
     reading: options.Reading,
     redshift: options.Redshift,
 ) -> None:
-    """What is unlike the base, and why.
+    """Find spectra unlike those of the base, and say why.
 
-    By distance in shape and by what ordinary galaxies cannot explain; no label takes part.
+    By distance in the views shape and surprise (the residual from ordinary galaxies), without labels.
     """
     check_output(output, (PAGE, *WRITERS))
     asked = Asked(spectra, queries, reading=reading, redshift=redshift, told=Told(as_json))
@@ -102,7 +102,7 @@ def outliers(
 
 
 def table(answers: list[OutlierAnswer], n: int) -> list[str]:
-    """Lines for people: the answer, then why."""
+    """Lines of text: the answer, then the reason."""
     if not answers:
         return []
     width = max(len("object"), *(len(a.object_id) for a in answers))
@@ -126,7 +126,7 @@ def write_page(
     kept: list[Kept],
     refused: list[tuple[str, str]],
 ) -> None:
-    """The gallery: every answer ranked, the oddest drawn."""
+    """Write the gallery: every answer ranked, with figures of the most unusual."""
     from spectrove import pipeline
     from spectrove.explain.outlier_page import write_outlier_page
     from spectrove.spectra import SpectrumSet

@@ -1,4 +1,4 @@
-"""What commands print and write: JSON Lines, tables by suffix, refusals and summaries."""
+"""Output of commands: JSON Lines, tables by suffix, refusals and summaries."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
-#: Objects that are named where many are refused for the same reason.
+#: Number of objects named if many are refused for the same reason.
 NAMED = 3
 
-#: Columns of numbers, which stay so where every value is unknown.
+#: Columns of numbers, which keep their type if every value is unknown.
 NUMBERS = ("z", "probability", "interval_", "distance_", "weight_", "p_", "redshifts_")
 
 
@@ -38,9 +38,9 @@ def print_json(row: Any) -> None:
 
 @contextmanager
 def printing(*files: Path | None) -> Iterator[None]:
-    """What is printed inside is there at once; a reader that stops reading (`| head -3`) costs none of `files`.
+    """Output inside is flushed; if the pipe is closed early (`| head -3`), `files` are still written.
 
-    Where none is to be written the work ends with the reader.
+    If there are no files to write, the work stops with the closed pipe.
     """
     try:
         yield
@@ -52,7 +52,7 @@ def printing(*files: Path | None) -> Iterator[None]:
 
 
 def print_lines(rows: Iterable[Any], *files: Path | None) -> None:
-    """A JSON line for each on stdout, as in `printing`."""
+    """Print a JSON line for each row on stdout, as in `printing`."""
     with printing(*files):
         for row in rows:
             print_json(row)
@@ -60,17 +60,17 @@ def print_lines(rows: Iterable[Any], *files: Path | None) -> None:
 
 @dataclass
 class Told:
-    """What was left out, on stderr.
+    """Refusals, printed on stderr.
 
-    With `--json` a line for each as it is met. For people at the end, those that are refused for the same reason in one
-    sentence.
+    With `--json` one line for each as it occurs. Otherwise at the end, with one sentence for all that are refused
+    for the same reason.
     """
 
     at_once: bool = False
     waiting: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, refusals: Iterable[Refusal], paths: Mapping[str, str] | None = None) -> None:
-        """A file is told by {"path", "error"}; a spectrum that was read but could not be used by its id too."""
+        """Add refusals: of files with {"path", "error"}, of spectra that were read also with their id."""
         for refusal in refusals:
             line: dict[str, Any] = {"path": refusal.name}
             if paths is not None:
@@ -80,7 +80,7 @@ class Told:
             self.tell()
 
     def tell(self) -> None:
-        """Print what has not been told yet."""
+        """Print the refusals that have not been printed yet."""
         alike: dict[tuple[bool, str], list[dict[str, Any]]] = {}
         for line in self.waiting:
             alike.setdefault(("object_id" in line, _reason(line)), []).append(line)
@@ -97,7 +97,7 @@ class Told:
 
 
 def _reason(line: Mapping[str, Any]) -> str:
-    """The sentence of a refusal without the name of what is refused."""
+    """The sentence of a refusal without the name of the file or spectrum."""
     path = line["path"] or ""
     reason = line["error"]
     for name in (path, Path(path).name, line.get("object_id")):
@@ -108,7 +108,7 @@ def _reason(line: Mapping[str, Any]) -> str:
 def print_refusals(
     refusals: Iterable[Refusal], paths: Mapping[str, str] | None = None, *, as_json: bool = False
 ) -> int:
-    """How many there were; told as `Told` does."""
+    """Print refusals as `Told` does; returns their number."""
     told = Told(as_json)
     listed = list(refusals)
     told.add(listed, paths)
@@ -117,12 +117,12 @@ def print_refusals(
 
 
 def say(text: str, *, as_json: bool = False) -> None:
-    """A sentence for people: on stdout, or on stderr where stdout carries JSON."""
+    """Print a sentence on stdout, or on stderr if stdout carries JSON."""
     typer.echo(text, err=as_json)
 
 
 def check_output(path: Path | None, suffixes: Sequence[str] = ()) -> None:
-    """Refuse a place where no table (no file with one of `suffixes`) can be written; called before the work."""
+    """Refuse a path unless a table (a file with one of `suffixes`) can be written there; called before the work."""
     if path is None:
         return
     known = tuple(suffixes) or tuple(WRITERS)
@@ -143,7 +143,7 @@ def check_output(path: Path | None, suffixes: Sequence[str] = ()) -> None:
 
 
 def in_folder(path: Path) -> Path:
-    """The path, its folder made where it is missing; called when there is something to write."""
+    """The path, with its folder created if missing; called when there is something to write."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -159,13 +159,13 @@ def write_table(
     about: Mapping[str, Any],
     meaning: Callable[[str], Meaning | None] | None = None,
 ) -> None:
-    """Rows as a flat table in the format that the suffix names; `about` is kept where the format has room.
+    """Write rows as a flat table in the format of the suffix; `about` is stored if the format allows metadata.
 
     Args:
-        meaning: Gives a column's unit, UCD and description, or None; kept likewise.
+        meaning: Gives the unit, UCD and description of a column, or None; stored likewise.
 
     Raises:
-        DatasetError: It could not be written. The file is then as it was before.
+        DatasetError: It could not be written. An existing file is then unchanged.
     """
     table = flat_table(rows)
     if meaning is not None:
@@ -175,7 +175,7 @@ def write_table(
 
 
 def replace_file(path: Path, write: Callable[[Path], None]) -> None:
-    """Write beside `path` and rename: a reader sees the old file or the whole new one."""
+    """Write to a temporary file and rename it: a reader sees the old file or the complete new one."""
     temporary = in_folder(path).with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         write(temporary)
@@ -230,7 +230,7 @@ def flat_row(row: Row) -> dict[str, Any]:
 
 
 def _joined(value: Any) -> Any:
-    """A list as text; of named things their names."""
+    """A list as text; for items with a name, their names."""
     if not isinstance(value, list | tuple):
         return value
     return ";".join(str(v["name"] if isinstance(v, Mapping) else v) for v in value)
@@ -255,7 +255,7 @@ def _column(name: str, values: list[Any]) -> pa.Array:
 
 
 def _described(table: pa.Table, meaning: Callable[[str], Meaning | None]) -> pa.Table:
-    """The table with what each column means in the metadata of its field, where it is known."""
+    """The table with unit, UCD and description of each column in the metadata of its field, if known."""
     import pyarrow as pa
 
     fields = []

@@ -1,4 +1,4 @@
-"""Progress bars on stderr, for people only: nothing is drawn where stderr is not a terminal."""
+"""Progress bars on stderr; none are drawn if stderr is not a terminal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def progress_bar(doing: str, total: int | None = None) -> Iterator[Advance]:
 
 
 def done_of(advance: Advance) -> Callable[[int, int], None]:
-    """`advance` for those who report (done, total) instead of how many more."""
+    """`advance` for callers that report (done, total) instead of increments."""
     last = 0
 
     def report(done: int, total: int) -> None:
@@ -39,7 +39,7 @@ def done_of(advance: Advance) -> Callable[[int, int], None]:
 
 @contextmanager
 def stages() -> Iterator[Callable[[int, int, str], None]]:
-    """A function to call with (done, total, what is being done); each new text begins a bar of its own."""
+    """A function to call with (done, total, text); each new text starts a new bar."""
     if not sys.stderr.isatty():
         yield lambda done, total, text: None
         return

@@ -23,13 +23,13 @@ Regions = Annotated[
     typer.Option(
         "--region",
         metavar="LOW:HIGH|LINE",
-        help="Order by likeness in this part of the rest frame (vacuum A), or 40 A around a line; may be repeated.",
+        help="Order by similarity in this part of the rest frame (vacuum A), or 40 A around a line; may be repeated.",
     ),
 ]
 Shortlist = Annotated[
     int,
     typer.Option(
-        "--shortlist", metavar="N", min=1, help="Known spectra that the embedding proposes to --region."
+        "--shortlist", metavar="N", min=1, help="Length of the shortlist from the embedding for --region."
     ),
 ]
 
@@ -51,7 +51,7 @@ def search(
     reading: options.Reading,
     redshift: options.Redshift,
 ) -> None:
-    """The nearest known spectra of each spectrum."""
+    """Find the nearest known spectra of each spectrum."""
     check_output(output)
     regions = _regions(region)
     asked = Asked(spectra, queries, reading=reading, redshift=redshift, told=Told(as_json))
@@ -102,7 +102,7 @@ def search(
 
 
 def _regions(texts: list[str] | None) -> list[Region]:
-    """The regions asked for; before anything is opened."""
+    """The requested regions; parsed before any file is opened."""
     if not texts:
         return []
     from spectrove.inference.regions import parse_region
@@ -112,7 +112,7 @@ def _regions(texts: list[str] | None) -> list[Region]:
 
 
 def _check(regions: list[Region], networks: Mapping[str, Encoder]) -> None:
-    """Nothing, if the encoder sees the regions."""
+    """Refuse regions unless the encoder covers them."""
     if not regions:
         return
     from spectrove.inference.regions import check_regions

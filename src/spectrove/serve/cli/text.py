@@ -1,4 +1,4 @@
-"""Answers as people read them: the answer first, then the evidence, then the cautions."""
+"""Answers as text: the answer first, then the evidence, then the cautions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def hunt_table(predictions: Sequence[Prediction], target: Target) -> list[str]:
-    """A line per spectrum: probability of the target with its interval, who voted for it, cautions."""
+    """A line per spectrum: probability of the target with its interval, the votes, cautions."""
     rows = [("object", f"P({target.positive})", "evidence")]
     for p in predictions:
         caution = _cautions(_flags(p), _straddles(p, target.limit))
@@ -23,7 +23,7 @@ def hunt_table(predictions: Sequence[Prediction], target: Target) -> list[str]:
 
 
 def class_table(predictions: Sequence[Prediction]) -> list[str]:
-    """A line per spectrum: its class, the class's probability with interval, who voted for it, cautions."""
+    """A line per spectrum: its class, the probability of the class with its interval, the votes, cautions."""
     rows = [("object", predictions[0].label if predictions else "class", "P", "evidence")]
     for p in predictions:
         evidence = _evidence(p, p.value) + _cautions(_flags(p), _straddles(p, 0.5))
@@ -41,9 +41,9 @@ def neighbor_table(neighbors: Neighbors) -> list[str]:
 
 
 def region_table(found: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line per spectrum: its neighbours, most alike in the regions first, with the distance there."""
+    """A line per spectrum: its neighbours, most similar in the regions first, with the distance there."""
     rows = [
-        ("object", "most alike in the region (distance there as a share of the continuum; in the embedding)")
+        ("object", "most similar in the region (distance there relative to the continuum; in the embedding)")
     ]
     for row in found:
         near = [
@@ -59,14 +59,14 @@ def _measured(distance: float) -> str:
 
 
 def hunt_summary(predictions: Sequence[Prediction], target: Target, wanted: Target | None = None) -> str:
-    """How many were found, how many of them are expected to be false, and which share of all targets they are.
+    """The number found, the expected number of false ones, the expected purity and completeness.
 
     `wanted` is the target before its threshold became a number.
     """
     from spectrove.explain.expectations import expectations
 
     if not predictions:
-        return f"no spectrum could be asked whether it is {target.positive}"
+        return f"no spectrum could be tested for {target.positive}"
     found = expectations(predictions)
     spectra = "spectrum is" if len(predictions) == 1 else "spectra are"
     why = ""
@@ -81,7 +81,7 @@ def hunt_summary(predictions: Sequence[Prediction], target: Target, wanted: Targ
 
 
 def none_of_these(predictions: Sequence[Prediction]) -> str:
-    """How many are none of the classes, and why, the most frequent reason first."""
+    """The number that belong to none of the classes, with reasons, the most frequent first."""
     counts = Counter(p.none_of_these for p in predictions if p.none_of_these)
     total = sum(counts.values())
     reasons = "; ".join(f"{n}: {reason}" for reason, n in counts.most_common())
@@ -89,7 +89,7 @@ def none_of_these(predictions: Sequence[Prediction]) -> str:
 
 
 def class_summary(predictions: Sequence[Prediction]) -> str:
-    """How many of each class."""
+    """The number of spectra of each class."""
     if not predictions:
         return "no spectrum could be classified"
     counts = Counter(p.value or ("none of these" if p.none_of_these else "no answer") for p in predictions)
@@ -98,7 +98,7 @@ def class_summary(predictions: Sequence[Prediction]) -> str:
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as text in aligned columns, one space of margin; the last column runs free. Of a head alone nothing."""
+    """Rows as text in aligned columns, except the last column; an empty list if there is only a heading."""
     if len(rows) < 2:
         return []
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
@@ -127,7 +127,7 @@ def _short(value: float) -> str:
 
 
 def _flags(p: Prediction) -> list[str]:
-    """The cautions of an answer, less the one that its evidence says already."""
+    """The cautions of an answer, except the one that its evidence already states."""
     from spectrove.inference.verdict import NONE_OF_THESE
 
     return [flag for flag in p.flags if not (p.none_of_these and flag in NONE_OF_THESE)]
@@ -150,7 +150,7 @@ def _name(vote: Vote) -> str:
 
 
 def _straddles(p: Prediction, threshold: float) -> bool:
-    """Whether the interval holds probabilities on both sides of the threshold."""
+    """Whether the interval includes the threshold."""
     return p.interval is not None and p.interval[0] < threshold <= p.interval[1]
 
 

@@ -1,4 +1,4 @@
-"""Estimates as people read them: the value with its interval first, then who says so, then the cautions."""
+"""Estimates as text: the value with its interval first, then the evidence, then the cautions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Row = Mapping[str, Any]
 
 
 def estimate_table(found: Sequence[Row]) -> list[str]:
-    """A line per spectrum: value with interval, what its neighbours say, cautions."""
+    """A line per spectrum: value with interval, the values of its neighbours, cautions."""
     head = "value"
     if found:
         unit = f" ({found[0]['unit']})" if found[0]["unit"] else ""
@@ -38,7 +38,7 @@ def redshift_table(found: Sequence[Row]) -> list[str]:
 
 
 def estimate_summary(found: Sequence[Row]) -> str:
-    """How many have a value, and how many of these are confident."""
+    """The number of spectra with a value, and of confident ones among them."""
     if not found:
         return "nothing could be estimated"
     name = found[0]["quantity"]
@@ -48,7 +48,7 @@ def estimate_summary(found: Sequence[Row]) -> str:
 
 
 def _value(row: Row, digits: int | None = None) -> str:
-    """ "1.52 [1.47 1.58]", with as many digits as the interval deserves."""
+    """ "1.52 [1.47 1.58]", with as many digits as the interval justifies."""
     if row["value"] is None:
         return "-"
     if row["interval"] is None:

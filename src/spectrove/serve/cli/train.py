@@ -1,4 +1,4 @@
-"""spectrove train: an encoder from a recipe."""
+"""spectrove train: train an encoder from a recipe."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from spectrove.serve.cli.progress import stages
 
 Recipe = Annotated[
     str,
-    typer.Argument(metavar="RECIPE.toml", help="What to train: a file, or the name of a shipped one."),
+    typer.Argument(metavar="RECIPE.toml", help="Recipe: a file, or the name of a shipped one."),
 ]
 Folder = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the encoder.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")]
 Data = Annotated[
     list[str] | None,
     typer.Option(
