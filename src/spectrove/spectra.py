@@ -48,6 +48,7 @@ FLAGS: dict[str, str] = {
     "flux_unit_unknown": "The file does not say the unit of its flux.",
     "flux_unit_misprinted": "The file's unit erg/cm/s/A is a misprint of SDSS DR1-DR7, read as erg/cm2/s/A.",
     "errors_unusable": "No error in the file is a positive number; they were taken as none.",
+    "ivar_is_error": "Inverse variances in the unit of the flux agree with its scatter as errors, and were read so.",
     "mask_inverted": "Nearly all pixels would be bad by the file's mask, so it was read as marking the good ones.",
     "pixels_dropped": "Pixels without a wavelength of their own, as padding has them, were left out.",
     "rest_frame": "Wavelengths were at rest and have been multiplied by 1 + the file's redshift.",

@@ -213,3 +213,17 @@ def test_what_is_not_unpacked_is_named(tmp_path):
     (tmp_path / "c.fits.bz2").write_bytes(bz2.compress(bytes(5000))[:40])
     with pytest.raises(FormatError, match=r"^c.fits.bz2: "):
         read_file(tmp_path / "c.fits.bz2")
+
+
+@pytest.mark.parametrize(("value", "flags"), [(0.1, {"ivar_is_error"}), (100.0, set())])
+def test_ivar_in_the_unit_of_the_flux_is_what_the_scatter_says(tmp_path, value, flags):
+    """The scatter of 0.1 is that of an error of 0.1 and of an inverse variance of 100."""
+    n, unit = 500, "1e-17 erg/s/cm2/A"
+    flux = np.random.default_rng(0).normal(10, 0.1, n)
+    columns = [fits.Column("wave", "D", unit="Angstrom", array=np.linspace(4000, 7000, n)),
+               fits.Column("flux", "D", unit=unit, array=flux),
+               fits.Column("ivar", "D", unit=unit, array=np.full(n, value))]  # fmt: skip
+    fits.BinTableHDU.from_columns(columns).writeto(tmp_path / "a.fits")
+    (s,) = read_file(tmp_path / "a.fits")
+    assert_allclose(s.ivar, 100, rtol=1e-5)
+    assert set(s.row["flags"]) & {"ivar_is_error"} == flags

@@ -88,3 +88,9 @@ def test_a_broken_votable_is_refused_by_its_kind(tmp_path):
         FormatError, match=r"a.vot: begins as a table of the kind votable, which astropy cannot read"
     ):
         read_file(tmp_path / "a.vot")
+
+
+def test_commas_for_columns_and_decimals_alike_are_refused(tmp_path):
+    path = rows(tmp_path / "a.csv", lambda v: f"{v:.2f}".replace(".", ","), ",")
+    with pytest.raises(FormatError, match="commas part the columns and, as it seems, the decimals too"):
+        read_file(path)

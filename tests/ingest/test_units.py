@@ -54,6 +54,14 @@ def test_nanometres_in_any_spelling_are_nanometres(tmp_path, unit):
     assert "wavelength_unit_assumed" not in s.row["flags"]
 
 
+@pytest.mark.parametrize(("unit", "moved"), [("nm (air)", True), ("nm, vacuum", False), ("nm in vac", False)])
+def test_the_unit_may_say_air_or_vacuum(tmp_path, unit, moved):
+    (s,) = read_file(table(tmp_path / "a.fits", {"VACUUM": "?"}, wave=(WAVE / 10, unit), flux=(FLUX, "Jy")))
+    assert_allclose(s.wavelength, WAVE, rtol=4e-4)
+    assert ("air_converted" in s.row["flags"]) == moved
+    assert "air_assumed" not in s.row["flags"]
+
+
 @pytest.mark.parametrize(
     ("text", "same_as"),
     [

@@ -15,9 +15,9 @@ from spectrove.errors import FormatError, Refusal
 from spectrove.ingest.assemble import FLUX_UNIT, assemble, file_id
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.frame import observed
-from spectrove.ingest.medium import medium_of
+from spectrove.ingest.medium import medium_in, medium_of
 from spectrove.ingest.options import Options
-from spectrove.ingest.quality import bad_pixels, inverse_variance
+from spectrove.ingest.quality import bad_pixels, by_scatter, inverse_variance
 from spectrove.ingest.units import error_factor, is_misprint, root_unit, stated, to_flux_density
 from spectrove.ingest.wavelengths import in_vacuum_by_nature, to_angstrom
 from spectrove.spectra import Mask, Spectrum
@@ -172,6 +172,9 @@ def _fluxes(
     if is_misprint(unit):
         flags.append("flux_unit_misprinted")
     error_unit = options.error_unit
+    if error_unit is None and "ivar" in others and stated(arrays.error_unit) == stated(unit) is not None:
+        others, more = by_scatter(others, values)
+        flags += more
     if error_unit is None:
         power = {"ivar": -0.5, "variance": 0.5}
         error_unit = next(
@@ -234,6 +237,8 @@ def _medium(arrays: Arrays, wavelength: NDArray, unit: str | None) -> tuple[str,
         return arrays.medium, True
     if in_vacuum_by_nature(unit):
         return "vacuum", True
+    if (said := medium_in(arrays.wavelength_unit or "")) is not None:
+        return said, True
     usable = wavelength[np.isfinite(wavelength) & (wavelength > 0)]
     return medium_of(arrays.header, arrays.wavelength_name, usable) if len(usable) else ("air", False)
 

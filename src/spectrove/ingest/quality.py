@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.ingest.scatter import ivar_from_scatter
+from spectrove.spectra import Mask
+
 #: Words for a good pixel in masks that are text; every other word marks a bad one.
 _GOOD_WORDS = {
     "",
@@ -57,6 +60,32 @@ def inverse_variance(others: Mapping[str, NDArray], factor: NDArray) -> tuple[ND
         safe = np.where(usable, values, 1.0)
         ivar = {"ivar": safe, "error": 1.0 / safe**2, "variance": 1.0 / safe}[kind] / factor**2
     return np.where(usable & np.isfinite(ivar), ivar, 0.0), []
+
+
+def by_scatter(others: Mapping[str, NDArray], flux: NDArray) -> tuple[dict[str, NDArray], list[str]]:
+    """Inverse variances that have the unit of errors, as what the scatter of the flux says that they are.
+
+    Args:
+        others: With "ivar" of the file, shape (n_pixels,).
+        flux: As the file has it, same shape.
+
+    Returns:
+        The same with "error" in place of "ivar", and the flag `ivar_is_error`, where the scatter from pixel to pixel is
+        nearer to them as errors, by a factor of 2 or more.
+    """
+    given = np.asarray(others["ivar"], float)
+    usable = np.isfinite(given) & (given > 0) & np.isfinite(flux)
+    if usable.sum() < 10:
+        return dict(others), []
+    scatter = ivar_from_scatter(flux, np.where(usable, np.int32(0), np.int32(Mask.NODATA)))
+    scattered = usable & (scatter > 0)
+    if not scattered.any():
+        return dict(others), []
+    noise, value = np.median(scatter[scattered] ** -0.5), np.median(given[scattered])
+    as_error, as_ivar = abs(np.log(value / noise)), abs(np.log(value**-0.5 / noise))
+    if as_ivar - as_error < np.log(2):
+        return dict(others), []
+    return {**{k: v for k, v in others.items() if k != "ivar"}, "error": given}, ["ivar_is_error"]
 
 
 def bad_pixels(

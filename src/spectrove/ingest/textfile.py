@@ -291,6 +291,7 @@ def _columns(body: list[str], split, names: list[str], path: Path) -> dict[str, 
             f"{path.name}: {wrong} of {len(rows)} rows do not have {len(names)} values, as the first has. "
             "Remove or mend these rows."
         )
+    _check_commas(rows, path)
     columns = {name: _column([row[i] for row in rows]) for i, name in enumerate(names)}
     if not any(column.dtype.kind == "f" for column in columns.values()):
         raise FormatError(
@@ -298,6 +299,26 @@ def _columns(body: list[str], split, names: list[str], path: Path) -> dict[str, 
             "expected wavelength and flux. Leave this file out."
         )
     return columns
+
+
+def _check_commas(rows: list[list[str]], path: Path) -> None:
+    """Refuse rows whose every second cell is digits with leading zeros, as decimals cut off at a comma are."""
+    cells = rows[0]
+    if (
+        len(cells) < 4
+        or len(cells) % 2
+        or not all(cell.isdigit() for row in (rows[0], rows[-1]) for cell in row)
+    ):
+        return
+    seconds = [[row[i] for row in rows] for i in range(1, len(cells), 2)]
+    if all(len(set(map(len, column))) == 1 < len(column[0]) for column in seconds) and any(
+        cell.startswith("0") for column in seconds for cell in column
+    ):
+        raise FormatError(
+            f"{path.name}: commas part the columns and, as it seems, the decimals too (first row "
+            f"{','.join(cells)[:40]!r}), expected one or the other. "
+            "Write it with decimal points, or semicolons between columns."
+        )
 
 
 def _column(cells: list[str]) -> NDArray:

@@ -31,6 +31,8 @@ RANGES: tuple[tuple[str, tuple[float, float], tuple[float, float]], ...] = (
     ("Hz", (1e13, 5e15), (1e13, 5e15)),
 )  # fmt: skip
 _LOG = re.compile(r"^\W*(?P<base>log10|log_10|log|lg|dex|ln|loge)\b[\s(\[]*(?P<inner>.*?)[\s)\]]*$", re.I)
+#: "Angstrom (air)", "nm, vacuum": what stands behind a unit is read by `medium.medium_in`.
+_MEDIUM = re.compile(r"[\s,;_([-]+(?:in[\s_]+)?(?:air|vac(?:uum)?)\s*[)\]]*$", re.I)
 _NO_UNIT = re.compile(r"^(?:lambda|wave(?:length)?|lam)?$", re.I)
 #: Axis types of FITS WCS paper III, with the units that they have where none is written.
 _SPECTRAL = {"WAVE", "AWAV", "FREQ", "ENER", "WAVN", "VRAD", "VOPT", "ZOPT", "VELO", "BETA"}
@@ -56,6 +58,7 @@ def to_angstrom(
     """
     values = np.asarray(values, dtype=float)
     unit = stated(unit)
+    unit = None if unit is None else stated(_MEDIUM.sub("", unit))
     base = None
     if unit is not None and (found := _LOG.match(unit)):
         base, unit = found["base"], None if _NO_UNIT.match(found["inner"]) else found["inner"]
