@@ -332,7 +332,7 @@ def learned_labels(problem: Problem, column: str, values: list) -> NDArray[np.st
 
 
 def refuse_trained(name: str, training_ids: frozenset[str], problem: Problem) -> None:
-    """Nothing, if no query was trained on: every row of the table answers the same queries.
+    """Refuse queries unless none was used for training: every row of the table answers the same queries.
 
     Raises:
         LeakError: Some were.

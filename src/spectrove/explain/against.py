@@ -1,4 +1,4 @@
-"""Why not this one: the query beside an object that is not among its neighbours."""
+"""Why not this one: the query compared with an object that is not among its neighbours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spectrove.explain.space import Coordinates, Prepareds, replaced
 from spectrove.knowledge import Searched
 from spectrove.lines import LINE
 
-#: Regions that are replaced before it is said that no few of them make the difference.
+#: Maximum number of regions that are replaced to make the object a neighbour.
 MOST_REGIONS = 6
 #: Lines of a blend whose sum is measured better.
 _PARTS = ("oii_3726", "oii_3729", "sii_6716", "sii_6731")
@@ -58,7 +58,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Against:
-    """The query beside one object of the base.
+    """The query compared with one object of the base.
 
     Attributes:
         other: The object, its lines as we measure them.
@@ -66,8 +66,8 @@ class Against:
         distance: From the query, in the space that was searched; NaN where that cannot be made again.
         rank: Its place among the objects searched, 1 the nearest; None where it was not among them.
         searched: How many objects were searched.
-        reach: Distance of the farthest neighbour that was asked.
-        k: How many were asked.
+        reach: Distance of the farthest of the k neighbours.
+        k: Number of neighbours.
         saliency: Where the distance comes from.
         lines: Lines measured in both, those that differ most first.
         change: Regions that would have to be like the object's for it to be a neighbour; None where it is one.
@@ -87,7 +87,7 @@ class Against:
 
     @property
     def is_neighbor(self) -> bool:
-        """Whether it was asked after all."""
+        """Whether it is among the neighbours."""
         return self.rank is not None and self.rank <= self.k
 
     def to_dict(self) -> dict[str, Any]:

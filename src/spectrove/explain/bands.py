@@ -32,7 +32,7 @@ LONGEST = 500.0
 
 @dataclass(frozen=True)
 class Band:
-    """One region: its name and its ends, rest angstrom unless nobody knows the redshift."""
+    """One region: its name and its ends, in rest angstrom, or observed angstrom if the redshift is unknown."""
 
     name: str
     low: float

@@ -197,7 +197,7 @@ def _number(ax: Axes, points: Sequence[tuple[Point, float, float]]) -> None:
 
 
 def _legend(figure: Figure, points: Sequence[Point]) -> None:
-    """Who is who on the right; then those that cannot be drawn, with the reason."""
+    """The names of the objects on the right; then those that cannot be plotted, with the reason."""
     off: list[str] = []
     y = 0.925
     for p in points:

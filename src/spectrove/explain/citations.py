@@ -1,4 +1,4 @@
-"""What to cite for what was run: works, why each, as text and as BibTeX.
+"""References to cite for an answer: works, with the reason for each, as text and as BibTeX.
 
 Only what is certain stands here: a field that we could not vouch for is left out.
 """
@@ -186,7 +186,7 @@ _DIAGRAM = ("baldwin1981", "kauffmann2003", "kewley2001", "kewley2006")
 
 
 def citations(evidence: Evidence) -> tuple[Citation, ...]:
-    """What to cite for an answer and its explanation, in the order of its making."""
+    """References for an answer and its explanation, in the order of the processing steps."""
     return gathered(used(evidence))
 
 

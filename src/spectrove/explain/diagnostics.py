@@ -28,7 +28,7 @@ _X, _Y = ("nii", "ha"), ("oiii", "hb")
 
 
 class Fluxes(Protocol):
-    """What a line measurement must offer: fluxes and one-sigma errors by `Line.key`, in one unit."""
+    """The interface of a line measurement: fluxes and one-sigma errors by `Line.key`, in one unit."""
 
     @property
     def flux(self) -> Mapping[str, float]: ...

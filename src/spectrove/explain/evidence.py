@@ -93,7 +93,7 @@ class NeighborEvidence(Measured):
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made an answer: enough to make it again."""
+    """The provenance of an answer: all that is needed to reproduce it."""
 
     encoder: str = ""
     fingerprint: str = ""
@@ -329,7 +329,7 @@ def _provenance(
 
 
 def _prevalence(target: Target | None) -> float | None:
-    """The fraction of the hunted class that the answer reckoned with; None where it is the base's own."""
+    """The prevalence of the hunted class used for the answer; None if it is that of the base."""
     if target is None or target.prior is None:
         return None if target is None else target.prevalence
     return target.prior[target.positive]

@@ -1,4 +1,4 @@
-"""What a hunt should have found, from its own probabilities: purity of what is called, completeness of it."""
+"""Expected purity and completeness of a hunt, from its own probabilities."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from spectrove.inference import Prediction
 
 @dataclass(frozen=True)
 class Expectations:
-    """What the probabilities of a hunt say about it.
+    """The expected performance of a hunt.
 
     Attributes:
-        found: How many are called.
-        false: How many of them should not be: the sum of 1 - P.
-        purity: Mean P of those that are called; None where none is.
-        completeness: Sum of their P over the sum of all; None where no object has a P above 0.
-        calibrated: Whether every probability is calibrated; else they are shares of votes, and so are these.
+        found: Number of objects found.
+        false: Expected number of false positives: the sum of 1 - P over them.
+        purity: Mean P of the objects found; None if there are none.
+        completeness: Sum of their P over the sum of all; None if no object has a P above 0.
+        calibrated: Whether all probabilities are calibrated; otherwise they are shares of the vote.
     """
 
     found: int

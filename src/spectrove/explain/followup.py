@@ -19,7 +19,7 @@ PLACE = ("ra", "dec", "survey", "group", "objid", "specobjid")
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a column holds: its unit, its UCD (what it is to the Virtual Observatory), and a sentence."""
+    """The metadata of a column: its unit, its UCD (for the Virtual Observatory), and a description."""
 
     description: str
     unit: str = ""
@@ -56,7 +56,7 @@ def is_magnitude(name: str) -> bool:
 
 
 def meaning(name: str) -> Meaning | None:
-    """What a column of the list means; None for one we know nothing of."""
+    """The metadata of a column of the list; None for an unknown column."""
     if is_magnitude(name):
         return Meaning("Magnitude, from the catalog", "mag", "phot.mag")
     return MEANINGS.get(name)

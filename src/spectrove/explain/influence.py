@@ -1,4 +1,4 @@
-"""What changes if a neighbour is left out: the question asked again without it."""
+"""The influence of a neighbour: the classification repeated without it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Again = Callable[[str], tuple[Neighbors, Prediction]]
 
 @dataclass(frozen=True)
 class Influence:
-    """The answer without one neighbour, whose place the next nearest takes.
+    """The answer without one neighbour, which the next nearest replaces.
 
     Attributes:
         object_id: Who was left out.

@@ -1,4 +1,4 @@
-"""A question that can be asked again: with more neighbours, with one left out, or about an object of the base."""
+"""A classification that can be repeated: with more neighbours, without one, or for an object of the base."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RIVALS = 64
 
 @dataclass(frozen=True)
 class Question:
-    """What was asked of a base.
+    """The settings of a classification or hunt.
 
     Attributes:
         base: The base.
@@ -96,7 +96,7 @@ def stored(evidence: Evidence, question: Question) -> SpectrumSet:
 def space_of(
     evidence: Evidence, question: Question, query: SpectrumSet, near: SpectrumSet
 ) -> Coordinates | None:
-    """The coordinates in which the neighbours' distances were measured; None where they cannot be made again."""
+    """The coordinates in which distances were measured; None if they cannot be computed again."""
     base, weights = question.base, question.weights
     factors = {view: weight**0.5 / base.scale_of(view) for view, weight in weights.items()}
     factors = factors if len(weights) > 1 else dict.fromkeys(weights, 1.0)

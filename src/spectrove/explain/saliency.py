@@ -49,7 +49,7 @@ class RegionShare:
 
     @property
     def mean(self) -> float:
-        """Of the two shares; of what is known where there are no gradients."""
+        """The mean of the two shares; of the known one if there are no gradients."""
         return (self.gradient + self.occlusion) / 2 if np.isfinite(self.gradient) else self.occlusion
 
     @property
@@ -131,7 +131,7 @@ class Saliency:
 
 
 def saliency(space: Coordinates, query: SpectrumSet, others: SpectrumSet) -> tuple[Saliency, ...]:
-    """For each of the other spectra, where its distance from the query comes from.
+    """For each of the other spectra, the contributions to its distance from the query.
 
     Args:
         space: How distances are measured.

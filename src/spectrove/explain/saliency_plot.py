@@ -108,7 +108,7 @@ def _along(ax: Axes, one: Saliency, number: int, limits: tuple[float, float], na
 
 
 def _left(one: Saliency) -> str:
-    """What the bars do not show, with why: ", gaps 86% (not observed in the query)"."""
+    """The part that the bars do not show, with its reason: ", gaps 86% (not observed in the query)"."""
     text = ""
     if (gaps := 100 * one.gaps / one.distance) >= _SAID:
         text += f", gaps {gaps:.0f}% ({_lacking(one)})"
@@ -152,7 +152,7 @@ def _key(figure: Figure, height: float) -> None:
     text = (
         "Left: integrated gradients; above 0 the light there keeps the two apart, below 0 it brings them nearer. "
         "Bands: regions of lines.\n"
-        "Hatched: observed in one of the two only, so no gradient leads there; its share stands in the row as gaps."
+        "Hatched: observed in one of the two only, so without a gradient; its share is given in the row as gaps."
     )
     figure.text(0.062, 0.12 / height, text, fontsize=SMALL, color="#333333", va="bottom")
     handles = [

@@ -58,7 +58,7 @@ def marker_of(i: int) -> str:
 
 
 def short(name: str, most: int = 24) -> str:
-    """A name that fits beside a plot: long ones lose their middle; the page has them whole."""
+    """A name short enough for a plot: the middle of long names is cut; the page has them in full."""
     return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-(most // 2 - 1) :]}"
 
 

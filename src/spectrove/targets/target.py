@@ -222,7 +222,7 @@ class Target(BaseModel):
         return {view: weight for view, weight in self.views.items() if view in have}
 
     def check(self, columns: Iterable[str], values: Iterable[Any] | None = None) -> None:
-        """Nothing, if the label column exists and the positive class occurs.
+        """Refuse the target unless the label column exists and the positive class occurs.
 
         Args:
             columns: Names of the columns that the base has.
