@@ -94,3 +94,11 @@ def test_commas_for_columns_and_decimals_alike_are_refused(tmp_path):
     path = rows(tmp_path / "a.csv", lambda v: f"{v:.2f}".replace(".", ","), ",")
     with pytest.raises(FormatError, match="commas part the columns and, as it seems, the decimals too"):
         read_file(path)
+
+
+def test_bars_around_the_columns_are_no_columns(tmp_path):
+    path = rows(tmp_path / "a.txt", lambda v: f"{v:.4f}", " | ")
+    lines = ["| wave | flux | err |", *(f"| {line} |" for line in path.read_text().splitlines())]
+    path.write_text("\n".join(lines))
+    (s,) = read_file(path, medium="vacuum")
+    assert_allclose(s.ivar, 4)

@@ -108,7 +108,9 @@ def _format_of(text: str) -> str | None:
         return "ascii.ecsv"
     if head.startswith("<") and re.search(r"<(\w+:)?VOTABLE", head):
         return "votable"
-    if re.match(r"(\\.*\n)*\|.*\|\s*\n", head):
+    if re.match(
+        r"(\\.*\n)*\|.*\|\s*\n\|[\s|]*(char|double|float|real|int|long|date|[cdfril])\b.*\|\s*\n", head
+    ):
         return "ascii.ipac"
     if "byte-by-byte description" in head.lower():
         return "ascii.mrt" if head.startswith("Title:") else "ascii.cds"
@@ -279,7 +281,7 @@ def _with_points(body: list[str]) -> list[str]:
 def _splitter(line: str):  # type: ignore[no-untyped-def]
     for mark in (",", ";", "\t", "|"):
         if mark in line:
-            return lambda text: [part.strip() for part in text.split(mark)]
+            return lambda text: [part.strip() for part in text.strip("|" if mark == "|" else "").split(mark)]
     return str.split
 
 
