@@ -202,9 +202,9 @@ def _head(what: str, sizes: Sizes, seeds: int, k: int, real: Path | None) -> str
     )
     votes = (
         f"K = {k}, weights e^-d over their sum; `+ metric`: distances in a metric fitted to the base's own labels "
-        "where that helps; `calibrated`: by the probabilities that `classify` and `hunt` give, fitted to these labels "
-        "too (lines of a second galaxy count in the rows with `surprise` alone), a half being enough in a hunt; `best "
-        "F1`: in a hunt less may do, from where the base's calibration expects the largest F1 (`hunt --threshold f1`). "
+        "where that helps; `calibrated`: by the calibrated probabilities of `classify`, `hunt`, fitted to these labels "
+        "too (lines of a second galaxy are used only in the rows with both views), with the threshold one half in a "
+        "hunt; `best F1`: with the threshold that maximises the expected F1 (`hunt --threshold f1`). "
         "Figures are F1 (macro, or of the hunted class); 95% intervals by bootstrap over plates."
     )
     noisy = (

@@ -145,8 +145,8 @@ def _text(setting: Setting, rows: Sequence[dict[str, Any]]) -> str:
         "hosts. Bases hold other plates, half of them lenses with line S/N 8-60. S/N: of the strongest line,",
         "log-uniform in 3-30. Lines told: those of a star-forming galaxy, which detector and base know. NOT told:",
         'Lyman alpha, or C IV, He II and C III]. "hunt": `spectrove hunt --target strong_lens`, encoders base and',
-        'surprise. "lines alone": joint S/N of the best second redshift in the residual, without votes; what the',
-        "base's galaxies leave in common is taken off. False alarms are rates among controls.",
+        'surprise. "lines alone": joint S/N of the best second redshift in the residual, without votes; the',
+        "common residual of the base's galaxies is subtracted. False alarms are rates among controls.",
         f"{setting.seeds} seed{'s' * (setting.seeds > 1)}, K = {setting.k}; 95% intervals: binomial (each host counted "
         "once), of AUC by bootstrap over plates.",
     ]
