@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
+import lzma
 
 import numpy as np
 import pyarrow as pa
@@ -424,3 +427,12 @@ def test_a_folder_of_partitions_is_one_catalog(tmp_path):
     joined, report = join(make(spectrum("a"), spectrum("b")), [tmp_path / "hats"])
     assert joined.column("logmass") == [10.0, 11.0]
     assert report.matched == {"hats": {"object_id": 2}}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)]
+)
+def test_a_compressed_catalog_is_read(tmp_path, suffix, pack):
+    path = tmp_path / f"labels.csv.{suffix}"
+    path.write_bytes(pack(b"object_id,z\na,0.1\nb,0.2\n"))
+    assert read_catalog(path).to_pydict() == {"object_id": ["a", "b"], "z": [0.1, 0.2]}

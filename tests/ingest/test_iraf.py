@@ -57,6 +57,12 @@ def test_bands_are_one_spectrum_with_the_errors_of_the_sigma_band(tmp_path, shap
     assert s.row["z"] == 0.05
 
 
+def test_a_band_of_inverse_variances_has_the_errors(tmp_path):
+    cards = LINEAR | BANDS | {"APNUM1": "1 1 500. 510.", "BANDID4": "inverse variance"}
+    s = only(write(tmp_path / "gal.ms.fits", FOUR.reshape(4, 1, N), cards))
+    assert_allclose(s.ivar, 2)
+
+
 def test_bands_of_several_apertures_keep_each_its_own_errors(tmp_path):
     image = np.stack([FOUR, 2 * FOUR], axis=1)
     first, second = read_file(

@@ -227,3 +227,32 @@ def test_ivar_in_the_unit_of_the_flux_is_what_the_scatter_says(tmp_path, value, 
     (s,) = read_file(tmp_path / "a.fits")
     assert_allclose(s.ivar, 100, rtol=1e-5)
     assert set(s.row["flags"]) & {"ivar_is_error"} == flags
+
+
+@pytest.mark.parametrize(
+    "name", ["good", "good_pix", "is_valid", "valid", "used", "pixels_used", "OK", "keep"]
+)
+def test_a_mask_that_names_good_pixels_marks_those(tmp_path, name):
+    table(tmp_path / "a.fits", err=np.ones(N), **{name: np.where(BAD, 0, 1)})
+    assert_array_equal(bad_of(read_file(tmp_path / "a.fits", columns={"mask": name})[0]), BAD)
+
+
+@pytest.mark.parametrize(
+    "name", ["invalid", "not_valid", "unused", "not_good", "no_good", "user_mask", "smoky"]
+)
+def test_a_mask_whose_name_only_contains_such_a_word_marks_bad_pixels(tmp_path, name):
+    table(tmp_path / "a.fits", err=np.ones(N), **{name: np.where(BAD, 1, 0)})
+    assert_array_equal(bad_of(read_file(tmp_path / "a.fits", columns={"mask": name})[0]), BAD)
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_the_name_of_a_mask_extension_says_what_it_marks(tmp_path, good):
+    """A fifth of the pixels is bad: too many for the data to say that the mask is the other way round."""
+    bad = np.arange(N) % 5 == 0
+    first = fits.PrimaryHDU(FLUX)
+    first.header.update(
+        {"CRVAL1": WAVE[0], "CDELT1": WAVE[1] - WAVE[0], "CUNIT1": "Angstrom", "CTYPE1": "WAVE"}
+    )
+    mask = fits.ImageHDU(np.where(bad, not good, good).astype("i2"), name="GOODMASK" if good else "MASK")
+    fits.HDUList([first, fits.ImageHDU(np.ones(N), name="ERROR"), mask]).writeto(tmp_path / "a.fits")
+    assert_array_equal(bad_of(read_file(tmp_path / "a.fits")[0]), bad)

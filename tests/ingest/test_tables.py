@@ -212,3 +212,34 @@ def test_columns_of_varying_length_hold_a_spectrum_per_row(tmp_path):
     found = read_file(write(tmp_path / "p.fits", fits.BinTableHDU.from_columns(made)))
     assert [len(s.flux) for s in found] == [40, 25]
     assert_allclose(found[1].ivar, 4)
+
+
+def rows_of(**values):
+    """Two spectra as vector rows, with a value for each."""
+    return columns(wavelength=(np.tile(WAVE, (2, 1)), "um"), flux=np.ones((2, N)), **values)
+
+
+@pytest.mark.parametrize(
+    ("values", "z"),
+    [
+        ({"z": np.array([0.1, 0.2])}, [0.1, 0.2]),
+        (
+            {"g": np.array([18.0, 19.0]), "r": np.array([17.0, 18.0]), "z": np.array([16.5, 17.5])},
+            [None, None],
+        ),
+        ({"g": np.array([18.0, 19.0]), "r": np.array([17.0, 18.0]), "z": np.array([0.1, 0.2])}, [0.1, 0.2]),
+        ({"z_spec": np.array([0.1, 0.2]), "z": np.array([16.5, 17.5])}, [0.1, 0.2]),
+        ({"redshift": np.array([-999.0, 0.2])}, [None, 0.2]),
+        ({"redshift": np.array([np.nan, 9999.0])}, [None, None]),
+    ],
+)
+def test_a_row_has_the_redshift_of_its_column_and_no_magnitude_or_sentinel(tmp_path, values, z):
+    found = read_file(write(tmp_path / "a.fits", rows_of(**values)))
+    assert [s.row["z"] for s in found] == z
+
+
+@pytest.mark.parametrize(("value", "z"), [(0.3, 0.3), (-999.0, None), (np.nan, None)])
+def test_a_redshift_repeated_in_each_pixel_is_one_unless_it_stands_for_none(tmp_path, value, z):
+    hdu = columns(wavelength=(WAVE, "um"), flux=np.ones(N), redshift=np.full(N, value))
+    (found,) = read_file(write(tmp_path / "a.fits", hdu))
+    assert found.row["z"] == z

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
 import json
+import lzma
 import re
 import warnings
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +61,8 @@ LARGE_SENTINELS = (99.0, 99.9, 99.99, 99.999, 999.0, 999.9, 999.99, 9999.0, 9999
 #: Columns in which -1 and -9 are no measurement: errors, and what is positive by its nature.
 _POSITIVE = re.compile(r"(_err$|_error$|^e_|^err_|err$|^d4000|mass|^vdisp|^veldisp)")
 
+#: What opens compressed text, by suffix.
+_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _ID = re.compile(r"(^id$|objid$|obj_id$|_id$|^targetid$|^sourceid$|source_id$|^specobjid$)")
 _NULLS = ("", "nan", "null", "none", "n/a", "--", "masked")
 #: Doubles hold whole numbers exactly below this.
@@ -115,18 +120,30 @@ def tidy(columns: dict[str, pa.Array], name: str) -> pa.Table:
     return pa.table(arrays).replace_schema_metadata({"name": stem, "unknown": json.dumps(unknown)})
 
 
+def is_z_band(names: Collection[str], z: Iterable[float | None]) -> bool:
+    """Whether a column z is the magnitude of the z band and no redshift.
+
+    Args:
+        names: Columns of the table, lower case.
+        z: Values of column z, None or NaN where unknown.
+    """
+    if len(_BANDS & set(names)) < 2:
+        return False
+    if any(name in names for name in REDSHIFTS):
+        return True
+    known = [value for value in z if value is not None and 0 < value < 90]
+    # Magnitudes of galaxies with spectra begin at about 8; no sample has redshifts like that.
+    return bool(known) and float(np.median(known)) >= 8
+
+
 def _z_band_apart(named: dict[str, pa.Array]) -> dict[str, pa.Array]:
     """The columns with z under the name z_mag, and its error too, where it is a magnitude and no redshift."""
-    if "z" not in named or len(_BANDS & set(named)) < 2:
+    z = named.get("z")
+    if z is None:
         return named
-    if not any(name in named for name in REDSHIFTS):
-        values = named["z"]
-        if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
-            return named
-        known = [v for v in values.to_pylist() if v is not None and 0 < v < 90]
-        # Magnitudes of galaxies with spectra begin at about 8; no sample has redshifts like that.
-        if not known or float(np.median(known)) < 8:
-            return named
+    numbers = z.to_pylist() if pa.types.is_floating(z.type) or pa.types.is_integer(z.type) else []
+    if not is_z_band(named, numbers):
+        return named
     new = {"z": "z_mag", "z_err": "z_mag_err", "zerr": "z_mag_err", "e_z": "z_mag_err", "err_z": "z_mag_err"}
     return {new.get(key, key): values for key, values in named.items()}
 
@@ -153,7 +170,7 @@ def _measured(name: str, values: pa.Array) -> pa.Array:
 def _columns(path: Path) -> dict[str, pa.Array]:
     if path.is_dir():
         return _from_folder(path)
-    suffixes = [s.lower() for s in path.suffixes if s.lower() not in (".gz", ".bz2", ".xz")]
+    suffixes = [s.lower() for s in path.suffixes if s.lower() not in _OPENERS]
     suffix = suffixes[-1] if suffixes else ""
     if suffix in (".parquet", ".pq"):
         import pyarrow.parquet as pq
@@ -173,8 +190,7 @@ def _columns(path: Path) -> dict[str, pa.Array]:
 
 
 def _from_text(path: Path) -> dict[str, pa.Array]:
-    opener = gzip.open if path.suffix.lower() == ".gz" else open
-    with opener(path, "rb") as file:
+    with _OPENERS.get(path.suffix.lower(), open)(path, "rb") as file:
         text = file.read().decode("utf-8-sig", errors="replace")
     lines = _without_comments(text.splitlines())
     if not lines:

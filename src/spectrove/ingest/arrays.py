@@ -245,17 +245,19 @@ def _medium(arrays: Arrays, wavelength: NDArray, unit: str | None) -> tuple[str,
 
 def _row(arrays: Arrays, i: int) -> dict[str, Any]:
     header = Hdu(arrays.header)
+    own = arrays.rows[i] if i < len(arrays.rows) else {}
     z = float(arrays.redshift[i]) if arrays.redshift is not None else _first(header, _REDSHIFT_KEYS)
+    z = own.get("z", z)
     ra, dec = _first(header, _RA_KEYS), _first(header, _DEC_KEYS)
     sky = {"class": "SKY"} if _is_sky(header) else {}
     on_sky = ra is not None and dec is not None and 0 <= ra <= 360 and -90 <= dec <= 90
     return {
-        "z": z if z is not None and -1 < z < 30 else None,
         "ra": ra if on_sky else None,
         "dec": dec if on_sky else None,
         "zwarning": None,
         **sky,
-        **(arrays.rows[i] if i < len(arrays.rows) else {}),
+        **own,
+        "z": z if z is not None and -1 < z < 30 else None,  # -999 and NaN mean "not measured"
     }
 
 

@@ -131,6 +131,7 @@ def _part(primary: Hdu, group: Sequence[Hdu], path: Path) -> Arrays | None:
         error_unit=next(
             (found[key].text("BUNIT") for key in ("ivar", "error", "variance") if key in found), None
         ),
+        mask_name=found["mask"].name if "mask" in found else "mask",
         redshift=redshifts,
         survey="muse" if muse else None,
     )

@@ -19,7 +19,7 @@ from spectrove.ingest.arrays import Arrays, spectra_of, unique_names
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.multispec import Dispersion
 from spectrove.ingest.options import Options
-from spectrove.ingest.planes import labels
+from spectrove.ingest.planes import ERRORS, labels
 from spectrove.ingest.rows import pick_flux
 from spectrove.ingest.wavelengths import grid_of
 from spectrove.spectra import Spectrum
@@ -122,9 +122,7 @@ def _bands(hdu: Hdu, path: Path) -> dict[str, NDArray]:
             "--columns flux=1,error=4."
         )
     chosen = pick_flux(names, path)
-    return {
-        key: planes[place] for key, place in chosen.items() if key in ("flux", "error", "variance", "mask")
-    }
+    return {key: planes[place] for key, place in chosen.items() if key in ("flux", *ERRORS, "mask")}
 
 
 def _rows_are_bands(hdu: Hdu, n_rows: int) -> bool:

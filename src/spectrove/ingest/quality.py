@@ -32,7 +32,11 @@ _GOOD_WORDS = {
     "unmasked",
 }
 #: Names of masks that mark the good pixels, and cards of files whose masks do (PypeIt).
-_GOOD_NAME = re.compile(r"good|valid|^use|used$|^ok$|keep", re.I)
+_GOOD_NAME = re.compile(
+    r"(?<![a-z])(?<!not[ _-])(?<!non[ _-])(?<!no[ _-])(?:is[ _]?)?"
+    r"(?:good(?!ness)|valid|keep|use(?:d|able|ful)?(?![a-z])|ok(?![a-z]))",
+    re.I,
+)
 _GOOD_CARDS = ("DMODCLS", "PYP_SPEC")
 #: A mask that calls more of the measured pixels bad than this says the contrary, or something else.
 MOST = 0.9

@@ -86,6 +86,7 @@ def arrays_of(
         wavelength_unit=unit,
         flux_unit=units.get("flux") or hdu.text("BUNIT") or None,
         error_unit=next((units.get(kind) for kind in ERRORS if kind in found), None),
+        mask_name=names[chosen["mask"]] if names and "mask" in chosen else "mask",
     )
 
 

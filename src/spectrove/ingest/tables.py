@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.catalog.tables import REDSHIFTS, is_z_band
 from spectrove.errors import FormatError, Refusal
 from spectrove.ingest.arms import join_arms
 from spectrove.ingest.arrays import Arrays, reliability_warning, unique_names
@@ -51,7 +52,7 @@ LENGTHS = ("n_alongdisp", "nelem")
 ROW_VALUES = {
     "ra": ("ra", "source_ra", "srcra", "targ_ra", "target_ra"),
     "dec": ("dec", "source_dec", "srcdec", "targ_dec", "target_dec"),
-    "z": ("redshift", "z_best", "zbest", "z"),
+    "z": (*REDSHIFTS, "z"),
     "targetid": ("targetid", "sdss_id", "catalogid", "source_id"),
 }
 
@@ -131,13 +132,15 @@ def _parts(primary: Hdu, hdu: Hdu, columns: Mapping[str, str], name: str) -> lis
             "expected the same. Name the columns with --columns."
         )
     names = unique_names([np.asarray(hdu.table[c]).tolist() for c in ROW_NAMES if c in hdu.table], n)
-    parts = []
+    parts, about = [], _about(hdu.table)
     for i in range(n):
         filled = _cut({key: np.asarray(value[i]) for key, value in values.items()}, _length(hdu.table, i))
         row = _trimmed(filled)
         said = "-".join(filter(None, [name, names[i] if n > 1 else ""]))
         padded = len(row["wavelength"]) < len(filled["wavelength"])
-        parts.append(_arrays(header, row, columns, hdu, said, _object(hdu.table, i) | {"padded": padded}))
+        parts.append(
+            _arrays(header, row, columns, hdu, said, _object(hdu.table, about, i) | {"padded": padded})
+        )
     return parts
 
 
@@ -199,17 +202,27 @@ def _trimmed(row: Mapping[str, NDArray]) -> dict[str, NDArray]:
     return {key: value[span] if value.shape == (n,) else value for key, value in row.items()}
 
 
-def _object(table: Mapping[str, NDArray], i: int) -> dict[str, Any]:
-    """Position, redshift, id and kind of one row's object, where columns have them."""
+def _about(table: Mapping[str, NDArray]) -> dict[str, str]:
+    """The column of each of `ROW_VALUES` that the table has; the magnitude of the z band is no redshift."""
+    found = {
+        key: name
+        for key, names in ROW_VALUES.items()
+        if (name := next((n for n in names if n in table and np.ndim(table[n]) == 1), None)) is not None
+    }
+    z = np.asarray(table[found["z"]]) if found.get("z") == "z" else np.zeros(0)
+    if z.dtype.kind in "iuf" and is_z_band(table, z.tolist()):
+        del found["z"]
+    return found
+
+
+def _object(table: Mapping[str, NDArray], about: Mapping[str, str], i: int) -> dict[str, Any]:
+    """Position, redshift, id and kind of one row's object, where columns (`_about`) have them."""
     row: dict[str, Any] = {}
-    for key, names in ROW_VALUES.items():
-        name = next((n for n in names if n in table and np.ndim(table[n]) == 1), None)
-        if name is None:
-            continue
+    for key, name in about.items():
         value = table[name][i]
         if key == "targetid":
             row[key] = str(value).strip() or None
-        elif np.asarray(value).dtype.kind in "iuf" and np.isfinite(value) and (key != "z" or -1 < value < 30):
+        elif np.asarray(value).dtype.kind in "iuf" and np.isfinite(value):
             row[key] = float(value)
     kinds = (str(table[name][i]) for name in TYPES if name in table and np.ndim(table[name]) == 1)
     return row | ({"sky": True} if any(saw(kind) == "sky" for kind in kinds) else {})
