@@ -105,12 +105,21 @@ def test_a_step_between_arms_gives_no_confident_wrong_redshift(factor):
     assert "ARM_STEP" not in one(whole).warnings
 
 
-def test_a_step_by_two_is_seen():
-    whole = galaxy(0.05, 0.03)
-    found = one(
-        replace(whole, flux=np.where(WAVELENGTH > 6000, 2 * whole.flux, whole.flux).astype(np.float32))
-    )
-    assert "ARM_STEP" in found.warnings
+def stepped(made, factor, edge=6000):
+    return replace(made, flux=np.where(edge < WAVELENGTH, factor * made.flux, made.flux).astype(np.float32))
+
+
+def test_a_small_step_between_arms_leaves_a_redshift_confident():
+    """With the step fitted no other redshift comes near."""
+    found = one(stepped(galaxy(0.05, 0.03), 1.15))
+    assert found.confident
+    assert_allclose(found.z, 0.05, atol=0.001)
+
+
+def test_a_redshift_that_rests_on_a_step_is_not_confident():
+    """A smooth spectrum whose only feature is a step looks like the break of old stars."""
+    smooth = spectrum(np.ones(len(WAVELENGTH)), 0.02)
+    found = one(stepped(smooth, 2.0))
     assert not found.confident
 
 

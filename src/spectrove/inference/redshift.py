@@ -56,7 +56,7 @@ WARNINGS: dict[str, str] = {
     "MANY_OUTLIERS": "More than 3% of the pixels lie over 5 sigma from the model.",
     "ONE_FEATURE": "It beats the other redshifts by a single narrow feature, which may be a cosmic ray or sky.",
     "BROAD_LINES": "Broad emission carries the fit: a quasar or a broad-line nucleus, whose redshift is known roughly.",
-    "ARM_STEP": "A step in the spectrum, as between arms that were calibrated apart, would change the fit.",
+    "ARM_STEP": "With a step fitted, as between arms that were calibrated apart, another redshift may be right.",
     "NO_SIGNAL": "Nothing but noise or a smooth curve is seen: no galaxy, star or quasar explains more than chance.",
     "WEAK_TYPE": "Another type, galaxy, star or quasar, fits nearly as well.",
 }
@@ -95,11 +95,10 @@ NO_SIGNAL, NO_SIGNAL_SN = 35.0, 0.5
 QUASAR_FLOOR = 2e-3
 #: How much of what a galaxy explains narrow lines have to, for a quasar's redshift to be confident.
 NARROW_SHARE = 0.4
-#: A step that would lower chi2 by more than this share of what the templates do. Of 80 SDSS galaxies of the
-#: development set none had more than 0.03 at its redshift; with an arm 1.3 times too bright half had 0.5 and more.
-STEP_SHARE = 0.045
-#: The same in chi2: faint spectra do not show a step.
-MIN_STEP = 200.0
+#: A step that would lower chi2 by more than this share of what the templates do, and `MIN_STEP` more, is fitted: the
+#: redshift is confident if it stays the best, by `MIN_DELTA_CHI2`, where the spectrum may have that step.
+STEP_SHARE = 0.02
+MIN_STEP = 60.0
 
 #: Share of what the best redshift explains, from which broad emission is said to carry it.
 BROAD_SHARE = 0.1
@@ -123,6 +122,7 @@ _BLOCK = 120  # used pixels over which errors are compared with the residuals
 _TOO_SMALL = (
     2.0  # excess of variance over the stated one, from which errors are corrected and the scan made again
 )
+_STEPS_APART, _MOST_STEPS = 100, 2  # pixels between steps, and steps that are fitted at once
 _EDGE = 6  # good pixels at either end of a spectrum that are left out
 
 
@@ -313,18 +313,12 @@ def _estimate(
 ) -> RedshiftEstimate:
     if pixels is None or np.count_nonzero(pixels.weight) < 100:
         return RedshiftEstimate(object_id, np.nan, np.nan, None, False, (), ("z_uncertain",), level=level)
-    templates = basis(width)
-    chi2, fitter, found = _candidates(pixels, templates, max(n, _COMPARED))
-    others = type_fits(pixels, fitter, width)
-    stepped = _stepped(fitter, found, others[0])
-    residual = fitter.residual(found[0][0])
-    excess = _excess(residual if found[0][0].chi2 <= others[0].chi2 else others[0].residual)
-    if excess.max() > _TOO_SMALL:
-        weight = pixels.weight.copy()
-        weight[fitter.position] /= np.maximum(excess, 1)
-        pixels = replace(pixels, weight=weight)
-        chi2, fitter, found = _candidates(pixels, templates, max(n, _COMPARED))
-        others = type_fits(pixels, fitter, width)
+    n_compared = max(n, _COMPARED)
+    first = _look(pixels, width, n_compared)
+    steps = _steps(first)
+    look = _corrected(first, width, n_compared)
+    stepped = bool(steps) and not _holds(look, replace(pixels, steps=steps), width, n_compared)
+    pixels, chi2, fitter, found, others = look.pixels, look.chi2, look.fitter, look.found, look.others
     best, err, clean = found[0]
     residual = fitter.residual(best)
     least = min(best.chi2, others[0].chi2)
@@ -512,21 +506,70 @@ def _other(fit: TypeFit, least: float) -> Candidate:
     return Candidate(fit.z, fit.chi2, float(abs(fit.chi2 - least)), (), fit.type)
 
 
-def _stepped(fitter: Fitter, found: Sequence[Found], other: TypeFit) -> bool:
-    """Whether a step in the spectrum would explain much of it, or set another redshift before the best."""
-    best = found[0][0]
-    residuals = [fitter.residual(fit) for fit, _, _ in found]
-    gains = [fitter.step(residual) for residual in residuals]
-    if other.chi2 < best.chi2:
-        return False
-    limit = STEP_SHARE * max(fitter.total - best.chi2, 0) + MIN_STEP
-    if gains[0] > limit:
-        return True
-    rivals = [fit.chi2 - gain for (fit, _, _), gain in zip(found[1:], gains[1:], strict=True) if gain > limit]
-    return bool(rivals) and min(rivals) < best.chi2 - gains[0] + MIN_DELTA_CHI2
-
-
 Found = tuple[Fit, float, bool]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the scan of some pixels gave: chi2 at each redshift, the best galaxies, and the other types."""
+
+    pixels: Pixels
+    chi2: NDArray[np.float64]
+    fitter: Fitter
+    found: list[Found]
+    others: list[TypeFit]
+
+    @property
+    def residual(self) -> NDArray[np.float64]:
+        """What the best model of any type leaves, in sigma, (n_used,)."""
+        galaxy, other = self.found[0][0], self.others[0]
+        return self.fitter.residual(galaxy) if galaxy.chi2 <= other.chi2 else other.residual
+
+    @property
+    def unit(self) -> float:
+        """Reduced chi2 of the best model, at least 1."""
+        residual = self.residual
+        return max(
+            1.0, float(residual @ residual) / max(len(residual) - len(self.found[0][0].coefficients), 1)
+        )
+
+
+def _look(pixels: Pixels, width: float, n: int) -> Look:
+    chi2, fitter, found = _candidates(pixels, basis(width), n)
+    return Look(pixels, chi2, fitter, found, type_fits(pixels, fitter, width))
+
+
+def _corrected(look: Look, width: float, n: int) -> Look:
+    """The same with errors as large as what the best model leaves says, where that is much larger than stated."""
+    excess = _excess(look.residual)
+    if excess.max() <= _TOO_SMALL:
+        return look
+    weight = look.pixels.weight.copy()
+    weight[look.fitter.position] /= np.maximum(excess, 1)
+    return _look(replace(look.pixels, weight=weight), width, n)
+
+
+def _steps(look: Look) -> tuple[int, ...]:
+    """Where a step in the spectrum would explain much of what the best redshifts leave, in pixels of the grid."""
+    best = look.found[0][0]
+    limit = STEP_SHARE * max(look.fitter.total - best.chi2, 0) + MIN_STEP
+    seen = sorted((look.fitter.step(look.fitter.residual(fit)) for fit, _, _ in look.found), reverse=True)
+    out: list[int] = []
+    for gain, place in seen:
+        if gain > limit and all(abs(place - other) > _STEPS_APART for other in out):
+            out.append(place)
+    return tuple(out[:_MOST_STEPS])
+
+
+def _holds(look: Look, pixels: Pixels, width: float, n: int) -> bool:
+    """Whether the best redshift stays the best, and clearly, if the spectrum may have steps."""
+    free = _corrected(_look(pixels, width, n), width, n)
+    best, others = free.found[0][0], free.found[1:]
+    if look.others[0].chi2 < look.found[0][0].chi2:
+        return True
+    if _apart_by(best.z, look.found[0][0].z) > SEPARATION / SPEED_OF_LIGHT:
+        return False
+    return all(fit.chi2 - best.chi2 > MIN_DELTA_CHI2 * free.unit for fit, _, _ in others)
 
 
 def _candidates(pixels: Pixels, templates: Basis, n: int) -> tuple[NDArray[np.float64], Fitter, list[Found]]:

@@ -6,6 +6,7 @@ wavelength, of any sign, which takes up what calibration does to the continuum.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,10 +37,17 @@ _BLIND = np.float32(1e-5)
 
 @dataclass(frozen=True)
 class Pixels:
-    """One spectrum on the common grid of step `LOG_STEP` from `LOG_RANGE[0]`, (n_pixels,); weight is 0 where bad."""
+    """One spectrum on the common grid of step `LOG_STEP` from `LOG_RANGE[0]`.
+
+    Attributes:
+        flux, weight: Shape (n_pixels,); weight is 0 where bad.
+        steps: Pixels from which on the level and slope of the spectrum are free, as those of an arm that was calibrated
+            apart.
+    """
 
     flux: NDArray[np.float64]
     weight: NDArray[np.float64]
+    steps: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ def n_pixels() -> int:
 def scan(pixels: Pixels, basis: Basis) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Redshifts, increasing, and chi2 at each; both (n_redshifts,). chi2 is a little too high away from minima."""
     flux, weight = _joined(pixels)
-    polynomials = _polynomials(len(flux))
+    polynomials = _polynomials(len(flux), pixels.steps, COARSE)
     first = round((LOG_RANGE[0] - basis.log_min) / LOG_STEP / COARSE)
     shifts = coarse_shifts()
     lags = first - shifts
@@ -108,8 +116,8 @@ class Fitter:
         self.basis = basis
         root = np.sqrt(pixels.weight[used])
         self.root = root
-        design = _polynomials(len(pixels.flux))[:, used] * root
-        self.frame = np.linalg.qr(design.T)[0] if len(root) > DEGREE else design.T[:, :0]
+        design = _polynomials(len(pixels.flux), pixels.steps)[:, used] * root
+        self.frame = np.linalg.qr(design.T)[0] if len(root) > len(design) else design.T[:, :0]
         data = pixels.flux[used] * root
         self.data = data - self.frame @ (self.frame.T @ data)
         self.total = float(self.data @ self.data)
@@ -145,15 +153,18 @@ class Fitter:
         pull = slope / np.sqrt(np.maximum(np.diag(gram), 1e-30))
         return Fit(float(z), self.total - float((right + slope) @ coefficients), coefficients, pull)
 
-    def step(self, residual: NDArray[np.float64]) -> float:
-        """By how much one step, up or down at the pixel that suits it best, would lower chi2 of what a model leaves."""
+    def step(self, residual: NDArray[np.float64]) -> tuple[float, int]:
+        """By how much one step, up or down at the pixel that suits it best, would lower chi2 of what a model leaves,
+        and that pixel of the common grid.
+        """
         if len(residual) < 4 * _STEP_SIDE:
-            return 0.0
+            return 0.0, 0
         height = np.cumsum((self.root * residual)[::-1])[::-1]
         across = np.cumsum((self.root[:, None] * self.frame)[::-1], axis=0)[::-1]
         size = np.cumsum((self.root**2)[::-1])[::-1] - (across**2).sum(axis=1)
         gain = height**2 / np.where(size > 1e-3 * size.max(), size, np.inf)
-        return float(gain[_STEP_SIDE:-_STEP_SIDE].max())
+        best = _STEP_SIDE + int(np.argmax(gain[_STEP_SIDE:-_STEP_SIDE]))
+        return float(gain[best]), int(self.position[best])
 
     def residual(self, fit: Fit) -> NDArray[np.float64]:
         """What the model leaves of the used pixels, in sigma, (n_used,)."""
@@ -193,7 +204,7 @@ def gains_without_sign(pixels: Pixels, basis: Basis, bins: int, lags: NDArray) -
         lags: Pixel of the templates that the first one falls on, descending by 1.
     """
     flux, weight = _joined(pixels, bins)
-    gram, right, _ = _normal_equations(flux, weight, _polynomials(len(flux)), basis, lags)
+    gram, right, _ = _normal_equations(flux, weight, _polynomials(len(flux), pixels.steps, bins), basis, lags)
     gram, right = np.moveaxis(gram, 2, 0).astype(float), right.T.astype(float)
     size = np.einsum("lii->l", gram)
     gram[:, range(len(basis.singles)), range(len(basis.singles))] += 1e-5 * size[:, None] + 1e-30
@@ -208,8 +219,12 @@ def _joined(pixels: Pixels, bins: int = COARSE) -> tuple[NDArray, NDArray]:
     return flux, total
 
 
-def _polynomials(n: int) -> NDArray[np.float64]:
-    return np.asarray(np.polynomial.legendre.legvander(np.linspace(-1, 1, n), DEGREE).T, dtype=np.float64)
+def _polynomials(n: int, steps: Sequence[int] = (), bins: int = 1) -> NDArray[np.float64]:
+    """Polynomials over n bins of so many pixels, and level and slope of what lies beyond each step."""
+    x = np.linspace(-1, 1, n)
+    whole = np.polynomial.legendre.legvander(x, DEGREE).T
+    beyond = [np.clip((np.arange(n) + 1) * bins - step, 0, bins) / bins for step in steps]
+    return np.asarray(np.concatenate([whole, *([b, b * x] for b in beyond)]), dtype=np.float64)
 
 
 def _normal_equations(
