@@ -10,8 +10,9 @@ from astropy.table import Table
 from numpy.testing import assert_allclose
 
 from spectrove.errors import FormatError
-from spectrove.ingest import read_file
+from spectrove.ingest import Options, read_file
 from spectrove.ingest.units import parse_unit
+from spectrove.ingest.wavelengths import to_angstrom
 
 N = 80
 WAVE = np.linspace(4000.0, 8500.0, N)
@@ -317,3 +318,42 @@ def test_a_csv_may_have_units_in_its_names(tmp_path):
 def test_a_unit_in_the_head_that_is_not_understood_is_refused(tmp_path):
     with pytest.raises(FormatError, match=r"in .furlongs., which is not understood.*--wavelength-unit"):
         read_file(text(tmp_path / "a.txt", "# wavelength [furlongs] flux [mJy]\n", WAVE, FLUX))
+
+
+@pytest.mark.parametrize(
+    ("option", "unit"),
+    [
+        ("flux_unit", "relative"), ("flux_unit", "arbitrary units"), ("flux_unit", "counts"), ("flux_unit", "mag(AB)"),
+        ("error_unit", "fraction"), ("error_unit", "%"), ("error_unit", "mJy"),
+        ("wavelength_unit", "log10(nm)"), ("wavelength_unit", "ln(Angstrom)"), ("wavelength_unit", "log"),
+    ],
+)  # fmt: skip
+def test_what_a_file_may_write_an_option_may_say(option, unit):
+    assert getattr(Options.of({option: unit}), option) == unit
+
+
+@pytest.mark.parametrize("option", ["flux_unit", "error_unit", "wavelength_unit"])
+def test_an_option_that_is_no_unit_is_refused_by_name(option):
+    with pytest.raises(FormatError, match=f"--{option.replace('_', '-')} 'furlong/foo': not a unit"):
+        Options.of({option: "furlong/foo"})
+
+
+def test_the_advice_to_keep_a_flux_as_it_is_can_be_followed(tmp_path):
+    wave = np.linspace(4000, 8000, 50)
+    lines = [f"{w} {w / 1000}" for w in wave]
+    path = tmp_path / "a.txt"
+    path.write_text("\n".join(["# wave(Angstrom) flux(furlong/foo)", *lines]))
+    with pytest.raises(FormatError, match="--flux-unit relative to keep the flux as it is"):
+        read_file(path)
+    (s,) = read_file(path, flux_unit="relative")
+    assert_allclose(s.flux, wave / 1000, rtol=1e-6)
+    assert "not_calibrated" in s.row["flags"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "log"), [("log10(Hz)", np.log10), ("log(Hz)", np.log10), ("ln(Hz)", np.log)]
+)
+def test_logarithms_of_frequencies_are_as_large_as_they_are(unit, log):
+    """log10 of 6e14 Hz is 14.8: for a wavelength it would be a natural logarithm."""
+    wave = np.linspace(4000.0, 8000.0, 50)
+    assert_allclose(to_angstrom(log(2.99792458e18 / wave), unit, "x")[0], wave)

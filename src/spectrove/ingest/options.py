@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spectrove.errors import FormatError
-from spectrove.ingest.units import parse_unit
+from spectrove.ingest.units import is_error_unit, is_flux_unit
+from spectrove.ingest.wavelengths import is_understood
 
 MEDIA = ("auto", "air", "vacuum")
 #: What `--columns` may name.
@@ -41,16 +42,13 @@ class Options:
             raise FormatError(
                 f"--columns {', '.join(unknown)}: expected names among {', '.join(QUANTITIES)}."
             )
-        said = {
-            "--wavelength-unit": self.wavelength_unit,
-            "--flux-unit": self.flux_unit,
-            "--error-unit": self.error_unit,
-        }
-        for option, unit in said.items():
-            if unit is not None and parse_unit(unit) is None:
-                raise FormatError(
-                    f"{option} {unit!r}: not a unit, expected one as 'erg/s/cm2/A', 'uJy' or 'nm'."
-                )
+        for option, unit, understood, examples in (
+            ("--wavelength-unit", self.wavelength_unit, is_understood, "'nm', 'um' or 'log10(Angstrom)'"),
+            ("--flux-unit", self.flux_unit, is_flux_unit, "'erg/s/cm2/A', 'uJy' or 'relative'"),
+            ("--error-unit", self.error_unit, is_error_unit, "'erg/s/cm2/A', 'uJy' or '%'"),
+        ):
+            if unit is not None and not understood(unit):
+                raise FormatError(f"{option} {unit!r}: not a unit, expected one as {examples}.")
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Options:

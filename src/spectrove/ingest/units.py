@@ -224,6 +224,11 @@ def to_flux_density(
     return flux, factor, unit, calibrated
 
 
+def is_flux_unit(text: str) -> bool:
+    """Whether a text is a unit of flux, or a word as "relative" for one that is kept as it is."""
+    return parse_unit(text) is not None or bool(_UNCALIBRATED.search(text))
+
+
 def _uncalibrated(unit: str | None, name: str) -> str | None:
     unit = stated(unit)
     if unit is None or _UNCALIBRATED.search(unit):
@@ -319,6 +324,11 @@ def error_factor(
     raise FormatError(
         f"{name}: the errors are in {said!r}, {reason}, expected that of the flux, or %. Say it with --error-unit."
     )
+
+
+def is_error_unit(text: str) -> bool:
+    """Whether a text is a unit that errors may have: one of flux, or a share of it."""
+    return is_flux_unit(text) or share_of_flux(text) is not None
 
 
 def share_of_flux(text: str) -> float | None:

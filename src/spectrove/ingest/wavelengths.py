@@ -57,16 +57,12 @@ def to_angstrom(
         FormatError: If the unit is not understood, or there is none and the range does not tell.
     """
     values = np.asarray(values, dtype=float)
-    unit = stated(unit)
-    unit = None if unit is None else stated(_MEDIUM.sub("", unit))
-    base = None
-    if unit is not None and (found := _LOG.match(unit)):
-        base, unit = found["base"], None if _NO_UNIT.match(found["inner"]) else found["inner"]
+    base, unit = _base_and_unit(unit)
     finite = values[np.isfinite(values) & (values != 0)]
     largest = float(finite.max()) if len(finite) else 0.0
     named_log = ("log" in column or column.startswith("ln")) and largest < 12
     if base is not None or named_log:
-        natural = (base or column).lower().startswith(("ln", "loge")) or largest > 6.5
+        natural = _is_natural((base or column).lower(), unit, largest)
         values = np.where(values == 0, np.nan, values)  # padding
         with np.errstate(over="ignore"):
             values = np.exp(values) if natural else 10.0**values
@@ -79,6 +75,29 @@ def to_angstrom(
         with np.errstate(over="ignore"):
             return 10.0**values, flags
     return _converted(values, unit, name), flags
+
+
+def _base_and_unit(text: str | None) -> tuple[str | None, str | None]:
+    """The base of the logarithm, "log10" or "ln" and the like, and the unit, each None where it is not written."""
+    unit = stated(text)
+    unit = None if unit is None else stated(_MEDIUM.sub("", unit))
+    if unit is None or not (found := _LOG.match(unit)):
+        return None, unit
+    return found["base"], None if _NO_UNIT.match(found["inner"]) else found["inner"]
+
+
+def _is_natural(base: str, unit: str | None, largest: float) -> bool:
+    """Whether logarithms are natural: by their name, else of lengths by their size."""
+    if base.startswith(("ln", "loge")):
+        return True
+    length = unit is None or (found := parse_unit(unit)) is None or is_wavelength(found)
+    return length and largest > 6.5
+
+
+def is_understood(text: str) -> bool:
+    """Whether `to_angstrom` understands the unit; "log10(nm)" and "ln" are."""
+    base, unit = _base_and_unit(text)
+    return base is not None if unit is None else parse_unit(unit) is not None
 
 
 def _converted(values: NDArray, unit: str, name: str) -> NDArray[np.float64]:
