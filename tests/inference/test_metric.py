@@ -102,6 +102,22 @@ def test_the_same_objects_give_the_same_metric(hidden):
     assert fit_metric(vectors[:200], labels[:200], groups[:200])[0].fingerprint != metric.fingerprint
 
 
+def test_vectors_of_another_batch_give_the_same_metric(hidden):
+    """Encoded again they differ by 1e-7; distances then differ by no more than ten times that."""
+    vectors, labels, groups, *_ = hidden
+    moved = vectors * (1 + 1e-7 * np.random.default_rng(4).normal(size=vectors.shape))
+    first, second = (fit_metric(v.astype(float), labels, groups)[0] for v in (vectors, moved))
+    assert_allclose(second.transform(vectors), first.transform(vectors), atol=5e-6)
+
+
+def test_classes_of_a_few_objects_do_not_decide_whether_a_metric_helps(hidden):
+    """Eight objects labelled at random among the others lower the macro F1 of any vote; the metric stays."""
+    vectors, labels, groups, *_ = hidden
+    labels = labels.copy().astype("<U12")
+    labels[np.random.default_rng(5).permutation(len(labels))[:8]] = "odd"
+    assert fit_metric(vectors, labels, groups)[1].helps
+
+
 def test_finer_labels_serve_a_coarser_question():
     """A class on both sides of another: no direction tells it apart, the directions of its halves do."""
     rng = np.random.default_rng(1)

@@ -72,6 +72,8 @@ def fit_logistic(
         )
         return float(value), down
 
-    found = minimize(loss, np.zeros(n_features + n_classes), jac=True, method="L-BFGS-B").x
+    # Converged to the last digits: vectors of another batch differ by 1e-7, and so may the answers, no more.
+    tight = {"ftol": 1e-15, "gtol": 1e-8, "maxiter": 1000}
+    found = minimize(loss, np.zeros(n_features + n_classes), jac=True, method="L-BFGS-B", options=tight).x
     mass = np.maximum(np.bincount(y, weights=weight, minlength=n_classes), 0.5)
     return Logistic(found[:n_features] / spread, found[n_features:] - np.log(mass / mass.sum()))
