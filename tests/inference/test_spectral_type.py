@@ -123,6 +123,13 @@ def test_a_redshift_that_rests_on_a_step_is_not_confident():
     assert not found.confident
 
 
+def test_one_broadish_line_alone_is_not_a_confident_redshift():
+    """It may be [O II], and as well Ly alpha far beyond the redshifts that galaxies are tried at."""
+    line = 2 * np.exp(-0.5 * ((WAVELENGTH - 5608) / 7) ** 2)
+    found = one(spectrum(1 + line, 0.1))
+    assert not found.confident
+
+
 def test_the_type_of_a_spectrum_says_why():
     found = spectral_types(SpectrumSet.from_spectra([galaxy(0.08)]))[0]
     assert found.type in TYPES

@@ -54,7 +54,7 @@ WARNINGS: dict[str, str] = {
     "Z_FITLIMIT": "The minimum of chi2 lies at the edge of the redshifts that are tried.",
     "NEGATIVE_EMISSION": "The spectrum dips where this redshift puts an emission line.",
     "MANY_OUTLIERS": "More than 3% of the pixels lie over 5 sigma from the model.",
-    "ONE_FEATURE": "It beats the other redshifts by a single narrow feature, which may be a cosmic ray or sky.",
+    "ONE_FEATURE": "It rests on a single feature, which may be a cosmic ray, sky, or another line such as Ly alpha.",
     "BROAD_LINES": "Broad emission carries the fit: a quasar or a broad-line nucleus, whose redshift is known roughly.",
     "ARM_STEP": "With a step fitted, as between arms that were calibrated apart, another redshift may be right.",
     "NO_SIGNAL": "Nothing but noise or a smooth curve is seen: no galaxy, star or quasar explains more than chance.",
@@ -122,6 +122,7 @@ _BLOCK = 120  # used pixels over which errors are compared with the residuals
 _TOO_SMALL = (
     2.0  # excess of variance over the stated one, from which errors are corrected and the scan made again
 )
+_OXYGEN = 60  # pixels on either side of [O II]: 4100 km/s, as wide as Ly alpha with its absorption
 _STEPS_APART, _MOST_STEPS = 100, 2  # pixels between steps, and steps that are fitted at once
 _EDGE = 6  # good pixels at either end of a spectrum that are left out
 
@@ -335,6 +336,8 @@ def _estimate(
         len(found) > 1
         and _without_best_feature(residual, fitter.residual(found[1][0])) < MIN_DELTA_CHI2 * unit
     ):
+        bits |= ZWarn.ONE_FEATURE
+    if _only_oxygen(look, features, unit):
         bits |= ZWarn.ONE_FEATURE
     if np.mean(np.abs(residual) > 5) > 0.03:
         bits |= ZWarn.MANY_OUTLIERS
@@ -587,6 +590,19 @@ def _without_best_feature(residual: NDArray[np.float64], other: NDArray[np.float
     gain = other**2 - residual**2
     sums = np.convolve(gain, np.ones(min(_FEATURE, len(gain))), mode="valid")
     return float(gain.sum() - sums.max())
+
+
+def _only_oxygen(look: Look, features: float, unit: float) -> bool:
+    """Whether nothing but [O II] speaks for the best redshift: Ly alpha beyond 1.9 looks the same."""
+    best, fitter = look.found[0][0], look.fitter
+    if fitter.loss(best, len(best.pull) - len(GROUPS) + GROUPS.index("[O II]")) < 0.3 * features:
+        return False
+    centre = round((np.log10(3728.5 * (1 + best.z)) - LOG_RANGE[0]) / LOG_STEP)
+    weight = look.pixels.weight.copy()
+    weight[max(centre - _OXYGEN, 0) : centre + _OXYGEN] = 0
+    rest = replace(look.pixels, weight=weight)
+    _, chi2 = scan(rest, fitter.basis)
+    return bool(np.median(chi2) - Fitter(rest, fitter.basis)(best.z).chi2 < MIN_FEATURES * unit)
 
 
 def _excess(residual: NDArray[np.float64]) -> NDArray[np.float64]:
