@@ -155,3 +155,21 @@ def test_csv_on_the_grid_is_known_as_desi(tmp_path):
     assert s.row["survey"] == "desi"
     assert (s.flux == 2).all()
     assert (s.ivar == 4).all()
+
+
+def test_every_table_on_the_grid_is_a_spectrum_with_its_own_redshift(tmp_path):
+    start, stop, step = desi.GRID
+    wave = start + step * np.arange(round((stop - start) / step) + 1)
+
+    def table(name, level):
+        values = {"wavelength": wave, "flux": np.full(len(wave), level), "ivar": np.ones(len(wave)),
+                  "redshift": np.full(len(wave), level / 10)}  # fmt: skip
+        columns = [fits.Column(key, "D", array=array) for key, array in values.items()]
+        return fits.BinTableHDU.from_columns(columns, name=name)
+
+    fits.HDUList([fits.PrimaryHDU(), table("ONE", 1.0), table("TWO", 2.0)]).writeto(tmp_path / "d.fits")
+    found = read_file(tmp_path / "d.fits")
+    assert [s.object_id for s in found] == ["d#ONE", "d#TWO"]
+    assert [s.row["z"] for s in found] == [0.1, 0.2]
+    assert [s.flux[0] for s in found] == [1, 2]
+    assert {s.row["survey"] for s in found} == {"desi"}

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 
 from spectrove.errors import FormatError
 from spectrove.ingest import parse_columns, read_file
-from spectrove.ingest.planes import kind_of, pick
+from spectrove.ingest.planes import kind_of, pick, saw
 
 N = 80
 GRID = {"CRVAL1": 5000.0, "CDELT1": 2.0, "CRPIX1": 1.0, "CTYPE1": "WAVE", "CUNIT1": "Angstrom"}
@@ -34,6 +34,8 @@ def image(path, data, **cards):
         ("sigma - background fit, weights variance, clean yes", "error"),
         ("CONTINUUM-SUBTRACTED", "other"),
         ("NOISE", "error"),
+        ("telluric-corrected flux", "flux"),
+        ("telluric spectrum", "other"),
         ("Flux (10^-17 erg/s/cm^2/Ang)", "flux"),
         ("Error (10^-17 erg/s/cm^2/Ang)", "error"),
         ("Sky-subtracted spectrum", "flux"),
@@ -116,3 +118,18 @@ def test_the_user_may_say_which_row_is_what(tmp_path):
 def test_the_user_may_say_that_each_row_is_a_spectrum(tmp_path):
     found = read_file(image(tmp_path / "a.fits", ROWS), columns=parse_columns("flux=rows"))
     assert [s.object_id for s in found] == ["a#0", "a#1", "a#2", "a#3"]
+
+
+@pytest.mark.parametrize(
+    ("word", "seen"),
+    [
+        ("S", "sky"),
+        ("blank sky", "sky"),
+        ("BLANK", "sky"),
+        ("Parked", "nothing"),
+        ("GALAXY", "object"),
+        ("P", "object"),
+    ],
+)
+def test_the_word_of_a_fibre_says_what_it_saw(word, seen):
+    assert saw(word) == seen

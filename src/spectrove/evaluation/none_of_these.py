@@ -8,7 +8,7 @@ SDSS galaxies of the development set. Every row is stripped of catalog values bu
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,13 +102,14 @@ def _rows(base: KnowledgeBase, asked: Asked) -> Iterator[Row]:
     yield {"figure": "refused", "value": len(answers.refusals), "n": len(asked.spectra)}
     yield {"figure": "none_of_these", **_share([bool(p.none_of_these) for p in told])}
     yield {"figure": "sure", **_share((top > SURE).tolist())}
-    yield {"figure": "mean_answer", "value": _mean(p for p in told if not p.none_of_these), "n": len(told)}
+    named = [p for p in told if not p.none_of_these]
+    yield {"figure": "mean_answer", "value": _mean(named), "n": len(named)}
     hunted = np.array([p.probabilities.get(HUNTED, 0.0) for p in told])
     ece = calibration_error(hunted, np.zeros(len(hunted), dtype=bool)) if len(hunted) else None
     yield {"figure": "ece_hunt", "value": ece, "n": len(told)}
 
 
-def _mean(predictions: Iterator[Prediction]) -> float | None:
+def _mean(predictions: Sequence[Prediction]) -> float | None:
     values = [p.probability for p in predictions if p.probability is not None]
     return float(np.mean(values)) if values else None
 

@@ -27,6 +27,9 @@ MIN_PIXELS = 8
 #: Spectra fluxes are stored in this unit wherever the file's unit can be converted to it.
 FLUX_UNIT = "1e-17 erg/s/cm2/A"
 
+#: Wavelength, flux, and the other arrays by name, all of shape (n_pixels,).
+_Pixels = tuple[NDArray, NDArray, dict[str, NDArray]]
+
 _SUFFIXES = re.compile(r"\.(fits|fit|fts|csv|txt|dat|ascii|asc|ecsv|tsv|parquet|vot|xml|hdf5|h5)$", re.I)
 _COMPRESSIONS = re.compile(r"\.(gz|bz2|xz|zip|fz)$", re.I)
 
@@ -81,22 +84,10 @@ def assemble(
     arrays = {key: _vector(value, name, key) for key, value in others.items() if value is not None}
     _check_lengths(name, {"wavelength": wavelength, "flux": flux, **arrays})
     found = set(flags)
-    keep = with_wavelength(wavelength)
-    if not keep.all():
-        wavelength, flux = wavelength[keep], flux[keep]
-        arrays = {key: value[keep] for key, value in arrays.items()}
+    n = len(flux)
+    wavelength, flux, arrays = _increasing(name, *_without_padding(name, wavelength, flux, arrays))
+    if len(flux) < n:
         found.add("pixels_dropped")
-        if len(flux) < MIN_PIXELS:
-            raise FormatError(
-                f"{name}: {len(flux)} of {len(keep)} pixels have a wavelength that is finite and above 0, "
-                f"expected at least {MIN_PIXELS}. Name another column with --columns."
-            )
-    wavelength, flux, arrays = _sorted(wavelength, flux, arrays)
-    _check_wavelength(name, wavelength)
-    if wavelength[0] > wavelength[-1]:
-        wavelength, flux = wavelength[::-1], flux[::-1]
-        arrays = {key: value[::-1] for key, value in arrays.items()}
-
     if medium == "air":
         wavelength = air_to_vacuum(wavelength)
         found.add("air_converted")
@@ -124,9 +115,7 @@ def assemble(
         values["z_source"] = "file"
     spectrum = Spectrum(object_id, np.ascontiguousarray(wavelength), flux32, ivar32, bits, sigma, values)
     if values.get("sn_median") is None and (good := spectrum.good).any():
-        values["sn_median"] = float(
-            np.median(flux32[good].astype(float) * np.sqrt(ivar32[good].astype(float)))
-        )
+        values["sn_median"] = float(np.median(flux32[good] * np.sqrt(ivar32[good], dtype=float)))
     values["flags"] = flags_of(spectrum, found)
     return spectrum
 
@@ -220,9 +209,33 @@ def with_wavelength(wavelength: NDArray) -> NDArray[np.bool_]:
     return keep
 
 
-def _sorted(
-    wavelength: NDArray, flux: NDArray, arrays: dict[str, NDArray]
-) -> tuple[NDArray, NDArray, dict[str, NDArray]]:
+def _without_padding(name: str, wavelength: NDArray, flux: NDArray, arrays: dict[str, NDArray]) -> _Pixels:
+    """Pixels that have a wavelength.
+
+    Raises:
+        FormatError: If they are too few.
+    """
+    keep = with_wavelength(wavelength)
+    if keep.all():
+        return wavelength, flux, arrays
+    if keep.sum() < MIN_PIXELS:
+        raise FormatError(
+            f"{name}: {keep.sum()} of {len(keep)} pixels have a wavelength that is finite and above 0, "
+            f"expected at least {MIN_PIXELS}. Name another column with --columns."
+        )
+    return wavelength[keep], flux[keep], {key: value[keep] for key, value in arrays.items()}
+
+
+def _increasing(name: str, wavelength: NDArray, flux: NDArray, arrays: dict[str, NDArray]) -> _Pixels:
+    """Pixels in order of wavelength; refused unless they are a monotonic grid in range."""
+    wavelength, flux, arrays = _sorted(wavelength, flux, arrays)
+    _check_wavelength(name, wavelength)
+    if wavelength[0] < wavelength[-1]:
+        return wavelength, flux, arrays
+    return wavelength[::-1], flux[::-1], {key: value[::-1] for key, value in arrays.items()}
+
+
+def _sorted(wavelength: NDArray, flux: NDArray, arrays: dict[str, NDArray]) -> _Pixels:
     """Pixels in order of wavelength where the stretches of a file only stand in another order, as arms may do."""
     steps = np.diff(wavelength)
     back = steps < 0 if np.mean(steps > 0) > 0.5 else steps > 0

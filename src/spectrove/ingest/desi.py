@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, Refusal
-from spectrove.ingest.arrays import Arrays, spectra_of, survey_flux
+from spectrove.ingest.arrays import Arrays, spectra_of, survey_flux, unique_names
 from spectrove.ingest.assemble import FLUX_UNIT, assemble, file_id
 from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.options import Options
@@ -30,8 +30,8 @@ _TARGETID = re.compile(r"^(\d{14,19})(?!\d)")
 
 
 def recognises(hdus: Sequence[Hdu]) -> bool:
-    """Whether the file has DESI's arms, or one table on DESI's grid."""
-    return bool(_arms(hdus)) or _single(hdus) is not None
+    """Whether the file has DESI's arms, or tables on DESI's grid."""
+    return bool(_arms(hdus)) or bool(_singles(hdus))
 
 
 def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> Sequence[Spectrum | Refusal]:
@@ -39,38 +39,41 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> Sequence[Spectru
     arms = _arms(hdus)
     if arms:
         return _coadd(arms, hdus, path, options)
-    found = _single(hdus)
-    if found is None:
+    found = _singles(hdus)
+    if not found:
         raise FormatError(
             f"{path.name}: neither extensions B_WAVELENGTH, B_FLUX, ... nor a table on DESI's grid "
             f"{GRID[0]:g}-{GRID[1]:g} A. Leave --survey at auto, or name the survey it comes from."
         )
-    return _table(found, hdus, path, options)
+    return _tables(found, hdus[0], path, options)
 
 
-def _table(found: Hdu, hdus: Sequence[Hdu], path: Path, options: Options) -> Sequence[Spectrum | Refusal]:
-    """The spectrum of a single-object table: its errors, masks and units are those of any table, its habits DESI's."""
-    redshift = found.table.get("redshift", found.table.get("z"))
-    target = _TARGETID.match(path.name)
-    row: dict[str, Any] = {"targetid": target[1] if target else None}
-    if redshift is not None and len(redshift) and np.isfinite(redshift[0]):
-        row["z"] = float(redshift[0])
-    parts = tables([hdus[0], found] if found is not hdus[0] else [found], options, path) or []
-    return spectra_of(
-        [
-            replace(
-                part,
-                survey="desi",
-                medium="vacuum",
-                wavelength_unit=part.wavelength_unit or "Angstrom",
-                flux_unit=part.flux_unit or FLUX_UNIT,
-                rows=[row],
-            )
-            for part in parts
-            if isinstance(part, Arrays)
-        ],
-        path,
-        options,
+def _tables(found: Sequence[Hdu], primary: Hdu, path: Path, options: Options) -> Sequence[Spectrum | Refusal]:
+    """The spectra of single-object tables: errors, masks and units as of any table, habits DESI's."""
+    many = len(found) > 1
+    names = unique_names([[hdu.name for hdu in found]], len(found)) if many else [""]
+    target = None if many else _TARGETID.match(path.name)
+    parts: list[Arrays | Refusal] = []
+    for hdu, name in zip(found, names, strict=True):
+        row: dict[str, Any] = {"targetid": target[1] if target else None}
+        redshift = hdu.table.get("redshift", hdu.table.get("z"))
+        if redshift is not None and len(redshift) and np.isfinite(redshift[0]):
+            row["z"] = float(redshift[0])
+        read = tables([primary, hdu] if hdu is not primary else [hdu], options, path) or []
+        parts += [_with_habits(part, name, row) if isinstance(part, Arrays) else part for part in read]
+    return spectra_of(parts, path, options)
+
+
+def _with_habits(part: Arrays, name: str, row: Mapping[str, Any]) -> Arrays:
+    """The arrays with what DESI's files do not say."""
+    return replace(
+        part,
+        survey="desi",
+        medium="vacuum",
+        wavelength_unit=part.wavelength_unit or "Angstrom",
+        flux_unit=part.flux_unit or FLUX_UNIT,
+        names=[name],
+        rows=[row],
     )
 
 
@@ -235,16 +238,18 @@ def _arms(hdus: Sequence[Hdu]) -> list[str]:
     return [a for a in ARMS if {f"{a}_WAVELENGTH", f"{a}_FLUX", f"{a}_IVAR"} <= names]
 
 
-def _single(hdus: Sequence[Hdu]) -> Hdu | None:
-    for hdu in hdus:
-        name = next((n for n in ("wavelength", "wave", "lambda") if n in hdu.table), None)
-        if name is None or "flux" not in hdu.table:
-            continue
-        wave = hdu.table[name]
-        if wave.ndim != 1 or wave.dtype.kind != "f" or len(wave) < 100:
-            continue
-        start, stop, step = GRID
-        on_grid = abs(wave[0] - start) < 0.01 and abs(wave[-1] - stop) < 0.01
-        if on_grid and np.allclose(np.diff(wave), step, atol=1e-3):
-            return hdu
-    return None
+def _singles(hdus: Sequence[Hdu]) -> list[Hdu]:
+    """The tables on DESI's grid, one for each object."""
+    return [hdu for hdu in hdus if _on_grid(hdu)]
+
+
+def _on_grid(hdu: Hdu) -> bool:
+    name = next((n for n in ("wavelength", "wave", "lambda") if n in hdu.table), None)
+    if name is None or "flux" not in hdu.table:
+        return False
+    wave = hdu.table[name]
+    if wave.ndim != 1 or wave.dtype.kind != "f" or len(wave) < 100:
+        return False
+    start, stop, step = GRID
+    ends = abs(wave[0] - start) < 0.01 and abs(wave[-1] - stop) < 0.01
+    return bool(ends and np.allclose(np.diff(wave), step, atol=1e-3))

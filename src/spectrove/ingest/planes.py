@@ -12,9 +12,9 @@ from spectrove.ingest.fitsfile import Hdu
 KINDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(words))
     for kind, words in (
-        ("other", r"continu|model|template|tellur|transmi|respon|throughput|sens|weight|wave ?disp|wdisp|profile"
-                  r"|residual|noss|\bno ?(sky|flux|cal)|uncal|normali[sz]|best ?fit|resol|exposure|thumb|edit"
-                  r"|(sky|backg\w*) ?(err|i?var|noise|sigma|flux|spec)"),
+        ("other", r"continu|model|template|tellur(?!ic ?(corr|remov|subtr))|transmi|respon|throughput|sens|weight"
+                  r"|wave ?disp|wdisp|profile|residual|noss|\bno ?(sky|flux|cal)|uncal|normali[sz]|best ?fit|resol"
+                  r"|exposure|thumb|edit|(sky|backg\w*) ?(err|i?var|noise|sigma|flux|spec)"),
         ("mask", r"mask|qual|\bdq\b|flag|bad ?pix|\bbpm\b"),
         ("wavelength", r"wave|lambda|loglam|^lam\b"),
         ("ivar", r"inverse|ivar|inv ?var"),
@@ -53,7 +53,7 @@ def kind_of(label: str) -> str | None:
 def saw(word: str) -> str:
     """What a fibre saw by the word of a column of `TYPES`: "sky", "nothing" or "object"."""
     word = word.strip().upper()
-    if word in SKY or word.startswith("SKY"):
+    if word in SKY or word.startswith(("SKY", "BLANK")):
         return "sky"
     return "nothing" if word in NO_OBJECT or word.startswith(NO_OBJECT_STARTS) else "object"
 
