@@ -63,8 +63,9 @@ def test_degrees_stay_degrees_and_names_that_repeat_are_rows(tmp_path):
     assert found[1].row["ra"] == 11.0
 
 
-def test_a_plate_of_sdss_has_its_mask_bits_and_vacuum_wavelengths(tmp_path):
-    mask = np.zeros((5, N), "i4")
+@pytest.mark.parametrize("kind", ["i4", "f4"])
+def test_a_plate_of_sdss_has_its_mask_bits_and_vacuum_wavelengths(tmp_path, kind):
+    mask = np.zeros((5, N), kind)
     mask[0, 3], mask[0, 4] = 1 << 24, 1 << 3
     path = frame(
         tmp_path / "spPlate-0266-51630.fits",

@@ -20,7 +20,7 @@ from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.images import ROLES, quantity_of
 from spectrove.ingest.options import Options
 from spectrove.ingest.planes import ERRORS, TYPES, saw
-from spectrove.ingest.sdss import FATAL_BITS
+from spectrove.ingest.sdss import FATAL_BITS, bits_of
 from spectrove.ingest.tables import column_unit
 from spectrove.ingest.wavelengths import grid_of
 from spectrove.spectra import Spectrum
@@ -109,7 +109,9 @@ def _planes(hdus: Sequence[Hdu], frame: Frame) -> tuple[dict[str, NDArray], str 
             continue
         if (kind := quantity_of(hdu)) in ROLES:
             # SDSS sets bits for whole fibres whose data are as good as any.
-            planes.setdefault(str(kind), hdu.image & FATAL_BITS if hdu.name == "ANDMASK" else hdu.image)
+            planes.setdefault(
+                str(kind), bits_of(hdu.image) & FATAL_BITS if hdu.name == "ANDMASK" else hdu.image
+            )
             units.setdefault(str(kind), hdu.text("BUNIT"))
     return planes, next((units[kind] or None for kind in ERRORS if kind in units), None)
 

@@ -199,7 +199,8 @@ def split_specobjid(text: str | None) -> tuple[int, int, int, int] | None:
 def pixel_mask(table: Mapping[str, NDArray], n_pixels: int) -> NDArray[np.int32]:
     """SDSS and_mask and or_mask as bits of `Mask`: fatal in every exposure BADPIXEL, all else SUSPECT."""
     mask = np.zeros(n_pixels, np.int32)
-    every, some = (_bits(table.get(name)) for name in ("and_mask", "or_mask"))
+    columns = (table.get(name) for name in ("and_mask", "or_mask"))
+    every, some = (None if column is None else bits_of(column) for column in columns)
     if every is not None:
         mask[(every & FATAL_BITS) != 0] |= Mask.BADPIXEL
         mask[every != 0] |= Mask.SUSPECT
@@ -208,11 +209,9 @@ def pixel_mask(table: Mapping[str, NDArray], n_pixels: int) -> NDArray[np.int32]
     return mask
 
 
-def _bits(column: NDArray | None) -> NDArray | None:
-    """Whole numbers; those of a text are floats."""
-    return (
-        np.nan_to_num(column).astype(np.int64) if column is not None and column.dtype.kind == "f" else column
-    )
+def bits_of(values: NDArray) -> NDArray:
+    """Mask values as whole numbers, any shape; some files and all texts hold them as floats."""
+    return np.nan_to_num(values).astype(np.int64) if values.dtype.kind == "f" else values
 
 
 def line_spread(wdisp: NDArray | None, loglam: NDArray) -> NDArray[np.float64] | None:

@@ -20,7 +20,7 @@ from spectrove.ingest.fitsfile import Hdu
 from spectrove.ingest.medium import says_vacuum
 from spectrove.ingest.options import Options
 from spectrove.ingest.planes import labels, pick
-from spectrove.ingest.sdss import FATAL_BITS, object_id
+from spectrove.ingest.sdss import FATAL_BITS, bits_of, object_id
 from spectrove.ingest.wavelengths import to_angstrom
 from spectrove.spectra import Mask, Spectrum
 
@@ -83,7 +83,7 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
 
 
 def _mask(bits: NDArray) -> NDArray[np.int32]:
-    words = np.nan_to_num(np.asarray(bits, float)).astype(np.int64)
+    words = bits_of(bits)
     mask = np.where(words & FATAL_BITS, int(Mask.BADPIXEL), 0)
     return (mask | np.where(words, int(Mask.SUSPECT), 0)).astype(np.int32)
 
