@@ -252,7 +252,8 @@ def calibrate(
         raise RecipeError(
             "calibrated answers read pixels, and there are none. Set `pixels = true` in the recipe."
         )
-    using = calibration_for(base, metric=metric_for(base, target.metric, target=target), target=target)
+    metric = metric_for(base, target.metric, target=target)
+    using = calibration_for(base, metric=metric, target=target, witness="none")
     return answer(answers, using, base, _views(base, queries, target), queries.spectra)
 
 

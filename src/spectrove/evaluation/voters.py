@@ -78,7 +78,7 @@ def neighbors_say(
                 said = hunt(neighbors, target)
                 if variant in (CALIBRATED, BEST_F1):
                     wanted = target.model_copy(update={"threshold": "f1"} if variant == BEST_F1 else {})
-                    using = calibration_for(base, metric=metric, target=wanted)
+                    using = calibration_for(base, metric=metric, target=wanted, witness="none")
                     said = answer(said, using, base, vectors, spectra)
                 called = np.full(len(asked), "", dtype="U40")
                 called[has_all[asked]] = called_classes(said, target)
