@@ -436,3 +436,18 @@ def test_a_compressed_catalog_is_read(tmp_path, suffix, pack):
     path = tmp_path / f"labels.csv.{suffix}"
     path.write_bytes(pack(b"object_id,z\na,0.1\nb,0.2\n"))
     assert read_catalog(path).to_pydict() == {"object_id": ["a", "b"], "z": [0.1, 0.2]}
+
+
+def test_a_word_that_stands_for_not_measured_is_no_class():
+    """In a column of text -99 is text: it must not become a class of thirty galaxies."""
+    table = pa.table(
+        {
+            "object_id": ["a", "b", "c", "d", "e"],
+            "kind": ["LINER", "-99", "-999.0", "N/A", "none"],
+            "plate_note": ["99", "12", "SF", "-1", None],
+        }
+    )
+    joined, report = join(make(*(spectrum(name) for name in "abcde")), [table])
+    assert joined.column("kind") == ["LINER", None, None, None, "none"]
+    assert joined.column("plate_note") == ["99", "12", "SF", "-1", None]
+    assert report.unknown["catalog1"] == {"kind": 3}

@@ -97,3 +97,14 @@ def test_a_pattern_in_a_folder_with_brackets_in_its_name(tmp_path):
     (folder / "a b.fits").write_text("x")
     assert names(find_files(str(folder / "*.fits"))) == ["a b.fits"]
     assert names(find_files(folder / "a b.fits")) == ["a b.fits"]
+
+
+def test_a_base_or_a_folder_of_datasets_is_named_as_what_it_is(tmp_path):
+    base = tmp_path / "known.kb"
+    (base / "objects.lance").mkdir(parents=True)
+    (base / "kb.json").write_text("{}")
+    with pytest.raises(DatasetError, match=r"known.kb: a knowledge base, expected .* it was made from"):
+        find_files(base)
+    (tmp_path / "night" / "survey.lance").mkdir(parents=True)
+    with pytest.raises(DatasetError, match=r"holds datasets \(survey.lance\).*Name a dataset"):
+        find_files(tmp_path / "night")

@@ -149,7 +149,9 @@ def _z_band_apart(named: dict[str, pa.Array]) -> dict[str, pa.Array]:
 
 
 def _measured(name: str, values: pa.Array) -> pa.Array:
-    """The column with null for every number that stands for "not measured", and for impossible redshifts."""
+    """The column with null for every number or word that stands for "not measured", and for impossible redshifts."""
+    if pa.types.is_string(values.type) and not (_ID.search(name) or name == "path"):
+        return _known_words(values)
     if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)) or name in ("ra", "row"):
         return values
     array = np.array([np.nan if v is None else float(v) for v in values.to_pylist()])
@@ -165,6 +167,21 @@ def _measured(name: str, values: pa.Array) -> pa.Array:
     if not wrong.any():
         return values
     return pc.if_else(pa.array(wrong), pa.scalar(None, values.type), values)
+
+
+def _known_words(values: pa.Array) -> pa.Array:
+    """Text with null for "nan", "n/a" and the like, and for -99: a class of that name is no class."""
+    wrong = [word is not None and _is_no_word(word.strip().lower()) for word in values.to_pylist()]
+    return (
+        pc.if_else(pa.array(wrong, pa.bool_()), pa.scalar(None, pa.string()), values)
+        if any(wrong)
+        else values
+    )
+
+
+def _is_no_word(word: str) -> bool:
+    # Among text "none" is a value like another: "no lens", as opposed to "not known".
+    return word != "none" and (word in _NULLS or (_is_number(word) and float(word) in SENTINELS))
 
 
 def _columns(path: Path) -> dict[str, pa.Array]:

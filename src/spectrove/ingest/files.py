@@ -91,10 +91,20 @@ def _walk(folder: Path) -> list[Path]:
                 subfolders.append(name)
         files += [Path(place) / name for name in sorted(names) if _may_be_spectrum(name)]
     if not files:
-        raise DatasetError(
-            f"{folder}: the folder holds no files of spectra, expected at least one. Check the path."
-        )
+        raise DatasetError(f"{folder}: {_instead(folder)}")
     return files
+
+
+def _instead(folder: Path) -> str:
+    """What a folder without files of spectra is or holds, and what to do."""
+    if (folder / "kb.json").is_file():
+        return "a knowledge base, expected files of spectra or a dataset. Name the dataset that it was made from."
+    datasets = sorted(place.name for place in folder.iterdir() if is_dataset(place))
+    if datasets:
+        return (
+            f"the folder holds datasets ({', '.join(datasets)}), expected files of spectra. Name a dataset."
+        )
+    return "the folder holds no files of spectra, expected at least one. Check the path."
 
 
 def _may_be_spectrum(name: str) -> bool:

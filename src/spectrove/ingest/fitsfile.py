@@ -287,7 +287,7 @@ def read_header(file: IO[bytes], path: Path, number: int) -> Header | None:
         if not blocks and number == 0 and not block.startswith(b"SIMPLE"):
             raise FormatError(
                 f"{path.name}: begins with {block[:16]!r}, expected the 'SIMPLE' of a FITS file. "
-                "Name text files .txt, .dat or .csv."
+                "Name it .txt, .dat or .csv if it is text; else leave it out."
             )
         if len(block) < BLOCK:
             raise FormatError(

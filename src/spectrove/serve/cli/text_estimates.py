@@ -26,7 +26,7 @@ def redshift_table(found: Sequence[Row]) -> list[str]:
     rows = [("object", f"z {found[0]['level']:.0%}" if found else "z", "evidence")]
     for row in found:
         best, *others = row["z_candidates"] or [{}]
-        near = ", ".join(f"{other['z']:.4f} (+{other['chi2'] - best['chi2']:.0f})" for other in others[:2])
+        near = ", ".join(f"{other['z']:.4f} ({other['chi2'] - best['chi2']:+.0f})" for other in others[:2])
         evidence = (
             f"{row['type']}; chi2 {best['chi2']:.0f}; next best {near or 'none'}"
             if best

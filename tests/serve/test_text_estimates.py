@@ -1,0 +1,22 @@
+"""How estimates are written for people."""
+
+from __future__ import annotations
+
+from spectrove.serve.cli.text_estimates import redshift_table
+
+
+def test_a_candidate_that_fits_better_than_the_answer_has_one_sign():
+    """A broad smooth fit may have the lower chi2 and still not be taken: -10, not +-10."""
+    candidates = [{"z": 0.65, "chi2": 4787.0}, {"z": 0.2291, "chi2": 4777.0}, {"z": 0.2286, "chi2": 4810.0}]
+    row = {
+        "object_id": "a",
+        "value": 0.65,
+        "interval": (0.64, 0.66),
+        "level": 0.68,
+        "type": "galaxy",
+        "z_candidates": candidates,
+        "cautions": [],
+        "flags": [],
+        "confident": True,
+    }
+    assert "next best 0.2291 (-10), 0.2286 (+23)" in "\n".join(redshift_table([row]))
