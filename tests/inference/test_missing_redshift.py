@@ -39,6 +39,16 @@ def test_only_what_is_missing_is_filled_in(survey):
         assert ("z_uncertain" in filled.column("flags")[i]) == (not estimate.confident)
 
 
+def test_a_redshift_that_is_there_now_is_not_said_to_be_missing(survey):
+    """Estimated or given, the caution of the file no longer holds."""
+    flags = pa.array([["no_redshift", "air_assumed"]] * len(survey), pa.list_(pa.string()))
+    place = survey.rows.column_names.index("flags")
+    bare = without(survey, {0})
+    bare = bare.with_rows(bare.rows.set_column(place, "flags", flags)).take([0])
+    assert "no_redshift" not in pipeline.complete_redshifts(bare)[0].column("flags")[0]
+    assert pipeline.at_redshift(bare, 0.1).column("flags")[0] == ["air_assumed"]
+
+
 def test_nothing_to_do_does_nothing(survey):
     filled, estimates = pipeline.complete_redshifts(survey)
     assert filled is survey

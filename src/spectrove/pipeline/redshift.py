@@ -77,7 +77,7 @@ def with_redshifts(spectra: SpectrumSet, estimates: Sequence[RedshiftEstimate]) 
         if np.isfinite(known) or not np.isfinite(estimate.z):
             continue
         columns["z"][i], columns["z_err"][i], columns["z_source"][i] = estimate.z, estimate.z_err, ESTIMATED
-        columns["flags"][i] = list(dict.fromkeys([*(columns["flags"][i] or ()), *estimate.flags]))
+        columns["flags"][i] = list(dict.fromkeys([*_known(columns["flags"][i]), *estimate.flags]))
     return _with_columns(spectra, columns)
 
 
@@ -99,7 +99,15 @@ def complete_redshifts(
 def at_redshift(spectra: SpectrumSet, z: float) -> SpectrumSet:
     """The spectra at a redshift that somebody gives, whatever their rows say; `z_source` is "given"."""
     n = len(spectra)
-    return _with_columns(spectra, {"z": [z] * n, "z_err": [None] * n, "z_source": ["given"] * n})
+    flags = [_known(own) for own in spectra.column("flags")]
+    return _with_columns(
+        spectra, {"z": [z] * n, "z_err": [None] * n, "z_source": ["given"] * n, "flags": flags}
+    )
+
+
+def _known(flags: Sequence[str] | None) -> list[str]:
+    """The flags of a spectrum that has a redshift now."""
+    return [flag for flag in flags or () if flag != "no_redshift"]
 
 
 def without_redshifts(spectra: SpectrumSet) -> SpectrumSet:
