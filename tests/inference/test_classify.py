@@ -32,7 +32,7 @@ def test_distances_count_in_units_of_the_bases_scale(make_neighbors):
 def test_without_a_labelled_neighbour_there_is_no_answer_and_a_reason(make_neighbors):
     answer = classify(make_neighbors([[1.0, 2.0]], [[None, ""]]), "class_derived")[0]
     assert (answer.value, answer.probabilities, answer.interval, answer.probability) == (None, {}, None, None)
-    assert "No neighbour has a label in class_derived" in answer.reason_no_interval
+    assert "No neighbour has a usable label in class_derived" in answer.reason_no_interval
     assert answer.flags == ("few_neighbors",)
     assert answer.weights == (0.0, 0.0)
 

@@ -35,7 +35,7 @@ def test_a_shortlist_of_k_only_reorders_what_search_finds(spectrove, survey):
 def test_for_people_and_in_a_file_both_distances_are_there(spectrove, survey):
     result = spectrove("search", survey.base, survey.dataset, *TEST, "--region", "Hbeta", "-o", "found.csv")
     head, first, *_, summary = result.stdout.splitlines()
-    assert "distance there as a share of the continuum" in head
+    assert "distance there relative to the continuum" in head
     assert "; " in first
     assert "in Hbeta (4823-4903 A)" in summary
     with open("found.csv", newline="") as file:
