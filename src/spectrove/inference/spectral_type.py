@@ -47,7 +47,7 @@ class SpectralType:
 def spectral_types(spectra: SpectrumSet) -> list[SpectralType]:
     """The type of each spectrum, by its pixels alone: neither class nor redshift of its row is read.
 
-    It costs as much as an estimate of the redshift, about 0.1 s a spectrum; where estimates are at hand `type_of` reads
+    It costs as much as an estimate of the redshift, about 0.2 s a spectrum; where estimates are at hand `type_of` reads
     them.
     """
     return [type_of(estimate) for estimate in estimate_redshifts(spectra)]

@@ -90,7 +90,7 @@ def foreign_types(base: KnowledgeBase, spectra: SpectrumSet) -> dict[str, str]:
     """Object id to "star", "quasar", "galaxy" or "none", of those spectra whose type the base does not hold.
 
     Types come from pixels alone. A spectrum that the galaxy templates explain at its redshift is a galaxy without more
-    ado; the others are scanned with every template, 0.1 s each.
+    ado; the others are scanned with every template, 0.2 s each.
     """
     held = base.remember(("types",), lambda: _types_of_base(base))
     types = dict(zip(spectra.object_id.tolist(), _types(spectra), strict=True))

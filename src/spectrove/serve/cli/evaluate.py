@@ -88,8 +88,8 @@ def evaluate(
     """Measure the quality of answers by cross-validation.
 
     `encoders` is the table of every method, task and kind of spectra, mock and real; `noise` measures the loss at low
-    S/N; calibration, composition, coverage, curation, lens, outliers and redshift are studies of the answers. They
-    need no DATASET: mock surveys are made, and real spectra are taken from SPECTROVE_DATA. An interrupted run
+    S/N; calibration, composition, coverage, curation, lens, none, outliers and redshift are studies of the answers.
+    They need no DATASET: mock surveys are made, and real spectra are taken from SPECTROVE_DATA. An interrupted run
     continues from the answers that it has stored.
     """
     from spectrove.evaluation import EVALUATIONS, STUDIES, TABLES
