@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from spectrove.encoders import ENCODERS, Encoder, load_encoder, load_recipe, shipped_encoders
 from spectrove.encoders.network import build_network
-from spectrove.mock import make_survey
+from spectrove.galaxies.mock import make_survey
 from spectrove.preprocess import Prepared, prepare
 
 #: Spectra a second that `prepare` and `encode` together have to reach with the network, on two cores.

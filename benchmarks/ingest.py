@@ -20,9 +20,9 @@ from pathlib import Path
 import fitsio
 import numpy as np
 
-from spectrove.ingest import fitsfile, ingest, sdss
-from spectrove.ingest.fitsfile import Hdu
-from spectrove.ingest.options import Options
+from spectrove.readers import fitsfile, ingest, sdss
+from spectrove.readers.fitsfile import Hdu
+from spectrove.readers.options import Options
 
 ROUNDS = 5
 TARGET = 100.0
@@ -57,7 +57,7 @@ def files_to_read(n: int, scratch: Path) -> tuple[list[Path], str]:
     data = os.environ.get("SPECTROVE_DATA")
     if data:
         return sorted((Path(data) / "galaxies" / "sdss").iterdir())[:n], "real"
-    from spectrove.mock import write_survey
+    from spectrove.galaxies.mock import write_survey
 
     write_survey(n, scratch / "mock", seed=1)
     return sorted((scratch / "mock").rglob("spec-*.fits*")), "mock"

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from spectrove.mock import make_survey, write_survey
+from spectrove.galaxies.mock import make_survey, write_survey
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Fits src/spectrove/data/line_ratios.json: the joint distribution of emission-line ratios, class by class.
+"""Fits src/spectrove/galaxies/data/line_ratios.json: the joint distribution of emission-line ratios, class by class.
 
     python scripts/fit_line_ratios.py CATALOG.csv INDEX.csv [OUTPUT.json]
 
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import logsumexp
 
-from spectrove.lines import BPT_CLASSES, bpt_class
+from spectrove.galaxies.lines import BPT_CLASSES, bpt_class
 
 RATIOS = ("log_nii_ha", "log_oiii_hb", "log_sii_ha", "log_oi_ha", "log_ha_hb")
 PAIRS = (("nii", "ha"), ("oiii", "hb"), ("sii", "ha"), ("oi", "ha"), ("ha", "hb"))

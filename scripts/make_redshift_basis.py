@@ -1,4 +1,4 @@
-"""Computes src/spectrove/data/redshift_basis.npz from a folder of E-MILES single stellar populations.
+"""Computes src/spectrove/galaxies/data/redshift_basis.npz from a folder of E-MILES single stellar populations.
 
     python scripts/make_redshift_basis.py FOLDER_OF_EMILES_FITS [OUTPUT.npz]
 
@@ -17,9 +17,9 @@ import numpy as np
 from make_stellar_basis import NAME, read_population, rebin
 from sklearn.decomposition import NMF
 
-from spectrove.mock.dust import calzetti
-from spectrove.mock.galaxies import allowed
-from spectrove.stellar import age_and_metallicity, broaden, stellar_basis
+from spectrove.galaxies.mock.dust import calzetti
+from spectrove.galaxies.mock.galaxies import allowed
+from spectrove.galaxies.stellar import age_and_metallicity, broaden, stellar_basis
 
 LOG_MIN, LOG_STEP, N_PIXELS = 3.11, 1e-4, 9180  # 1288 to 10661 angstrom, vacuum
 FIRST_OBSERVED = 1720.0  # angstrom; the edge of the populations' own range spoils what lies bluer

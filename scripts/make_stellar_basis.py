@@ -1,4 +1,4 @@
-"""Computes src/spectrove/data/ssp_basis.npz from a folder of E-MILES single stellar populations.
+"""Computes src/spectrove/galaxies/data/ssp_basis.npz from a folder of E-MILES single stellar populations.
 
     python scripts/make_stellar_basis.py FOLDER_OF_EMILES_FITS [OUTPUT.npz]
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from spectrove.stellar import SCALE
+from spectrove.galaxies.stellar import SCALE
 
 LOG_MIN, LOG_STEP, N_PIXELS = 3.37, 1e-4, 6400  # 2344 to 10230 angstrom, vacuum
 NAME = re.compile(r"Z(?P<sign>[mp])(?P<metal>\d\.\d\d)T(?P<age>\d\d\.\d{4})")

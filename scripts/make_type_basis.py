@@ -1,4 +1,4 @@
-"""Computes src/spectrove/data/type_basis.npz, stars and quasars of the redshift scan, from redrock's templates.
+"""Computes type_basis.npz in src/spectrove/galaxies/data, stars and quasars of the redshift scan, from redrock.
 
     python scripts/make_type_basis.py FOLDER_OF_RRTEMPLATES [OUTPUT.npz]
 
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from spectrove.stellar import broaden
+from spectrove.galaxies.stellar import broaden
 
 STARS, QUASARS = "AFGKM", ("LOZ", "HIZ")
 STAR_LOG, STAR_STEP = (3.540, 4.028), 1e-4

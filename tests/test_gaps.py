@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from spectrove.galaxies.line_fit import measure_lines
 from spectrove.gaps import fillers
 from spectrove.knowledge.duplicates import difference
 from spectrove.preprocess import PreprocessRecipe, prepare
-from spectrove.preprocess.line_fit import measure_lines
 from spectrove.preprocess.quality import flag_cosmics
 from spectrove.spectra import Spectrum, SpectrumSet
 

@@ -17,7 +17,7 @@ from spectrove.encoders import Encoder
 from spectrove.encoders.network import whitening
 from spectrove.evaluation.classes import TASKS
 from spectrove.inference import hunt, metric_for
-from spectrove.inference.metric import LinearMetric
+from spectrove.inference.metric.linear import LinearMetric
 from spectrove.knowledge import Neighbors
 from spectrove.targets import Target
 from spectrove.targets.target import id_hash

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
-from spectrove.inference.metric import LinearMetric
+from spectrove.inference.metric.linear import LinearMetric
 from spectrove.knowledge import Neighbors
 from spectrove.knowledge.search import Snapshot, nearest
 from spectrove.spectra import SpectrumSet

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from spectrove.explain.style import save
+from spectrove.explanation.style import save
 
 BEGIN, END = "<!-- figures: written by run.py --keep -->", "<!-- end of figures -->"
 

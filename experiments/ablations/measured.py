@@ -16,8 +16,8 @@ from ablations.trained import encoder_of, small_recipe
 from spectrove.encoders import EncoderRecipe
 from spectrove.evaluation.classes import TASKS
 from spectrove.evaluation.metrics import FIGURES, Resampled, Score, resampled
-from spectrove.explain.style import save
-from spectrove.mock import load_recipe
+from spectrove.explanation.style import save
+from spectrove.galaxies.mock import load_recipe
 
 #: Raised by hand when the same point is measured in another way.
 VERSION = 1

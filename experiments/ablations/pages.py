@@ -17,8 +17,8 @@ from paper.results import markdown_table
 from ablations.measured import Measured
 from ablations.points import Ablation
 from spectrove.evaluation.metrics import Score
-from spectrove.explain.style import NORMAL, SMALL, color_of, marker_of, png, save, tidy
-from spectrove.explain.tables import Table
+from spectrove.explanation.style import NORMAL, SMALL, color_of, marker_of, png, save, tidy
+from spectrove.explanation.tables import Table
 
 TITLES = {"real": "real SDSS galaxies", "mock": "mock survey (recipe test)"}
 

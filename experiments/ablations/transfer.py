@@ -15,13 +15,13 @@ from paper.results import markdown_table, number
 
 from ablations.samples import Bench, Vectors, digest, embedded
 from spectrove.evaluation.classes import TASKS
-from spectrove.explain.style import NORMAL, SMALL, color_of, marker_of, png, save, tidy
-from spectrove.explain.tables import Table
+from spectrove.explanation.style import NORMAL, SMALL, color_of, marker_of, png, save, tidy
+from spectrove.explanation.tables import Table
+from spectrove.galaxies.line_fit import measure_lines
 from spectrove.inference import hunt
-from spectrove.inference.voting import neighbor_weights
-from spectrove.ingest import read_spectra
+from spectrove.inference.neighbors.voting import neighbor_weights
 from spectrove.knowledge import KnowledgeBase, Neighbors
-from spectrove.preprocess.line_fit import measure_lines
+from spectrove.readers import read_spectra
 from spectrove.spectra import SpectrumSet
 
 NAME = "transfer"

@@ -10,10 +10,10 @@ from paper.cases import PAPER_OBJECT, PAPER_SHARE, Case, CaseRecipe, choose
 from paper.results import Measure, Result
 from paper.samples import Workshop
 
-from spectrove.explain.bpt_plot import bpt_figure
-from spectrove.explain.plots import spectrum_figure
-from spectrove.explain.report import write_report
-from spectrove.explain.tables import Table
+from spectrove.explanation.plots import spectrum_figure
+from spectrove.explanation.report import write_report
+from spectrove.explanation.tables import Table
+from spectrove.galaxies.diagram.plot import bpt_figure
 
 Recipe = CaseRecipe
 

@@ -9,9 +9,9 @@ from paper.cases import PAPER_OBJECT, PAPER_SHARE, Case, CaseRecipe, choose
 from paper.results import Measure, Result
 from paper.samples import Workshop
 
-from spectrove.explain.diagnostics import ratio
-from spectrove.explain.evidence import Measured
-from spectrove.explain.tables import RATIOS, Table
+from spectrove.explanation.evidence import Measured
+from spectrove.explanation.tables import RATIOS, Table
+from spectrove.galaxies.diagram.bpt import ratio
 
 Recipe = CaseRecipe
 

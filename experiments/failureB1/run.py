@@ -17,9 +17,9 @@ from paper.results import HEADS, Measure, Result, fact
 from paper.samples import Part, Sample, Workshop
 from paper.scoring import Outcome, hunted
 
-from spectrove.explain.report import write_report
-from spectrove.explain.style import GRID_COLOR, NORMAL, SMALL, color_of, marker_of, new_figure, tidy
-from spectrove.explain.tables import Table
+from spectrove.explanation.report import write_report
+from spectrove.explanation.style import GRID_COLOR, NORMAL, SMALL, color_of, marker_of, new_figure, tidy
+from spectrove.explanation.tables import Table
 from spectrove.targets import Target
 from spectrove.targets.target import id_hash
 

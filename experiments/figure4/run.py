@@ -12,7 +12,7 @@ from paper.samples import Part, Sample, Workshop
 from paper.scoring import Outcomes, headline, hunted
 
 from spectrove.evaluation.metrics import Score
-from spectrove.explain.tables import Table
+from spectrove.explanation.tables import Table
 from spectrove.targets import Target
 
 #: Below this share so little is found that precision is noise.

@@ -12,7 +12,7 @@ from paper.samples import Workshop
 from paper.scoring import headline, hunt_sample
 
 from spectrove.evaluation.metrics import Score
-from spectrove.explain.tables import Table
+from spectrove.explanation.tables import Table
 
 
 class Curve(recipes.Model):

@@ -12,7 +12,7 @@ from paper.results import HEADS, Measure, Result
 from paper.samples import Workshop
 from paper.spread import PAPER, moments, pair_distances
 
-from spectrove.explain.style import SMALL, color_of, tidy
+from spectrove.explanation.style import SMALL, color_of, tidy
 
 
 class Recipe(recipes.Recipe):

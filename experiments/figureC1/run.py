@@ -17,8 +17,8 @@ from paper import recipes
 from paper.results import Result, fact
 from paper.samples import Workshop
 
-from spectrove.explain.style import NORMAL, SMALL, color_of, marker_of, new_figure, tidy
-from spectrove.explain.tables import Table
+from spectrove.explanation.style import NORMAL, SMALL, color_of, marker_of, new_figure, tidy
+from spectrove.explanation.tables import Table
 from spectrove.knowledge.search import Snapshot, nearest
 
 #: The paper's line, read as seconds for ten queries against thousands of objects.

@@ -25,11 +25,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from spectrove.encoders import load_encoder
-from spectrove.ingest import read_spectra
-from spectrove.mock import MockRecipe, load_recipe, make_survey
-from spectrove.mock.labels import catalog_columns
+from spectrove.galaxies.line_fit import measure_lines
+from spectrove.galaxies.mock import MockRecipe, load_recipe, make_survey
+from spectrove.galaxies.mock.labels import catalog_columns
 from spectrove.preprocess import Prepared, prepare
-from spectrove.preprocess.line_fit import measure_lines
+from spectrove.readers import read_spectra
 from spectrove.spectra import SpectrumSet
 
 #: Class of the catalog to the kind of mock galaxy.

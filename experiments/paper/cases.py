@@ -13,12 +13,12 @@ from paper.recipes import Recipe
 from paper.samples import Part, Workshop, search, take
 from paper.scoring import called_class
 from spectrove.errors import DatasetError
-from spectrove.explain.background import LINES, background
-from spectrove.explain.evidence import Evidence, build_evidence
+from spectrove.explanation.evidence import Evidence, build_evidence
+from spectrove.galaxies.diagram.background import LINES, background
 from spectrove.inference import Prediction, hunt
-from spectrove.inference.voting import neighbor_weights
-from spectrove.ingest import read_dataset
+from spectrove.inference.neighbors.voting import neighbor_weights
 from spectrove.knowledge import KnowledgeBase
+from spectrove.readers import read_dataset
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
 

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from spectrove.evaluation.metrics import Score
-from spectrove.explain.style import NORMAL, SMALL, color_of, marker_of, new_figure, tidy
+from spectrove.explanation.style import NORMAL, SMALL, color_of, marker_of, new_figure, tidy
 
 #: Order, colour and marker of the three figures, everywhere the same.
 METRICS = ("precision", "recall", "f1")

@@ -12,8 +12,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from spectrove.evaluation.metrics import Score
-from spectrove.explain.style import png, save
-from spectrove.explain.tables import Table
+from spectrove.explanation.style import png, save
+from spectrove.explanation.tables import Table
 
 #: What the columns of samples are headed.
 HEADS = {

@@ -22,12 +22,12 @@ from spectrove.encoders import Encoder, load_encoder
 from spectrove.errors import DatasetError, RecipeError
 from spectrove.evaluation.injected import LENS_HOSTS, with_lenses, with_outliers
 from spectrove.evaluation.protocol import check_groups, group_folds, group_names, not_trained_on
+from spectrove.galaxies.mock import load_recipe, make_survey
 from spectrove.inference import Prediction, answer, calibration_for, metric_for
-from spectrove.ingest import iter_dataset, read_dataset, read_spectra, write_dataset
-from spectrove.ingest.dataset import select
 from spectrove.knowledge import KnowledgeBase, Neighbors
-from spectrove.mock import load_recipe, make_survey
 from spectrove.pipeline import Embedded
+from spectrove.readers import iter_dataset, read_dataset, read_spectra, write_dataset
+from spectrove.readers.dataset import select
 from spectrove.spectra import PIXEL_COLUMNS, SpectrumSet
 from spectrove.targets import Target
 
@@ -35,7 +35,7 @@ from spectrove.targets import Target
 SDSS = "\"group\" = 'sdss'"
 
 #: Where the parts of the package that decide what a mock is are written.
-_MOCK_SOURCES = ("mock", "stellar.py", "lines.py", "preprocess/line_fit.py")
+_MOCK_SOURCES = ("mock", "galaxies/stellar.py", "galaxies/lines.py", "galaxies/line_fit.py")
 
 Say = Callable[[str], None]
 

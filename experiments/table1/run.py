@@ -9,7 +9,7 @@ from paper import recipes
 from paper.results import HEADS, Measure, Result
 from paper.samples import Sample, Workshop
 
-from spectrove.explain.tables import Table
+from spectrove.explanation.tables import Table
 from spectrove.targets import Target
 
 

@@ -14,7 +14,7 @@ from paper.scoring import Outcome, Outcomes, accuracy, hunt_sample, scores_of
 
 from spectrove.evaluation.baselines import Classifier, RandomForest
 from spectrove.evaluation.baselines_networks import GALSPECNET, TRANSFORMER, NetworkClassifier
-from spectrove.explain.tables import Table
+from spectrove.explanation.tables import Table
 from spectrove.preprocess import prepare
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target

@@ -10,7 +10,7 @@ from paper import recipes
 from paper.results import Measure, Result
 from paper.samples import Sample, Workshop
 
-from spectrove.explain.tables import Table
+from spectrove.explanation.tables import Table
 
 #: Columns that say what an object is, and the value that says it is nothing of the kind.
 SPECIAL = {"lens": "none", "outlier_kind": "none"}

@@ -12,7 +12,7 @@ from paper.results import HEADS, Measure, Result, score_measures
 from paper.samples import Sample, Workshop
 from paper.scoring import headline, hunt_sample, n_true
 
-from spectrove.explain.tables import Table
+from spectrove.explanation.tables import Table
 from spectrove.targets import Target
 
 

@@ -11,8 +11,8 @@ from paper.results import HEADS, Measure, Result
 from paper.samples import Workshop
 from paper.spread import PAPER, moments, pair_distances
 
-from spectrove.explain.tables import Table
-from spectrove.inference.voting import EPSILON, WEIGHTS
+from spectrove.explanation.tables import Table
+from spectrove.inference.neighbors.voting import EPSILON, WEIGHTS
 
 #: What the paper gives for the weighting it chose.
 PAPER_EXP = {"skewness": 1.69, "kurtosis": 3.43}

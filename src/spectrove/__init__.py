@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from spectrove.embeddings import Embeddings
     from spectrove.encoders import load_encoder
     from spectrove.errors import SpectroveError
-    from spectrove.explain.evidence import Evidence
+    from spectrove.explanation.evidence import Evidence
     from spectrove.inference import Prediction
-    from spectrove.ingest import read_spectra
     from spectrove.knowledge import KnowledgeBase, Neighbors
     from spectrove.pipeline import classify, create, hunt, reencode, search
     from spectrove.pipeline.estimate import estimate
     from spectrove.pipeline.outliers import outliers
     from spectrove.pipeline.redshift import redshift
+    from spectrove.readers import read_spectra
     from spectrove.spectra import Spectrum, SpectrumSet
     from spectrove.targets import Target, load_target
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: package hides a function of its own name as soon as it is imported.
 _HOMES = {
     "Embeddings": "spectrove.embeddings",
-    "Evidence": "spectrove.explain.evidence",
+    "Evidence": "spectrove.explanation.evidence",
     "KnowledgeBase": "spectrove.knowledge",
     "Neighbors": "spectrove.knowledge",
     "Prediction": "spectrove.inference",
@@ -44,7 +44,7 @@ _HOMES = {
     "load_encoder": "spectrove.encoders",
     "load_target": "spectrove.targets",
     "outliers": "spectrove.pipeline",
-    "read_spectra": "spectrove.ingest",
+    "read_spectra": "spectrove.readers",
     "redshift": "spectrove.pipeline",
     "reencode": "spectrove.pipeline",
     "search": "spectrove.pipeline",

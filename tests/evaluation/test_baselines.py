@@ -165,7 +165,7 @@ def test_mock_trained_baselines_learn_once_and_say_from_what(tmp_path, monkeypat
     torch.set_num_threads(1)
     from spectrove.evaluation import mock_baselines
     from spectrove.evaluation.problems import MOCK_SEED
-    from spectrove.mock import make_survey
+    from spectrove.galaxies.mock import make_survey
 
     monkeypatch.setattr(mock_baselines, "CNN", quick(networks.CNN))
     plan = SpenderPlan(filters=(4, 4, 8), hidden=(8,), steps=2, batch_size=4)

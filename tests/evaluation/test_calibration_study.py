@@ -101,7 +101,7 @@ def test_the_votes_behind_a_calibrated_answer_are_counted_again():
 def test_both_studies_run_on_a_small_mock_survey(tmp_path, monkeypatch):
     assert STUDIES["calibration"] == calibration.__name__
     assert STUDIES["composition"] == composition.__name__
-    monkeypatch.setattr("spectrove.inference.metric.MOST_REPEATS", 1)
+    monkeypatch.setattr("spectrove.inference.metric.linear.MOST_REPEATS", 1)
     monkeypatch.setattr(calibration, "ASKED", {"classes": ("LINER",)})
     monkeypatch.setattr(calibration, "rare_rows", lambda *_: [])
     monkeypatch.setattr(composition, "SHARES", {"mock": (0.05, 0.5)})

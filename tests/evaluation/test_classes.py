@@ -8,7 +8,7 @@ import pytest
 from spectrove.encoders import EncoderRecipe, save_encoder
 from spectrove.encoders.recipe import PcaRecipe
 from spectrove.evaluation import classes
-from spectrove.mock import make_survey
+from spectrove.galaxies.mock import make_survey
 from spectrove.preprocess import PreprocessRecipe, prepare
 from spectrove.training import fit_pca
 

@@ -10,7 +10,7 @@ from spectrove.evaluation import coverage
 from spectrove.evaluation.baselines_numbers import BASELINES
 from spectrove.evaluation.coverage import Answered, binomial, sn_name, stripped, study
 from spectrove.evaluation.studies import STUDIES, Setting
-from spectrove.inference.conformal import SN_BORDERS
+from spectrove.inference.numbers.conformal import SN_BORDERS
 
 RNG = np.random.default_rng(2)
 

@@ -11,7 +11,7 @@ from spectrove.evaluation.demo import main, not_flagged
 from spectrove.evaluation.evaluate import evaluate
 from spectrove.evaluation.hunts import make_bases, score_hunt
 from spectrove.evaluation.injected import with_lenses, with_outliers
-from spectrove.ingest import read_dataset
+from spectrove.readers import read_dataset
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from spectrove import pipeline
 from spectrove.evaluation import none_of_these
 from spectrove.evaluation.none_of_these import FLAT_SN, LABEL, Asked, made_of
 from spectrove.evaluation.studies import STUDIES
-from spectrove.mock import make_survey
+from spectrove.galaxies.mock import make_survey
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 
 from spectrove.evaluation.baselines_outliers import OUTLIER_BASELINES
 from spectrove.evaluation.outliers import RIGHT, _share
-from spectrove.inference.outlier_reasons import DESIGNED_ON, REASONS
-from spectrove.mock import OUTLIER_KINDS
+from spectrove.galaxies.mock import OUTLIER_KINDS
+from spectrove.galaxies.oddities.reasons import DESIGNED_ON, REASONS
 
 
 def spectra(n, seed, odd=False):

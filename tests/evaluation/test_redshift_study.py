@@ -12,7 +12,7 @@ from spectrove.evaluation import redshift
 from spectrove.evaluation.baselines_redrock import VERSION, redrock_redshifts, why_not
 from spectrove.evaluation.redshift import Answered
 from spectrove.evaluation.studies import Setting, make_study
-from spectrove.mock import load_recipe, make_survey
+from spectrove.galaxies.mock import load_recipe, make_survey
 
 
 def test_figures_are_those_counted_by_hand():

@@ -13,8 +13,8 @@ import pytest
 from numpy.testing import assert_allclose
 from PIL import Image
 
+from spectrove.galaxies.mock import make_survey
 from spectrove.knowledge import Neighbors
-from spectrove.mock import make_survey
 
 HERE = Path(__file__).parents[2] / "experiments" / "ablations"
 

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from spectrove.errors import DatasetError, RecipeError
-from spectrove.ingest import write_dataset
-from spectrove.mock import make_survey
+from spectrove.galaxies.mock import make_survey
+from spectrove.readers import write_dataset
 
 HERE = Path(__file__).parents[2] / "experiments"
 

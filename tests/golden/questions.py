@@ -93,8 +93,8 @@ def curated(base: Path, label: str) -> list[dict[str, Any]]:
 def of_mocks(folder: Path) -> dict[str, Any]:
     """Every question on a small survey of the demo's recipe; queries are those on other plates."""
     from spectrove import pipeline
-    from spectrove.ingest import ingest, read_dataset
-    from spectrove.mock import write_survey
+    from spectrove.galaxies.mock import write_survey
+    from spectrove.readers import ingest, read_dataset
 
     files, dataset, base = folder / "mock", folder / "mock.lance", folder / "mock.kb"
     catalog = write_survey(N_MOCK, files, seed=SEED)
@@ -112,7 +112,7 @@ def of_mocks(folder: Path) -> dict[str, Any]:
 def of_real(folder: Path, data: Path) -> dict[str, Any]:
     """The questions on real spectra: SDSS galaxies on other plates than the base's, and spectra of other kinds."""
     from spectrove import pipeline
-    from spectrove.ingest import ingest, read_dataset
+    from spectrove.readers import ingest, read_dataset
 
     galaxies, dataset, base = data / "galaxies", folder / "sdss.lance", folder / "sdss.kb"
     files = sorted((galaxies / "sdss").glob("spec-*"))

@@ -12,9 +12,9 @@ from spectrove.embeddings import Embeddings
 from spectrove.errors import TargetError
 from spectrove.inference import answer, calibrating, calibration_for, hunt
 from spectrove.inference import classify as vote_classes
-from spectrove.inference.calibration import fit_calibration
-from spectrove.inference.class_features import quality_of
-from spectrove.inference.logistic import fit_logistic
+from spectrove.inference.calibration.features import quality_of
+from spectrove.inference.calibration.logistic import fit_logistic
+from spectrove.inference.calibration.model import fit_calibration
 from spectrove.knowledge import KnowledgeBase
 from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.targets import Target

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from spectrove.inference.conformal import FEWEST, SN_BORDERS, Conformal, signal_to_noise, sn_bins
+from spectrove.inference.numbers.conformal import FEWEST, SN_BORDERS, Conformal, signal_to_noise, sn_bins
 from spectrove.spectra import Spectrum, SpectrumSet
 
 RNG = np.random.default_rng(11)

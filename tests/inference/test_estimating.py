@@ -9,9 +9,9 @@ from numpy.testing import assert_allclose
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
 from spectrove.inference import estimating
-from spectrove.inference.estimating import FOLDS, estimator_for, fold_of, own_models
-from spectrove.inference.quantities import error_column, numeric_columns, quantity_of
-from spectrove.inference.trend import fit_trend
+from spectrove.inference.numbers.of_base import FOLDS, estimator_for, fold_of, own_models
+from spectrove.inference.numbers.quantities import error_column, numeric_columns, quantity_of
+from spectrove.inference.numbers.trend import fit_trend
 from spectrove.knowledge import KnowledgeBase, Searched
 from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.targets.target import id_hash

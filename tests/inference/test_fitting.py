@@ -59,7 +59,7 @@ def make(path, labels=LABELS):
 def one_repetition():
     """What is tested here does not need the figures to be precise."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("spectrove.inference.metric.MOST_REPEATS", 1)
+        patch.setattr("spectrove.inference.metric.linear.MOST_REPEATS", 1)
         yield
 
 

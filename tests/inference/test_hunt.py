@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 
 from spectrove.errors import KnowledgeError, TargetError
 from spectrove.inference import hunt
-from spectrove.inference.hunt import with_prior
+from spectrove.inference.neighbors.hunt import with_prior
 from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.targets import Target, load_target
 

@@ -7,10 +7,10 @@ import pytest
 
 from spectrove import pipeline
 from spectrove.errors import KnowledgeError, ShapeError
-from spectrove.inference import line_check
-from spectrove.inference.label_noise import Hidden, LabelNoise, label_votes, neighbor_votes
+from spectrove.galaxies import line_classes as line_check
+from spectrove.galaxies.mock import make_survey
+from spectrove.inference.labels.noise import Hidden, LabelNoise, label_votes, neighbor_votes
 from spectrove.knowledge import KnowledgeBase
-from spectrove.mock import make_survey
 from spectrove.spectra import Spectrum, SpectrumSet
 
 N, CLASSES = 240, ("a", "b", "c")
@@ -191,7 +191,7 @@ def test_a_shifted_redshift_conflicts_with_strong_lines():
     """Off by 330 km/s it shows; the right one does not."""
     survey = make_survey(40, seed=11)
     strong = next(s for s in survey if s.row["class_derived"] == "SF" and (s.row["ha_ew"] or 0) > 20)
-    from spectrove.preprocess.line_fit import measure_lines
+    from spectrove.galaxies.line_fit import measure_lines
 
     z = strong.row["z"]
     assert line_check.redshift_conflict(measure_lines(strong, z)) is None

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from spectrove.errors import ShapeError
 from spectrove.inference import LinearMetric, MetricReport, fit_metric
-from spectrove.inference.metric import FEWEST, fold_metrics
+from spectrove.inference.metric.linear import FEWEST, fold_metrics
 
 
 def hidden_classes(n=240, n_noise=15, seed=0):
@@ -31,7 +31,7 @@ EVERYTHING, TRUTH, PLATES = hidden_classes(n=340)
 def one_repetition():
     """What is tested here does not need the figures to be precise."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("spectrove.inference.metric.MOST_REPEATS", 1)
+        patch.setattr("spectrove.inference.metric.linear.MOST_REPEATS", 1)
         yield
 
 

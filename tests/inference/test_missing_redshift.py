@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 
 from spectrove import pipeline
 from spectrove.errors import ShapeError
-from spectrove.mock import load_recipe, make_survey
+from spectrove.galaxies.mock import load_recipe, make_survey
 from spectrove.spectra import FLAGS
 
 

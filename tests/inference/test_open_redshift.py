@@ -10,10 +10,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 from spectrove import pipeline
-from spectrove.explain.argument import left_open
-from spectrove.inference.redshift import Candidate, RedshiftEstimate
-from spectrove.mock import load_recipe, make_survey
-from spectrove.pipeline.open_redshift import over_redshifts
+from spectrove.explanation.argument import left_open
+from spectrove.galaxies.mock import load_recipe, make_survey
+from spectrove.galaxies.redshift.estimate import Candidate, RedshiftEstimate
+from spectrove.inference.open_redshift import over_redshifts
 from spectrove.targets import Target
 
 TARGET = Target(

@@ -11,12 +11,12 @@ from scipy.stats import binom
 from spectrove import pipeline
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
-from spectrove.inference.outlier_reasons import REASONS
-from spectrove.inference.outliers import VIEWS, Reference, log_distances, reference_of
+from spectrove.galaxies.mock import load_recipe, make_survey
+from spectrove.galaxies.oddities.reasons import REASONS
+from spectrove.galaxies.stellar import stellar_basis
+from spectrove.inference.outlier_score import VIEWS, Reference, log_distances, reference_of
 from spectrove.knowledge import KnowledgeBase
-from spectrove.mock import load_recipe, make_survey
 from spectrove.spectra import Spectrum, SpectrumSet
-from spectrove.stellar import stellar_basis
 
 N, DIMENSIONS = 400, 6
 

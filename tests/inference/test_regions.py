@@ -12,6 +12,7 @@ from spectrove import pipeline
 from spectrove.encoders import EncoderRecipe
 from spectrove.encoders.recipe import PcaRecipe
 from spectrove.errors import SpectroveError
+from spectrove.galaxies.mock import load_recipe, make_survey
 from spectrove.inference.regions import (
     Region,
     Stretches,
@@ -21,7 +22,6 @@ from spectrove.inference.regions import (
     ranked,
     region_distances,
 )
-from spectrove.mock import load_recipe, make_survey
 from spectrove.preprocess import PreprocessRecipe, prepare
 from spectrove.spectra import Mask, Spectrum, SpectrumSet
 from spectrove.training import fit_pca

@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from spectrove.errors import ShapeError
-from spectrove.inference.regression import Known, neighbor_mean, regress
-from spectrove.inference.trend import Scale, choose_scale, fit_trend
+from spectrove.inference.numbers.regression import Known, neighbor_mean, regress
+from spectrove.inference.numbers.trend import Scale, choose_scale, fit_trend
 
 RNG = np.random.default_rng(3)
 
@@ -205,7 +205,7 @@ def test_a_base_too_large_for_one_block_has_the_same_trend(monkeypatch):
     x = RNG.normal(size=(300, 6)).astype(np.float32)
     y, fold = x[:, 0] + 0.3 * RNG.normal(size=300), np.arange(300) % 5
     whole = fit_trend(x, y, np.zeros(300), fold)
-    monkeypatch.setattr("spectrove.inference.trend.ROWS", 37)
+    monkeypatch.setattr("spectrove.inference.numbers.trend.ROWS", 37)
     parts = fit_trend(x, y, np.zeros(300), fold)
     assert_allclose(parts.coefficients, whole.coefficients, rtol=0, atol=1e-10)
     assert_allclose(parts.residual, whole.residual, rtol=0, atol=1e-10)

@@ -11,7 +11,7 @@ from scipy.stats import beta
 
 from spectrove.errors import ShapeError
 from spectrove.inference import NORMALISE, WEIGHTS, share_interval, vote
-from spectrove.inference.voting import EPSILON, effective_number, neighbor_weights
+from spectrove.inference.neighbors.voting import EPSILON, effective_number, neighbor_weights
 
 EVERY_RULE = [(w, n) for w in WEIGHTS for n in NORMALISE]
 

@@ -14,8 +14,8 @@ from spectrove import pipeline
 from spectrove.encoders import EncoderRecipe, load_encoder, save_encoder
 from spectrove.encoders.recipe import PcaRecipe
 from spectrove.errors import FingerprintError, KnowledgeError, SpectrumError
+from spectrove.galaxies.mock import load_recipe, make_survey
 from spectrove.knowledge import KnowledgeBase
-from spectrove.mock import load_recipe, make_survey
 from spectrove.preprocess import PreprocessRecipe, prepare
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import load_target

@@ -11,7 +11,7 @@ from spectrove import pipeline
 from spectrove.encoders import EncoderRecipe
 from spectrove.encoders.recipe import PcaRecipe
 from spectrove.errors import FingerprintError
-from spectrove.mock import load_recipe, make_survey
+from spectrove.galaxies.mock import load_recipe, make_survey
 from spectrove.preprocess import PreprocessRecipe, prepare
 from spectrove.targets import Target, load_target
 from spectrove.training import fit_pca

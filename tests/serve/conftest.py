@@ -37,9 +37,9 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Survey:
     """Made with the library, so that a test of one command does not hang on another."""
     from spectrove import pipeline
     from spectrove.encoders import load_encoder, load_recipe, save_encoder
-    from spectrove.ingest import ingest, read_dataset
-    from spectrove.mock import write_survey
+    from spectrove.galaxies.mock import write_survey
     from spectrove.preprocess import prepare
+    from spectrove.readers import ingest, read_dataset
     from spectrove.training import fit_pca
 
     root = tmp_path_factory.mktemp("survey")

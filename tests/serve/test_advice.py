@@ -16,7 +16,7 @@ import pytest
 import typer
 
 import spectrove as package
-from spectrove.ingest import read_dataset, write_dataset
+from spectrove.readers import read_dataset, write_dataset
 from spectrove.serve.cli import app
 
 SOURCE = Path(package.__file__).parent

@@ -22,7 +22,7 @@ def lines(text: str) -> list[dict]:
 @pytest.fixture(scope="session")
 def test_ids(survey) -> list[str]:
     """Ids of the queries, in the order of the dataset."""
-    from spectrove.ingest import read_dataset
+    from spectrove.readers import read_dataset
 
     return read_dataset(survey.dataset, "split = 'test'").object_id.tolist()
 
@@ -199,7 +199,7 @@ def test_a_file_a_folder_a_glob_and_a_dataset_give_the_same_answers(spectrove, s
 def test_queries_filter_files_as_they_filter_datasets(spectrove, survey):
     """The same SQL, on what the files themselves say."""
     result = spectrove("search", survey.base, survey.files, "--queries", "z < 0.05", "--json")
-    from spectrove.ingest import read_dataset
+    from spectrove.readers import read_dataset
 
     expected = read_dataset(survey.dataset, "z < 0.05").object_id.tolist()
     assert [row["object_id"] for row in lines(result.stdout)] == expected
@@ -249,7 +249,7 @@ def test_a_parquet_table_says_where_it_comes_from(spectrove, survey):
 
 def test_flags_of_the_spectrum_are_flags_of_the_answer(spectrove, survey, tmp_path):
     """What reading found out is a caution on whatever is said; what a catalog says is no part of an answer."""
-    from spectrove.ingest import read_dataset, write_dataset
+    from spectrove.readers import read_dataset, write_dataset
 
     spectra = read_dataset(survey.dataset, "split = 'test'").take([0])
     flags = pa.array([["ivar_estimated", "z_warning"]])

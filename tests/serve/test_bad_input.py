@@ -138,8 +138,8 @@ def test_what_is_not_a_base(spectrove, survey, tmp_path, what):
 def test_a_base_of_another_encoder_refuses_its_queries(spectrove, survey, tmp_path):
     """Vectors of two encoders have nothing to say to each other."""
     from spectrove.encoders import load_encoder, load_recipe, save_encoder
-    from spectrove.ingest import read_dataset
     from spectrove.preprocess import prepare
+    from spectrove.readers import read_dataset
     from spectrove.training import fit_pca
 
     recipe = load_recipe("pca")
@@ -239,7 +239,7 @@ def test_a_spectrum_that_cannot_be_encoded_is_named_and_the_rest_is_answered(spe
     """No redshift, for an encoder of the rest frame: read, reported, left out; the file itself was fine."""
     import pyarrow as pa
 
-    from spectrove.ingest import read_dataset, write_dataset
+    from spectrove.readers import read_dataset, write_dataset
 
     spectra = read_dataset(survey.dataset, "split = 'test'").take([0, 1])
     z = pa.array([None, spectra.z[1]], pa.float64())

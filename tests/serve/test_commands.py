@@ -75,7 +75,7 @@ def test_ingest_reads_text_with_named_columns(spectrove, tmp_path):
     columns = "wavelength=lam,flux=signal,error=noise"
     result = spectrove("ingest", "a.csv", "-o", "a.lance", "--columns", columns, "--medium", "air")
     assert result.exit_code == 0
-    from spectrove.ingest import read_dataset
+    from spectrove.readers import read_dataset
 
     spectrum = read_dataset("a.lance")[0]
     assert spectrum.wavelength[0] == pytest.approx(5001.395, abs=0.01)
@@ -163,7 +163,7 @@ def test_spectra_without_a_redshift_stay_out_of_a_base_and_are_named(spectrove, 
     """The rest goes in and the command succeeds."""
     import pyarrow as pa
 
-    from spectrove.ingest import read_dataset, write_dataset
+    from spectrove.readers import read_dataset, write_dataset
 
     spectra = read_dataset(survey.dataset)
     z = pa.array([None, *spectra.z[1:]], pa.float64())
@@ -201,7 +201,7 @@ def test_explain_writes_a_page_and_says_why(spectrove, survey, tmp_path):
 
 def test_explain_gives_all_the_evidence_as_json(spectrove, survey):
     """For a hunt, one object of a dataset, chosen by id; figures only where a page is asked for."""
-    from spectrove.ingest import read_dataset
+    from spectrove.readers import read_dataset
 
     name = str(read_dataset(survey.dataset, "split = 'test'").object_id[2])
     ask = ("explain", survey.base, survey.dataset, "--id", name, "--target", "liner", "-k", 4, "--json")

@@ -27,7 +27,7 @@ KEYS = [
 def few_are_enough():
     """The base of these tests holds about forty objects."""
     patch = pytest.MonkeyPatch()
-    patch.setattr("spectrove.inference.conformal.FEWEST", 20)
+    patch.setattr("spectrove.inference.numbers.conformal.FEWEST", 20)
     yield
     patch.undo()
 
@@ -42,7 +42,7 @@ def asked(spectrove, survey, *more, quantity="d4000n"):
 
 def test_json_has_the_documented_keys_in_the_order_of_the_input(spectrove, survey):
     """One object per spectrum; the value is inside its interval and is what its voters say."""
-    from spectrove.ingest import read_dataset
+    from spectrove.readers import read_dataset
 
     result = asked(spectrove, survey, "--json")
     assert result.exit_code == 0
@@ -62,7 +62,7 @@ def test_json_has_the_documented_keys_in_the_order_of_the_input(spectrove, surve
 
 def test_an_answer_can_be_checked_by_hand(spectrove, survey):
     """On a linear scale: weights times what the neighbours say, and the trend with the rest."""
-    from spectrove.inference.trend import choose_scale
+    from spectrove.inference.numbers.trend import choose_scale
     from spectrove.knowledge import KnowledgeBase
 
     values = KnowledgeBase.open(survey.base).rows(None, ["vdisp"]).column("vdisp").drop_null().to_numpy()
@@ -119,7 +119,7 @@ def test_a_table_is_flat(spectrove, survey):
 
 def test_without_enough_known_values_there_is_a_reason_and_no_interval(spectrove, survey, monkeypatch):
     """The value stays."""
-    monkeypatch.setattr("spectrove.inference.conformal.FEWEST", 1000)
+    monkeypatch.setattr("spectrove.inference.numbers.conformal.FEWEST", 1000)
     for row in lines(asked(spectrove, survey, "--json").stdout):
         assert row["interval"] is None
         assert row["value"] is not None

@@ -10,9 +10,9 @@ import pytest
 from astropy.io.votable import parse
 from astropy.table import Table
 
-from spectrove.explain.expectations import expectations
-from spectrove.explain.followup import follow_up, is_magnitude, meaning, places
-from spectrove.explain.links import links
+from spectrove.explanation.expectations import expectations
+from spectrove.explanation.followup import follow_up, is_magnitude, meaning, places
+from spectrove.explanation.links import links
 from spectrove.inference import Prediction, Vote
 from spectrove.serve.cli.output import write_table
 
@@ -137,7 +137,7 @@ def test_hunt_top_writes_the_list(spectrove, survey):
     assert "expected purity" in result.stdout.splitlines()[-1]
     table = Table.read("best.vot", format="votable")
     assert table["rank"].tolist() == [1, 2, 3]
-    from spectrove.ingest import read_dataset
+    from spectrove.readers import read_dataset
 
     spectra = read_dataset(survey.dataset)
     place = dict(zip(spectra.object_id.tolist(), spectra.column("ra"), strict=True))

@@ -16,7 +16,7 @@ def test_every_file_is_read_or_has_a_line_that_says_why_not(spectrove, data_dir)
         files += sorted((f for f in group.iterdir() if f.is_file()), key=lambda f: f.stat().st_size)[:2]
     result = spectrove("ingest", *files, "-o", "all.lance", "--workers", 1)
     refused = [json.loads(line) for line in result.stderr.splitlines()]
-    from spectrove.ingest import read_dataset
+    from spectrove.readers import read_dataset
 
     read = {path for path in read_dataset("all.lance").column("path") if path}
     assert read | {line["path"] for line in refused} == {str(f) for f in files}

@@ -8,7 +8,7 @@ import pytest
 from spectrove.encoders import EncoderRecipe
 from spectrove.encoders.recipe import MaskRecipe, NetworkRecipe, ObjectivesRecipe, TrainingRecipe
 from spectrove.errors import RecipeError
-from spectrove.mock import make_survey
+from spectrove.galaxies.mock import make_survey
 from spectrove.preprocess import PreprocessRecipe, prepare
 from spectrove.training import mock_share, refine, train
 

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from spectrove.encoders import EncoderRecipe, load_encoder
 from spectrove.encoders.recipe import MaskRecipe, NetworkRecipe, PcaRecipe, TrainingRecipe
 from spectrove.errors import RecipeError
-from spectrove.mock import make_survey
+from spectrove.galaxies.mock import make_survey
 from spectrove.preprocess import PreprocessRecipe
 from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.training import data, fit_pca, train, training_data

@@ -7,7 +7,7 @@ from spectrove.encoders.cnn import SpectrumCnn, SpectrumHybrid
 from spectrove.encoders.masked_transformer import MaskedTransformer
 from spectrove.encoders.network import NetworkEncoder, SpectrumNetwork
 from spectrove.encoders.pca import PcaEncoder
-from spectrove.encoders.surprise import SurpriseEncoder
+from spectrove.galaxies.residual.encoder import SurpriseEncoder
 
 NETWORKS: dict[str, type[SpectrumNetwork]] = {
     "masked_transformer": MaskedTransformer,

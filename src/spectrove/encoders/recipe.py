@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from spectrove.encoders.measurements import MEASUREMENTS
 from spectrove.errors import RecipeError
+from spectrove.galaxies.measurements import MEASUREMENTS
 from spectrove.preprocess import PreprocessRecipe
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import RidgeCV
 
-from spectrove.inference.trend import choose_scale
+from spectrove.inference.numbers.trend import choose_scale
 
 #: From vectors (n, d) to values (n,).
 Predict = Callable[[NDArray], NDArray[np.float64]]

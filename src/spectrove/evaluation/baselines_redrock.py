@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.inference.redshift import gridded
-from spectrove.inference.redshift_basis import LOG_STEP
-from spectrove.inference.redshift_scan import LOG_RANGE
+from spectrove.galaxies.redshift.estimate import gridded
+from spectrove.galaxies.redshift.scan import LOG_RANGE
+from spectrove.galaxies.redshift.templates import LOG_STEP
 from spectrove.provenance import file_hash
 from spectrove.spectra import SpectrumSet
 

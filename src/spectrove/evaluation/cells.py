@@ -29,9 +29,9 @@ from spectrove.evaluation.methods import (
 from spectrove.evaluation.problems import NOISY, Data, Problem, Sizes
 from spectrove.evaluation.rows import VERSION, Row, Trained
 from spectrove.evaluation.voters import CALIBRATED, METRIC, SUPERVISED, Answered
-from spectrove.inference.calibrating import CALIBRATION_VERSION
-from spectrove.inference.fitting import METRIC_VERSION
-from spectrove.inference.signs import RESIDUALS_VERSION
+from spectrove.galaxies.lenses.signs import RESIDUALS_VERSION
+from spectrove.inference.calibration.of_base import CALIBRATION_VERSION
+from spectrove.inference.metric.of_base import METRIC_VERSION
 from spectrove.processes import end_with_parent
 from spectrove.provenance import canonical_json
 

@@ -23,10 +23,10 @@ from spectrove.evaluation.protocol import (
     not_trained_on,
     stripped,
 )
-from spectrove.inference.line_check import regions_of
-from spectrove.inference.witness import line_shares, line_witness
+from spectrove.galaxies.line_classes import regions_of
+from spectrove.galaxies.line_witness import line_shares, line_witness
+from spectrove.galaxies.lines import BPT_CLASSES
 from spectrove.knowledge import KnowledgeBase
-from spectrove.lines import BPT_CLASSES
 from spectrove.preprocess import Prepared, prepare
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target, load_target

@@ -17,9 +17,9 @@ from spectrove.evaluation.problems import Problem
 from spectrove.evaluation.protocol import not_trained_on, stripped
 from spectrove.evaluation.rare import elsewhere, vote_shares
 from spectrove.evaluation.studies import Setting
-from spectrove.inference.hunt import with_prior
+from spectrove.galaxies.mock import load_recipe, make_survey
+from spectrove.inference.neighbors.hunt import with_prior
 from spectrove.knowledge import KnowledgeBase
-from spectrove.mock import load_recipe, make_survey
 from spectrove.pipeline import Embedded, embed
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Composition, Target, load_target

@@ -22,12 +22,12 @@ from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.problems import Problem
 from spectrove.evaluation.protocol import not_trained_on
 from spectrove.evaluation.studies import Setting
-from spectrove.inference.label_noise import LabelNoise, label_votes
-from spectrove.inference.line_check import line_probability, measured
+from spectrove.galaxies.line_classes import line_probability, measured
+from spectrove.galaxies.line_fit import LineFit
+from spectrove.inference.labels.noise import LabelNoise, label_votes
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import Embedded, embed
 from spectrove.pipeline.curate import joined, label_findings
-from spectrove.preprocess.line_fit import LineFit
 from spectrove.processes import end_with_parent
 from spectrove.spectra import SpectrumSet
 

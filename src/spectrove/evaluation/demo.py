@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from spectrove.errors import SpectroveError
 from spectrove.evaluation.hunts import HuntScore, comparison, hunt_section, make_bases, score_hunt
 from spectrove.evaluation.injected import LENS_HOSTS, with_lenses, with_outliers
-from spectrove.explain.report import Hunt, write_hunt_report
-from spectrove.ingest import ingest, read_dataset
+from spectrove.explanation.report import Hunt, write_hunt_report
+from spectrove.galaxies.mock import write_survey
 from spectrove.knowledge import KnowledgeBase
-from spectrove.mock import write_survey
+from spectrove.readers import ingest, read_dataset
 from spectrove.spectra import SpectrumSet
 
 ENCODERS = ("base", "pca")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from spectrove.explain import style
-from spectrove.explain.style import new_figure, png, save, tidy
+from spectrove.explanation import style
+from spectrove.explanation.style import new_figure, png, save, tidy
 
 Row = dict[str, Any]
 

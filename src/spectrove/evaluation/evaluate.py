@@ -9,7 +9,7 @@ from typing import Any
 
 from spectrove.errors import SpectroveError
 from spectrove.evaluation.classes import TASKS, cross_validate, score_tasks
-from spectrove.ingest import read_dataset
+from spectrove.readers import read_dataset
 from spectrove.targets.target import Normalise
 
 Progress = Callable[[int, int, str], None]

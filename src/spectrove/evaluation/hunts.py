@@ -13,10 +13,10 @@ from spectrove import pipeline
 from spectrove.encoders import load_encoder
 from spectrove.evaluation.metrics import Score, class_scores
 from spectrove.evaluation.protocol import check_groups, group_names, not_trained_on
-from spectrove.explain.background import background
-from spectrove.explain.evidence import Evidence
-from spectrove.explain.report import Hunt
-from spectrove.explain.tables import Table
+from spectrove.explanation.evidence import Evidence
+from spectrove.explanation.report import Hunt
+from spectrove.explanation.tables import Table
+from spectrove.galaxies.diagram.background import background
 from spectrove.knowledge import KnowledgeBase
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target, label_text, load_target

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spectrove.errors import SpectrumError
-from spectrove.mock import OUTLIER_KINDS, inject_lens, inject_outlier
+from spectrove.galaxies.mock import OUTLIER_KINDS, inject_lens, inject_outlier
 from spectrove.spectra import Spectrum, SpectrumSet
 
 #: Red galaxies of the real index: quiescent ones of SDSS and the BOSS sample; listed lens candidates are no controls.

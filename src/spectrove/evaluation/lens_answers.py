@@ -17,12 +17,12 @@ from spectrove.evaluation.injected import with_lenses
 from spectrove.evaluation.problems import COPY, GROUP, MOCK_SEED, OTHER_LINES
 from spectrove.evaluation.protocol import check_groups, group_names, not_trained_on, stripped
 from spectrove.evaluation.studies import Setting
-from spectrove.inference.second_redshift import SecondRedshift
-from spectrove.inference.signs import common_residuals_for
-from spectrove.ingest import read_dataset, write_dataset
+from spectrove.galaxies.lenses.second_redshift import SecondRedshift
+from spectrove.galaxies.lenses.signs import common_residuals_for
+from spectrove.galaxies.mock import load_recipe, make_survey
 from spectrove.knowledge import KnowledgeBase
-from spectrove.mock import load_recipe, make_survey
 from spectrove.provenance import canonical_json
+from spectrove.readers import read_dataset, write_dataset
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import load_target
 

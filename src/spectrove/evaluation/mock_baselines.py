@@ -13,7 +13,7 @@ from spectrove.evaluation.baselines import REST
 from spectrove.evaluation.baselines_networks import CNN, FittedNetwork
 from spectrove.evaluation.baselines_spender import SPENDER_PREPROCESS, SpenderPlan, fit_spender
 from spectrove.evaluation.protocol import group_names
-from spectrove.mock import load_recipe, make_survey
+from spectrove.galaxies.mock import load_recipe, make_survey
 from spectrove.preprocess import Prepared, prepare
 from spectrove.spectra import SpectrumSet
 from spectrove.training.data import join_prepared

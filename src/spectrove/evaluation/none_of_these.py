@@ -23,8 +23,8 @@ from spectrove.evaluation.rates import wilson
 from spectrove.evaluation.reliability import calibration_error
 from spectrove.evaluation.studies import Setting
 from spectrove.inference import Prediction
-from spectrove.ingest import read_spectra
 from spectrove.knowledge import KnowledgeBase
+from spectrove.readers import read_spectra
 from spectrove.spectra import SpectrumSet
 
 #: The label that is asked for, and the kind that is hunted.

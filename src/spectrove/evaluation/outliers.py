@@ -22,8 +22,8 @@ from spectrove.evaluation.outliers_figure import write_figure
 from spectrove.evaluation.protocol import not_trained_on
 from spectrove.evaluation.rates import wilson
 from spectrove.evaluation.studies import Setting
-from spectrove.inference.outlier_reasons import DESIGNED_ON
-from spectrove.mock import OUTLIER_KINDS, inject_outlier
+from spectrove.galaxies.mock import OUTLIER_KINDS, inject_outlier
+from spectrove.galaxies.oddities.reasons import DESIGNED_ON
 from spectrove.preprocess import prepare
 from spectrove.spectra import SpectrumSet
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from spectrove.explain.style import NORMAL, SMALL, new_figure, png, save, tidy
-from spectrove.inference.outlier_reasons import DESIGNED_ON
-from spectrove.mock import OUTLIER_KINDS
+from spectrove.explanation.style import NORMAL, SMALL, new_figure, png, save, tidy
+from spectrove.galaxies.mock import OUTLIER_KINDS
+from spectrove.galaxies.oddities.reasons import DESIGNED_ON
 
 _COLORS = {"spectrove": "#0072B2", "unsupervised forest": "#D55E00", "isolation forest": "#009E73",
            "reconstruction error": "#CC79A7"}  # fmt: skip

@@ -17,10 +17,10 @@ from spectrove.evaluation.classes import TASKS
 from spectrove.evaluation.injected import LENS_HOSTS, with_lenses, with_outliers
 from spectrove.evaluation.noise import degrade
 from spectrove.evaluation.protocol import Fold, check_groups, group_folds, group_names
-from spectrove.ingest import ingest, read_dataset, write_dataset
-from spectrove.mock import MockRecipe, load_recipe, make_survey
+from spectrove.galaxies.mock import MockRecipe, load_recipe, make_survey
 from spectrove.preprocess import Prepared, PreprocessRecipe, prepare
 from spectrove.provenance import canonical_json, file_hash
+from spectrove.readers import ingest, read_dataset, write_dataset
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target, load_target
 

@@ -18,13 +18,13 @@ from spectrove.encoders import Encoder
 from spectrove.evaluation.problems import Sizes
 from spectrove.evaluation.protocol import stripped
 from spectrove.evaluation.reliability import bins, brier_skill
+from spectrove.galaxies.lenses.signs import RESIDUALS_VERSION
+from spectrove.galaxies.mock import MockRecipe, load_recipe, make_survey
 from spectrove.inference import Prediction
-from spectrove.inference.calibrating import CALIBRATION_VERSION
-from spectrove.inference.fitting import METRIC_VERSION
-from spectrove.inference.hunt import with_prior
-from spectrove.inference.signs import RESIDUALS_VERSION
+from spectrove.inference.calibration.of_base import CALIBRATION_VERSION
+from spectrove.inference.metric.of_base import METRIC_VERSION
+from spectrove.inference.neighbors.hunt import with_prior
 from spectrove.knowledge import KnowledgeBase
-from spectrove.mock import MockRecipe, load_recipe, make_survey
 from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target, load_target

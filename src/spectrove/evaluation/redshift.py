@@ -22,8 +22,8 @@ from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.noise import degrade
 from spectrove.evaluation.rates import wilson
 from spectrove.evaluation.studies import Setting
-from spectrove.inference.conformal import signal_to_noise
-from spectrove.ingest import read_spectra
+from spectrove.inference.numbers.conformal import signal_to_noise
+from spectrove.readers import read_spectra
 from spectrove.spectra import SpectrumSet
 
 #: A redshift is right within this, times 1 + z.

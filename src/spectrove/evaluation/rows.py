@@ -32,9 +32,9 @@ from spectrove.evaluation.voters import (
     called_by,
     neighbors_say,
 )
-from spectrove.mock.labels import catalog_columns
+from spectrove.galaxies.line_fit import measure_lines
+from spectrove.galaxies.mock.labels import catalog_columns
 from spectrove.preprocess import Prepared
-from spectrove.preprocess.line_fit import measure_lines
 from spectrove.provenance import file_hash
 from spectrove.targets import label_text
 from spectrove.training import TrainingData, mock_share, refine

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from spectrove.inference.calibrating import Calibrated, CalibrationMode, answer, calibration_for
-from spectrove.inference.calibration import Calibration, CalibrationReport, fit_calibration
-from spectrove.inference.classify import classify
-from spectrove.inference.fitting import Fitted, metric_for
-from spectrove.inference.hunt import hunt
-from spectrove.inference.metric import LinearMetric, MetricReport, fit_metric
+from spectrove.inference.calibration.model import Calibration, CalibrationReport, fit_calibration
+from spectrove.inference.calibration.of_base import Calibrated, CalibrationMode, answer, calibration_for
+from spectrove.inference.metric.linear import LinearMetric, MetricReport, fit_metric
+from spectrove.inference.metric.of_base import Fitted, metric_for
+from spectrove.inference.neighbors.classify import classify
+from spectrove.inference.neighbors.hunt import hunt
+from spectrove.inference.neighbors.voting import NORMALISE, WEIGHTS, Ballot, share_interval, vote
 from spectrove.inference.prediction import Prediction, Vote
-from spectrove.inference.voting import NORMALISE, WEIGHTS, Ballot, share_interval, vote
 
 __all__ = [
     "NORMALISE",

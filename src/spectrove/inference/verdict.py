@@ -15,10 +15,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from spectrove.inference.keeping import forget_older, kept_path, read_kept, write_kept
+from spectrove.galaxies.redshift.spectral_type import covered, plain_galaxies, spectral_types
+from spectrove.inference.kept import forget_older, kept_path, read_kept, write_kept
 from spectrove.inference.per_spectrum import PerSpectrum
 from spectrove.inference.prediction import Prediction
-from spectrove.inference.spectral_type import covered, plain_galaxies, spectral_types
 from spectrove.knowledge import KnowledgeBase
 from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet

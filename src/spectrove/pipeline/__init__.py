@@ -9,10 +9,7 @@ Each step takes the result of the one before. File formats are in `ingest`, vect
 from a base and spectra to answers.
 """
 
-from spectrove.pipeline.ask import Answers, answers_of, check_label, classify, explain, hunt, search
-from spectrove.pipeline.build import STANDARD_VIEWS, add, create, reencode, standard_views
-from spectrove.pipeline.curate import Review, curate, trusted
-from spectrove.pipeline.embed import (
+from spectrove.inference.embed import (
     BATCH,
     Embedded,
     Encoders,
@@ -22,6 +19,9 @@ from spectrove.pipeline.embed import (
     in_batches,
     loaded,
 )
+from spectrove.pipeline.ask import Answers, answers_of, check_label, classify, explain, hunt, search
+from spectrove.pipeline.build import STANDARD_VIEWS, add, create, reencode, standard_views
+from spectrove.pipeline.curate import Review, curate, trusted
 from spectrove.pipeline.estimate import VOTERS, Estimate, Estimates, check_quantity, estimate, estimates
 from spectrove.pipeline.outliers import OutlierAnswers, drawn_outliers, find_outliers, outliers
 from spectrove.pipeline.redshift import at_redshift, complete_redshifts, redshift, with_redshifts

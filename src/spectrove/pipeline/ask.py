@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spectrove.errors import KnowledgeError, Refusal, SpectrumError
-from spectrove.explain.evidence import Evidence, build_evidence
-from spectrove.explain.question import Question, with_against, with_influence, with_saliency
+from spectrove.explanation.evidence import Evidence, build_evidence
+from spectrove.explanation.question import Question, with_against, with_influence, with_saliency
+from spectrove.galaxies.lenses.signs import CommonResiduals, common_residuals_for
+from spectrove.galaxies.redshift.estimate import RedshiftEstimate
 from spectrove.inference import (
     Calibrated,
     CalibrationMode,
@@ -19,11 +21,9 @@ from spectrove.inference import (
 )
 from spectrove.inference import classify as vote_classes
 from spectrove.inference import hunt as vote_target
-from spectrove.inference.redshift import RedshiftEstimate
-from spectrove.inference.signs import CommonResiduals, common_residuals_for
+from spectrove.inference.embed import Embedded, Encoders, embed_queries, encoders_of
+from spectrove.inference.question import Asking
 from spectrove.knowledge import KnowledgeBase, Neighbors
-from spectrove.pipeline.asking import Asking
-from spectrove.pipeline.embed import Embedded, Encoders, embed_queries, encoders_of
 from spectrove.spectra import CATALOG_FLAGS, SpectrumSet
 from spectrove.targets import MetricMode, Target, Witness, load_target
 

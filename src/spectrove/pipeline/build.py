@@ -11,8 +11,8 @@ import numpy as np
 from spectrove.embeddings import Embeddings
 from spectrove.encoders import Encoder, load_encoder, shipped_encoders
 from spectrove.errors import KnowledgeError, Refusal
+from spectrove.inference.embed import BATCH, embed, loaded, vectors_of
 from spectrove.knowledge import KnowledgeBase
-from spectrove.pipeline.embed import BATCH, embed, loaded, vectors_of
 from spectrove.spectra import SpectrumSet
 
 Progress = Callable[[int], None]

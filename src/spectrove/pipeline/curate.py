@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.inference.label_noise import SUSPECT, VOTERS, LabelNoise, LabelVotes, label_votes
-from spectrove.inference.line_check import (
+from spectrove.galaxies.line_classes import (
     excludes,
     judged,
     line_probability,
@@ -18,10 +17,11 @@ from spectrove.inference.line_check import (
     measured,
     redshift_conflict,
 )
+from spectrove.galaxies.line_fit import LineFit
+from spectrove.inference.labels.noise import SUSPECT, VOTERS, LabelNoise, LabelVotes, label_votes
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.curation import Finding, counted
 from spectrove.knowledge.duplicates import duplicates
-from spectrove.preprocess.line_fit import LineFit
 from spectrove.targets import MetricMode
 
 #: Spectra read together.

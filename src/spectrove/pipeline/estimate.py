@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import KnowledgeError
-from spectrove.inference.conformal import signal_to_noise
-from spectrove.inference.estimating import Estimator, estimator_for, own_models
-from spectrove.inference.quantities import Quantity, quantity_of
-from spectrove.inference.regression import Regressed, regress
-from spectrove.inference.trend import robust_sigma
+from spectrove.inference.embed import Encoders, embed_queries
+from spectrove.inference.numbers.conformal import signal_to_noise
+from spectrove.inference.numbers.of_base import Estimator, estimator_for, own_models
+from spectrove.inference.numbers.quantities import Quantity, quantity_of
+from spectrove.inference.numbers.regression import Regressed, regress
+from spectrove.inference.numbers.trend import robust_sigma
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.pipeline.ask import Answers, answers_of
-from spectrove.pipeline.embed import Encoders, embed_queries
 from spectrove.spectra import SpectrumSet
 
 #: Neighbours of an estimate: 10 is as good as 30 and better than 3 (RMSE of four quantities, real and mock).

@@ -10,15 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.encoders import Encoder
-from spectrove.encoders.surprise import FEATURES, SurpriseEncoder
 from spectrove.errors import KnowledgeError, Refusal
-from spectrove.explain.outlier_page import Drawn
-from spectrove.inference.outlier_evidence import Investigator
-from spectrove.inference.outlier_reasons import REASONS, reason_of, regions_of
-from spectrove.inference.outlier_redshift import OtherRedshift, RedshiftScan
-from spectrove.inference.outliers import ENOUGH, VIEWS, OutlierAnswer, Reference, log_distances, reference_of
+from spectrove.galaxies.oddities.causes import Investigator
+from spectrove.galaxies.oddities.other_redshift import OtherRedshift, RedshiftScan
+from spectrove.galaxies.oddities.page import Drawn
+from spectrove.galaxies.oddities.reasons import REASONS, reason_of, regions_of
+from spectrove.galaxies.residual.encoder import FEATURES, SurpriseEncoder
+from spectrove.inference.embed import Encoders, encoders_of, vectors_of
+from spectrove.inference.outlier_score import (
+    ENOUGH,
+    VIEWS,
+    OutlierAnswer,
+    Reference,
+    log_distances,
+    reference_of,
+)
 from spectrove.knowledge import KnowledgeBase
-from spectrove.pipeline.embed import Encoders, encoders_of, vectors_of
 from spectrove.preprocess import Prepared, prepare
 from spectrove.spectra import CATALOG_FLAGS, SpectrumSet
 

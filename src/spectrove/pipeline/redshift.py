@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from spectrove.encoders import Encoder
 from spectrove.errors import ShapeError
-from spectrove.inference.redshift import RedshiftEstimate, estimate_redshifts
+from spectrove.galaxies.redshift.estimate import RedshiftEstimate, estimate_redshifts
+from spectrove.inference.embed import Encoders, embed_queries, encoders_of
 from spectrove.knowledge import KnowledgeBase
-from spectrove.pipeline.embed import Encoders, embed_queries, encoders_of
 from spectrove.spectra import CORE_COLUMNS, SpectrumSet
 
 #: What `z_source` says of a redshift that was estimated here.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.inference.embed import Encoders, embed_queries, encoders_of
 from spectrove.inference.regions import (
     LEAST_SHARED,
     Region,
@@ -21,7 +22,6 @@ from spectrove.inference.regions import (
 )
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.pipeline.ask import Answers, answers_of
-from spectrove.pipeline.embed import Encoders, embed_queries, encoders_of
 from spectrove.spectra import SpectrumSet
 
 #: Length of the shortlist of each query.

@@ -15,11 +15,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from spectrove.encoders.measurements import measured
 from spectrove.encoders.recipe import EncoderRecipe, TrainingRecipe
 from spectrove.errors import RecipeError
-from spectrove.mock import load_recipe as load_mock_recipe
-from spectrove.mock import make_survey
+from spectrove.galaxies.measurements import measured
+from spectrove.galaxies.mock import load_recipe as load_mock_recipe
+from spectrove.galaxies.mock import make_survey
 from spectrove.preprocess import Prepared, prepare
 from spectrove.provenance import canonical_json, hash_arrays
 from spectrove.spectra import SpectrumSet

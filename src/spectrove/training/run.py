@@ -9,10 +9,10 @@ from pathlib import Path
 from spectrove.encoders import Encoder, NetworkEncoder, load_encoder, load_recipe, save_encoder
 from spectrove.encoders.recipe import EncoderRecipe
 from spectrove.errors import RecipeError
+from spectrove.galaxies.residual.training import fit_surprise, ordinary_spectra
 from spectrove.spectra import SpectrumSet
 from spectrove.training.data import training_data
 from spectrove.training.empca import fit_pca
-from spectrove.training.fit_surprise import fit_surprise, ordinary_spectra
 from spectrove.training.loop import fit_network
 
 Progress = Callable[[int, int, str], None]

@@ -16,8 +16,8 @@ from spectrove.serve.cli.progress import done_of, progress_bar
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
+    from spectrove.galaxies.redshift.estimate import RedshiftEstimate
     from spectrove.inference import Calibrated, Fitted
-    from spectrove.inference.redshift import RedshiftEstimate
     from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
     from spectrove.spectra import SpectrumSet
@@ -144,7 +144,7 @@ class Asked:
 
     @property
     def _all_datasets(self) -> bool:
-        from spectrove.ingest.files import is_dataset
+        from spectrove.readers.files import is_dataset
 
         return all(map(is_dataset, self.paths))
 
@@ -170,7 +170,7 @@ class Asked:
         yield found
 
     def _from_datasets(self) -> Iterator[SpectrumSet]:
-        from spectrove.ingest import iter_dataset
+        from spectrove.readers import iter_dataset
 
         for path in self.paths:
             batches = iter_dataset(path, where=self.queries, batch_size=BATCH)
@@ -181,9 +181,9 @@ class Asked:
             yield from batches
 
     def _from_files(self) -> Iterator[SpectrumSet]:
-        from spectrove.ingest import read_spectra
-        from spectrove.ingest.dataset import select
         from spectrove.pipeline import in_batches
+        from spectrove.readers import read_spectra
+        from spectrove.readers.dataset import select
 
         with progress_bar("reading") as advance:
             spectra, refusals = read_spectra(self.paths, progress=done_of(advance), **self._keywords)

@@ -198,7 +198,7 @@ def _classes(
 
 def need_column(dataset: str, column: str) -> None:
     """Refuse a grouping column unless the dataset has it; called before the spectra are encoded."""
-    from spectrove.ingest import iter_dataset
+    from spectrove.readers import iter_dataset
 
     first = next(iter_dataset(dataset, batch_size=1), None)
     if first is not None and column not in first.rows.column_names:

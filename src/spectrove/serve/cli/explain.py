@@ -23,7 +23,7 @@ from spectrove.serve.cli.hunt import Prevalence
 from spectrove.serve.cli.output import Told, check_output, in_folder, print_json, say
 
 if TYPE_CHECKING:
-    from spectrove.explain.evidence import Evidence
+    from spectrove.explanation.evidence import Evidence
     from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
     from spectrove.spectra import SpectrumSet
@@ -123,7 +123,7 @@ def explain(
     answers = next(answered([chosen], ask, tally))
     if not tally.answered:
         raise typer.Exit(COULD_NOT)  # why is on stderr already
-    from spectrove.explain.citations import citations, write_bibtex
+    from spectrove.explanation.citations import citations, write_bibtex
 
     if against is not None:
         with asking():
@@ -131,8 +131,8 @@ def explain(
     evidence = pipeline.explain(base, answers, target=wanted, saliency=True, against=against)
     cited = citations(evidence)
     if output:
-        from spectrove.explain.background import background
-        from spectrove.explain.report import write_report
+        from spectrove.explanation.report import write_report
+        from spectrove.galaxies.diagram.background import background
 
         write_report(evidence, in_folder(output), background=background(base), figures=figures)
     if cite:
@@ -152,8 +152,8 @@ def explain(
 
 def told(evidence: Evidence) -> list[str]:
     """The lines of text: the reason, the argument, cautions, and why another object is not a neighbour."""
-    from spectrove.explain.argument import argued, why_not
-    from spectrove.explain.sentences import cautions, why
+    from spectrove.explanation.argument import argued, why_not
+    from spectrove.explanation.sentences import cautions, why
 
     return [
         why(evidence),

@@ -178,7 +178,7 @@ def hunt(
         if top is None:
             write_table(output, [p.to_dict() for p in predictions], origins)
         else:
-            from spectrove.explain.followup import follow_up, meaning
+            from spectrove.explanation.followup import follow_up, meaning
 
             write_table(output, follow_up(best, places, scale), origins, meaning)
     if report:
@@ -220,7 +220,7 @@ def ranked(predictions: list[Prediction]) -> list[Prediction]:
 
 def places_of(answers: Answers) -> dict[str, dict[str, Any]]:
     """Position, magnitudes and ids of each object, by object id, as far as its row has them."""
-    from spectrove.explain.followup import places
+    from spectrove.explanation.followup import places
 
     table = answers.spectra.rows
     rows = table.select(places(table.column_names)).to_pylist()
@@ -258,8 +258,8 @@ def write_page(
 ) -> None:
     """The page of a hunt: every answer in a ranked table, the best with their evidence."""
     from spectrove import pipeline
-    from spectrove.explain.background import background
-    from spectrove.explain.report import Hunt, write_hunt_report
+    from spectrove.explanation.report import Hunt, write_hunt_report
+    from spectrove.galaxies.diagram.background import background
 
     with progress_bar("explaining", 2 * len(kept)) as advance:
         evidence = []

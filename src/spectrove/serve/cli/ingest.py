@@ -15,7 +15,7 @@ from spectrove.serve.cli.output import print_json, print_refusals, say
 from spectrove.serve.cli.progress import done_of, progress_bar
 
 if TYPE_CHECKING:
-    from spectrove.ingest import IngestReport
+    from spectrove.readers import IngestReport
 
 Paths = Annotated[list[str], typer.Argument(metavar="PATH", help="Files, folders or globs.")]
 Dataset = Annotated[
@@ -44,7 +44,7 @@ def ingest(
     Files that are there already and unchanged are skipped, so an interrupted run can be repeated.
     """
     need_paths([*paths, *(catalog or ())])
-    from spectrove.ingest import ingest as ingest_files
+    from spectrove.readers import ingest as ingest_files
 
     with asking():
         need_suffix(output)
@@ -61,7 +61,7 @@ def ingest(
 
 def need_suffix(dataset: Path) -> None:
     """Refuse a path unless it can be the name of a dataset."""
-    from spectrove.ingest.files import DATASET_SUFFIX, is_dataset
+    from spectrove.readers.files import DATASET_SUFFIX, is_dataset
 
     if not is_dataset(dataset):
         raise DatasetError(f"{dataset}: a dataset's name ends in {DATASET_SUFFIX}. Add the suffix.")

@@ -36,7 +36,7 @@ def mock(
     need_paths([recipe] if recipe else [])
     import os
 
-    from spectrove.mock import load_recipe, write_survey
+    from spectrove.galaxies.mock import load_recipe, write_survey
 
     said = load_recipe(recipe) if recipe else None
     processes = workers or os.cpu_count() or 1

@@ -123,7 +123,7 @@ class Reading:
             FormatError: A reader, column, medium or unit is not known.
         """
         from spectrove.errors import FormatError
-        from spectrove.ingest import READERS, Options, parse_columns
+        from spectrove.readers import READERS, Options, parse_columns
 
         if self.survey not in ("auto", *READERS):
             known = ", ".join(("auto", *READERS))

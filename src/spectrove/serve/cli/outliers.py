@@ -14,7 +14,7 @@ from spectrove.serve.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
-    from spectrove.inference.outliers import OutlierAnswer
+    from spectrove.inference.outlier_score import OutlierAnswer
     from spectrove.knowledge import KnowledgeBase
     from spectrove.spectra import SpectrumSet
 
@@ -62,8 +62,8 @@ def outliers(
     asked = Asked(spectra, queries, reading=reading, redshift=redshift, told=Told(as_json))
     base = open_base(kb)
     from spectrove import pipeline
-    from spectrove.explain.outlier_page import summary
-    from spectrove.inference.outliers import VIEWS, reference_of
+    from spectrove.galaxies.oddities.page import summary
+    from spectrove.inference.outlier_score import VIEWS, reference_of
 
     reference_of(base)  # says what the base lacks before anything is encoded
     networks = encoders_of(base, encoder, VIEWS)
@@ -128,7 +128,7 @@ def write_page(
 ) -> None:
     """Write the gallery: every answer ranked, with figures of the most unusual."""
     from spectrove import pipeline
-    from spectrove.explain.outlier_page import write_outlier_page
+    from spectrove.galaxies.oddities.page import write_outlier_page
     from spectrove.spectra import SpectrumSet
 
     with progress_bar("drawing", len(kept)) as advance:

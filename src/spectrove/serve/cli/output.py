@@ -20,7 +20,7 @@ from spectrove.serve.cli.guard import AskedWronglyError, drop_stdout
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from spectrove.explain.followup import Meaning
+    from spectrove.explanation.followup import Meaning
 
 Row = Mapping[str, Any]
 

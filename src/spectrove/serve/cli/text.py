@@ -63,7 +63,7 @@ def hunt_summary(predictions: Sequence[Prediction], target: Target, wanted: Targ
 
     `wanted` is the target before its threshold became a number.
     """
-    from spectrove.explain.expectations import expectations
+    from spectrove.explanation.expectations import expectations
 
     if not predictions:
         return f"no spectrum could be tested for {target.positive}"

@@ -43,7 +43,7 @@ def train(
     """
     need_paths(data or [])
     from spectrove.encoders import load_recipe
-    from spectrove.ingest import read_dataset
+    from spectrove.readers import read_dataset
     from spectrove.training import train as run
 
     wanted = load_recipe(recipe)

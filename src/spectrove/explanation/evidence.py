@@ -1,0 +1,342 @@
+"""Evidence: an answer with everything a reader needs to check it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import spectrove
+from spectrove.errors import KnowledgeError, SpectrumError
+from spectrove.explanation.links import links
+from spectrove.galaxies.diagram.bpt import Bpt, bpt, plain
+from spectrove.galaxies.line_fit import LineFit, measure_lines
+from spectrove.spectra import FLAGS, Spectrum
+
+if TYPE_CHECKING:
+    from spectrove.explanation.against import Against
+    from spectrove.explanation.influence import Influence, Rival
+    from spectrove.explanation.saliency import Saliency
+    from spectrove.inference import Prediction, Vote
+    from spectrove.knowledge import KnowledgeBase, Neighbors
+    from spectrove.targets import Target
+
+#: Catalog columns of a neighbour worth showing beside our own measurement.
+_CATALOG = ("class", "subclass", "bpt_class", "class_derived", "lens", "outlier", "outlier_kind", "sn_median")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One object as it is shown: its spectrum, redshift and the lines we measured in it.
+
+    `lines` is None where nothing could be measured, and `reason` then says why.
+    """
+
+    object_id: str
+    spectrum: Spectrum | None
+    z: float
+    lines: LineFit | None
+    reason: str = ""
+
+    @cached_property
+    def bpt(self) -> Bpt | None:
+        """Its position in the [N II] diagram, from the lines measured here; None if they were not measured."""
+        return None if self.lines is None else bpt(self.lines)
+
+    @property
+    def links(self) -> dict[str, str]:
+        """Links to pages about it, address by name; empty if its position is unknown."""
+        return links(self.spectrum.row) if self.spectrum else {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, without the pixels."""
+        return {
+            "object_id": self.object_id,
+            "z": plain(self.z),
+            "links": self.links,
+            "lines": None if self.lines is None else line_table(self.lines),
+            "bpt": None if self.bpt is None else self.bpt.to_dict(),
+            "not_measured_because": self.reason or None,
+        }
+
+
+@dataclass(frozen=True)
+class NeighborEvidence(Measured):
+    """A neighbour: its spectrum and lines, its distance, and its vote.
+
+    Attributes:
+        distance: Euclidean distance of the vectors.
+        weight: Its share of all votes, 0-1; 0 if it did not vote.
+        label: Its value in the label column; None if unknown.
+        group: The class of that value; None if it did not vote.
+        catalog: Its values from a catalog; shown as such, not measured here.
+    """
+
+    distance: float = math.nan
+    weight: float = 0.0
+    label: str | None = None
+    group: str | None = None
+    catalog: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, without the pixels."""
+        own = {
+            "distance": plain(self.distance), "weight": plain(self.weight), "label": self.label,
+            "class": self.group, "catalog": {k: _json(v) for k, v in self.catalog.items()},
+        }  # fmt: skip
+        return super().to_dict() | own
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The provenance of an answer: all that is needed to reproduce it."""
+
+    encoder: str = ""
+    fingerprint: str = ""
+    base: str = ""
+    base_version: int = 0
+    base_size: int = 0
+    view: str = "shape"
+    view_weights: Mapping[str, float] = field(default_factory=dict)
+    metric: Mapping[str, Any] = field(default_factory=dict)
+    target: str = ""
+    label_column: str = ""
+    k: int = 0
+    weighting: str = ""
+    prevalence: float | None = None
+    spectrove_version: str = spectrove.__version__
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """An answer for one spectrum, and the evidence for it.
+
+    Attributes:
+        prediction: The answer. The attributes below explain it and did not affect it.
+        query: The classified spectrum, with its lines as measured here.
+        neighbors: Nearest first.
+        scale: Median nearest-neighbour distance of the base, the natural unit of distances.
+        provenance: Encoder, base, target and settings of the answer.
+        z_source: Where the redshift came from: "file", "catalog", "estimated" or "".
+        threshold: Probability from which a hunted object counts as found; NaN if unknown.
+        influence: The answer without each neighbour, nearest first; empty if it could not be computed.
+        rival: The nearest object of another class; None if none is near.
+        saliency: Contributions to the distance to each neighbour, nearest first; empty unless requested.
+        against: Comparison with a named object; None if none was named.
+    """
+
+    prediction: Prediction
+    query: Measured
+    neighbors: tuple[NeighborEvidence, ...]
+    scale: float
+    provenance: Provenance
+    z_source: str = ""
+    threshold: float = math.nan
+    influence: tuple[Influence, ...] = ()
+    rival: Rival | None = None
+    saliency: tuple[Saliency, ...] = ()
+    against: Against | None = None
+
+    @property
+    def object_id(self) -> str:
+        """Id of the query."""
+        return self.query.object_id
+
+    @property
+    def is_hunt(self) -> bool:
+        """Whether the question was "is it the target?" rather than "which class is it?"."""
+        return self.prediction.target is not None
+
+    @property
+    def asked(self) -> str | None:
+        """The hunted class, or in a classification the class of the answer; None if nobody voted."""
+        return self.prediction.positive if self.is_hunt else self.prediction.value
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Flags of the answer and of the query's own row, each once."""
+        row = (self.query.spectrum.row.get("flags") or []) if self.query.spectrum else []
+        return tuple(dict.fromkeys([*self.prediction.flags, *row]))
+
+    def voters(self) -> list[NeighborEvidence]:
+        """Neighbours whose label counts."""
+        return [n for n in self.neighbors if n.group is not None]
+
+    def supporters(self) -> list[NeighborEvidence]:
+        """Neighbours that vote for the class `asked`."""
+        return [n for n in self.voters() if n.group == self.asked]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the pixels, as plain values for JSON."""
+        p = self.prediction
+        return {
+            "object_id": self.object_id,
+            "answer": {
+                "label": p.label,
+                "value": p.value,
+                "target": p.target,
+                "positive": p.positive,
+                "is_target": p.is_target,
+                "probability": plain(p.probability),
+                "probabilities": {k: plain(v) for k, v in p.probabilities.items()},
+                "interval": None if p.interval is None else [plain(v) for v in p.interval],
+                "reason_no_interval": p.reason_no_interval or None,
+                "witnesses": p.witnesses,
+                "none_of_these": p.none_of_these or None,
+            },
+            "query": self.query.to_dict() | {"z_source": self.z_source or None},
+            "neighbors": [n.to_dict() for n in self.neighbors],
+            "influence": [i.to_dict() for i in self.influence],
+            "rival": None if self.rival is None else self.rival.to_dict(),
+            "saliency": [s.to_dict() for s in self.saliency],
+            "against": None if self.against is None else self.against.to_dict(),
+            "scale": plain(self.scale),
+            "flags": {name: FLAGS.get(name, name) for name in self.flags},
+            "provenance": asdict(self.provenance),
+        }
+
+
+def build_evidence(
+    kb: KnowledgeBase,
+    spectrum: Spectrum,
+    prediction: Prediction,
+    neighbors: Neighbors,
+    index: int | None = None,
+    *,
+    target: Target | None = None,
+    z: float | None = None,
+    z_source: str = "",
+    weighting: str = "",
+) -> Evidence:
+    """The evidence for one answer: stored spectra of the neighbours, lines measured, origin noted.
+
+    Lines are measured by us, in the query and in each neighbour, from flux, ivar and mask alone; the query's
+    catalog row is never read for them.
+
+    Args:
+        kb: The base that was searched; gives the neighbours' spectra.
+        spectrum: The query.
+        prediction: The answer to explain.
+        neighbors: The search result that the answer was made from.
+        index: Which of its queries this is; found by id if None.
+        target: The target of a hunt, for its threshold and weighting.
+        z: Redshift that was used; the spectrum's own if None.
+        z_source: Where it came from; the prediction's or the spectrum's own if "".
+        weighting: Name of the weight function, where no target names it.
+
+    Raises:
+        SpectrumError: If the spectrum is not among the queries of the search, or not the one answered.
+    """
+    _check(spectrum, prediction, neighbors, index)
+    redshift = spectrum.z if z is None else float(z)
+    return Evidence(
+        prediction=prediction,
+        query=measured(spectrum, redshift),
+        neighbors=_neighbors(kb, prediction),
+        scale=float(neighbors.scale),
+        provenance=_provenance(kb, prediction, neighbors, target, weighting),
+        z_source=z_source or prediction.z_source or str(spectrum.row.get("z_source") or ""),
+        threshold=target.limit if target else math.nan,
+    )
+
+
+def measured(spectrum: Spectrum, z: float) -> Measured:
+    """A spectrum with its lines measured at redshift z, or the reason why they are not."""
+    lines, reason = _try_lines(spectrum, z)
+    return Measured(spectrum.object_id, spectrum, z, lines, reason)
+
+
+def line_table(lines: LineFit) -> dict[str, dict[str, float | None]]:
+    """Flux, equivalent width and their errors of each line, keyed by `Line.key`; None where not covered."""
+    sources = {"flux": lines.flux, "error": lines.error, "ew": lines.ew, "ew_error": lines.ew_error}
+    return {
+        key: {name: plain(values.get(key, math.nan)) for name, values in sources.items()}
+        for key in lines.flux
+    }
+
+
+def _neighbors(kb: KnowledgeBase, prediction: Prediction) -> tuple[NeighborEvidence, ...]:
+    stored = _stored(kb, list(dict.fromkeys(vote.object_id for vote in prediction.neighbors)))
+    return tuple(_neighbor(vote, stored.get(vote.object_id)) for vote in prediction.neighbors)
+
+
+def _stored(kb: KnowledgeBase, ids: list[str]) -> dict[str, Spectrum]:
+    """The neighbours' spectra; one that was deleted since the search is left out, and the others stay."""
+    try:
+        return {s.object_id: s for s in kb.spectra(ids)} if ids else {}
+    except KnowledgeError:
+        return {k: v for one in ids for k, v in _stored(kb, [one]).items()} if len(ids) > 1 else {}
+
+
+def _neighbor(vote: Vote, spectrum: Spectrum | None) -> NeighborEvidence:
+    if spectrum is None:
+        found = Measured(vote.object_id, None, math.nan, None, "its spectrum is not in the base")
+    else:
+        found = measured(spectrum, spectrum.z)
+    row = spectrum.row if spectrum else {}
+    return NeighborEvidence(
+        found.object_id, found.spectrum, found.z, found.lines, found.reason,
+        distance=vote.distance, weight=vote.weight, label=vote.label, group=vote.group,
+        catalog={k: row[k] for k in _CATALOG if row.get(k) is not None},
+    )  # fmt: skip
+
+
+def _try_lines(spectrum: Spectrum, z: float) -> tuple[LineFit | None, str]:
+    if not np.isfinite(z):
+        return None, "it has no redshift"
+    if not spectrum.good.any():
+        return None, "it has no good pixel"
+    try:
+        return measure_lines(spectrum, z), ""
+    except SpectrumError as error:
+        return None, str(error)
+
+
+def _check(spectrum: Spectrum, prediction: Prediction, neighbors: Neighbors, index: int | None) -> None:
+    queries = [str(v) for v in neighbors.query_id]
+    asked = queries if index is None else queries[index : index + 1]
+    if spectrum.object_id not in asked or prediction.object_id != spectrum.object_id:
+        raise SpectrumError(
+            f"{spectrum.object_id}: the answer is about {prediction.object_id} and the search about "
+            f"{', '.join(asked[:3])}{' ...' if len(asked) > 3 else ''}. Pass the answer and the neighbours "
+            "of this spectrum."
+        )
+
+
+def _provenance(
+    kb: KnowledgeBase, prediction: Prediction, neighbors: Neighbors, target: Target | None, weighting: str
+) -> Provenance:
+    named = f"{target.weighting}, {target.normalise}" if target else ""
+    return Provenance(
+        encoder=", ".join(kb.encoders.get(view, "") for view in neighbors.weights) or kb.encoder,
+        fingerprint=neighbors.fingerprint,
+        base=kb.path.name,
+        base_version=neighbors.version,
+        base_size=kb.count(),
+        view=neighbors.view,
+        view_weights=dict(neighbors.weights),
+        metric=dict(neighbors.metric) or {"name": "none"},
+        target=prediction.target or "",
+        label_column=prediction.label,
+        k=neighbors.k,
+        weighting=weighting or named,
+        prevalence=_prevalence(target),
+    )
+
+
+def _prevalence(target: Target | None) -> float | None:
+    """The prevalence of the hunted class used for the answer; None if it is that of the base."""
+    if target is None or target.prior is None:
+        return None if target is None else target.prevalence
+    return target.prior[target.positive]
+
+
+def _json(value: Any) -> Any:
+    """A value fit for JSON: NumPy scalars as Python's, non-finite floats as None."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return plain(value) if isinstance(value, float) else value

@@ -1,0 +1,1 @@
+"""Galaxies: the first domain, all that is known of their light."""

@@ -1,0 +1,1 @@
+"""Line ratios of galaxies: numbers, diagrams, and figures of them."""

@@ -1,0 +1,1 @@
+"""Second redshifts: lines of a galaxy behind the galaxy."""

@@ -1,0 +1,1 @@
+"""Reasons why a galaxy spectrum is an outlier."""

@@ -1,0 +1,1 @@
+"""Redshifts and types from templates of galaxies, quasars and stars."""

@@ -1,0 +1,1 @@
+"""The residual view: what the light of ordinary galaxies leaves unexplained."""

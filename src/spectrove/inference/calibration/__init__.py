@@ -1,0 +1,1 @@
+"""Calibrated probabilities: model, features, and the fit on the labels of a base."""

@@ -1,0 +1,166 @@
+"""Metric of a base: fitted once on its own labels and stored in KB/metrics/."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from spectrove.errors import KnowledgeError
+from spectrove.inference.kept import Arrays, forget_older, kept_path, read_kept, write_kept
+from spectrove.inference.metric.linear import LinearMetric, MetricReport, fit_metric, fold_metrics
+from spectrove.knowledge import FOLDS, KnowledgeBase
+from spectrove.provenance import canonical_json
+from spectrove.targets import MetricMode, Target, label_text
+
+#: Increased whenever the same labels and vectors give another metric.
+METRIC_VERSION = 2
+
+#: Objects with equal values in this column are never on both sides of a fold, if the base has it.
+GROUP = "plate"
+
+#: The metric, those of the folds, and their quality.
+Kept = tuple[tuple[LinearMetric, ...], MetricReport]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The metric used for a question, if any, and its quality.
+
+    Attributes:
+        metrics: For `KnowledgeBase.search`: the metric, then one for each fold of the base, fitted without the
+            labels of that fold. Empty if no metric was requested or it would not help.
+        report: None if no metric was requested.
+        label: The label column.
+    """
+
+    metrics: tuple[LinearMetric, ...] = ()
+    report: MetricReport | None = None
+    label: str = ""
+
+    @property
+    def metric(self) -> LinearMetric | None:
+        """The metric for queries outside the base."""
+        return self.metrics[0] if self.metrics else None
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Plain values: the metric, its label column and its cross-validated quality."""
+        name = "none" if self.metric is None else "linear"
+        if self.report is None:
+            return {"name": name}
+        return {"name": name, "label": self.label, **self.report.to_dict()}
+
+    @property
+    def sentence(self) -> str:
+        """The same as a sentence; "" if no metric was requested."""
+        if self.report is None:
+            return ""
+        if self.report.reason:
+            return f"no metric: {self.report.reason}"
+        used = "distances in a metric fitted on" if self.metric else "plain distances; a metric fitted on"
+        return (
+            f"{used} {self.label} (macro F1 {self.report.f1:.3f} with it, {self.report.plain_f1:.3f} without, "
+            f"{self.report.n_folds} folds)"
+        )
+
+
+def metric_for(
+    base: KnowledgeBase,
+    mode: MetricMode = "auto",
+    *,
+    labelled: str | None = None,
+    target: Target | None = None,
+    view: str | Mapping[str, float] | None = None,
+    where: str | None = None,
+) -> Fitted:
+    """The metric for a vote on a label column or for a hunt.
+
+    It is fitted on the searched objects, and an object of the base is answered in a metric fitted without its label.
+    With a target the metric is fitted on the values of its label column, which are finer than its classes, and judged
+    by the vote on these values: a hunt and a classification by the same column use the same distances.
+
+    Args:
+        base: The base; a metric fitted before on this version is read from its folder.
+        mode: "auto" uses a metric if it improves the cross-validated vote, "linear" always, "none" never.
+        labelled, target, view, where: As in `KnowledgeBase.search`.
+
+    Raises:
+        KnowledgeError: The mode is "linear" and no metric can be fitted.
+    """
+    if mode == "none":
+        return Fitted()
+    label = labelled or (target.label if target else "")
+    asked: dict[str, Any] = {"labelled": labelled, "target": target, "view": view, "where": where}
+    key = _identity(base, **asked)
+    metrics, report = base.remember(("metric", key), partial(_kept_or_fitted, base, key, asked))
+    if mode == "linear" and report.reason:
+        raise KnowledgeError(
+            f"{base.path}: no metric can be fitted on {label}. {report.reason} Ask without a metric, or add "
+            "labelled objects."
+        )
+    use = mode == "linear" or report.helps
+    return Fitted(metrics if use else (), report, label)
+
+
+def _identity(
+    base: KnowledgeBase,
+    labelled: str | None,
+    target: Target | None,
+    view: str | Mapping[str, float] | None,
+    where: str | None,
+) -> str:
+    """Everything the metric depends on, as text."""
+    space, version = base.space(view, target), base.version
+    prints = base.fingerprints
+    hunted = (
+        target.model_dump(mode="json", include={"label", "classes", "composition", "filter"})
+        if target
+        else None
+    )
+    return canonical_json(
+        {
+            "metric_version": METRIC_VERSION,
+            "version": version,
+            "views": [[name, weight, prints[name]] for name, weight in space.weights.items()],
+            "label": labelled,
+            "target": hunted,
+            "where": where,
+        }
+    )
+
+
+def _kept_or_fitted(base: KnowledgeBase, key: str, asked: dict[str, Any]) -> Kept:
+    path = kept_path(base.path / "metrics", key)
+    if (kept := read_kept(path, key, _made_of)) is not None:
+        return kept
+    fitted = _fit(base, asked)
+    with suppress(OSError):  # a read-only base: fit again next time
+        _write(path, key, *fitted)
+        forget_older(path)
+    return fitted
+
+
+def _fit(base: KnowledgeBase, asked: dict[str, Any]) -> Kept:
+    known = base.searched(**asked, group=GROUP)
+    labels = [label_text(value) for value in known.values]
+    groups = [label_text(group) for group in known.groups]
+    metric, report = fit_metric(known.vectors, labels, groups)
+    if report.reason:
+        return (metric,), report
+    return (metric, *fold_metrics(known.vectors, labels, known.fold, FOLDS, report)), report
+
+
+def _made_of(arrays: Arrays, said: Mapping[str, str]) -> Kept:
+    pairs = [(arrays[f"matrix_{i}"], arrays[f"mean_{i}"]) for i in range(int(said["n"]))]
+    return tuple(LinearMetric(*pair) for pair in pairs), MetricReport.from_dict(json.loads(said["report"]))
+
+
+def _write(path: Path, key: str, metrics: Sequence[LinearMetric], report: MetricReport) -> None:
+    arrays = {f"matrix_{i}": m.matrix for i, m in enumerate(metrics)}
+    arrays |= {f"mean_{i}": m.mean for i, m in enumerate(metrics)}
+    write_kept(path, key, arrays, report=json.dumps(report.to_dict()), n=str(len(metrics)))

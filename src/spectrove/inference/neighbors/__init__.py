@@ -1,0 +1,1 @@
+"""Answers from neighbours: votes, classes, hunts."""

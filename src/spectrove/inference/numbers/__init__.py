@@ -1,0 +1,1 @@
+"""Numbers from neighbours: trend, regression, intervals, and the fit on a base."""

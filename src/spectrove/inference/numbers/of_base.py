@@ -1,0 +1,248 @@
+"""Estimators of quantities: fitted once on the objects of the base and stored in KB/calibrations/."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.errors import KnowledgeError
+from spectrove.inference.kept import Arrays, read_kept, write_kept
+from spectrove.inference.numbers.conformal import Conformal, signal_to_noise
+from spectrove.inference.numbers.quantities import Quantity, error_column
+from spectrove.inference.numbers.regression import Known, regress
+from spectrove.inference.numbers.trend import Scale, Trend, choose_scale, fit_trend
+from spectrove.knowledge import KnowledgeBase, Searched
+from spectrove.knowledge.schema import sky_positions
+from spectrove.knowledge.search import Snapshot
+from spectrove.provenance import canonical_json
+from spectrove.spectra import SpectrumSet
+from spectrove.targets import label_text
+from spectrove.targets.target import id_hash
+
+#: Increased whenever the same values and vectors give other estimates.
+VERSION = 2
+
+#: Objects with equal values in this column are not neighbours of each other while intervals are calibrated.
+GROUP = "plate"
+
+#: Folds of plates; an object is answered by a trend fitted without its fold.
+FOLDS = 10
+
+#: Objects on which intervals are calibrated, chosen by a hash of their ids; their spectra are read.
+MOST_ASKED = 3000
+
+#: Spectra read at once.
+BATCH = 500
+
+#: Arrays that are stored.
+KEPT = (
+    "coefficients", "offset", "trend_residual", "spread", "label_error", "reach",
+    "residual", "error", "sn", "nearest",
+)  # fmt: skip
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """Trend, scale and residuals from which one quantity is estimated, for one version of a base."""
+
+    quantity: Quantity
+    known: Known
+    conformal: Conformal
+
+
+def estimator_for(base: KnowledgeBase, quantity: Quantity, *, k: int, where: str | None = None) -> Estimator:
+    """The estimator of a quantity; one fitted before on this version is read from the folder of the base.
+
+    Args:
+        k: Neighbours of an estimate, for which the intervals are calibrated.
+        where: SQL condition on the objects used.
+    """
+    key = canonical_json(
+        {
+            "regression": VERSION,
+            "version": base.version,
+            "quantity": asdict(quantity),
+            "k": k,
+            "where": where,
+            "views": [[view, base.fingerprints[view]] for view in base.space().views],
+        }
+    )
+    return base.remember(("estimator", key), partial(_kept_or_fitted, base, key, quantity, k, where))
+
+
+def own_models(base: KnowledgeBase, estimator: Estimator, queries: SpectrumSet) -> NDArray[np.int64]:
+    """Trend model fitted without each query: 0 if it is no object of the base, (n_queries,)."""
+    objects = base.remember("places of objects", partial(_places, base))
+    ra, dec = sky_positions(queries.rows)
+    model = np.zeros(len(queries), dtype=np.int64)
+    for i, object_id in enumerate(queries.object_id.tolist()):
+        found = objects.object_id[objects.same_object(object_id, float(ra[i]), float(dec[i]))]
+        places = estimator.known.places(found)
+        if (places >= 0).any():
+            model[i] = estimator.known.model[places[places >= 0][0]]
+    return model
+
+
+def _places(base: KnowledgeBase) -> Snapshot:
+    """Ids and positions of all objects, without their vectors."""
+    table = base.rows(None, ["ra", "dec"])
+    n, (ra, dec) = table.num_rows, sky_positions(table)
+    ids = np.array(table.column("object_id").to_pylist(), dtype=str)
+    return Snapshot(np.zeros(n, np.uint64), ids, np.zeros((n, 0), np.float32), np.zeros((n, 2)), ra, dec)
+
+
+def _kept_or_fitted(
+    base: KnowledgeBase, key: str, quantity: Quantity, k: int, where: str | None
+) -> Estimator:
+    searched = base.searched(where=quantity.condition(where), labelled=quantity.name, group=GROUP)
+    values = np.array([_number(v) for v in searched.values])
+    keep = np.isfinite(values)
+    if len(set(values[keep].tolist())) < 2:
+        raise KnowledgeError(
+            f"{base.path}: {int(keep.sum())} searchable objects with measured {quantity.name}, all of equal value. "
+            "Loosen the condition, or add measured objects."
+        )
+    folder = base.path / "calibrations"
+    path = (
+        folder / f"{base.version}-regression-{blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
+    )
+    fold = fold_of(searched, keep)
+    if (kept := read_kept(path, key, _made_of)) is not None:
+        arrays, scale = kept
+    else:
+        scale = choose_scale(values[keep])
+        arrays = _fit(base, searched, keep, values, fold, scale, quantity, k, where)
+        with suppress(OSError):  # a read-only base: fit again next time
+            whole = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
+            write_kept(path, key, whole, scale=json.dumps(asdict(scale)))
+            for old in folder.glob("*-regression-*.safetensors"):
+                if not old.name.startswith(f"{base.version}-"):
+                    old.unlink(missing_ok=True)
+    return _estimator(arrays, scale, quantity, searched, keep, values, fold)
+
+
+def _estimator(
+    arrays: Mapping[str, Array],
+    scale: Scale,
+    quantity: Quantity,
+    searched: Searched,
+    keep: NDArray[np.bool_],
+    values: Array,
+    fold: NDArray[np.int64],
+) -> Estimator:
+    trend = Trend(*(arrays[a] for a in ("coefficients", "offset", "trend_residual", "spread")))
+    known = Known(
+        object_id=searched.object_id[keep],
+        value=scale.forward(values[keep]),
+        error=arrays["label_error"],
+        scale=scale,
+        trend=trend,
+        reach=float(arrays["reach"][0]),
+        model=1 + fold,
+    )
+    asked = Conformal(*(arrays[a] for a in ("residual", "error", "sn", "nearest")))
+    return Estimator(quantity, known, asked)
+
+
+def _fit(
+    base: KnowledgeBase,
+    searched: Searched,
+    keep: NDArray[np.bool_],
+    values: Array,
+    fold: NDArray[np.int64],
+    scale: Scale,
+    quantity: Quantity,
+    k: int,
+    where: str | None,
+) -> dict[str, Array]:
+    """The trend, and the residuals of the objects of the base."""
+    ids = searched.object_id[keep]
+    errors = scale.errors(values[keep], _label_errors(base, quantity, ids))
+    scaled = scale.forward(values[keep])
+    trend = fit_trend(searched.vectors[keep], scaled, errors, fold)
+    hashes = np.array([id_hash(i) for i in ids.tolist()], dtype=np.uint64)
+    chosen = np.sort(np.argsort(hashes, kind="stable")[:MOST_ASKED])
+    near, far, sn, unit = _neighbors(base, ids[chosen], quantity, k, where)
+    finite = np.isfinite(far)
+    mean = np.where(finite, far, 0).sum(axis=1) / np.maximum(finite.sum(axis=1), 1)
+    reach = float(np.percentile(mean[finite.any(axis=1)], 90)) if finite.any() else 0.0
+    known = Known(ids, scaled, errors, scale, trend, reach, 1 + fold)
+    vectors = searched.vectors[keep][chosen]
+    answered = regress(known, vectors, near, far, known.model[chosen], unit_distance=unit)
+    ok = np.isfinite(answered.value) & (answered.error > 0)
+    return {
+        "coefficients": trend.coefficients, "offset": trend.offset, "trend_residual": trend.residual,
+        "spread": trend.spread, "label_error": errors, "reach": np.array([reach]),
+        "residual": (scaled[chosen] - answered.value)[ok], "error": answered.error[ok], "sn": sn[ok],
+        "nearest": answered.nearest[ok],
+    }  # fmt: skip
+
+
+def _neighbors(
+    base: KnowledgeBase, ids: NDArray[np.str_], quantity: Quantity, k: int, where: str | None
+) -> tuple[NDArray[np.str_], Array, Array, float]:
+    """Ids and distances of neighbours from other plates, for some objects; S/N of the objects; unit of distance."""
+    view = base.space().views[0]
+    every = base.embeddings(view)
+    place = {name: i for i, name in enumerate(every.object_id.tolist())}
+    group = GROUP if GROUP in base.columns else None
+    near, far, sn, unit = [], [], [], 1.0
+    for start in range(0, len(ids), BATCH):
+        part = ids[start : start + BATCH]
+        spectra = base.spectra(part)
+        found = base.search(
+            every.take(np.array([place[i] for i in part.tolist()])),
+            k,
+            spectra=spectra,
+            where=quantity.condition(where),
+            labelled=quantity.name,
+            exclude_column=group,
+        )
+        near.append(found.object_id)
+        far.append(found.distance)
+        sn.append(signal_to_noise(spectra))
+        unit = found.scale
+    return np.concatenate(near), np.concatenate(far), np.concatenate(sn), unit
+
+
+def fold_of(searched: Searched, keep: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Fold of each object, from 0: plates are divided into `FOLDS` parts, as are objects without a plate."""
+    ids = searched.object_id[keep].tolist()
+    groups = [label_text(g) for g, chosen in zip(searched.groups, keep, strict=True) if chosen]
+    names = [f"plate {g}" if g is not None else i for g, i in zip(groups, ids, strict=True)]
+    if len(set(names)) == 1:  # one plate: leave out single objects
+        names = ids
+    # In turn, not by hash alone: a fold with all objects would leave none for its trend.
+    order = sorted(set(names), key=lambda name: (id_hash(name), name))
+    dealt = {name: i % FOLDS for i, name in enumerate(order)}
+    return np.array([dealt[name] for name in names], dtype=np.int64)
+
+
+def _label_errors(base: KnowledgeBase, quantity: Quantity, ids: NDArray[np.str_]) -> Array:
+    """One-sigma errors of the values, 0 if unknown."""
+    column = error_column(quantity.name, base.columns)
+    if column is None:
+        return np.zeros(len(ids))
+    table = base.rows(None, [column])
+    found = dict(zip(table.column("object_id").to_pylist(), table.column(column).to_pylist(), strict=True))
+    errors = np.array([_number(found.get(i)) for i in ids.tolist()])
+    # Catalogs write negative errors for lines that were not fitted.
+    return np.where(np.isfinite(errors) & (errors > 0), errors, 0.0)
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _made_of(arrays: Arrays, said: Mapping[str, str]) -> tuple[dict[str, Array], Scale]:
+    return {name: arrays[name] for name in KEPT}, Scale(**json.loads(said["scale"]))

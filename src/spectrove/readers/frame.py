@@ -1,0 +1,89 @@
+"""Whether a file's wavelengths are those observed, or were shifted to the rest frame of the object."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.errors import FormatError
+from spectrove.readers.multispec import LARGEST_MOTION, is_multispec
+
+_WAVELENGTH = re.compile(r"wave|lam|wl|wavelength|^w_?rest|^rest_?w", re.I)
+_REST = re.compile(r"rest", re.I)
+#: Cards that say the frame: by a word, or by a yes.
+_FRAMES = (
+    "SPECSYS",
+    "FRAME",
+    "WAVEFRAM",
+    "WFRAME",
+    "SPECFRAM",
+    "RESTFRAM",
+    "REST_FRAME",
+    "RESTFRAME",
+    "REST",
+)
+_AT_REST = re.compile(r"^\s*(source|rest([ _-]?frame)?|t|true|1|yes)\s*$", re.I)
+_REMARK = re.compile(r"\brest[ _-]?(frame|wavelength|wave|lambda|system)", re.I)
+_ABOUT = re.compile(r"wave|lambda|angstrom|spectr", re.I)
+_CONTRARY = re.compile(r"\b(not|never|no)\b|observed", re.I)
+
+
+def is_rest_name(name: str) -> bool:
+    """Whether a column holds wavelengths at rest by its name: restwave, wave_rest, lambda_rest and their like."""
+    return bool(_REST.search(name) and _WAVELENGTH.search(name))
+
+
+def rest_reason(header: Mapping[str, Any], column: str) -> str | None:
+    """What says that the wavelengths are at rest: the column, a card (SPECSYS = SOURCE), IRAF's dopcor or a remark."""
+    if is_rest_name(column):
+        return f"column {column}"
+    for card in _FRAMES:
+        if card in header and _AT_REST.match(str(header[card])):
+            return f"{card} = {header[card]}"
+    if abs(_dopcor(header)) > LARGEST_MOTION:
+        return f"DOPCOR01 = {header['DOPCOR01']}"
+    remarks = getattr(header, "remarks", None) or header.get("COMMENT") or ()
+    remarks = remarks.splitlines() if isinstance(remarks, str) else map(str, remarks)
+    found = (t for t in remarks if _REMARK.search(t) and _ABOUT.search(t) and not _CONTRARY.search(t))
+    return next((f"the remark {text[:60]!r}" for text in found), None)
+
+
+def observed(
+    wavelength: NDArray, header: Mapping[str, Any], column: str, z: float | None, name: str
+) -> tuple[NDArray, list[str]]:
+    """Observed wavelengths, and the flag `rest_frame` where they were at rest and are multiplied by 1 + z.
+
+    Args:
+        wavelength: As the file has them, angstrom, shape (n_pixels,).
+        header: Of the file.
+        column: Name of the wavelengths' column.
+        z: Redshift that the file gives, None if it gives none.
+        name: Of the file, for the message.
+
+    Raises:
+        FormatError: If they are at rest and there is no redshift.
+    """
+    reason = rest_reason(header, column)
+    if reason is None:
+        return wavelength, []
+    shift = z if z is not None and np.isfinite(z) else _dopcor(header) or None
+    if shift is None:
+        raise FormatError(
+            f"{name}: the wavelengths are at rest ({reason}) and the file gives no redshift, expected observed ones. "
+            "Multiply them by 1 + z, or write REDSHIFT into the header."
+        )
+    return wavelength * (1 + shift), ["rest_frame"]
+
+
+def _dopcor(header: Mapping[str, Any]) -> float:
+    """The redshift that IRAF's dopcor took off all of a linear spectrum, 0 if none or if it is put back already."""
+    if is_multispec(header):
+        return 0.0
+    try:
+        return float(str(header.get("DOPCOR01") or "0").split()[0])
+    except ValueError:
+        return 0.0

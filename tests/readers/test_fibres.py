@@ -1,0 +1,101 @@
+"""Frames of fibre spectrographs: every fibre is known for what it saw."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from numpy.testing import assert_allclose, assert_array_equal
+
+from spectrove.errors import FormatError
+from spectrove.readers import read_file, read_spectra
+from spectrove.spectra import Mask
+
+N = 50
+GRID = {"CRVAL1": 5700.0, "CRPIX1": 1.0, "CDELT1": 1.6, "CUNIT1": "Angstroms", "CTYPE1": "Wavelength"}
+TYPES = ["P", "P", "S", "N", "F"]
+FLUX = np.arange(5)[:, None] + np.ones((5, N))
+
+
+def fibres(name, types=TYPES, unit=None, **columns):
+    degrees = np.array([10.0, 11.0, 12.0, 13.0, 14.0])
+    position = degrees if unit == "deg" else np.deg2rad(degrees)
+    made = {"NAME": ["a", "b", "sky1", "PARKED", "PARKED"], "RA": position, "DEC": -position} | columns
+    columns = [
+        fits.Column(k, "20A" if isinstance(v, list) else "D", array=v, unit=unit if k in ("RA", "DEC") else None)
+        for k, v in made.items()
+    ]  # fmt: skip
+    return fits.BinTableHDU.from_columns([*columns, fits.Column("TYPE", "8A", array=types)], name=name)
+
+
+def frame(path, *hdus, header=GRID, flux=FLUX):
+    first = fits.PrimaryHDU(flux.astype("f4"))
+    first.header.update(header)
+    fits.HDUList([first, *hdus]).writeto(path)
+    return path
+
+
+def test_an_aaomega_frame_gives_objects_and_sky_with_errors_and_says_which_fibres_saw_nothing(tmp_path):
+    variance = np.full((5, N), 4.0)
+    variance[:, 7:9] = np.nan
+    path = frame(
+        tmp_path / "run.fits", fits.ImageHDU(variance, name="VARIANCE"), fibres("FIBRES")
+    )  # fmt: skip
+    found = read_file(path)
+    assert [s.object_id for s in found] == ["run#a", "run#b", "run#sky1"]
+    assert [s.row.get("class") for s in found] == [None, None, "SKY"]
+    assert ["sky" in s.row["flags"] for s in found] == [False, False, True]
+    assert_allclose([s.row["ra"] for s in found], [10, 11, 12])  # the table has radians
+    assert_allclose([s.row["dec"] for s in found], [-10, -11, -12])
+    assert_array_equal(np.flatnonzero(~found[0].good), [7, 8])
+    assert_allclose(found[0].ivar[found[0].good], 0.25)
+    assert "ivar_estimated" not in found[0].row["flags"]
+    (left_out,) = found.left_out
+    assert "2 of 5 fibres saw no object and were left out: type F, N, counted from 0: 3, 4." in left_out.error
+    _, refusals = read_spectra(path)
+    assert [r.partial for r in refusals] == [True]
+
+
+def test_degrees_stay_degrees_and_names_that_repeat_are_rows(tmp_path):
+    table = fibres("FIBRES", unit="deg", NAME=["same"] * 5)
+    found = read_file(frame(tmp_path / "run.fits", fits.ImageHDU(FLUX * 0 + 1, name="VARIANCE"), table))
+    assert [s.object_id for s in found] == ["run#0", "run#1", "run#2"]
+    assert found[1].row["ra"] == 11.0
+
+
+@pytest.mark.parametrize("kind", ["i4", "f4"])
+def test_a_plate_of_sdss_has_its_mask_bits_and_vacuum_wavelengths(tmp_path, kind):
+    mask = np.zeros((5, N), kind)
+    mask[0, 3], mask[0, 4] = 1 << 24, 1 << 3
+    path = frame(
+        tmp_path / "spPlate-0266-51630.fits",
+        fits.ImageHDU(np.full((5, N), 9.0), name="IVAR"),
+        fits.ImageHDU(mask, name="ANDMASK"),
+        fits.ImageHDU(mask + 1, name="ORMASK"),
+        fits.ImageHDU(FLUX, name="WAVEDISP"),
+        fibres("PLUGMAP", ["GALAXY", "QSO", "SKY", "NA", "NA"], "deg"),
+        header={"CRVAL1": 3.6, "CD1_1": 1e-4, "CRPIX1": 1, "VACUUM": True, "BUNIT": "1E-17 erg/cm^2/s/Ang"},
+    )
+    first, _, sky = read_file(path)
+    assert_allclose(first.wavelength, 10 ** (3.6 + 1e-4 * np.arange(N)))
+    assert first.mask[3] & Mask.BADPIXEL
+    assert not first.mask[4] & Mask.BADPIXEL
+    assert_allclose(np.delete(first.ivar, 3), 9)
+    assert "sky" in sky.row["flags"]
+
+
+def test_wavelengths_of_each_fibre_may_stand_beside_the_flux(tmp_path):
+    waves = 5000 + np.arange(5)[:, None] * 10 + np.arange(N) * 2.0
+    extras = fits.ImageHDU(waves, name="WAVELENGTH"), fits.ImageHDU(FLUX * 0 + 1, name="IVAR")
+    found = read_file(frame(tmp_path / "a.fits", *extras, fibres("FIBTABLE"), header={}), medium="vacuum")
+    assert [s.wavelength[0] for s in found] == [5000, 5010, 5020]
+
+
+def test_fibres_without_wavelengths_are_refused_by_name(tmp_path):
+    with pytest.raises(FormatError, match="5 fibres without wavelengths"):
+        read_file(frame(tmp_path / "a.fits", fibres("FIBRES"), header={}))
+
+
+def test_a_frame_in_which_no_fibre_saw_anything_is_refused(tmp_path):
+    with pytest.raises(FormatError, match="5 of 5 fibres saw no object"):
+        read_file(frame(tmp_path / "a.fits", fibres("FIBRES", ["N"] * 5)))
