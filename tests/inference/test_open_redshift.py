@@ -12,8 +12,8 @@ from numpy.testing import assert_allclose
 from spectrove import pipeline
 from spectrove.explanation.argument import left_open
 from spectrove.galaxies.mock import load_recipe, make_survey
-from spectrove.galaxies.redshift.estimate import Candidate, RedshiftEstimate
 from spectrove.inference.open_redshift import over_redshifts
+from spectrove.redshift_estimate import Candidate, RedshiftEstimate
 from spectrove.targets import Target
 
 TARGET = Target(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectrove.galaxies.lines import LINES, Line
+from spectrove.galaxies.lines import LINES
+from spectrove.lines import Line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,21 +7,10 @@ as a function of x.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-
-@dataclass(frozen=True)
-class Line:
-    """A spectral line: catalog key, printed name, rest vacuum wavelength in angstrom, kind."""
-
-    key: str
-    name: str
-    wavelength: float
-    kind: str = "emission"
-
+from spectrove.lines import Line
 
 LINES: tuple[Line, ...] = (
     Line("oii_3726", "[O II] 3726", 3727.092),
@@ -50,14 +39,6 @@ LINES: tuple[Line, ...] = (
     Line("sii_6731", "[S II] 6731", 6732.68),
 )
 LINE: dict[str, Line] = {line.key: line for line in LINES}
-
-#: Where night-sky emission is bright enough to leave residuals, observed vacuum angstrom.
-SKY_LINES: tuple[tuple[float, float], ...] = (
-    (5570.0, 5590.0), (5888.0, 5900.0), (6298.0, 6306.0), (6362.0, 6370.0),
-    (7245.0, 7285.0), (7710.0, 7760.0), (7790.0, 7830.0), (7840.0, 7875.0),
-    (7910.0, 7930.0), (7960.0, 8040.0), (8280.0, 8475.0), (8490.0, 8520.0),
-    (8745.0, 9060.0),
-)  # fmt: skip
 
 
 def kauffmann03(log_nii_ha: ArrayLike) -> NDArray[np.float64]:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from spectrove.galaxies.redshift.estimate import RedshiftEstimate
 from spectrove.inference import Prediction
 from spectrove.inference.neighbors.voting import LEVEL, TIE
+from spectrove.redshift_estimate import RedshiftEstimate
 from spectrove.spectra import CORE_COLUMNS, SpectrumSet
 
 #: Largest number of redshifts used, including the best, and the least weight of one.

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from spectrove.encoders import Encoder
 from spectrove.explanation.question import Question
-from spectrove.galaxies.redshift.estimate import RedshiftEstimate
 from spectrove.inference import Calibrated, Fitted, Prediction
 from spectrove.inference import answer as calibrate
 from spectrove.inference.calibration.of_base import far_limit
@@ -21,6 +20,7 @@ from spectrove.inference.open_redshift import over_redshifts
 from spectrove.inference.verdict import foreign_types, with_verdicts
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.knowledge.space import Space
+from spectrove.redshift_estimate import RedshiftEstimate
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
 

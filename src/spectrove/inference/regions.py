@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import Refusal, SpectroveError, did_you_mean
-from spectrove.galaxies.lines import LINES, Line
+from spectrove.galaxies.lines import LINES
+from spectrove.lines import Line
 from spectrove.preprocess import Prepared, PreprocessRecipe, prepare
 from spectrove.spectra import SpectrumSet
 

@@ -10,7 +10,6 @@ from spectrove.errors import KnowledgeError, Refusal, SpectrumError
 from spectrove.explanation.evidence import Evidence, build_evidence
 from spectrove.explanation.question import Question, with_against, with_influence, with_saliency
 from spectrove.galaxies.lenses.signs import CommonResiduals, common_residuals_for
-from spectrove.galaxies.redshift.estimate import RedshiftEstimate
 from spectrove.inference import (
     Calibrated,
     CalibrationMode,
@@ -24,6 +23,7 @@ from spectrove.inference import hunt as vote_target
 from spectrove.inference.embed import Embedded, Encoders, embed_queries, encoders_of
 from spectrove.inference.question import Asking
 from spectrove.knowledge import KnowledgeBase, Neighbors
+from spectrove.redshift_estimate import RedshiftEstimate
 from spectrove.spectra import CATALOG_FLAGS, SpectrumSet
 from spectrove.targets import MetricMode, Target, Witness, load_target
 

@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from spectrove.encoders import Encoder
 from spectrove.errors import ShapeError
-from spectrove.galaxies.redshift.estimate import RedshiftEstimate, estimate_redshifts
+from spectrove.galaxies.redshift.estimate import estimate_redshifts
 from spectrove.inference.embed import Encoders, embed_queries, encoders_of
 from spectrove.knowledge import KnowledgeBase
+from spectrove.redshift_estimate import RedshiftEstimate
 from spectrove.spectra import CORE_COLUMNS, SpectrumSet
 
 #: What `z_source` says of a redshift that was estimated here.

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from spectrove.catalog import row_flags
 from spectrove.errors import FormatError, SpectrumError
-from spectrove.galaxies.lines import SKY_LINES
 from spectrove.readers.scatter import ivar_from_scatter
+from spectrove.readers.sky import SKY_LINES
 from spectrove.spectra import FLAGS, Mask, Spectrum
 
 #: Wavelengths outside are not those of an optical or infrared spectrum, angstrom.

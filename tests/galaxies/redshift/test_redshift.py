@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 
 from spectrove.evaluation.noise import degrade
 from spectrove.galaxies.mock import load_recipe, make_survey
-from spectrove.galaxies.redshift.estimate import FATAL, WARNINGS, ZWarn, estimate_redshifts, gridded
+from spectrove.galaxies.redshift.estimate import estimate_redshifts, gridded
 from spectrove.galaxies.redshift.scan import (
     LOG_RANGE,
     Z_RANGE,
@@ -26,6 +26,7 @@ from spectrove.galaxies.redshift.scan import (
 from spectrove.galaxies.redshift.templates import GROUPS, LOG_STEP, WIDTHS, basis
 from spectrove.inference.numbers.conformal import signal_to_noise
 from spectrove.readers import read_spectra
+from spectrove.redshift_estimate import FATAL, WARNINGS, ZWarn
 from spectrove.spectra import Spectrum, SpectrumSet
 
 

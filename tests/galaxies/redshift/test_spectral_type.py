@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from spectrove.galaxies.redshift.estimate import TYPES, estimate_redshifts
+from spectrove.galaxies.redshift.estimate import estimate_redshifts
 from spectrove.galaxies.redshift.spectral_type import spectral_types, type_of
 from spectrove.galaxies.redshift.templates import GROUPS, LOG_STEP, WIDTHS, basis
 from spectrove.galaxies.redshift.type_scan import families
+from spectrove.redshift_estimate import TYPES
 from spectrove.spectra import Spectrum, SpectrumSet
 
 WAVELENGTH = 10 ** (3.58 + 1e-4 * np.arange(3800))

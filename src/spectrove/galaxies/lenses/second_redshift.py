@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from spectrove.encoders import load_encoder
-from spectrove.galaxies.lines import LINES, SKY_LINES
+from spectrove.galaxies.lines import LINES
 from spectrove.galaxies.residual.common import CommonResidual
 from spectrove.galaxies.residual.encoder import BEHIND, UNSURE, Detector, SurpriseEncoder
 from spectrove.galaxies.residual.features import find_peaks, smoothed, whitened
 from spectrove.galaxies.residual.reconstruction import Residual, near
 from spectrove.preprocess import prepare
+from spectrove.readers.sky import SKY_LINES
 from spectrove.spectra import Spectrum, SpectrumSet
 
 Floats = NDArray[np.floating]

@@ -7,15 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.galaxies.redshift.estimate import (
-    BROAD_SHARE,
-    STAR_LIMIT,
-    RedshiftEstimate,
-    estimate_redshifts,
-    gridded,
-)
+from spectrove.galaxies.redshift.estimate import BROAD_SHARE, STAR_LIMIT, estimate_redshifts, gridded
 from spectrove.galaxies.redshift.scan import Z_RANGE, Fitter
 from spectrove.galaxies.redshift.templates import BROAD, basis
+from spectrove.redshift_estimate import RedshiftEstimate
 from spectrove.spectra import SpectrumSet
 
 #: A galaxy at the redshift of its row is plain where templates lower chi2 by more than this, in units of the reduced

@@ -16,10 +16,10 @@ from spectrove.serve.cli.progress import done_of, progress_bar
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
-    from spectrove.galaxies.redshift.estimate import RedshiftEstimate
     from spectrove.inference import Calibrated, Fitted
     from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
+    from spectrove.redshift_estimate import RedshiftEstimate
     from spectrove.spectra import SpectrumSet
     from spectrove.targets import Target
 

@@ -1,0 +1,153 @@
+"""What a kind of light brings into the house: the contract between a domain, such as galaxies, and the general rooms.
+
+The general rooms know spectra, vectors, neighbours and answers. What they have to know of galaxies, X-ray sources or
+stars they are handed as data and functions, in one frozen `Domain`. A domain is written in `NAME/domain.py`, and
+`pipeline/domains.py` is the only general file that imports it. Every field but the name may be left out; a verb that
+needs one that is missing says so in a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spectrove.encoders import Encoder
+from spectrove.knowledge import KnowledgeBase
+from spectrove.lines import Line
+from spectrove.redshift_estimate import RedshiftEstimate
+from spectrove.spectra import SpectrumSet
+from spectrove.targets import Target
+
+Floats = NDArray[np.float64]
+
+
+class ClassWitness(Protocol):
+    """What spectra themselves say of the classes of one question, beside their neighbours.
+
+    Attributes:
+        name: As it is printed, "lines".
+    """
+
+    name: str
+
+    def support(self, measured: Floats) -> Floats:
+        """Log-likelihood of each class, (n_spectra, n_classes), from `Witness.measure`."""
+
+    def outside(self, measured: Floats) -> Floats:
+        """The probability that a spectrum is of a class that the question does not have, (n_spectra,)."""
+
+
+class Witness(Protocol):
+    """A measurement of the spectrum itself that may tell the classes of a target or label apart."""
+
+    #: Raised whenever the same spectrum gives other measurements.
+    version: int
+
+    def of_classes(self, kinds: Mapping[str, str]) -> ClassWitness | None:
+        """The witness for these classes (label value to class); None where it tells none of them apart."""
+
+    def measure(self, spectra: SpectrumSet) -> Floats:
+        """The measurement of each spectrum, (n_spectra, n_values); NaN where it cannot be made."""
+
+
+class Residuals(Protocol):
+    """Log-likelihood terms of a hunted class from what ordinary objects of a base leave of a spectrum.
+
+    Attributes:
+        names: Of the terms.
+    """
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    def signs(self, spectra: SpectrumSet) -> Floats:
+        """The terms of each spectrum, (n_spectra, n_terms)."""
+
+    def found(self, spectra: SpectrumSet) -> dict[str, tuple[dict[str, Any], ...]]:
+        """What was found, by object id, as plain values to show beside an answer."""
+
+
+class Signs(Protocol):
+    """Terms that a target may name (`Target.signs`), learned on the searched objects of a base without labels."""
+
+    def key(self, base: KnowledgeBase, target: Target | None, where: str | None) -> str:
+        """Everything that the residuals depend on, as text."""
+
+    def learn(self, base: KnowledgeBase, target: Target | None, where: str | None) -> Residuals:
+        """The residuals of the searched objects; kept with the base."""
+
+
+class Mock(Protocol):
+    """A simulated survey with known truth."""
+
+    def recipe(self, name: str) -> Any:
+        """A recipe by name or file, a pydantic model."""
+
+    def make(self, n: int, recipe: Any, seed: int, workers: int) -> SpectrumSet:
+        """n spectra."""
+
+    def write(self, n: int, folder: Path, **options: Any) -> Path:
+        """n spectra as files in a folder; the path of their catalog."""
+
+
+class Progress(Protocol):
+    """Told how much of a long task is done."""
+
+    def __call__(self, done: int, total: int, /) -> None: ...
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One kind of light.
+
+    Attributes:
+        name: As kb.json of a base says it.
+        title: One sentence for people.
+        home: The package whose folders `weights`, `recipes` and `targets` hold what comes with the domain.
+        encoder: The encoder of a new base.
+        views: Further views of a new base, to the encoder of each.
+        label: The label column that is asked for where none is named.
+        group: The column whose objects are never on both sides of a fold: "plate"; "" where objects stand alone.
+        groups: The same in the plural, in sentences: "plates".
+        lines: Lines that a region may name and that figures mark.
+        kinds: Encoder kind to a function that gives its class.
+        trainers: Encoder kind to what fits it, where `training` does not know the kind.
+        measurements: Names of the measurements that networks may learn to predict.
+        measured: Values and errors of measurements by name, from a table of rows.
+        witnesses: Measurements of the spectrum itself that targets and labels may name, by name.
+        signs: Log-likelihood terms that targets may name, by name.
+        redshift: The redshift of each spectrum with its n best candidates, and intervals at a level.
+        types: Object id to the type ("star") of those spectra that are none of the base's types.
+        reasons: Reasons for spectra that are unlike a base's.
+        review: Findings of a review of labels from the spectra themselves.
+        panels: Finished sentences, tables and figures of an explanation, from the spectra of its evidence.
+        mock: A simulated survey.
+    """
+
+    name: str
+    title: str = ""
+    home: str = ""
+    encoder: str = ""
+    views: Mapping[str, str] = field(default_factory=dict)
+    label: str = ""
+    group: str = ""
+    groups: str = ""
+    lines: tuple[Line, ...] = ()
+    kinds: Mapping[str, Callable[[], type[Encoder]]] = field(default_factory=dict)
+    trainers: Mapping[str, Callable[..., Encoder]] = field(default_factory=dict)
+    measurements: tuple[str, ...] = ()
+    measured: Callable[[pa.Table, Sequence[str]], tuple[NDArray, NDArray]] | None = None
+    witnesses: Mapping[str, Witness] = field(default_factory=dict)
+    signs: Mapping[str, Signs] = field(default_factory=dict)
+    redshift: Callable[[SpectrumSet, int, float], list[RedshiftEstimate]] | None = None
+    types: Callable[[KnowledgeBase, SpectrumSet], dict[str, str]] | None = None
+    reasons: Any = None
+    review: Any = None
+    panels: Any = None
+    mock: Mock | None = None
