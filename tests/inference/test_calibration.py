@@ -10,8 +10,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import TargetError
-from spectrove.inference import answer, calibrating, calibration_for, hunt
+from spectrove.inference import answer, calibration_for, hunt
 from spectrove.inference import classify as vote_classes
+from spectrove.inference.calibration import of_base as calibrating
 from spectrove.inference.calibration.features import quality_of
 from spectrove.inference.calibration.logistic import fit_logistic
 from spectrove.inference.calibration.model import fit_calibration

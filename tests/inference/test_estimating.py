@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
-from spectrove.inference import estimating
+from spectrove.inference.numbers import of_base as estimating
 from spectrove.inference.numbers.of_base import FOLDS, estimator_for, fold_of, own_models
 from spectrove.inference.numbers.quantities import error_column, numeric_columns, quantity_of
 from spectrove.inference.numbers.trend import fit_trend

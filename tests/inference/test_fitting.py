@@ -8,7 +8,8 @@ from numpy.testing import assert_allclose
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
-from spectrove.inference import classify, fitting, metric_for
+from spectrove.inference import classify, metric_for
+from spectrove.inference.metric import of_base as fitting
 from spectrove.knowledge import KnowledgeBase
 from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.targets import load_target

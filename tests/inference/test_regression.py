@@ -93,7 +93,7 @@ def test_residuals_are_those_of_a_trend_that_never_saw_the_object():
     """Fit again without one object by hand: what is left over is the same, as Allen's formula says."""
     x = RNG.normal(size=(60, 5))
     y = x @ np.arange(5.0) + RNG.normal(size=60)
-    from spectrove.inference import trend as module
+    from spectrove.inference.numbers import trend as module
 
     everyone = np.ones(60, dtype=bool)
     strengths, module.STRENGTHS = module.STRENGTHS, (0.01,)

@@ -10,9 +10,11 @@ import pytest
 
 from spectrove import pipeline
 from spectrove.evaluation.injected import with_lenses
+from spectrove.galaxies.lenses import signs
 from spectrove.galaxies.lenses.signs import SECOND_REDSHIFT, common_residuals_for
 from spectrove.galaxies.mock import load_recipe, make_survey
-from spectrove.inference import calibrating, calibration_for, metric_for, signs
+from spectrove.inference import calibration_for, metric_for
+from spectrove.inference.calibration import of_base as calibrating
 from spectrove.targets import load_target
 
 TARGET = load_target("strong_lens")

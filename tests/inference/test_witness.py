@@ -9,11 +9,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from spectrove import pipeline
+from spectrove.galaxies import line_witness as witness
 from spectrove.galaxies.line_classes import REGIONS, region_shares
 from spectrove.galaxies.line_fit import measure_lines
 from spectrove.galaxies.line_witness import line_shares, line_shares_of_base, line_witness
 from spectrove.galaxies.mock import make_survey
-from spectrove.inference import witness
 from spectrove.inference.far import less_noise, noisier
 from spectrove.inference.prediction import Prediction
 from spectrove.inference.verdict import with_verdicts
