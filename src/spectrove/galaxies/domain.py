@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from spectrove.domain import Domain
 from spectrove.galaxies.lines import LINES
+from spectrove.redshift_estimate import RedshiftEstimate
+from spectrove.spectra import SpectrumSet
+
+
+def estimate_redshifts(spectra: SpectrumSet, n: int, level: float) -> list[RedshiftEstimate]:
+    """The redshift of each spectrum with its n best candidates, by a scan over templates."""
+    from spectrove.galaxies.redshift import estimate
+
+    return estimate.estimate_redshifts(spectra, n=n, level=level)
+
 
 GALAXIES = Domain(
     name="galaxies",
@@ -15,4 +25,5 @@ GALAXIES = Domain(
     group="plate",
     groups="plates",
     lines=LINES,
+    redshift=estimate_redshifts,
 )

@@ -2,9 +2,51 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from spectrove.domain import Domain
+from spectrove.errors import KnowledgeError
 from spectrove.galaxies.domain import GALAXIES
+from spectrove.knowledge import KnowledgeBase
+
+T = TypeVar("T")
 
 DOMAINS: dict[str, Domain] = {
     "galaxies": GALAXIES,
 }
+
+#: The domain of a new base, and of one that does not name its own.
+DEFAULT_DOMAIN = "galaxies"
+
+
+def domain_of(base: KnowledgeBase | None) -> Domain:
+    """The kind of light of a base; without a base, that of a new one.
+
+    Raises:
+        KnowledgeError: The base names a domain that this Spectrove does not know.
+    """
+    name = getattr(base, "domain", DEFAULT_DOMAIN) or DEFAULT_DOMAIN
+    if name not in DOMAINS:
+        where = f"{base.path}: " if base is not None else ""
+        raise KnowledgeError(
+            f"{where}a base of {name!r}, expected one of {', '.join(DOMAINS)}. Install a Spectrove that knows {name}."
+        )
+    return DOMAINS[name]
+
+
+def needed(part: T | None, domain: Domain, verb: str, name: str) -> T:
+    """The part of a domain that a verb cannot do without.
+
+    Args:
+        part: A field of the domain.
+        domain: The kind of light, and `name` what the part is for people: "redshift estimator".
+        verb: As people ask it: "estimate --quantity z".
+
+    Raises:
+        KnowledgeError: The domain has no such part.
+    """
+    if part is None:
+        raise KnowledgeError(
+            f"{verb}: a base of {domain.name} has no {name}. Ask a base of another kind of light."
+        )
+    return part

@@ -11,11 +11,14 @@ import pyarrow as pa
 
 from spectrove.encoders import Encoder
 from spectrove.errors import ShapeError
-from spectrove.galaxies.redshift.estimate import estimate_redshifts
 from spectrove.inference.embed import Encoders, embed_queries, encoders_of
 from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.domains import domain_of, needed
 from spectrove.redshift_estimate import RedshiftEstimate
 from spectrove.spectra import CORE_COLUMNS, SpectrumSet
+
+#: Level of the intervals.
+LEVEL = 0.68
 
 #: What `z_source` says of a redshift that was estimated here.
 ESTIMATED = "estimated"
@@ -26,7 +29,7 @@ def redshift(
     spectra: SpectrumSet,
     *,
     n: int = 5,
-    level: float = 0.68,
+    level: float = LEVEL,
     k: int = 3,
     encoder: Encoders = None,
 ) -> list[RedshiftEstimate]:
@@ -42,9 +45,14 @@ def redshift(
         level: Of the intervals.
         k: Neighbours that are named.
         encoder: In place of what the base names.
+
+    Raises:
+        KnowledgeError: The kind of light of the base has no redshift estimator.
     """
+    domain = domain_of(base)
+    estimator = needed(domain.redshift, domain, "estimate --quantity z", "redshift estimator")
     bare = without_redshifts(spectra)
-    estimates = estimate_redshifts(bare, n=n, level=level)
+    estimates = estimator(bare, n, level)
     if base is None or not estimates:
         return estimates
     encoders = encoders_of(base, base.space().views, encoder)
@@ -83,13 +91,18 @@ def with_redshifts(spectra: SpectrumSet, estimates: Sequence[RedshiftEstimate]) 
 
 
 def complete_redshifts(
-    spectra: SpectrumSet, *, n: int = 5
+    spectra: SpectrumSet, *, n: int = 5, base: KnowledgeBase | None = None
 ) -> tuple[SpectrumSet, dict[str, RedshiftEstimate]]:
-    """The spectra with every missing redshift estimated, and the estimates by object id; only those are scanned."""
+    """The spectra with every missing redshift estimated, and the estimates by object id; only those are scanned.
+
+    `base` says of which kind of light the spectra are; galaxies without one.
+    """
     missing = np.flatnonzero(~np.isfinite(spectra.z))
     if not len(missing):
         return spectra, {}
-    made = redshift(None, spectra.take(missing), n=n)
+    domain = domain_of(base)
+    estimator = needed(domain.redshift, domain, "estimation of missing redshifts", "redshift estimator")
+    made = estimator(without_redshifts(spectra.take(missing)), n, LEVEL)
     unknown = RedshiftEstimate("", np.nan, np.nan, None, False)
     all_of_them = [replace(unknown, object_id=str(name)) for name in spectra.object_id]
     for i, estimate in zip(missing, made, strict=True):
