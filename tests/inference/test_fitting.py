@@ -128,7 +128,7 @@ def test_a_base_that_may_only_be_read_is_fitted_once_a_session(base, monkeypatch
     def refuse(*_):
         raise OSError("read-only file system")
 
-    monkeypatch.setattr(fitting, "_write", refuse)
+    monkeypatch.setattr("spectrove.knowledge.files.Folder.write", refuse)
     first = metric_for(base, labelled="class_derived")
     monkeypatch.setattr(fitting, "fit_metric", fail)
     assert metric_for(base, labelled="class_derived").metrics is first.metrics

@@ -346,7 +346,7 @@ def test_a_scale_that_cannot_be_kept_is_measured_again(base, make_vectors, monke
 
     expected = base.scale
     (base.path / "scales.json").unlink()
-    monkeypatch.setattr("spectrove.knowledge.space.write_json", refuse)
+    monkeypatch.setattr("spectrove.knowledge.store.Store.write_json", refuse)
     assert KnowledgeBase.open(base.path).scale == expected
     assert not (base.path / "scales.json").exists()
 

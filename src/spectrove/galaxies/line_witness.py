@@ -7,16 +7,14 @@ learned on the base's objects with their own plate left out. Nothing but the spe
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.galaxies.line_classes import REGIONS, class_shares, judged, measured, region_shares, regions_of
-from spectrove.inference.kept import Arrays, forget_older, kept_path, read_kept, write_kept
+from spectrove.inference.kept import measured_once
 from spectrove.inference.per_spectrum import PerSpectrum
 from spectrove.knowledge import KnowledgeBase
 from spectrove.provenance import canonical_json
@@ -99,21 +97,14 @@ def line_shares_of_base(
 ) -> NDArray[np.float64]:
     """`line_shares` of objects of a base, measured once and kept with it in KB/lines/."""
     key = canonical_json({"lines_version": LINES_VERSION, "version": base.version})
-    path = kept_path(base.path / "lines", key)
-    kept = read_kept(path, key, _made_of) or {}
-    missing = [name for name in object_id if name not in kept]
-    for start in range(0, len(missing), BLOCK):
-        part = missing[start : start + BLOCK]
-        kept |= dict(zip(part, line_shares(base.spectra(part)), strict=True))
-        if progress:
-            progress(len(part))
-    if missing:
-        with suppress(OSError):  # a base that may only be read: measure again next time
-            names = sorted(kept)
-            write_kept(path, key, {"share": np.stack([kept[n] for n in names])}, object_id=json.dumps(names))
-            forget_older(path)
-    return np.array([kept[name] for name in object_id]).reshape(len(object_id), len(REGIONS))
 
+    def measure(names: Sequence[str]) -> NDArray[np.float64]:
+        parts = []
+        for start in range(0, len(names), BLOCK):
+            parts.append(line_shares(base.spectra(names[start : start + BLOCK])))
+            if progress:
+                progress(len(parts[-1]))
+        return np.concatenate(parts)
 
-def _made_of(arrays: Arrays, said: Mapping[str, str]) -> dict[str, NDArray[np.float64]]:
-    return dict(zip(json.loads(said["object_id"]), arrays["share"], strict=True))
+    shares = measured_once(base, "lines", key, object_id, measure)
+    return shares.reshape(len(object_id), len(REGIONS))

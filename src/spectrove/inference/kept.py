@@ -1,69 +1,127 @@
-"""Results fitted on a base, stored in its folder as safetensors files with a key of everything they depend on."""
+"""Results fitted once on a base and kept with it, as safetensors files with a key of everything they depend on.
+
+The files lie in folders beside the tables of the base (metrics, calibrations, outliers, residuals, lines, types),
+wherever it is: in a local folder, in an object store or in memory. A base that may only be read is fitted again.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import blake2b
-from pathlib import Path
-from threading import get_ident
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.knowledge import KnowledgeBase
+from spectrove.knowledge.files import Files
+
 T = TypeVar("T")
 
+#: Arrays and texts of a file, by name.
 Arrays = dict[str, NDArray]
+Content = tuple[Mapping[str, NDArray], Mapping[str, str]]
+
+_SUFFIX = ".safetensors"
 
 
-def kept_path(folder: Path, key: str) -> Path:
-    """Path of the file for this key; its name begins with the version of the base, which is part of the key."""
-    return (
-        folder
-        / f"{json.loads(key)['version']}-{blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
-    )
-
-
-def forget_older(path: Path) -> None:
-    """Remove files beside `path` that belong to other versions of the base."""
-    version = path.name.split("-")[0]
-    for other in path.parent.glob("*.safetensors"):
-        if not other.name.startswith(f"{version}-"):
-            other.unlink(missing_ok=True)
-
-
-def read_kept(path: Path, key: str, made_of: Callable[[Arrays, dict[str, str]], T]) -> T | None:
-    """The result stored under this key; None if there is none or it cannot be read.
+def fitted_once(
+    base: KnowledgeBase,
+    kind: str,
+    key: str,
+    fit: Callable[[], T],
+    to_arrays: Callable[[T], Content | None],
+    from_arrays: Callable[[Arrays, dict[str, str]], T],
+) -> T:
+    """The result for this key: from memory, else from the files of the base, else fitted and kept there.
 
     Args:
-        path: The file.
-        key: Everything the result depends on, as text.
-        made_of: Makes the result from arrays and texts of the file; raises if one is missing or wrong.
+        base: The base; results of its other versions are forgotten when a new one is written.
+        kind: The folder: "metrics".
+        key: Everything the result depends on, with the version of the base, as text.
+        fit: Makes the result.
+        to_arrays: Arrays and texts of a result; None for one that is kept in memory only.
+        from_arrays: The result from arrays and texts; raises if one is missing or wrong.
     """
-    from safetensors import SafetensorError, safe_open
 
-    try:
-        with safe_open(path, framework="numpy") as file:
-            said = file.metadata() or {}
-            if said.get("key") != key:
-                return None
-            return made_of({name: file.get_tensor(name) for name in file.keys()}, said)  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError, IndexError):
-        return None
+    def kept_or_fitted() -> T:
+        if (kept := _read(base.files, kind, key, from_arrays)) is not None:
+            return kept
+        version, fitted = base.version, fit()
+        if (content := to_arrays(fitted)) is not None:
+            _keep(base.files, kind, key, version, content)
+        return fitted
+
+    return base.remember((kind, key), kept_or_fitted)
 
 
-def write_kept(path: Path, key: str, arrays: Mapping[str, NDArray], **said: str) -> None:
-    """Write arrays and texts under this key, in one step."""
+def measured_once(
+    base: KnowledgeBase,
+    kind: str,
+    key: str,
+    object_id: Sequence[str],
+    measure: Callable[[Sequence[str]], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Measurements of objects of a base, (n_objects, n_values); those of further objects are added to what is kept.
+
+    Args:
+        base, kind, key: As in `fitted_once`.
+        object_id: The objects, (n_objects,).
+        measure: Measurements of the objects with these ids, (n, n_values).
+    """
+    kept = _read(base.files, kind, key, _rows) or {}
+    if missing := [name for name in dict.fromkeys(object_id) if name not in kept]:
+        version = base.version
+        kept |= dict(zip(missing, measure(missing), strict=True))
+        names = sorted(kept)
+        content = {"values": np.stack([kept[name] for name in names])}, {"object_id": json.dumps(names)}
+        _keep(base.files, kind, key, version, content)
+    return np.array([kept[name] for name in object_id])
+
+
+def _rows(arrays: Arrays, texts: Mapping[str, str]) -> dict[str, NDArray[np.float64]]:
+    [values] = arrays.values()
+    return dict(zip(json.loads(texts["object_id"]), values, strict=True))
+
+
+def _digest(key: str) -> str:
+    return blake2b(key.encode(), digest_size=8).hexdigest()
+
+
+def _read(files: Files, kind: str, key: str, from_arrays: Callable[[Arrays, dict[str, str]], T]) -> T | None:
+    """The result kept under this key; None if there is none or it cannot be read."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    # Before the digest stands the version of the base; older files have further words there, or nothing.
+    ending = f"{_digest(key)}{_SUFFIX}"
+    with suppress(OSError):
+        for name in files.names(kind):
+            with suppress(OSError, SafetensorError, KeyError, ValueError, TypeError, IndexError):
+                if name.endswith(ending):
+                    content = files.read(f"{kind}/{name}")
+                    if (texts := _texts(content))["key"] == key:
+                        return from_arrays(load(content), texts)
+    return None
+
+
+def _texts(content: bytes) -> dict[str, str]:
+    """Texts of a safetensors file, which begins with the length of its header and the header, in JSON."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length])["__metadata__"]
+
+
+def _keep(files: Files, kind: str, key: str, version: int, content: Content) -> None:
+    """Write a file and remove those of other versions of the base."""
     from safetensors.numpy import save
 
-    path.parent.mkdir(exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.tmp")
-    try:
-        # safetensors writes the memory of an array without regard to its strides.
-        whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        temporary.write_bytes(save(whole, metadata={"key": key, **said}))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    arrays, texts = content
+    # safetensors writes the memory of an array without regard to its strides.
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    with suppress(OSError):  # a base that may only be read: fit again next time
+        files.write(f"{kind}/{version}-{_digest(key)}{_SUFFIX}", save(whole, metadata={"key": key, **texts}))
+        for name in files.names(kind):
+            if name.endswith(_SUFFIX) and not name.startswith(f"{version}-"):
+                files.remove(f"{kind}/{name}")

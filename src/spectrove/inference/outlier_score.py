@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +17,7 @@ from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
-from spectrove.inference.kept import Arrays, read_kept, write_kept
+from spectrove.inference.kept import Arrays, Content, fitted_once
 from spectrove.knowledge import KnowledgeBase
 from spectrove.provenance import canonical_json
 from spectrove.spectra import CORE_COLUMNS, SpectrumSet
@@ -164,7 +161,7 @@ def reference_of(base: KnowledgeBase) -> Reference:
             f"Add it with kb reencode {base.path} --view {missing[0]}={missing[0]}"
         )
     key = canonical_json([OUTLIER_VERSION, base.version, {view: prints[view] for view in VIEWS}])
-    return base.remember(("outliers", key), partial(_kept_or_made, base, key))
+    return fitted_once(base, "outliers", key, partial(_make, base), _to_arrays, _from_arrays)
 
 
 def log_distances(
@@ -187,20 +184,6 @@ def log_distances(
     known = np.isfinite(found.distance)
     mean = np.where(known, found.distance, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     return np.where(known.any(axis=1), np.log(np.maximum(mean, 1e-9)), np.nan)
-
-
-def _kept_or_made(base: KnowledgeBase, key: str) -> Reference:
-    folder = base.path / "outliers"
-    path = folder / f"{blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
-    if (kept := read_kept(path, key, _made_of)) is not None:
-        return kept
-    made = _make(base)
-    with suppress(OSError):  # a read-only base: measure again next time
-        _write(path, key, made)
-        for old in folder.glob("*.safetensors"):
-            if old != path:
-                old.unlink(missing_ok=True)
-    return made
 
 
 def _make(base: KnowledgeBase) -> Reference:
@@ -246,12 +229,12 @@ def _without_pixels(ids: NDArray[np.str_], rows: pa.Table) -> SpectrumSet:
     )
 
 
-def _made_of(arrays: Arrays, _: Mapping[str, str]) -> Reference:
-    ids = json.loads(arrays["object_id"].tobytes())
-    return Reference(np.array(ids, dtype=str), {view: arrays[view] for view in VIEWS})
-
-
-def _write(path: Path, key: str, made: Reference) -> None:
+def _to_arrays(made: Reference) -> Content:
     ids = np.frombuffer(json.dumps(made.object_id.tolist()).encode(), dtype=np.uint8)
     arrays = {view: np.asarray(values, np.float64) for view, values in made.log_distance.items()}
-    write_kept(path, key, {**arrays, "object_id": ids})
+    return {**arrays, "object_id": ids}, {}
+
+
+def _from_arrays(arrays: Arrays, _: Mapping[str, str]) -> Reference:
+    ids = json.loads(arrays["object_id"].tobytes())
+    return Reference(np.array(ids, dtype=str), {view: arrays[view] for view in VIEWS})

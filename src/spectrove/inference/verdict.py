@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 
 from spectrove.galaxies.redshift.spectral_type import covered, plain_galaxies, spectral_types
-from spectrove.inference.kept import forget_older, kept_path, read_kept, write_kept
+from spectrove.inference.kept import fitted_once
 from spectrove.inference.per_spectrum import PerSpectrum
 from spectrove.inference.prediction import Prediction
 from spectrove.knowledge import KnowledgeBase
@@ -92,7 +91,7 @@ def foreign_types(base: KnowledgeBase, spectra: SpectrumSet) -> dict[str, str]:
     Types come from pixels alone. A spectrum that the galaxy templates explain at its redshift is a galaxy without more
     ado; the others are scanned with every template, 0.2 s each.
     """
-    held = base.remember(("types",), lambda: _types_of_base(base))
+    held = _types_of_base(base)
     types = dict(zip(spectra.object_id.tolist(), _types(spectra), strict=True))
     return {name: kind for name, kind in types.items() if kind and kind not in held}
 
@@ -100,18 +99,21 @@ def foreign_types(base: KnowledgeBase, spectra: SpectrumSet) -> dict[str, str]:
 def _types_of_base(base: KnowledgeBase) -> frozenset[str]:
     """The types that more than `HELD` of the base's objects are of; of a large base, of a sample of them."""
     key = canonical_json({"types_version": TYPES_VERSION, "version": base.version})
-    path = kept_path(base.path / "types", key)
-    kept = read_kept(path, key, lambda _, said: frozenset(json.loads(said["types"])))
-    if kept is not None:
-        return kept
-    names = base.rows(columns=[]).column("object_id").to_pylist()
-    sample = sorted(names, key=id_hash)[:SAMPLE]
-    counts = Counter(kind for kind in _types(base.spectra(sample)) if kind)
-    held = frozenset(kind for kind, n in counts.items() if n > HELD * len(sample))
-    with suppress(OSError):  # a base that may only be read: look again next time
-        write_kept(path, key, {}, types=json.dumps(sorted(held)))
-        forget_older(path)
-    return held
+
+    def look() -> frozenset[str]:
+        names = base.rows(columns=[]).column("object_id").to_pylist()
+        sample = sorted(names, key=id_hash)[:SAMPLE]
+        counts = Counter(kind for kind in _types(base.spectra(sample)) if kind)
+        return frozenset(kind for kind, n in counts.items() if n > HELD * len(sample))
+
+    return fitted_once(
+        base,
+        "types",
+        key,
+        look,
+        lambda held: ({}, {"types": json.dumps(sorted(held))}),
+        lambda _, texts: frozenset(json.loads(texts["types"])),
+    )
 
 
 def _scanned(spectra: SpectrumSet) -> list[str]:

@@ -17,6 +17,7 @@ from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge import checks, curation, history, lookup, schema, writing
 from spectrove.knowledge.classwise import ClassDistances, find_by_class
+from spectrove.knowledge.files import Files, Uri, place_of
 from spectrove.knowledge.finding import find
 from spectrove.knowledge.lookup import Searched
 from spectrove.knowledge.neighbors import Neighbors
@@ -68,7 +69,7 @@ class KnowledgeBase:
         Raises:
             KnowledgeError: `path` is occupied, there are no spectra or no views, or an id occurs twice.
         """
-        path = Path(path)
+        path = place_of(path)
         if not len(spectra) or not views:
             raise KnowledgeError(
                 f"{path}: {len(spectra)} spectra in {len(views)} views, expected one or more of each. "
@@ -93,14 +94,19 @@ class KnowledgeBase:
         Raises:
             KnowledgeError: There is no base, it is incomplete, or a newer spectrove made it.
         """
-        return cls(Store.open(Path(path)))
+        return cls(Store.open(place_of(path)))
 
     # --- what it is ---------------------------------------------------------------------------------
 
     @property
-    def path(self) -> Path:
-        """The folder."""
+    def path(self) -> Path | Uri:
+        """The folder, or the address of a base that is not in the local file system."""
         return self._store.path
+
+    @property
+    def files(self) -> Files:
+        """Small files beside the tables, for what is fitted on the base and kept with it."""
+        return self._store.files
 
     @property
     def encoder(self) -> str:

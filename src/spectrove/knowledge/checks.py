@@ -11,12 +11,13 @@ import pyarrow.compute as pc
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import FingerprintError, KnowledgeError
+from spectrove.knowledge.files import Uri
 from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.store import Store
 from spectrove.spectra import SpectrumSet
 
 
-def refuse_repeats(path: Path, spectra: SpectrumSet) -> None:
+def refuse_repeats(path: Path | Uri, spectra: SpectrumSet) -> None:
     """Refuse spectra unless every id occurs once."""
     ids, counts = np.unique(spectra.object_id, return_counts=True)
     if (counts > 1).any():

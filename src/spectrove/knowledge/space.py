@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -18,9 +16,12 @@ from spectrove.knowledge.checks import check_query, check_view
 from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.schema import DEFAULT_VIEW
 from spectrove.knowledge.search import Snapshot, nearest
-from spectrove.knowledge.store import Store, write_json
+from spectrove.knowledge.store import Store
 from spectrove.targets import Target
 from spectrove.targets.target import id_hash
+
+#: Cache of scales by version and space.
+SCALES = "scales.json"
 
 #: Objects from which the scale is measured: the median is then good to about 3%.
 SCALE_SAMPLE = 512
@@ -179,21 +180,18 @@ def scale(store: Store, reader: Reader, space: Space) -> float:
     """Median nearest-neighbour distance in a space, read from scales.json if it holds that of this version."""
     kept = ("scale", space.key)
     if kept not in reader.kept:
-        key, path = f"{reader.version}:{space.key}", store.path / "scales.json"
-        known = _read_scales(path)
+        key = f"{reader.version}:{space.key}"
+        known = _scales(store)
         if key not in known:
             known[key] = _measure_scale(snapshot(store, reader, space))
             with suppress(OSError):  # a read-only base: measure again next time
-                write_json(path, known)
+                store.write_json(SCALES, known)
         reader.kept[kept] = known[key]
     return float(reader.kept[kept])
 
 
-def _read_scales(path: Path) -> dict[str, float]:
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
+def _scales(store: Store) -> dict[str, float]:
+    content = store.read_json(SCALES)
     if not isinstance(content, dict):
         return {}
     return {str(k): float(v) for k, v in content.items() if isinstance(v, int | float) and v > 0}

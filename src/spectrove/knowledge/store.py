@@ -1,11 +1,14 @@
-"""The folder of a knowledge base: two Lance tables, kb.json, a log of operations, a lock for writers.
+"""What a knowledge base consists of: two Lance tables, kb.json, a log of operations, a lock for writers.
 
     KB/kb.json            description of the base; written last, so its presence means "complete"
     KB/spectra.lance      pixels, found by content hash; rows are only ever added
     KB/objects.lance      ids, labels, vectors; its Lance versions are the base's versions
     KB/operations.jsonl   log of operations, each written before it is done, so that versions can be named
     KB/scales.json        a cache: median nearest-neighbour distance per version and view
-    KB/.lock              lock of the writer; the system frees it when the writer dies
+    KB/metrics, ...       a cache: what was fitted on a version of the base, see `inference.kept`
+    KB/.lock              lock of the writer of a local folder; the system frees it when the writer dies
+
+KB is a folder or an address such as s3://bucket/sdss.kb. All but the tables is read and written through `files.Files`.
 
 Spectra are written before objects. A writer that dies in between leaves unused pixels, never an object
 without pixels.
@@ -14,18 +17,16 @@ without pixels.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from spectrove.errors import KnowledgeError, SpectroveError
+from spectrove.knowledge.files import Files, Uri, files_of
 
 if TYPE_CHECKING:
     from lancedb.table import Table
@@ -33,62 +34,78 @@ if TYPE_CHECKING:
 KIND = "spectrove knowledge base"
 FORMAT = 1
 
+#: Names of the description and of the log.
+ABOUT, LOG = "kb.json", "operations.jsonl"
+
 
 class Store:
-    """An open folder; `objects` and `spectra` are its LanceDB tables."""
+    """An open base; `objects` and `spectra` are its LanceDB tables, `files` all that is kept beside them."""
 
-    def __init__(self, path: Path, about: dict[str, Any]) -> None:
-        import lancedb
-
+    def __init__(self, path: Path | Uri, about: dict[str, Any], files: Files, database: Any) -> None:
         self.path = path
         self.about = about
+        self.files = files
         with sentence(path, "open the tables"):
-            database = lancedb.connect(str(path))
             self.objects: Table = database.open_table("objects")
             self.spectra: Table = database.open_table("spectra")
 
     @staticmethod
     def create(
-        path: Path, about: dict[str, Any], spectra: pa.Table, objects: pa.Table, *, complete: bool = True
+        path: Path | Uri,
+        about: dict[str, Any],
+        spectra: pa.Table,
+        objects: pa.Table,
+        *,
+        complete: bool = True,
     ) -> Store:
-        """A new folder with both tables.
+        """A new base with both tables.
 
         A failure leaves nothing behind. A killed process leaves a folder without kb.json, and so does
         `complete=False`; `open` refuses such a folder.
         """
         import lancedb
 
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise KnowledgeError(_occupied(path))
-        with sentence(path, "create the folder"):
-            # Of two processes that create at once, the second finds the folder and stops.
-            path.mkdir(parents=True, exist_ok=path.is_dir())
+        files = files_of(path)
+        if isinstance(path, Path):
+            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+                raise KnowledgeError(_occupied(path))
+            with sentence(path, "create the folder"):
+                # Of two processes that create at once, the second finds the folder and stops.
+                path.mkdir(parents=True, exist_ok=path.is_dir())
+        else:
+            with sentence(path, "look what is there"):
+                if files.size():
+                    raise KnowledgeError(f"{path}: something is there already. Choose another name.")
         try:
             with sentence(path, "write the tables"):
                 database = lancedb.connect(str(path))
                 database.create_table("spectra", spectra)
                 database.create_table("objects", objects)
                 about = {"kind": KIND, "format": FORMAT, "created": _now(), **about}
-                append_line(path / "operations.jsonl", {"after": 0, "operation": "create", "time": _now()})
+                files.append(LOG, _line({"after": 0, "operation": "create", "time": _now()}))
+                store = Store(path, about, files, database)
                 if complete:
-                    write_json(path / "kb.json", about)
+                    store.complete()
         except BaseException:
-            shutil.rmtree(path, ignore_errors=True)
+            files.clear()
             raise
-        return Store(path, about)
+        return store
 
     def complete(self) -> None:
-        """Write kb.json, so that the folder can be opened."""
+        """Write kb.json, so that the base can be opened."""
         with sentence(self.path, "write kb.json"):
-            write_json(self.path / "kb.json", self.about)
+            self.write_json(ABOUT, self.about)
 
     @staticmethod
-    def open(path: Path) -> Store:
-        """The store in that folder; refuse it unless it is complete and of a format that this version reads."""
-        if not (path / "kb.json").is_file():
-            raise KnowledgeError(_not_a_base(path))
+    def open(path: Path | Uri) -> Store:
+        """The store at that place; refuse it unless it is complete and of a format that this version reads."""
+        import lancedb
+
+        files = files_of(path)
         try:
-            about = json.loads((path / "kb.json").read_text("utf-8"))
+            about = json.loads(files.read(ABOUT))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise KnowledgeError(_not_a_base(path)) from error
         except (OSError, ValueError) as error:
             raise KnowledgeError(
                 f"{path}: kb.json cannot be read ({error}). Restore it from a copy."
@@ -102,7 +119,9 @@ class Store:
                 f"{path}: the base has format {about.get('format')}, this version reads up to {FORMAT}. "
                 "Install a newer spectrove, or create the base again."
             )
-        return Store(path, about)
+        with sentence(path, "open the tables"):
+            database = lancedb.connect(str(path))
+        return Store(path, about, files, database)
 
     def refresh(self) -> int:
         """Number of the newest version, including changes by other writers."""
@@ -114,17 +133,17 @@ class Store:
     @contextmanager
     def writing(self, operation: str, **details: Any) -> Iterator[None]:
         """Hold the lock during one operation, and log the operation so that its versions can be named."""
-        with locked(self.path / ".lock"), sentence(self.path, operation):
+        with self._locked(), sentence(self.path, operation):
             after = self.refresh()
             entry = {"after": after, "operation": operation, "time": _now(), **details}
-            append_line(self.path / "operations.jsonl", entry)
+            self.files.append(LOG, _line(entry))
             yield
 
     def operations(self) -> list[dict[str, Any]]:
         """The log of operations: each made the versions that follow its `after`."""
         entries = []
-        log = self.path / "operations.jsonl"
-        for line in log.read_text("utf-8").splitlines() if log.is_file() else ():
+        log = self.files.read(LOG) if LOG in self.files.names("") else b""
+        for line in log.splitlines():
             try:
                 entries.append(json.loads(line))
             except ValueError:  # a writer died inside this line
@@ -132,12 +151,30 @@ class Store:
         return [e for e in entries if isinstance(e, dict) and isinstance(e.get("after"), int)]
 
     def size(self) -> int:
-        """Bytes on disk."""
-        return sum(f.stat().st_size for f in self.path.rglob("*") if f.is_file())
+        """Bytes of tables and files."""
+        return self.files.size()
+
+    def read_json(self, name: str) -> Any:
+        """Content of a JSON file; None if it is absent or torn."""
+        try:
+            return json.loads(self.files.read(name))
+        except (OSError, ValueError):
+            return None
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Replace a JSON file in one step."""
+        self.files.write(name, json.dumps(value, indent=1).encode())
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            with sentence(self.path, "lock the base for writing"):
+                stack.enter_context(self.files.locked())
+            yield
 
 
 @contextmanager
-def sentence(path: Path, doing: str) -> Iterator[None]:
+def sentence(path: Path | Uri, doing: str) -> Iterator[None]:
     """Turn errors of Lance, Arrow and the system into a KnowledgeError; our own errors pass through."""
     try:
         yield
@@ -151,46 +188,8 @@ def sentence(path: Path, doing: str) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock: one writer at a time on one machine. The system frees the lock when its holder dies."""
-    try:
-        import fcntl
-    except ImportError:  # not a POSIX system: Lance's own commit check remains
-        yield
-        return
-    with sentence(path.parent, "lock the base for writing"):
-        handle = open(path, "a")  # noqa: SIM115 (closed below, around the yield)
-    with handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Replace a JSON file in one step: a reader sees the complete old or new content."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}.tmp")
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(value, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def append_line(path: Path, value: Any) -> None:
-    """Append one JSON line and wait until it is on disk."""
-    with open(path, "ab+") as file:
-        file.seek(0, os.SEEK_END)
-        if file.tell() > 0:
-            file.seek(-1, os.SEEK_END)
-            torn = file.read(1) != b"\n"  # the last writer died inside its line
-            file.write(b"\n" if torn else b"")
-        file.write(json.dumps(value).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+def _line(entry: dict[str, Any]) -> bytes:
+    return json.dumps(entry).encode()
 
 
 def _now() -> str:
@@ -205,7 +204,9 @@ def _occupied(path: Path) -> str:
     return f"{path}: something else is there already. Choose a name that does not exist."
 
 
-def _not_a_base(path: Path) -> str:
+def _not_a_base(path: Path | Uri) -> str:
+    if isinstance(path, Uri):
+        return f"{path}: no such knowledge base (no kb.json inside). Make one with kb create, or correct the address."
     if not path.exists():
         return f"{path}: no such knowledge base. Make one with kb create, or correct the path."
     if path.is_dir() and (path / "_versions").is_dir():

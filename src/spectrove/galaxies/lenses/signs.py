@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +18,7 @@ from spectrove.encoders import load_encoder
 from spectrove.galaxies.lenses.second_redshift import SecondRedshift, find_in, residuals_of
 from spectrove.galaxies.residual.common import FEWEST, CommonResidual, fit_common_residual
 from spectrove.galaxies.residual.reconstruction import Residual
-from spectrove.inference.kept import Arrays, forget_older, kept_path, read_kept, write_kept
+from spectrove.inference.kept import Arrays, Content, fitted_once
 from spectrove.knowledge import FOLDS, KnowledgeBase
 from spectrove.knowledge.schema import sky_positions
 from spectrove.knowledge.search import SAME_OBJECT_ARCSEC, separation_arcsec
@@ -107,7 +105,7 @@ def common_residuals_for(
         target, where: As in `KnowledgeBase.search`.
     """
     key = residuals_key(base, target, where)
-    return base.remember(("residuals", key), partial(_kept_or_learned, base, key, target, where))
+    return fitted_once(base, "residuals", key, partial(_learn, base, target, where), _to_arrays, _from_arrays)
 
 
 def residuals_key(base: KnowledgeBase, target: Target | None, where: str | None) -> str:
@@ -122,19 +120,6 @@ def residuals_key(base: KnowledgeBase, target: Target | None, where: str | None)
             "where": where,
         }
     )
-
-
-def _kept_or_learned(
-    base: KnowledgeBase, key: str, target: Target | None, where: str | None
-) -> CommonResiduals:
-    path = kept_path(base.path / "residuals", key)
-    if (kept := read_kept(path, key, _made_of)) is not None:
-        return kept
-    learned = _learn(base, target, where)
-    with suppress(OSError):  # a read-only base: learn again next time
-        _write(path, key, learned)
-        forget_older(path)
-    return learned
 
 
 def _learn(base: KnowledgeBase, target: Target | None, where: str | None) -> CommonResiduals:
@@ -171,15 +156,15 @@ def _part(left: Residual, keep: NDArray[np.bool_]) -> Residual:
     return Residual(**{name: value[keep] for name, value in vars(left).items()})
 
 
-def _write(path: Path, key: str, learned: CommonResiduals) -> None:
+def _to_arrays(learned: CommonResiduals) -> Content:
     arrays: Arrays = {name: getattr(learned, name) for name in ("fold", "ra", "dec")}
     for name, common in zip(_names(), (learned.whole, *learned.folds), strict=False):
         arrays |= common.to_arrays(f"{name}.") if common is not None else {}
-    write_kept(path, key, arrays, object_id=json.dumps(learned.object_id.tolist()))
+    return arrays, {"object_id": json.dumps(learned.object_id.tolist())}
 
 
-def _made_of(arrays: Arrays, said: Mapping[str, str]) -> CommonResiduals:
-    ids = np.array(json.loads(said["object_id"]), dtype=str)
+def _from_arrays(arrays: Arrays, texts: Mapping[str, str]) -> CommonResiduals:
+    ids = np.array(json.loads(texts["object_id"]), dtype=str)
     if "whole.mean" not in arrays:
         return CommonResiduals()
     whole, *folds = (CommonResidual.from_arrays(arrays, f"{name}.") for name in _names())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,9 +21,9 @@ from spectrove.galaxies.line_witness import (
     line_witness,
 )
 from spectrove.inference.calibration.features import NEAREST, for_classes, quality_of
-from spectrove.inference.calibration.file import read_calibration, write_calibration
-from spectrove.inference.calibration.model import Calibration, fit_calibration, interval
-from spectrove.inference.kept import forget_older, kept_path
+from spectrove.inference.calibration.logistic import Logistic
+from spectrove.inference.calibration.model import Calibration, CalibrationReport, fit_calibration, interval
+from spectrove.inference.kept import Arrays, Content, fitted_once
 from spectrove.inference.metric.of_base import GROUP, Fitted
 from spectrove.inference.neighbors.voting import TIE
 from spectrove.inference.prediction import Prediction
@@ -179,9 +179,10 @@ def calibration_for(
     asked: dict[str, Any] = {"labelled": labelled, "target": target, "view": view, "where": where}
     diagram = diagram_of(witness, target, label)
     key = _identity(base, metric, diagram, **asked)
-    made = base.remember(("calibration", key), partial(_kept_or_fitted, base, key, asked, metric, diagram))
+    fit = partial(_fit, base, asked, metric, diagram)
+    made = fitted_once(base, "calibrations", key, fit, _to_arrays, _from_arrays)
     if isinstance(made, str):
-        lines, needed = base.remember(("lines", key), partial(_lines_alone, base, asked, diagram))
+        lines, needed = base.remember(("lines of", key), partial(_lines_alone, base, asked, diagram))
         return Calibrated(reason=made, label=label, lines=lines, needs_lines=needed)
     second = any(name != LINES for name in made.report.witnesses)
     residuals = _residuals(base, target, where) if second else None
@@ -427,21 +428,6 @@ def _identity(base: KnowledgeBase, metric: Fitted, diagram: str | None, **asked:
     )
 
 
-def _kept_or_fitted(
-    base: KnowledgeBase, key: str, asked: dict[str, Any], metric: Fitted, diagram: str | None
-) -> Calibration | str:
-    path = kept_path(base.path / "calibrations", key)
-    if (kept := read_calibration(path, key)) is not None:
-        return kept
-    fitted = _fit(base, asked, metric, diagram)
-    if isinstance(fitted, str):
-        return fitted
-    with suppress(OSError):  # a read-only base: fit again next time
-        write_calibration(path, key, fitted)
-        forget_older(path)
-    return fitted
-
-
 def _fit(
     base: KnowledgeBase, asked: dict[str, Any], metric: Fitted, diagram: str | None
 ) -> Calibration | str:
@@ -498,6 +484,36 @@ def _fit(
     )
     needed = share is not None and _needed(share)
     return replace(made, kinds=kinds, report=replace(made.report, needs_lines=needed))
+
+
+def _to_arrays(made: Calibration | str) -> Content | None:
+    """Arrays and texts of a calibration; None for the reason why there is none."""
+    if isinstance(made, str):
+        return None
+    models = (made.model, *made.resampled)
+    arrays = {
+        "counts": made.counts, "known": made.known, "quality": made.quality, "own": made.own,
+        "coef": np.stack([m.coef for m in models]), "intercept": np.stack([m.intercept for m in models]),
+        "left_out": made.left_out, "truth": made.truth,
+    }  # fmt: skip
+    return arrays, {
+        "classes": json.dumps(made.classes),
+        "kinds": json.dumps(dict(made.kinds)),
+        "far": repr(made.far),
+        "report": json.dumps(asdict(made.report)),
+    }
+
+
+def _from_arrays(arrays: Arrays, texts: Mapping[str, str]) -> Calibration | str:
+    """The calibration from the output of `_to_arrays`."""
+    models = [Logistic(c, i) for c, i in zip(arrays["coef"], arrays["intercept"], strict=True)]
+    report: dict[str, Any] = json.loads(texts["report"])
+    report["witnesses"] = tuple(report["witnesses"])
+    return Calibration(
+        tuple(json.loads(texts["classes"])), arrays["counts"], arrays["known"], models[0], tuple(models[1:]),
+        arrays["quality"], arrays["left_out"], arrays["truth"], arrays["own"],
+        float(texts["far"]), CalibrationReport(**report), json.loads(texts["kinds"]),
+    )  # fmt: skip
 
 
 def _lines_alone(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from spectrove.errors import KnowledgeError
-from spectrove.inference.kept import Arrays, forget_older, kept_path, read_kept, write_kept
+from spectrove.inference.kept import Arrays, Content, fitted_once
 from spectrove.inference.metric.linear import LinearMetric, MetricReport, fit_metric, fold_metrics
 from spectrove.knowledge import FOLDS, KnowledgeBase
 from spectrove.provenance import canonical_json
@@ -97,7 +95,7 @@ def metric_for(
     label = labelled or (target.label if target else "")
     asked: dict[str, Any] = {"labelled": labelled, "target": target, "view": view, "where": where}
     key = _identity(base, **asked)
-    metrics, report = base.remember(("metric", key), partial(_kept_or_fitted, base, key, asked))
+    metrics, report = fitted_once(base, "metrics", key, partial(_fit, base, asked), _to_arrays, _from_arrays)
     if mode == "linear" and report.reason:
         raise KnowledgeError(
             f"{base.path}: no metric can be fitted on {label}. {report.reason} Ask without a metric, or add "
@@ -134,17 +132,6 @@ def _identity(
     )
 
 
-def _kept_or_fitted(base: KnowledgeBase, key: str, asked: dict[str, Any]) -> Kept:
-    path = kept_path(base.path / "metrics", key)
-    if (kept := read_kept(path, key, _made_of)) is not None:
-        return kept
-    fitted = _fit(base, asked)
-    with suppress(OSError):  # a read-only base: fit again next time
-        _write(path, key, *fitted)
-        forget_older(path)
-    return fitted
-
-
 def _fit(base: KnowledgeBase, asked: dict[str, Any]) -> Kept:
     known = base.searched(**asked, group=GROUP)
     labels = [label_text(value) for value in known.values]
@@ -155,12 +142,13 @@ def _fit(base: KnowledgeBase, asked: dict[str, Any]) -> Kept:
     return (metric, *fold_metrics(known.vectors, labels, known.fold, FOLDS, report)), report
 
 
-def _made_of(arrays: Arrays, said: Mapping[str, str]) -> Kept:
-    pairs = [(arrays[f"matrix_{i}"], arrays[f"mean_{i}"]) for i in range(int(said["n"]))]
-    return tuple(LinearMetric(*pair) for pair in pairs), MetricReport.from_dict(json.loads(said["report"]))
-
-
-def _write(path: Path, key: str, metrics: Sequence[LinearMetric], report: MetricReport) -> None:
+def _to_arrays(kept: Kept) -> Content:
+    metrics, report = kept
     arrays = {f"matrix_{i}": m.matrix for i, m in enumerate(metrics)}
     arrays |= {f"mean_{i}": m.mean for i, m in enumerate(metrics)}
-    write_kept(path, key, arrays, report=json.dumps(report.to_dict()), n=str(len(metrics)))
+    return arrays, {"report": json.dumps(report.to_dict()), "n": str(len(metrics))}
+
+
+def _from_arrays(arrays: Arrays, texts: Mapping[str, str]) -> Kept:
+    pairs = [(arrays[f"matrix_{i}"], arrays[f"mean_{i}"]) for i in range(int(texts["n"]))]
+    return tuple(LinearMetric(*pair) for pair in pairs), MetricReport.from_dict(json.loads(texts["report"]))

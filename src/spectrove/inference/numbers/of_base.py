@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import KnowledgeError
-from spectrove.inference.kept import Arrays, read_kept, write_kept
+from spectrove.inference.kept import Arrays, Content, fitted_once
 from spectrove.inference.numbers.conformal import Conformal, signal_to_noise
 from spectrove.inference.numbers.quantities import Quantity, error_column
 from spectrove.inference.numbers.regression import Known, regress
@@ -50,6 +48,9 @@ KEPT = (
 
 Array = NDArray[np.float64]
 
+#: Those arrays by name, and the scale of the values.
+Kept = tuple[dict[str, Array], Scale]
+
 
 @dataclass(frozen=True)
 class Estimator:
@@ -77,7 +78,7 @@ def estimator_for(base: KnowledgeBase, quantity: Quantity, *, k: int, where: str
             "views": [[view, base.fingerprints[view]] for view in base.space().views],
         }
     )
-    return base.remember(("estimator", key), partial(_kept_or_fitted, base, key, quantity, k, where))
+    return base.remember(("estimator", key), partial(_estimator, base, key, quantity, k, where))
 
 
 def own_models(base: KnowledgeBase, estimator: Estimator, queries: SpectrumSet) -> NDArray[np.int64]:
@@ -101,9 +102,7 @@ def _places(base: KnowledgeBase) -> Snapshot:
     return Snapshot(np.zeros(n, np.uint64), ids, np.zeros((n, 0), np.float32), np.zeros((n, 2)), ra, dec)
 
 
-def _kept_or_fitted(
-    base: KnowledgeBase, key: str, quantity: Quantity, k: int, where: str | None
-) -> Estimator:
+def _estimator(base: KnowledgeBase, key: str, quantity: Quantity, k: int, where: str | None) -> Estimator:
     searched = base.searched(where=quantity.condition(where), labelled=quantity.name, group=GROUP)
     values = np.array([_number(v) for v in searched.values])
     keep = np.isfinite(values)
@@ -112,34 +111,13 @@ def _kept_or_fitted(
             f"{base.path}: {int(keep.sum())} searchable objects with measured {quantity.name}, all of equal value. "
             "Loosen the condition, or add measured objects."
         )
-    folder = base.path / "calibrations"
-    path = (
-        folder / f"{base.version}-regression-{blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
-    )
     fold = fold_of(searched, keep)
-    if (kept := read_kept(path, key, _made_of)) is not None:
-        arrays, scale = kept
-    else:
+
+    def fit() -> Kept:
         scale = choose_scale(values[keep])
-        arrays = _fit(base, searched, keep, values, fold, scale, quantity, k, where)
-        with suppress(OSError):  # a read-only base: fit again next time
-            whole = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
-            write_kept(path, key, whole, scale=json.dumps(asdict(scale)))
-            for old in folder.glob("*-regression-*.safetensors"):
-                if not old.name.startswith(f"{base.version}-"):
-                    old.unlink(missing_ok=True)
-    return _estimator(arrays, scale, quantity, searched, keep, values, fold)
+        return _fit(base, searched, keep, values, fold, scale, quantity, k, where), scale
 
-
-def _estimator(
-    arrays: Mapping[str, Array],
-    scale: Scale,
-    quantity: Quantity,
-    searched: Searched,
-    keep: NDArray[np.bool_],
-    values: Array,
-    fold: NDArray[np.int64],
-) -> Estimator:
+    arrays, scale = fitted_once(base, "calibrations", key, fit, _to_arrays, _from_arrays)
     trend = Trend(*(arrays[a] for a in ("coefficients", "offset", "trend_residual", "spread")))
     known = Known(
         object_id=searched.object_id[keep],
@@ -244,5 +222,10 @@ def _number(value: Any) -> float:
     return float("nan") if value is None else float(value)
 
 
-def _made_of(arrays: Arrays, said: Mapping[str, str]) -> tuple[dict[str, Array], Scale]:
-    return {name: arrays[name] for name in KEPT}, Scale(**json.loads(said["scale"]))
+def _to_arrays(kept: Kept) -> Content:
+    arrays, scale = kept
+    return arrays, {"scale": json.dumps(asdict(scale))}
+
+
+def _from_arrays(arrays: Arrays, texts: Mapping[str, str]) -> Kept:
+    return {name: arrays[name] for name in KEPT}, Scale(**json.loads(texts["scale"]))

@@ -1,0 +1,224 @@
+"""Small files of a base, by name ("kb.json", "metrics/3-01ab.safetensors"), in a folder, memory or an object store."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import get_ident
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+#: "s3://bucket/sdss.kb"; of one that passed through `Path` a slash is lost. One letter is a drive of Windows.
+_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?=[^/]|$)")
+
+
+class Uri(str):
+    """Address of a base outside this file system, such as s3://bucket/sdss.kb."""
+
+    @property
+    def name(self) -> str:
+        """Last part of the address, to print."""
+        return self.rstrip("/").rsplit("/", 1)[-1]
+
+
+def place_of(path: str | os.PathLike[str]) -> Path | Uri:
+    """The folder, or the address if `path` is one."""
+    text = os.fspath(path)
+    if text.startswith("file://"):
+        return Path(unquote(text.removeprefix("file://")))
+    scheme = _URI.match(text)
+    return Uri(f"{scheme[1]}://{text[scheme.end() :]}") if scheme else Path(path)
+
+
+class Files(Protocol):
+    """Small files by name; a name may begin with one folder."""
+
+    def read(self, name: str) -> bytes:
+        """Content of a file; `FileNotFoundError` if there is none."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Replace a file in one step: a reader sees the complete old or new content."""
+
+    def append(self, name: str, line: bytes) -> None:
+        """Append one line and wait until it is stored."""
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the files in a folder ("" for the uppermost), but not in folders of it; none if it is absent."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+
+    def clear(self) -> None:
+        """Remove everything, tables too."""
+
+    def size(self) -> int:
+        """Bytes of all files, tables too."""
+
+    def locked(self) -> Any:
+        """A context in which this is the only writer."""
+
+
+class Folder:
+    """Files in a local folder. Writers on one machine wait for each other."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self, name: str) -> bytes:
+        return (self.path / name).read_bytes()
+
+    def write(self, name: str, content: bytes) -> None:
+        path = self.path / name
+        path.parent.mkdir(exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.tmp")
+        try:
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def append(self, name: str, line: bytes) -> None:
+        with open(self.path / name, "ab+") as file:
+            file.seek(0, os.SEEK_END)
+            if file.tell() > 0:
+                file.seek(-1, os.SEEK_END)
+                torn = file.read(1) != b"\n"  # the last writer died inside its line
+                file.write(b"\n" if torn else b"")
+            file.write(line + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def names(self, folder: str) -> list[str]:
+        path = self.path / folder
+        return sorted(p.name for p in path.iterdir() if p.is_file()) if path.is_dir() else []
+
+    def remove(self, name: str) -> None:
+        (self.path / name).unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def size(self) -> int:
+        return sum(f.stat().st_size for f in self.path.rglob("*") if f.is_file())
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """The system frees the lock when its holder dies."""
+        try:
+            import fcntl
+        except ImportError:  # not a POSIX system: Lance's own commit check remains
+            yield
+            return
+        with open(self.path / ".lock", "a") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+
+class Memory:
+    """Files in memory, gone with the process."""
+
+    def __init__(self) -> None:
+        self._content: dict[str, bytes] = {}
+
+    def read(self, name: str) -> bytes:
+        if name not in self._content:
+            raise FileNotFoundError(name)
+        return self._content[name]
+
+    def write(self, name: str, content: bytes) -> None:
+        self._content[name] = content
+
+    def append(self, name: str, line: bytes) -> None:
+        self._content[name] = self._content.get(name, b"") + line + b"\n"
+
+    def names(self, folder: str) -> list[str]:
+        split = (name.rpartition("/") for name in self._content)
+        return sorted(name for inside, _, name in split if inside == folder)
+
+    def remove(self, name: str) -> None:
+        self._content.pop(name, None)
+
+    def clear(self) -> None:
+        self._content.clear()
+
+    def size(self) -> int:
+        return sum(len(content) for content in self._content.values())
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        yield
+
+
+class ObjectStore:
+    """Files in a PyArrow file system, such as S3, where a file appears when it is whole.
+
+    There is no lock: of two writers at once Lance refuses one, but a line of the log may be lost.
+
+    Args:
+        filesystem: A `pyarrow.fs.FileSystem`.
+        root: Folder of the base in it.
+    """
+
+    def __init__(self, filesystem: Any, root: str) -> None:
+        self._filesystem, self._root = filesystem, root.rstrip("/")
+
+    def read(self, name: str) -> bytes:
+        with self._filesystem.open_input_stream(f"{self._root}/{name}") as stream:
+            return stream.read()
+
+    def write(self, name: str, content: bytes) -> None:
+        path = f"{self._root}/{name}"
+        try:
+            stream = self._filesystem.open_output_stream(path)
+        except FileNotFoundError:  # it has true folders
+            self._filesystem.create_dir(path.rpartition("/")[0], recursive=True)
+            stream = self._filesystem.open_output_stream(path)
+        with stream:
+            stream.write(content)
+
+    def append(self, name: str, line: bytes) -> None:
+        before = b""
+        with suppress(FileNotFoundError):
+            before = self.read(name)
+        self.write(name, before + line + b"\n")
+
+    def names(self, folder: str) -> list[str]:
+        return sorted(f.base_name for f in self._listed(folder, recursive=False))
+
+    def remove(self, name: str) -> None:
+        with suppress(FileNotFoundError):
+            self._filesystem.delete_file(f"{self._root}/{name}")
+
+    def clear(self) -> None:
+        with suppress(OSError):
+            self._filesystem.delete_dir(self._root)
+
+    def size(self) -> int:
+        return sum(f.size for f in self._listed("", recursive=True))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        yield
+
+    def _listed(self, folder: str, recursive: bool) -> list[Any]:
+        from pyarrow.fs import FileSelector
+
+        path = f"{self._root}/{folder}".rstrip("/")
+        selector = FileSelector(path, allow_not_found=True, recursive=recursive)
+        return [f for f in self._filesystem.get_file_info(selector) if f.is_file]
+
+
+def files_of(place: Path | Uri) -> Files:
+    """The small files of the base at this place."""
+    if isinstance(place, Path):
+        return Folder(place)
+    from pyarrow.fs import FileSystem
+
+    return ObjectStore(*FileSystem.from_uri(place))
