@@ -9,10 +9,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from spectrove.encoders import ENCODERS, EncoderRecipe, load_encoder, save_encoder
 from spectrove.encoders.network import build_network
-from spectrove.encoders.recipe import MaskRecipe, NetworkRecipe, PcaRecipe, SurpriseRecipe
+from spectrove.encoders.recipe import MaskRecipe, NetworkRecipe, PcaRecipe
 from spectrove.errors import FingerprintError, RecipeError
 from spectrove.galaxies.residual.encoder import FEATURES
 from spectrove.galaxies.residual.own_lines import MEASURED
+from spectrove.galaxies.residual.recipe import SurpriseRecipe
 from spectrove.preprocess import Prepared, PreprocessRecipe
 
 PREPROCESS = PreprocessRecipe(n_pixels=120)

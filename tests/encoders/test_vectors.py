@@ -12,7 +12,7 @@ from spectrove.encoders.masked_transformer import MaskedTransformer
 from spectrove.encoders.network import whitening
 from spectrove.encoders.pca import PcaEncoder
 from spectrove.encoders.recipe import NetworkRecipe, PcaRecipe
-from spectrove.preprocess import PreprocessRecipe
+from spectrove.preprocess import Prepared, PreprocessRecipe
 
 
 def test_patches_without_a_good_pixel_have_no_part_in_the_mean():
@@ -50,5 +50,9 @@ def test_a_pca_is_whitened_by_the_power_asked_for(power, widths):
     encoder = PcaEncoder(recipe, weights)
     flux = np.zeros((2, 8), np.float32)
     flux[0, 0], flux[1, 1] = 9, 4  # one deviation along each component
-    vectors = encoder._vectors(flux, np.ones((2, 8), np.float32))
+    ivar, ids = np.ones((2, 8), np.float32), np.array(["a", "b"])
+    vectors = encoder.encode(
+        Prepared(ids, preprocess.wavelength, flux, ivar, ivar > 0, np.zeros(2), np.zeros((2, 2)), ((), ()),
+                 preprocess.fingerprint, ())
+    ).vectors  # fmt: skip
     assert_allclose(np.diag(vectors), widths, rtol=2e-3)  # the ridge takes a thousandth

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from spectrove.encoders.base import Encoder, Weights, check_shapes
 from spectrove.encoders.recipe import EncoderRecipe, NetworkRecipe
-from spectrove.errors import FingerprintError
 from spectrove.preprocess import Prepared
 
 
@@ -151,47 +150,43 @@ class NetworkEncoder(Encoder):
         """Measurements predicted by the network, by name, in the units of `MEASUREMENTS`; (n_spectra,) each.
 
         Raises:
-            FingerprintError: If the spectra were prepared by another recipe.
+            FingerprintError: If the spectra were prepared otherwise.
         """
-        if prepared.fingerprint != self.preprocess.fingerprint:
-            raise FingerprintError(
-                f"encoder {self.name}: spectra were prepared with recipe {prepared.fingerprint}, expected "
-                f"{self.preprocess.fingerprint}. Prepare them with preprocess.prepare(spectra, encoder.preprocess)."
-            )
+        self._check(prepared)
         names = self.recipe.network.measurements  # type: ignore[union-attr]
         if not names:
             return {}
         parts = []
-        for i in range(0, len(prepared), self.batch_size):
-            pooled = self._pooled(
-                prepared.flux[i : i + self.batch_size], prepared.ivar[i : i + self.batch_size]
-            )
+        for rows in self._batches(len(prepared)):
+            pooled = self._pooled(prepared.take(rows))
             with torch.inference_mode():
                 parts.append(self.module.measure(pooled).float().cpu().numpy())
         table = np.concatenate(parts) if parts else np.zeros((0, len(names)), np.float32)
         table = table * self.weights["float32.measure_scale"] + self.weights["float32.measure_centre"]
         return {name: table[:, j] for j, name in enumerate(names)}
 
-    def _each(self, batches: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> list[NDArray]:
-        """`_vectors` of each batch; on a CPU one thread per batch, twice as fast as threads within a batch."""
+    def _each(
+        self, vectors: Callable[[NDArray[np.int64]], NDArray], batches: Sequence[NDArray[np.int64]]
+    ) -> list[NDArray]:
+        """The vectors of each batch; on a CPU one thread per batch, twice as fast as threads within a batch."""
         threads = torch.get_num_threads()
         if threads == 1 or len(batches) < 2 or self.device.type != "cpu":
-            return super()._each(batches)
+            return super()._each(vectors, batches)
         torch.set_num_threads(1)
         try:
             with ThreadPoolExecutor(threads) as pool:
-                return list(pool.map(lambda batch: self._vectors(*batch), batches))
+                return list(pool.map(vectors, batches))
         finally:
             torch.set_num_threads(threads)
 
-    def _vectors(self, flux: NDArray[np.float32], ivar: NDArray[np.float32]) -> NDArray:
-        return (self._pooled(flux, ivar).float().cpu().numpy() - self._mean) @ self._axes
+    def _vectors(self, batch: Prepared) -> NDArray:
+        return (self._pooled(batch).float().cpu().numpy() - self._mean) @ self._axes
 
-    def _pooled(self, flux: NDArray[np.float32], ivar: NDArray[np.float32]) -> Tensor:
+    def _pooled(self, batch: Prepared) -> Tensor:
         lower = self.compute_dtype != torch.float32
         with torch.inference_mode(), torch.autocast(self.device.type, self.compute_dtype, enabled=lower):
             return self.module.pool(
-                torch.from_numpy(flux).to(self.device), torch.from_numpy(ivar).to(self.device)
+                torch.from_numpy(batch.flux).to(self.device), torch.from_numpy(batch.ivar).to(self.device)
             )
 
 
@@ -200,7 +195,7 @@ def build_network(recipe: EncoderRecipe) -> SpectrumNetwork:
     from spectrove.encoders.kinds import NETWORKS
 
     assert recipe.network is not None  # the recipe's own validation
-    return NETWORKS[recipe.kind](recipe.network, recipe.preprocess.n_pixels)
+    return NETWORKS[recipe.kind](recipe.network, recipe.on_grid.n_pixels)
 
 
 def whitening(pooled: NDArray, power: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from spectrove.encoders.base import Encoder, Weights, check_shapes
 from spectrove.encoders.recipe import EncoderRecipe
+from spectrove.preprocess import Prepared
 
 #: Regularisation for spectra with fewer good pixels than components, relative to their mean information.
 RIDGE = 1e-3
@@ -21,7 +22,7 @@ class PcaEncoder(Encoder):
 
     def __init__(self, recipe: EncoderRecipe, weights: Weights, **more) -> None:
         super().__init__(recipe, weights, **more)
-        n, k = recipe.preprocess.n_pixels, recipe.pca.n_components  # type: ignore[union-attr]
+        n, k = recipe.on_grid.n_pixels, recipe.pca.n_components  # type: ignore[union-attr]
         check_shapes(recipe, self.weights, {"mean": (n,), "components": (k, n), "deviation": (k,)})
         self._mean = self.weights["mean"].astype(np.float64)
         self._components = self.weights["components"].astype(np.float64)
@@ -31,11 +32,9 @@ class PcaEncoder(Encoder):
     def n_dimensions(self) -> int:
         return len(self._components)
 
-    def _vectors(self, flux: NDArray[np.float32], ivar: NDArray[np.float32]) -> NDArray:
-        return (
-            scores(flux.astype(np.float64) - self._mean, ivar.astype(np.float64), self._components)
-            * self._scale
-        )
+    def _vectors(self, batch: Prepared) -> NDArray:
+        residual = batch.flux.astype(np.float64) - self._mean
+        return scores(residual, batch.ivar.astype(np.float64), self._components) * self._scale
 
 
 def scores(residual: NDArray, ivar: NDArray, components: NDArray) -> NDArray[np.float64]:

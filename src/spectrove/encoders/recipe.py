@@ -26,22 +26,6 @@ class PcaRecipe(_Table):
     whitening: float = Field(0.5, ge=0, le=1)
 
 
-class SurpriseRecipe(_Table):
-    """Residuals from ordinary galaxies.
-
-    Attributes:
-        n_components: Principal components of ordinary galaxies.
-        iterations: Of EM-PCA.
-        score_groups: Number of Gaussians in the distribution of their scores.
-        line_groups: Number of Gaussians in the distribution of their line strengths.
-    """
-
-    n_components: int = Field(20, ge=1)
-    iterations: int = Field(10, ge=1)
-    score_groups: int = Field(8, ge=1)
-    line_groups: int = Field(12, ge=1)
-
-
 class NetworkRecipe(_Table):
     """A network from spectra to vectors: a Transformer over patches, a CNN, or a CNN followed by a Transformer.
 
@@ -179,35 +163,76 @@ class TrainingRecipe(_Table):
     seed: int = 0
 
 
+#: The tables that each general kind needs. The kind of a domain needs one of its own name.
+TABLES: dict[str, frozenset[str]] = {
+    "pca": frozenset({"pca"}),
+    **dict.fromkeys(("masked_transformer", "cnn", "hybrid"), frozenset({"network", "mask"})),
+}
+
+
 class EncoderRecipe(_Table):
-    """An encoder: its kind, its input, its shape and its training."""
+    """An encoder: its kind, its input, its shape and its training.
+
+    Attributes:
+        kind: A general kind, see `TABLES`, or one that a domain brings.
+        preprocess: Preparation of flux on a grid. Where the kind of a domain leaves it out, its input is something
+            else, which its own table defines.
+        own: The table of the kind of a domain, which is named like the kind in a file; parsed by `Encoder.complete`.
+    """
 
     name: str
-    kind: Literal["pca", "surprise", "masked_transformer", "cnn", "hybrid"]
+    kind: str
     description: str = ""
-    preprocess: PreprocessRecipe = PreprocessRecipe()
+    preprocess: PreprocessRecipe | None = PreprocessRecipe()
     pca: PcaRecipe | None = None
-    surprise: SurpriseRecipe | None = None
     network: NetworkRecipe | None = None
     mask: MaskRecipe | None = None
+    own: dict[str, Any] | None = None
     training: TrainingRecipe = TrainingRecipe()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_table(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not isinstance(kind := values.get("kind"), str) or kind in TABLES:
+            return values
+        values = {"preprocess": None, **values}
+        if kind in values and kind not in cls.model_fields:
+            own = values.pop(kind)
+            values["own"] = own.model_dump() if isinstance(own, BaseModel) else own
+        return values
 
     @model_validator(mode="after")
     def _tables_fit_kind(self) -> EncoderRecipe:
-        network = {"network", "mask"}
-        needed = {"pca": {"pca"}, "surprise": {"surprise"}}.get(self.kind, network)
-        given = {t for t in ("pca", "surprise", "network", "mask") if getattr(self, t) is not None}
+        needed = TABLES.get(self.kind, frozenset({self.kind}))
+        given = {t for t in ("pca", "network", "mask") if getattr(self, t) is not None}
+        if self.own is not None:
+            given |= {self.kind if self.kind not in TABLES else "own"}
         if given != needed:
             raise ValueError(f"kind {self.kind!r} needs the tables {sorted(needed)}, found {sorted(given)}")
-        if self.kind == "surprise" and (self.preprocess.grid != "log" or self.preprocess.n_pixels % 2):
-            raise ValueError("kind 'surprise' needs preprocess.grid 'log' and an even preprocess.n_pixels")
+        if self.kind in TABLES and self.preprocess is None:
+            raise ValueError(f"kind {self.kind!r} needs preprocess")
         if self.kind in ("cnn", "hybrid") and not self.network.bottleneck:  # type: ignore[union-attr]
             raise ValueError(f"kind {self.kind!r} needs network.bottleneck, the length of its vectors")
         return self
 
+    @property
+    def on_grid(self) -> PreprocessRecipe:
+        """Recipe for the preparation of flux on a grid.
+
+        Raises:
+            RecipeError: If the input of this kind is something else.
+        """
+        if self.preprocess is None:
+            raise RecipeError(
+                f"recipe {self.name}: an encoder of kind {self.kind} prepares its own input, expected one with "
+                "flux on a grid of wavelengths. Use encoder.prepare(spectra), or another encoder."
+            )
+        return self.preprocess
+
     def identity(self) -> dict[str, Any]:
         """Settings that affect the vectors, beside the weights: not the name or the training."""
-        return self.model_dump(include={"kind", "preprocess", "pca", "network"})
+        own = {} if self.own is None else {self.kind: self.own}
+        return self.model_dump(include={"kind", "preprocess", "pca", "network"}) | own
 
 
 def load_recipe(source: Path | str) -> EncoderRecipe:
@@ -245,6 +270,7 @@ def shipped_recipes() -> list[str]:
 def recipe_toml(recipe: EncoderRecipe) -> str:
     """The full recipe as TOML, with all defaults."""
     values = recipe.model_dump(exclude_none=True)
+    values = {recipe.kind if name == "own" else name: value for name, value in values.items()}
     return "\n".join(_table_lines(values, "")) + "\n"
 
 

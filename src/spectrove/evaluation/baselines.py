@@ -20,10 +20,10 @@ from spectrove.preprocess import Prepared, PreprocessRecipe
 from spectrove.training import fit_pca
 
 #: What the published networks are shown: the observed frame, a linear grid, divided by the median.
-OBSERVED = load_recipe("galspecencoder").preprocess
+OBSERVED = load_recipe("galspecencoder").on_grid
 
 #: What the shipped encoders are shown: the rest frame, a log grid, divided by the continuum.
-REST = load_recipe("pca").preprocess
+REST = load_recipe("pca").on_grid
 
 #: A label with fewer objects than this is not learned.
 FEWEST = 2

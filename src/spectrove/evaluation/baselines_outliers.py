@@ -17,7 +17,7 @@ from spectrove.training.empca import empca
 Floats = NDArray[np.floating]
 
 #: What the methods are shown: rest frame, divided by the median, on a log grid.
-PREPROCESS = load_recipe("surprise").preprocess
+PREPROCESS = load_recipe("surprise").on_grid
 
 #: Pixels that are averaged: features of 8e-4 dex, about 10 angstrom, so that noise does not outvote shape.
 BINNED = 8

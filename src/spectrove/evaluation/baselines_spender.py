@@ -20,7 +20,7 @@ from spectrove.provenance import fingerprint
 Progress = Callable[[int, int], None]
 
 #: Rest frame, divided by the median: redshifts are given, so the decoder has nothing to shift back.
-SPENDER_PREPROCESS: PreprocessRecipe = load_recipe("pca").preprocess.model_copy(
+SPENDER_PREPROCESS: PreprocessRecipe = load_recipe("pca").on_grid.model_copy(
     update={"scale": "median", "softening": 0.0, "clip": (-5.0, 50.0)}
 )
 

@@ -27,7 +27,7 @@ from spectrove.galaxies.line_classes import regions_of
 from spectrove.galaxies.line_witness import line_shares, line_witness
 from spectrove.galaxies.lines import BPT_CLASSES
 from spectrove.knowledge import KnowledgeBase
-from spectrove.preprocess import Prepared, prepare
+from spectrove.preprocess import Prepared
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target, load_target
 from spectrove.training import fit_pca
@@ -91,7 +91,7 @@ def cross_validate(
                 "Add it with ingest --catalog."
             )
     encoder = load_encoder(encoder_name)
-    prepared, refusals = prepare(spectra, encoder.preprocess)
+    prepared, refusals = encoder.prepare(spectra)
     index = {name: i for i, name in enumerate(spectra.object_id.tolist())}
     spectra = spectra.take(np.array([index[i] for i in prepared.object_id.tolist()], dtype=int))
     refit = encoder.recipe.kind == "pca"

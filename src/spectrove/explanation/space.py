@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spectrove.encoders import Encoder, NetworkEncoder
 from spectrove.encoders.pca import RIDGE, PcaEncoder
 from spectrove.inference.metric.linear import LinearMetric
-from spectrove.preprocess import Prepared, prepare
+from spectrove.preprocess import Prepared
 from spectrove.spectra import SpectrumSet
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Coordinates:
 
     def prepared(self, spectra: SpectrumSet) -> Prepareds:
         """The spectra that every view's encoder takes, prepared for each."""
-        made = {view: prepare(spectra, encoder.preprocess)[0] for view, encoder in self.encoders.items()}
+        made = {view: encoder.prepare(spectra)[0] for view, encoder in self.encoders.items()}
         shared = [
             name for name in spectra.object_id.tolist() if all(name in p.object_id for p in made.values())
         ]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.encoders import Encoder, load_encoder
+from spectrove.encoders.base import Input
 from spectrove.errors import Refusal
 from spectrove.knowledge import DEFAULT_VIEW, KnowledgeBase
-from spectrove.preprocess import Prepared, prepare
 from spectrove.spectra import CORE_COLUMNS, SpectrumSet
 
 #: Spectra encoded together.
@@ -71,9 +71,9 @@ def embed(
 
 def vectors_of(
     spectra: SpectrumSet, encoder: Encoder
-) -> tuple[NDArray[np.int64], Prepared, Embeddings, list[Refusal]]:
+) -> tuple[NDArray[np.int64], Input, Embeddings, list[Refusal]]:
     """The spectra that the encoder accepts, prepared and encoded, and the reasons for refusing the others."""
-    prepared, refusals = prepare(spectra, encoder.preprocess)
+    prepared, refusals = encoder.prepare(spectra)
     embeddings = encoder.encode(prepared)
     finite: NDArray[np.bool_] = np.all(np.isfinite(embeddings.vectors), axis=1)
     for name in embeddings.object_id[~finite].tolist():
@@ -93,7 +93,7 @@ def _in_order(spectra: SpectrumSet, object_id: NDArray[np.str_]) -> NDArray[np.i
     return np.array([next(i for i in left if spectra.object_id[i] == name) for name in object_id], dtype=int)
 
 
-def _with_flags(spectra: SpectrumSet, prepared: Prepared) -> SpectrumSet:
+def _with_flags(spectra: SpectrumSet, prepared: Input) -> SpectrumSet:
     """The spectra with the flags of the preparation added."""
     flags = [
         list(dict.fromkeys([*(own or ()), *new]))

@@ -163,7 +163,7 @@ class _Explainer:
 
     def reasons(self, spectra: SpectrumSet) -> dict[str, dict[str, Any]]:
         """Reason, sentence and regions by object id, for spectra that the reconstruction covers."""
-        prepared, _ = prepare(spectra, self._encoder.preprocess)
+        prepared, _ = self._encoder.prepare(spectra)
         scan, investigator = RedshiftScan(self._detector), Investigator(self._detector)
         observed, _ = prepare(spectra, scan.recipe)
         row = {name: j for j, name in enumerate(observed.object_id.tolist())}
@@ -186,7 +186,7 @@ class _Explainer:
 
     def drawn(self, spectra: SpectrumSet, answers: Sequence[OutlierAnswer]) -> list[Drawn]:
         """The curves of each spectrum for a page."""
-        prepared, _ = prepare(spectra, self._encoder.preprocess)
+        prepared, _ = self._encoder.prepare(spectra)
         row = {name: j for j, name in enumerate(prepared.object_id.tolist())}
         out = []
         for spectrum, answer in zip(spectra, answers, strict=True):

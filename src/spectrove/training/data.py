@@ -80,7 +80,7 @@ def training_data(
     plan, names = recipe.training, recipe.network.measurements if recipe.network else ()
     key = canonical_json(
         [
-            recipe.preprocess.fingerprint,
+            recipe.on_grid.fingerprint,
             plan.n_mock,
             plan.mock_seed,
             load_mock_recipe(plan.mock_recipe).model_dump(),
@@ -131,7 +131,7 @@ class Measured(NamedTuple):
 
 def prepare_measured(spectra: SpectrumSet, recipe: EncoderRecipe) -> Measured:
     """Spectra as the recipe wants them, with the measurements that their rows hold."""
-    prepared = prepare(spectra, recipe.preprocess)[0]
+    prepared = prepare(spectra, recipe.on_grid)[0]
     index = {name: i for i, name in enumerate(spectra.object_id.tolist())}
     rows = spectra.rows.take(pa.array([index[name] for name in prepared.object_id.tolist()], pa.int64()))
     return Measured(prepared, *measured(rows, recipe.network.measurements if recipe.network else ()))

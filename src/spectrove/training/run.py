@@ -9,7 +9,6 @@ from pathlib import Path
 from spectrove.encoders import Encoder, NetworkEncoder, load_encoder, load_recipe, save_encoder
 from spectrove.encoders.recipe import EncoderRecipe
 from spectrove.errors import RecipeError
-from spectrove.galaxies.residual.training import fit_surprise, ordinary_spectra
 from spectrove.spectra import SpectrumSet
 from spectrove.training.data import training_data
 from spectrove.training.empca import fit_pca
@@ -46,6 +45,8 @@ def train(
         return lambda done, total: progress(done, total, stage) if progress else None
 
     if recipe.kind == "surprise":
+        from spectrove.galaxies.residual.training import fit_surprise, ordinary_spectra
+
         galaxies = ordinary_spectra(
             recipe, datasets, workers=workers or os.cpu_count() or 1, progress=tell("mock spectra")
         )

@@ -7,11 +7,12 @@ import pytest
 from numpy.testing import assert_allclose
 
 from spectrove.encoders import EncoderRecipe, load_encoder, load_recipe
-from spectrove.encoders.recipe import SurpriseRecipe, TrainingRecipe
+from spectrove.encoders.recipe import TrainingRecipe
 from spectrove.errors import RecipeError
 from spectrove.galaxies.mock import inject_lens, make_survey
 from spectrove.galaxies.mock import load_recipe as load_mock_recipe
-from spectrove.galaxies.residual.encoder import FEATURES
+from spectrove.galaxies.residual.encoder import FEATURES, SurpriseEncoder
+from spectrove.galaxies.residual.recipe import SurpriseRecipe
 from spectrove.galaxies.residual.training import fit_surprise, ordinary_spectra, ordinary_survey
 from spectrove.preprocess import prepare
 from spectrove.spectra import SpectrumSet
@@ -97,5 +98,6 @@ def test_nothing_to_learn_from_is_refused():
 def test_an_odd_number_of_pixels_is_refused():
     """Scores are found on pairs of pixels."""
     preprocess = recipe().preprocess.model_copy(update={"n_pixels": 5691})
+    odd = EncoderRecipe(name="odd", kind="surprise", preprocess=preprocess, surprise=SurpriseRecipe())
     with pytest.raises(ValueError, match="even"):
-        EncoderRecipe(name="odd", kind="surprise", preprocess=preprocess, surprise=SurpriseRecipe())
+        SurpriseEncoder.complete(odd)

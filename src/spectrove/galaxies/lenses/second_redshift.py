@@ -17,7 +17,6 @@ from spectrove.galaxies.residual.common import CommonResidual
 from spectrove.galaxies.residual.encoder import BEHIND, UNSURE, Detector, SurpriseEncoder
 from spectrove.galaxies.residual.features import find_peaks, smoothed, whitened
 from spectrove.galaxies.residual.reconstruction import Residual, near
-from spectrove.preprocess import prepare
 from spectrove.readers.sky import SKY_LINES
 from spectrove.spectra import Spectrum, SpectrumSet
 
@@ -126,7 +125,7 @@ def find_in(
 ) -> dict[str, list[SecondRedshift]]:
     """The same for unprepared spectra, by object id; spectra that cannot be prepared have no entry."""
     encoder = _shipped()
-    prepared, _ = prepare(spectra, encoder.preprocess)
+    prepared, _ = encoder.prepare(spectra)
     found = find(prepared.flux, prepared.ivar, prepared.z, k, encoder.detector, common)
     return dict(zip(prepared.object_id.tolist(), found, strict=True))
 
@@ -134,7 +133,7 @@ def find_in(
 def residuals_of(spectra: SpectrumSet) -> tuple[Residual, list[str]]:
     """Residuals of spectra from their reconstruction, and the ids of those that can be prepared."""
     encoder = _shipped()
-    prepared, _ = prepare(spectra, encoder.preprocess)
+    prepared, _ = encoder.prepare(spectra)
     left = encoder.detector.reconstructor.explain(prepared.flux, prepared.ivar)
     return left, prepared.object_id.tolist()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +19,9 @@ from spectrove.galaxies.residual.features import (
     whitened,
 )
 from spectrove.galaxies.residual.own_lines import MEASURED, LineMeter, Mixture
+from spectrove.galaxies.residual.recipe import surprise_of
 from spectrove.galaxies.residual.reconstruction import SODIUM, Ordinary, Reconstructor, Residual, near
+from spectrove.preprocess import Prepared
 
 Floats = NDArray[np.floating]
 
@@ -74,13 +78,13 @@ class SurpriseEncoder(Encoder):
 
     def __init__(self, recipe: EncoderRecipe, weights: Weights, **more) -> None:
         super().__init__(recipe, weights, **more)
-        assert recipe.surprise is not None  # the recipe's own validation
-        n, k = recipe.preprocess.n_pixels, recipe.surprise.n_components
+        settings = surprise_of(recipe)
+        n, k = recipe.on_grid.n_pixels, settings.n_components
         shapes: dict[str, tuple[int, ...]] = {"mean": (n,), "components": (k, n), "noise": (n,)}
         shapes |= {"band": (3, len(FEATURES))}
         for name, m, d in (
-            ("score", recipe.surprise.score_groups, k),
-            ("line", recipe.surprise.line_groups, len(MEASURED)),
+            ("score", settings.score_groups, k),
+            ("line", settings.line_groups, len(MEASURED)),
         ):
             shapes |= {f"float32.{name}_mean": (m, d), f"float32.{name}_covariance": (m, d, d)}
         check_shapes(recipe, self.weights, shapes)
@@ -88,18 +92,26 @@ class SurpriseEncoder(Encoder):
         ordinary = Ordinary(arrays["mean"], arrays["components"])
         #: Detector of the features, used to find their wavelengths in a spectrum.
         self.detector = Detector(
-            Reconstructor(recipe.preprocess.wavelength, ordinary, arrays["noise"]),
+            Reconstructor(recipe.on_grid.wavelength, ordinary, arrays["noise"]),
             Mixture(arrays["score_mean"], arrays["score_covariance"]),
             Mixture(arrays["line_mean"], arrays["line_covariance"]),
         )
         self._band = arrays["band"]
 
+    @classmethod
+    def complete(cls, recipe: EncoderRecipe) -> EncoderRecipe:
+        return recipe.model_copy(update={"own": surprise_of(recipe).model_dump()})
+
+    def identity(self) -> dict[str, Any]:
+        """Without the table [surprise]: the shapes of the weights say what of it affects the vectors."""
+        return self.recipe.model_copy(update={"own": None}).identity()
+
     @property
     def n_dimensions(self) -> int:
         return len(FEATURES)
 
-    def _vectors(self, flux: Floats, ivar: Floats) -> NDArray:
-        return excess(self.detector.features(flux, ivar), self._band)
+    def _vectors(self, batch: Prepared) -> NDArray:
+        return excess(self.detector.features(batch.flux, batch.ivar), self._band)
 
 
 class Detector:

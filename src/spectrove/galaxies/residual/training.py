@@ -16,6 +16,7 @@ from spectrove.galaxies.mock import make_survey
 from spectrove.galaxies.mock.recipe import GALAXY_CLASSES, MockRecipe
 from spectrove.galaxies.residual.encoder import BEYOND_BAND, Detector, SurpriseEncoder
 from spectrove.galaxies.residual.own_lines import LineMeter, Mixture
+from spectrove.galaxies.residual.recipe import surprise_of
 from spectrove.galaxies.residual.reconstruction import (
     Ordinary,
     Reconstructor,
@@ -54,11 +55,11 @@ def ordinary_spectra(
     """
     plan = recipe.training
     survey = ordinary_survey(load_mock_recipe(plan.mock_recipe))
-    parts = [prepare(d, recipe.preprocess)[0] for d in datasets]
+    parts = [prepare(d, recipe.on_grid)[0] for d in datasets]
     for i, done in enumerate(range(0, plan.n_mock, _CHUNK)):
         n = min(_CHUNK, plan.n_mock - done)
         mocks = make_survey(n, recipe=survey, seed=plan.mock_seed + i, workers=workers)
-        parts.append(prepare(mocks, recipe.preprocess)[0])
+        parts.append(prepare(mocks, recipe.on_grid)[0])
         if progress:
             progress(done + n, plan.n_mock)
     parts = [p for p in parts if len(p)]
@@ -84,14 +85,13 @@ def fit_surprise(
     Raises:
         RecipeError: If there are fewer spectra than components.
     """
-    assert recipe.surprise is not None  # the recipe's own validation
-    k = recipe.surprise.n_components
+    plan = surprise_of(recipe)
+    k = plan.n_components
     if len(prepared) <= k:
         raise RecipeError(
             f"recipe {recipe.name}: {len(prepared)} spectra for {k} components; expected more spectra than components. "
             "Give more data, or lower surprise.n_components."
         )
-    plan = recipe.surprise
     ordinary = _ordinary(prepared, k, plan.iterations, progress)
     noise = _typical_noise(Reconstructor(prepared.wavelength, ordinary), prepared)
     reconstructor = Reconstructor(prepared.wavelength, ordinary, noise)
