@@ -13,9 +13,9 @@ from spectrove.explanation.evidence import Measured
 from spectrove.explanation.line_labels import pretty
 from spectrove.explanation.saliency import Saliency
 from spectrove.explanation.space import Coordinates, Prepareds, replaced
-from spectrove.galaxies.diagram.bpt import plain
 from spectrove.galaxies.lines import LINE
 from spectrove.knowledge import Searched
+from spectrove.plain import plain
 
 #: Maximum number of regions that are replaced to make the object a neighbour.
 MOST_REGIONS = 6

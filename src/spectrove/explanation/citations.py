@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import spectrove
 from spectrove.explanation.sentences import cautions
+from spectrove.version import __version__
 
 if TYPE_CHECKING:
     from spectrove.explanation.evidence import Evidence
@@ -96,7 +96,7 @@ def _article(
 WORKS: dict[str, Work] = {
     "spectrove": Work("software", {
         "author": "{The Spectrove developers}", "title": "{Spectrove: a search engine for astronomical spectra}",
-        "version": spectrove.__version__, "note": "software",
+        "version": __version__, "note": "software",
     }),
     "york2000": _article("York, Donald G. and others", "The Sloan Digital Sky Survey: Technical Summary",
                          "AJ", 2000, "120", "1579", "10.1086/301513"),

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import spectrove
 from spectrove.errors import KnowledgeError, SpectrumError
 from spectrove.explanation.links import links
-from spectrove.galaxies.diagram.bpt import Bpt, bpt, plain
+from spectrove.galaxies.diagram.bpt import Bpt, bpt
 from spectrove.galaxies.line_fit import LineFit, measure_lines
+from spectrove.plain import plain
 from spectrove.spectra import FLAGS, Spectrum
+from spectrove.version import __version__
 
 if TYPE_CHECKING:
     from spectrove.explanation.against import Against
@@ -86,7 +87,7 @@ class NeighborEvidence(Measured):
         """Plain values, without the pixels."""
         own = {
             "distance": plain(self.distance), "weight": plain(self.weight), "label": self.label,
-            "class": self.group, "catalog": {k: _json(v) for k, v in self.catalog.items()},
+            "class": self.group, "catalog": plain(self.catalog),
         }  # fmt: skip
         return super().to_dict() | own
 
@@ -108,7 +109,7 @@ class Provenance:
     k: int = 0
     weighting: str = ""
     prevalence: float | None = None
-    spectrove_version: str = spectrove.__version__
+    spectrove_version: str = __version__
 
 
 @dataclass(frozen=True)
@@ -333,10 +334,3 @@ def _prevalence(target: Target | None) -> float | None:
     if target is None or target.prior is None:
         return None if target is None else target.prevalence
     return target.prior[target.positive]
-
-
-def _json(value: Any) -> Any:
-    """A value fit for JSON: NumPy scalars as Python's, non-finite floats as None."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    return plain(value) if isinstance(value, float) else value

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spectrove.galaxies.diagram.bpt import plain
 from spectrove.inference import Prediction
 from spectrove.knowledge import Neighbors
+from spectrove.plain import plain
 
 #: The question that is explained, asked again as though the object of this id were not in the base.
 Again = Callable[[str], tuple[Neighbors, Prediction]]

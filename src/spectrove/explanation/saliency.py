@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from spectrove.explanation.space import Coordinates, Prepareds, replaced
 from spectrove.galaxies.bands import Band, bands
-from spectrove.galaxies.diagram.bpt import plain
+from spectrove.plain import plain
 from spectrove.spectra import SpectrumSet
 
 #: Points of the quadrature along the way from neighbour to query; 32 leave less than a thousandth of the distance.

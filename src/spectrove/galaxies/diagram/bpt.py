@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectrove.galaxies.lines import BPT_CLASSES, LINE, bpt_class, kauffmann03, kewley01, liner_seyfert
+from spectrove.plain import plain
 
 #: A line is detected when its flux is at least this many times its error; limits are that many sigma.
 DETECTION = 3.0
@@ -196,11 +197,6 @@ def sigma_to_line(name: str, x: Ratio, y: Ratio) -> float:
     nearest = _distance_to_segments(scaled)
     above = y.value > float(DIVIDING_LINES[name](x.value))
     return nearest if above else -nearest
-
-
-def plain(value: float | None) -> float | None:
-    """A float fit for JSON: None where not finite."""
-    return None if value is None or not np.isfinite(value) else float(value)
 
 
 def _distance_to_segments(p: NDArray[np.float64]) -> float:

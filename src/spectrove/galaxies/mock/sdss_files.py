@@ -10,16 +10,14 @@ import csv
 import os
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.galaxies.mock import sdss_layout as layout
+from spectrove.galaxies.mock.objects import MockObject
 from spectrove.galaxies.mock.rows import MOCK_COLUMNS
-
-if TYPE_CHECKING:
-    from spectrove.galaxies.mock.survey import MockObject
 
 _BLOCK = 2880
 

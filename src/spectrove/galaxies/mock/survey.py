@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,16 +13,18 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from spectrove.errors import RecipeError
-from spectrove.galaxies.line_fit import LineFit, measure_lines
+from spectrove.galaxies.line_fit import measure_lines
 from spectrove.galaxies.mock.dust import cardelli
 from spectrove.galaxies.mock.galaxies import Galaxy, draw_galaxy, ha_level, observe_continuum, observe_lines
 from spectrove.galaxies.mock.inject import inject_lens, inject_outlier
 from spectrove.galaxies.mock.labels import catalog_columns
 from spectrove.galaxies.mock.noise import Exposure, Observed, draw_exposure, flux_for_sn, observe
+from spectrove.galaxies.mock.objects import MockObject
 from spectrove.galaxies.mock.outliers import OUTLIER_KINDS
 from spectrove.galaxies.mock.plates import Place, place_of
 from spectrove.galaxies.mock.recipe import GALAXY_CLASSES, MockRecipe, load_recipe
 from spectrove.galaxies.mock.rows import mock_rows
+from spectrove.galaxies.mock.sdss_files import write_catalog, write_file
 from spectrove.galaxies.mock.signal import with_row
 from spectrove.galaxies.mock.truth import truth_columns
 from spectrove.processes import end_with_parent
@@ -37,16 +38,6 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class MockObject:
-    """One object as the survey recorded it, with what only the file format needs beside the spectrum."""
-
-    spectrum: Spectrum
-    exposure: Exposure
-    observed: Observed
-    fit: LineFit
 
 
 def make_survey(
@@ -89,8 +80,6 @@ def write_survey(
 
     The folder gets `spec-PLATE-MJD-FIBER.fits` for each object and `index.csv`, written last.
     """
-    from spectrove.galaxies.mock.sdss_files import write_catalog
-
     folder = Path(out_dir)
     folder.mkdir(parents=True, exist_ok=True)
     task = partial(_write_chunk, n=n, recipe=recipe or load_recipe(), seed=seed, folder=folder)
@@ -137,8 +126,6 @@ def _make_chunk(chunk: range, *, n: int, recipe: MockRecipe | None = None, seed:
 def _write_chunk(
     chunk: range, *, n: int, recipe: MockRecipe, seed: int, folder: Path
 ) -> list[dict[str, Any]]:
-    from spectrove.galaxies.mock.sdss_files import write_file
-
     rows = []
     for i in chunk:
         made = make_object(i, n, recipe, seed)

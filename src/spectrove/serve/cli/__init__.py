@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-import spectrove
 from spectrove.serve.cli import (
     classify,
     estimate,
@@ -25,6 +24,7 @@ from spectrove.serve.cli import (
     train,
 )
 from spectrove.serve.cli.guard import GuardedGroup, quiet_libraries
+from spectrove.version import __version__
 
 #: Every command, in the order that --help shows.
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -46,7 +46,7 @@ Version = Annotated[bool, typer.Option("--version", help="Print the version.", i
 def top(context: typer.Context, version: Version = False) -> None:
     """A search engine for astronomical spectra: similar spectra, classes, redshifts, and the reasons."""
     if version:
-        typer.echo(f"spectrove {spectrove.__version__}")
+        typer.echo(f"spectrove {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

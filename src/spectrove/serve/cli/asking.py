@@ -13,6 +13,7 @@ from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError, asking
 from spectrove.serve.cli.options import Reading, Redshift
 from spectrove.serve.cli.output import Told, say
 from spectrove.serve.cli.progress import done_of, progress_bar
+from spectrove.version import __version__
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
@@ -272,13 +273,11 @@ def about(
     base: KnowledgeBase, networks: Mapping[str, Encoder], fitted: Fitted | None = None, **asked: Any
 ) -> dict[str, Any]:
     """The provenance of the answers in a file: base, version, encoder, metric."""
-    import spectrove
-
     report = fitted.report if fitted else None
     if fitted and report and not report.reason:
         asked |= {"metric": fitted.about["name"], "metricf1": report.f1, "plainf1": report.plain_f1}
     return {
-        "creator": f"spectrove {spectrove.__version__}",
+        "creator": f"spectrove {__version__}",
         "base": base.path.name,
         "version": base.version,
         "encoder": ",".join(base.encoders[view] for view in networks),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from spectrove.errors import DatasetError, Refusal
+from spectrove.plain import plain
 from spectrove.serve.cli.guard import AskedWronglyError, drop_stdout
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ NUMBERS = ("z", "probability", "interval_", "distance_", "weight_", "p_", "redsh
 
 def print_json(row: Any) -> None:
     """One JSON line on stdout; NaN and infinity, which JSON does not have, become null."""
-    sys.stdout.write(json.dumps(_plain(row), ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(json.dumps(plain(row), ensure_ascii=False, allow_nan=False) + "\n")
 
 
 @contextmanager
@@ -264,16 +264,6 @@ def _described(table: pa.Table, meaning: Callable[[str], Meaning | None]) -> pa.
         told = {"unit": known.unit, "ucd": known.ucd, "description": known.description} if known else {}
         fields.append(one.with_metadata({k: v for k, v in told.items() if v}))
     return table.cast(pa.schema(fields))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _plain(v) for key, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return value.item() if hasattr(value, "item") else value
 
 
 def _write_parquet(table: pa.Table, path: Path, notes: Mapping[str, str]) -> None:
