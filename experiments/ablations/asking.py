@@ -81,7 +81,9 @@ def answered(bench: Bench, split: Split, queries: Vectors, target: Target, ask: 
         known, queries = unit(known, mean), unit(queries, mean)
     name = f"{split.name} {ask.size} {ask.share} {ask.space if ask.space.startswith('cosine') else ''}"
     metric = metric_of(bench, name, known, target, ask)
-    neighbors = bench.held(name, known).search(queries, ask.k, target, metric)
+    neighbors = bench.base(name, known).search(
+        queries.embeddings, ask.k, spectra=queries.spectra, target=target, metric=metric
+    )
     neighbors = trusted(neighbors, ask.trust, queries.spectra.z)
     return [called_class(p, target) for p in hunt(neighbors, target)]
 

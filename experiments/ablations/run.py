@@ -88,9 +88,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SpectroveError as error:
         say(f"{type(error).__name__}: {error}")
         return 1
-    finally:
-        for bench in benches.values():
-            bench.close()
     return 0
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +12,9 @@ from numpy.typing import NDArray
 from paper.recipes import Mock, Model, Real
 from paper.samples import Workshop, plain_classes, without_pixels
 
-from ablations.held import Held, Vectors
 from ablations.points import Spoil
 from ablations.spoiling import spoiled
+from spectrove.embeddings import Embeddings
 from spectrove.encoders import Encoder
 from spectrove.evaluation.protocol import Fold, check_groups, group_folds, group_names, not_trained_on
 from spectrove.knowledge import KnowledgeBase
@@ -32,6 +30,21 @@ class Sizes(Model):
 
     mock: Mock = Mock()
     real: Real = Real()
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Objects with their vectors in the same order; of their pixels only one each is kept."""
+
+    spectra: SpectrumSet
+    embeddings: Embeddings
+
+    def __len__(self) -> int:
+        return len(self.spectra)
+
+    def take(self, index: NDArray) -> Vectors:
+        """The chosen objects, in the order of `index`."""
+        return Vectors(self.spectra.take(index), self.embeddings.take(index))
 
 
 @dataclass(frozen=True)
@@ -71,9 +84,7 @@ class Bench:
         self.out, self.data, self.sizes, self.say = out, data, sizes, say
         self._vectors: dict[tuple[object, ...], Vectors] = {}
         self._bases: dict[str, KnowledgeBase] = {}
-        self._held: dict[str, Held] = {}
         self._encoder = ""
-        self._made = 0
 
     def encoder(self, name: str) -> Encoder:
         """An encoder by name, loaded once."""
@@ -144,39 +155,19 @@ class Bench:
         return self._vectors[key]
 
     def base(self, name: str, known: Vectors) -> KnowledgeBase:
-        """A knowledge base of these objects, made once a name."""
+        """A knowledge base of these objects in memory, made once a name."""
         if name not in self._bases:
-            self._made += 1
-            path = self.workshop.scratch / f"{self._made}.kb"
-            views = {"shape": known.embeddings}
-            self._bases[name] = KnowledgeBase.create(
-                path, known.spectra, views, encoder=known.embeddings.encoder
+            self._bases[name] = KnowledgeBase.in_memory(
+                known.spectra, {"shape": known.embeddings}, encoder=known.embeddings.encoder
             )
         return self._bases[name]
-
-    def held(self, name: str, known: Vectors) -> Held:
-        """The same objects in memory, made once a name."""
-        if name not in self._held:
-            self._held[name] = Held(known)
-        return self._held[name]
 
     def _only(self, encoder: Encoder) -> None:
         """Forget what other encoders made."""
         if encoder.fingerprint != self._encoder:
             self._encoder = encoder.fingerprint
             self._vectors.clear()
-            self._held.clear()
-            self.close()
-
-    def close(self) -> None:
-        """Remove what only this run needed."""
-        self._bases.clear()
-        folder = self.out / "cache" / f"bases-{os.getpid()}"
-        for path in folder.glob("*.kb"):
-            shutil.rmtree(path, ignore_errors=True)
-        if folder.exists() and not any(folder.iterdir()):
-            folder.rmdir()
-            self.workshop.__dict__.pop("scratch", None)
+            self._bases.clear()
 
 
 def embedded(spectra: SpectrumSet, encoder: Encoder) -> Vectors:

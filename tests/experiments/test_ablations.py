@@ -190,30 +190,6 @@ def test_chance_goes_by_object(survey):
 # --- how they are asked ------------------------------------------------------------------------------------
 
 
-def test_what_is_held_in_memory_finds_what_a_knowledge_base_finds(out):
-    """Neighbours, distances, unit of distance and counts, with a metric and without."""
-    sizes = run.sizes_of(None, fast=True)
-    bench = samples.Bench(out, None, sizes)
-    encoder = bench.encoder("pca")
-    (split,) = bench.splits("mock", 0, encoder, points.Spoil())
-    base = bench.base("x", split.known)
-    held = bench.held("x", split.known)
-    n = split.known.embeddings.vectors.shape[1]
-    stretch = asking.LinearMetric(np.diag(np.arange(1.0, n + 1)), np.zeros(n))
-    for target in measured.TASKS.values():
-        for metric in (None, stretch):
-            theirs = base.search(
-                split.asked.embeddings, 7, spectra=split.asked.spectra, target=target, metric=metric
-            )
-            mine = held.search(split.asked, 7, target, metric)
-            np.testing.assert_array_equal(mine.object_id, theirs.object_id)
-            np.testing.assert_array_equal(mine.distance, theirs.distance)
-            assert mine.scale == theirs.scale
-            assert mine.pool == theirs.pool
-            assert mine.column("sn_median").tolist() == theirs.column("sn_median").tolist()
-    bench.close()
-
-
 def found(rows: list[dict]) -> Neighbors:
     n = len(rows)
     return Neighbors(

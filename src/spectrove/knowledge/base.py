@@ -54,10 +54,11 @@ class KnowledgeBase:
         encoder: str,
         complete: bool = True,
     ) -> KnowledgeBase:
-        """A new base in the folder `path`, which must not exist (or be empty).
+        """A new base at `path`, where nothing may be (or an empty folder).
 
         Args:
-            path: Folder to make, for instance `sdss.kb`.
+            path: Folder to make, for instance `sdss.kb`, or an address such as `s3://bucket/sdss.kb`, whose
+                credentials are read from the environment (AWS_ACCESS_KEY_ID and so on).
             spectra: The known objects; every row column is kept and can be filtered on.
             views: Vectors by view name, matched to the spectra by id. A spectrum without a vector is stored
                 but cannot be found in that view.
@@ -83,13 +84,26 @@ class KnowledgeBase:
         pixels = schema.spectra_table(spectra, keys)
         return cls(Store.create(path, {"encoder": encoder}, pixels, objects, complete=complete))
 
+    @classmethod
+    def in_memory(
+        cls, spectra: SpectrumSet, views: Mapping[str, Embeddings], *, encoder: str
+    ) -> KnowledgeBase:
+        """A new base that never touches the disk and is gone with the process.
+
+        It answers as one in a folder. What is fitted on it is kept in memory.
+
+        Args:
+            spectra, views, encoder: As in `create`.
+        """
+        return cls.create("memory://base", spectra, views, encoder=encoder)
+
     def complete(self) -> None:
         """Mark a base created with `complete=False` as complete, so that it can be opened."""
         self._store.complete()
 
     @classmethod
     def open(cls, path: str | PathLike[str]) -> KnowledgeBase:
-        """The knowledge base in the folder `path`.
+        """The knowledge base in the folder, or at the address, `path`.
 
         Raises:
             KnowledgeError: There is no base, it is incomplete, or a newer spectrove made it.

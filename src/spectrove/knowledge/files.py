@@ -24,6 +24,11 @@ class Uri(str):
         """Last part of the address, to print."""
         return self.rstrip("/").rsplit("/", 1)[-1]
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether the base is gone with the process."""
+        return self.startswith("memory:")
+
 
 def place_of(path: str | os.PathLike[str]) -> Path | Uri:
     """The folder, or the address if `path` is one."""
@@ -219,6 +224,8 @@ def files_of(place: Path | Uri) -> Files:
     """The small files of the base at this place."""
     if isinstance(place, Path):
         return Folder(place)
+    if place.in_memory:
+        return Memory()
     from pyarrow.fs import FileSystem
 
     return ObjectStore(*FileSystem.from_uri(place))

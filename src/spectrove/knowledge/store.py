@@ -152,7 +152,11 @@ class Store:
 
     def size(self) -> int:
         """Bytes of tables and files."""
-        return self.files.size()
+        size = self.files.size()
+        if isinstance(self.path, Uri) and self.path.in_memory:  # its tables are no files
+            statistics: list[Any] = [table.stats() for table in (self.objects, self.spectra)]
+            size += sum(int(of["total_bytes"]) for of in statistics)
+        return size
 
     def read_json(self, name: str) -> Any:
         """Content of a JSON file; None if it is absent or torn."""
