@@ -24,7 +24,7 @@ ORDER = (
     {"domain"},
     {"training", "inference"},
     {"explanation"},
-    {"galaxies"},
+    {"galaxies", "xray"},
     {"pipeline"},
     {"evaluation"},
     {"serve"},

@@ -1,0 +1,9 @@
+"""X-ray spectra: counts per channel with their background and response, as CCD spectrographs record them.
+
+response.py     from photons at their energies to counts in channels: effective area and redistribution matrix
+counts.py       CountSet, N spectra of counts
+ogip.py         the OGIP files PHA, ARF and RMF, read to a CountSet
+hardness.py     Bayesian hardness ratios
+encoder.py      vectors of hardness ratios and of principal components of counts in energy bins
+domain.py       all this as a kind of light beside others
+"""

@@ -1,0 +1,247 @@
+"""CountSet: N spectra of counts, each with its background, exposure and response, and a table row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spectrove.errors import ShapeError
+from spectrove.spectra import CORE_COLUMNS
+from spectrove.xray.response import Response
+
+#: Values of OGIP's QUALITY that mark a channel as bad; 2, "dubious", marks what grouping left over.
+BAD_QUALITY = (1, 5)
+
+#: Columns of channels: one list per spectrum.
+CHANNEL_COLUMNS: dict[str, pa.DataType] = {
+    "counts": pa.int32(),
+    "background": pa.int32(),
+    "quality": pa.int16(),
+}
+
+#: Columns of one value per spectrum that belong to its counts.
+VALUE_COLUMNS: dict[str, pa.DataType] = {
+    "background_scale": pa.float64(),
+    "exposure": pa.float64(),
+    "response": pa.large_binary(),
+}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """One spectrum; arrays have shape (n_channels,), units as in `CountSet`."""
+
+    object_id: str
+    counts: NDArray[np.int32]
+    background: NDArray[np.int32]
+    quality: NDArray[np.int16]
+    background_scale: float
+    exposure: float
+    response: Response
+    row: dict[str, Any]
+
+    @property
+    def good(self) -> NDArray[np.bool_]:
+        """Channels that may be used."""
+        return ~np.isin(self.quality, BAD_QUALITY)
+
+
+@dataclass(frozen=True)
+class CountSet:
+    """N spectra of counts, their channels stored end to end.
+
+    Attributes:
+        object_id: Strings, unique, (n_spectra,).
+        offsets: Where each spectrum begins, (n_spectra + 1,), int64.
+        counts: Counts of source and background in each channel, integers, (n_total,).
+        background: Counts of the background region in each channel, integers, (n_total,).
+        quality: OGIP's QUALITY of each channel, 0 if good, (n_total,).
+        background_scale: Background expected in the source's region per count of the background region,
+            (n_spectra,); 0 where there is no background.
+        exposure: Seconds, (n_spectra,).
+        responses: Different responses; spectra may share one.
+        response_of: Position of each spectrum's response in `responses`, (n_spectra,).
+        rows: A table row each, with `spectra.CORE_COLUMNS` first and catalog columns after them.
+    """
+
+    object_id: NDArray[np.str_]
+    offsets: NDArray[np.int64]
+    counts: NDArray[np.int32]
+    background: NDArray[np.int32]
+    quality: NDArray[np.int16]
+    background_scale: NDArray[np.float64]
+    exposure: NDArray[np.float64]
+    responses: tuple[Response, ...]
+    response_of: NDArray[np.int64]
+    rows: pa.Table
+
+    def __post_init__(self) -> None:
+        n, total = len(self.object_id), int(self.offsets[-1]) if len(self.offsets) else 0
+        lengths = {name: len(getattr(self, name)) for name in ("background_scale", "exposure", "response_of")}
+        if len(self.offsets) != n + 1 or self.rows.num_rows != n or set(lengths.values()) != {n}:
+            raise ShapeError(
+                f"CountSet: {n} ids, {len(self.offsets)} offsets, {self.rows.num_rows} rows, {lengths}; expected {n}, "
+                f"{n + 1}, {n} and {n} of each."
+            )
+        for name in CHANNEL_COLUMNS:
+            if len(getattr(self, name)) != total:
+                raise ShapeError(
+                    f"CountSet: {name} has {len(getattr(self, name))} channels, the offsets say {total}."
+                )
+
+    def __len__(self) -> int:
+        return len(self.object_id)
+
+    def __getitem__(self, i: int) -> Counts:
+        if not -len(self) <= i < len(self):
+            raise IndexError(i)
+        i %= len(self)
+        span = slice(int(self.offsets[i]), int(self.offsets[i + 1]))
+        return Counts(
+            str(self.object_id[i]),
+            self.counts[span],
+            self.background[span],
+            self.quality[span],
+            float(self.background_scale[i]),
+            float(self.exposure[i]),
+            self.responses[self.response_of[i]],
+            {name: self.rows.column(name)[i].as_py() for name in self.rows.column_names},
+        )
+
+    def __iter__(self) -> Iterator[Counts]:
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def z(self) -> NDArray[np.float64]:
+        """Redshifts that a catalog gives, (n_spectra,); NaN for most, and nothing here needs one."""
+        return self.rows.column("z").cast(pa.float64()).to_numpy(zero_copy_only=False).astype(float)
+
+    def column(self, name: str) -> list[Any]:
+        """A row column as Python values, None where unknown."""
+        return self.rows.column(name).to_pylist()
+
+    def take(self, index: Sequence[int] | NDArray) -> CountSet:
+        """The chosen spectra, in the order asked for. `index` holds positions or a boolean mask."""
+        index = np.asarray(index)
+        index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
+        lengths = np.diff(self.offsets)[index]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        channels = np.repeat(self.offsets[index] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        used, response_of = np.unique(self.response_of[index], return_inverse=True)
+        return CountSet(
+            self.object_id[index],
+            offsets,
+            **{name: getattr(self, name)[channels] for name in CHANNEL_COLUMNS},
+            background_scale=self.background_scale[index],
+            exposure=self.exposure[index],
+            responses=tuple(self.responses[i] for i in used),
+            response_of=response_of.astype(np.int64),
+            rows=self.rows.take(pa.array(index)),
+        )
+
+    def with_rows(self, rows: pa.Table) -> CountSet:
+        """The same spectra with another table of rows, in the same order."""
+        return replace(self, rows=rows)
+
+    @staticmethod
+    def concatenate(parts: Sequence[CountSet]) -> CountSet:
+        """Many sets as one; columns missing in some become null there."""
+        if not parts:
+            return CountSet.from_counts([])
+        starts = np.cumsum([0] + [int(p.offsets[-1]) for p in parts])
+        offsets = [[0], *(p.offsets[1:] + start for p, start in zip(parts, starts, strict=False))]
+        places = np.cumsum([0] + [len(p.responses) for p in parts])
+        return CountSet(
+            np.concatenate([p.object_id for p in parts]),
+            np.concatenate(offsets).astype(np.int64),
+            **{name: np.concatenate([getattr(p, name) for p in parts]) for name in CHANNEL_COLUMNS},
+            background_scale=np.concatenate([p.background_scale for p in parts]),
+            exposure=np.concatenate([p.exposure for p in parts]),
+            responses=tuple(r for p in parts for r in p.responses),
+            response_of=np.concatenate(
+                [p.response_of + place for p, place in zip(parts, places, strict=False)]
+            ),
+            rows=pa.concat_tables([p.rows for p in parts], promote_options="permissive"),
+        )
+
+    @staticmethod
+    def from_counts(spectra: Sequence[Counts]) -> CountSet:
+        """A set of single spectra; missing core columns are null. Spectra with one `Response` object share it."""
+        place: dict[int, int] = {}
+        responses: list[Response] = []
+        for s in spectra:
+            if place.setdefault(id(s.response), len(responses)) == len(responses):
+                responses.append(s.response)
+        lengths = [len(s.counts) for s in spectra]
+        return CountSet(
+            np.array([s.object_id for s in spectra], dtype=str),
+            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            **{
+                name: np.concatenate([np.zeros(0), *(getattr(s, name) for s in spectra)]).astype(_dtype(name))
+                for name in CHANNEL_COLUMNS
+            },
+            background_scale=np.array([s.background_scale for s in spectra], float),
+            exposure=np.array([s.exposure for s in spectra], float),
+            responses=tuple(responses),
+            response_of=np.array([place[id(s.response)] for s in spectra], np.int64),
+            rows=_rows_table([s.row for s in spectra]),
+        )
+
+    def to_arrow(self) -> pa.Table:
+        """A row per spectrum: object_id, the channels as lists of integers, exposure and response, then the row."""
+        offsets = pa.array(self.offsets, pa.int64())
+        packed = [response.pack() for response in self.responses]
+        columns: dict[str, pa.Array | pa.ChunkedArray] = {
+            "object_id": pa.array(self.object_id.tolist(), pa.string())
+        }
+        for name, kind in CHANNEL_COLUMNS.items():
+            columns[name] = pa.LargeListArray.from_arrays(offsets, pa.array(getattr(self, name), kind))
+        columns["background_scale"] = pa.array(self.background_scale, pa.float64())
+        columns["exposure"] = pa.array(self.exposure, pa.float64())
+        columns["response"] = pa.array([packed[i] for i in self.response_of], pa.large_binary())
+        return pa.table(columns | {name: self.rows.column(name) for name in self.rows.column_names})
+
+    @staticmethod
+    def from_arrow(table: pa.Table) -> CountSet:
+        """The inverse of `to_arrow`; equal responses are shared."""
+        table = table.combine_chunks()
+        lists = {name: _one_chunk(table.column(name)) for name in CHANNEL_COLUMNS}
+        lengths = lists["counts"].value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+        packed = table.column("response").to_pylist()
+        place = {raw: i for i, raw in enumerate(dict.fromkeys(packed))}
+        return CountSet(
+            np.array(table.column("object_id").to_pylist(), dtype=str),
+            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            **{
+                name: column.flatten().to_numpy(zero_copy_only=False).astype(_dtype(name))
+                for name, column in lists.items()
+            },
+            background_scale=np.array(table.column("background_scale").to_pylist(), float),
+            exposure=np.array(table.column("exposure").to_pylist(), float),
+            responses=tuple(map(Response.unpack, place)),
+            response_of=np.array([place[raw] for raw in packed], np.int64),
+            rows=table.drop_columns(["object_id", *CHANNEL_COLUMNS, *VALUE_COLUMNS]),
+        )
+
+
+def _one_chunk(column: pa.ChunkedArray) -> Any:
+    return column.chunk(0) if column.num_chunks else pa.array([], column.type)
+
+
+def _dtype(name: str) -> Any:
+    return CHANNEL_COLUMNS[name].to_pandas_dtype()
+
+
+def _rows_table(rows: Sequence[dict[str, Any]]) -> pa.Table:
+    """A table of rows, the core columns first; unknown positions and redshifts are null."""
+    names = list(CORE_COLUMNS) + sorted({name for row in rows for name in row} - set(CORE_COLUMNS))
+    columns = {}
+    for name in names:
+        values = [list(row.get(name) or []) if name == "flags" else row.get(name) for row in rows]
+        columns[name] = pa.array(values, CORE_COLUMNS.get(name), from_pandas=True)
+    return pa.table(columns)
