@@ -16,7 +16,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "spectrove"
 #: Lowest first. A part imports itself and lower lines, never its own line or a higher one.
 ORDER = (
     {"errors", "version", "plain"},
-    {"provenance", "processes", "gaps", "lines"},
+    {"provenance", "processes", "gaps", "lines", "pixels"},
     {"spectra"},
     {"catalog", "embeddings", "targets", "redshift_estimate"},
     {"readers", "preprocess", "knowledge"},

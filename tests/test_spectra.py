@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import astropy.units as u
 import numpy as np
 import pyarrow as pa
 import pytest
+from astropy import constants
 from astropy.nddata import StdDevUncertainty, VarianceUncertainty
 from astropy.table import Table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
+from specutils import SpectralAxis, SpectrumCollection, SpectrumList
 from specutils import Spectrum as AstropySpectrum
-from specutils import SpectrumList
 
-from spectrove.errors import ShapeError, SpectrumError
+from spectrove.errors import ShapeError, SpectroveError, SpectrumError
 from spectrove.spectra import BAD, CORE_COLUMNS, FLAGS, PIXEL_COLUMNS, Mask, Spectrum, SpectrumSet
 
+AXIS = np.array([4000.0, 4001, 4002]) * u.AA
 UNIT = "1e-17 erg/s/cm2/A"
 ALL_BITS = int(sum(Mask))
 FLOAT32 = st.floats(width=32, allow_nan=True, allow_infinity=True)
@@ -337,10 +341,217 @@ def test_other_units_and_orders_become_rising_angstrom():
         assert_allclose(spectra.ivar, [1, 4, 16])
 
 
+@pytest.mark.parametrize(
+    ("given", "meta", "expected"),
+    [
+        ({"redshift": 0.1}, {}, 0.1),
+        ({"redshift": 0.0}, {}, 0.0),
+        ({"redshift": -0.001}, {}, -0.001),
+        ({"radial_velocity": 0.6 * constants.c}, {}, 1.0),  # sqrt((1 + 0.6) / (1 - 0.6)) - 1
+        ({}, {"z": 0.3}, 0.3),
+        ({}, {"redshift": np.float32(0.25)}, 0.25),
+        ({}, {"Z": 0.5 * u.one}, 0.5),
+        ({"redshift": 0.1}, {"z": 0.3}, 0.1),
+        ({}, {}, np.nan),
+        ({}, {"z": None}, np.nan),
+        ({}, {"z": -9999.0}, np.nan),
+        ({}, {"z": "unknown"}, np.nan),
+    ],
+)
+def test_the_redshift_of_specutils_is_that_of_the_row(given, meta, expected):
+    """The one that was set last, on the object, goes before that of its meta; nothing set is nothing known."""
+    item = AstropySpectrum(spectral_axis=AXIS, flux=np.ones(3) * u.Jy, meta=meta, **given)
+    spectra = SpectrumSet.from_specutils([item])
+    assert_allclose(spectra.z, [expected], rtol=1e-6)
+    assert spectra.column("z_source") == [
+        None if meta.get("z") == expected or np.isnan(expected) else "given"
+    ]
+
+
+def test_a_redshift_on_the_axis_or_set_later_is_kept():
+    """All the ways in which specutils takes a redshift."""
+    axis = AstropySpectrum(spectral_axis=SpectralAxis(AXIS, redshift=0.3), flux=np.ones(3) * u.Jy)
+    later = AstropySpectrum(spectral_axis=AXIS, flux=np.ones(3) * u.Jy)
+    later.set_redshift_to(0.2)
+    rest = AstropySpectrum(spectral_axis=AXIS, flux=np.ones(3) * u.Jy, redshift=0.2, meta={"z": 0.2})
+    rest.shift_spectrum_to(redshift=0)
+    spectra = SpectrumSet.from_specutils([axis, later, rest])
+    assert_allclose(spectra.z, [0.3, 0.2, 0.0], atol=1e-12)
+    assert_allclose(spectra[2].wavelength, AXIS.value / 1.2)
+
+
+def test_specutils_get_the_redshift_and_give_it_back():
+    """To the last digit, although specutils keeps a velocity."""
+    items = three().to_specutils()
+    assert_allclose([item.redshift for item in items], three().z)
+    assert SpectrumSet.from_specutils(items).z.tolist() == three().z.tolist()
+
+
+def test_a_collection_and_a_single_spectrum_of_specutils_are_taken():
+    collection = SpectrumCollection(
+        flux=np.ones((2, 3)) * u.Jy, spectral_axis=np.vstack([AXIS, AXIS + 1 * u.AA])
+    )
+    assert SpectrumSet.from_specutils(collection).object_id.tolist() == ["#0", "#1"]
+    single = AstropySpectrum(spectral_axis=AXIS, flux=np.ones(3) * u.Jy, redshift=0.1)
+    assert_allclose(SpectrumSet.from_specutils(single).z, [0.1])
+
+
+def test_specutils_without_errors_get_them_from_the_scatter():
+    """As files without errors do; otherwise no pixel would be usable."""
+    flux = np.random.default_rng(1).normal(10, 0.5, 400)
+    item = AstropySpectrum(spectral_axis=np.linspace(8000, 4000, 400) * u.AA, flux=flux * u.Jy)
+    spectra = SpectrumSet.from_specutils([item])
+    assert_allclose(np.median(spectra.ivar) ** -0.5, 0.5, rtol=0.2)
+    assert spectra.column("flags") == [["ivar_estimated"]]
+
+
 def test_a_cube_is_refused_with_a_sentence():
     item = AstropySpectrum(spectral_axis=np.array([4000.0, 4001]) * u.AA, flux=np.ones((3, 2)) * u.Jy)
     with pytest.raises(SpectrumError, match=r"shape \(3, 2\), expected one dimension"):
         SpectrumSet.from_specutils([item])
+
+
+# --- a spectrum as users write it ----------------------------------------------------------------------
+
+GRID = np.linspace(4000.0, 5000, 50)
+NOISE = np.random.default_rng(0).normal(0, 0.1, 50)
+
+
+def test_arrays_make_a_spectrum():
+    """Angstrom, and errors that become inverse variance; further names are values of the row."""
+    s = Spectrum(GRID, 1 + NOISE, error=np.full(50, 0.1), z=0.1, object_id="a", ra=10.0, flux_unit="mJy")
+    assert_allclose(s.wavelength, GRID)
+    assert_allclose(s.flux, 1 + NOISE, rtol=1e-6)
+    assert_allclose(s.ivar, 100, rtol=1e-6)
+    assert (s.object_id, s.z, s.row["ra"], s.row["flux_unit"]) == ("a", 0.1, 10.0, "mJy")
+    assert s.row["z_source"] == "given"
+    assert s.row["flags"] == ["lsf_unknown"]
+    assert s.good.all()
+    (again,) = SpectrumSet.from_spectra([s])
+    assert again.row["ra"] == 10.0
+    assert_array_equal(again.ivar, s.ivar)
+
+
+def test_quantities_are_converted():
+    """Micron to angstrom; an error in another unit to that of the flux; positions to degrees."""
+    s = Spectrum(
+        GRID * 1e-4 * u.um,
+        np.ones(50) * u.mJy,
+        error=np.full(50, 100) * u.uJy,
+        ra=1 * u.hourangle,
+        lsf=0.2 * u.nm,
+    )
+    assert_allclose(s.wavelength, GRID)
+    assert_allclose(s.ivar, 100)
+    assert_allclose(s.lsf, 2)
+    assert s.row["flux_unit"] == "mJy"
+    assert_allclose(s.row["ra"], 15)
+    ivar = Spectrum(GRID, np.ones(50) * u.mJy, ivar=np.full(50, 1e-4) / u.uJy**2).ivar
+    assert_allclose(ivar, 100, rtol=1e-6)
+
+
+def test_frequencies_that_rise_are_turned_round():
+    """Each pixel keeps its flux and its error; the medium says nothing about frequencies."""
+    frequency = (GRID * u.AA).to(u.Hz, u.spectral())[::-1]
+    s = Spectrum(frequency, np.arange(50.0)[::-1] * u.Jy, error=np.arange(1.0, 51)[::-1] * u.Jy, medium="air")
+    assert_allclose(s.wavelength, GRID)
+    assert_allclose(s.flux, np.arange(50))
+    assert_allclose(s.ivar, np.arange(1.0, 51) ** -2, rtol=1e-6)
+    assert "air_converted" not in s.row["flags"]
+
+
+def test_wavelengths_in_air_become_those_in_vacuum():
+    s = Spectrum(np.array([5006.843, 6562.79]), np.ones(2), error=np.ones(2), medium="air")
+    assert_allclose(s.wavelength, [5008.240, 6564.60], atol=0.006)
+    assert "air_converted" in s.row["flags"]
+
+
+def test_masks_of_users_mark_what_is_bad():
+    """True is bad, as in numpy and specutils; whole numbers are our bits; a masked array hides pixels."""
+    hidden = np.arange(50) == 7
+    for s in (
+        Spectrum(GRID, np.ones(50), error=np.ones(50), mask=hidden),
+        Spectrum(GRID, np.ones(50), error=np.ones(50), mask=hidden * int(Mask.COSMIC)),
+        Spectrum(GRID, np.ma.array(np.ones(50), mask=hidden), error=np.ones(50)),
+        Spectrum(GRID, np.ones(50), error=np.where(hidden, 0, 1)),
+        Spectrum(GRID, np.ones(50), error=np.where(hidden, np.nan, 1)),
+    ):
+        (stored,) = SpectrumSet.from_spectra([s])
+        assert_array_equal(stored.good, ~hidden)
+
+
+def test_without_errors_they_are_estimated_from_the_scatter():
+    s = Spectrum(GRID, 1 + NOISE)
+    assert_allclose(np.median(s.ivar) ** -0.5, 0.1, rtol=0.4)
+    assert "ivar_estimated" in s.row["flags"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"error": np.ones(50), "ivar": np.ones(50)}, "a: has both error and ivar"),
+        (
+            {"error": np.ones(49)},
+            r"a: wavelength \(50,\), flux \(50,\), error \(49,\); expected arrays of one",
+        ),
+        ({"flux": np.ones((2, 25))}, r"flux \(2, 25\)"),
+        ({"wavelength": GRID[::-1]}, "a: wavelengths fall from 5000 to 4000, expected rising ones. Reverse"),
+        ({"wavelength": np.repeat(GRID[::2], 2)}, "a: wavelengths do not rise at 25 of 49 steps"),
+        ({"wavelength": GRID * 1e-4}, "a: wavelengths run from 0.4 to 0.5 angstrom, expected 100 to 1e.06"),
+        ({"wavelength": GRID * u.s}, "a: wavelength is in s, expected a unit of length, frequency or energy"),
+        ({"wavelength": np.where(GRID > 4500, np.nan, GRID)}, "a: wavelengths do not rise"),
+        ({"z": np.nan}, "a: z is nan, expected a finite number above -1. Give None if it is unknown"),
+        ({"z": np.inf}, "a: z is inf"),
+        ({"z": -2}, "a: z is -2"),
+        ({"z": [0.1, 0.2]}, "a: z is .0.1, 0.2., expected one number"),
+        ({"flux": ["x"] * 50}, "a: flux holds <U1, expected numbers"),
+        ({"flux": np.ones(50) * u.ABmag}, r"a: flux is in mag\(AB\), expected a linear unit"),
+        ({"flux": np.ones(50) * u.Jy, "error": np.ones(50) * u.s}, "a: error is in s, expected Jy"),
+        ({"error": np.ones(50) * u.Jy}, "a: error is in Jy, and flux has no unit"),
+        ({"mask": np.full(50, 1 << 20)}, "a: mask holds int64 up to 1048576, expected True for bad pixels"),
+        ({"medium": "water"}, "a: medium 'water', expected 'vacuum' or 'air'"),
+        ({"distance": 3 * u.Mpc}, "a: distance is in Mpc, expected a plain value"),
+    ],
+)
+def test_what_cannot_be_a_spectrum_is_refused_with_a_sentence(given, sentence):
+    given = {"wavelength": GRID, "flux": np.ones(50), "object_id": "a"} | given
+    with pytest.raises(SpectroveError, match=sentence):
+        Spectrum(**given)
+
+
+def test_the_stored_columns_make_a_spectrum_as_they_are():
+    """By place or by name; what is replaced leaves the rest alone."""
+    s = three()[1]
+    pixels = [getattr(s, name) for name in PIXEL_COLUMNS]
+    for same in (
+        Spectrum("s1", *pixels, s.row),
+        Spectrum("s1", *pixels, row=s.row),
+        Spectrum.stored("s1", *pixels, s.row),
+    ):
+        assert all(getattr(same, name) is getattr(s, name) for name in PIXEL_COLUMNS)
+    changed = dataclasses.replace(s, row={"z": 2.0})
+    assert changed.flux is s.flux
+    assert (changed.object_id, changed.z) == ("s1", 2.0)
+    with pytest.raises(TypeError, match="found object_id, wavelength, flux, ivar; expected object_id"):
+        Spectrum("s1", *pixels[:3])
+
+
+def test_spectra_without_a_name_are_called_by_their_place():
+    assert SpectrumSet.from_spectra([Spectrum(GRID, NOISE), Spectrum(GRID, NOISE)]).object_id.tolist() == [
+        "#0",
+        "#1",
+    ]
+
+
+def test_spectra_are_shown_in_one_line():
+    """The numbers that matter; a notebook gets a small table."""
+    assert repr(three()) == "<SpectrumSet of 3 spectra, 4000-4004 A, 3 with a redshift>"
+    assert repr(three()[1]) == "<Spectrum s1: 5 pixels, 4000-4004 A, z 0.2>"
+    assert repr(Spectrum(GRID, NOISE)) == "<Spectrum (without a name): 50 pixels, 4000-5000 A, no redshift>"
+    assert repr(three().take([])) == "<SpectrumSet of 0 spectra, 0 with a redshift>"
+    many = SpectrumSet.concatenate([three()] * 5)
+    assert many._repr_html_().count("<tr>") == 11
+    assert "and 5 more" in many._repr_html_()
 
 
 # --- astropy tables ----------------------------------------------------------------------------------

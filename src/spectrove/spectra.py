@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import re
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import IntFlag
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spectrove.errors import ShapeError, SpectrumError
+from spectrove.errors import ShapeError
 from spectrove.gaps import fillers
+from spectrove.pixels import foreign
+from spectrove.pixels.given import columns_of
+from spectrove.pixels.masks import BAD, Mask
 
 if TYPE_CHECKING:
     from astropy.table import Table
     from specutils import SpectrumList
 
-
-class Mask(IntFlag):
-    """Why a pixel is not to be trusted; surveys' own bits are translated to these."""
-
-    NODATA = 1  #: ivar is zero or the pixel was never observed
-    BADPIXEL = 2  #: the survey flags it in every exposure (SDSS and_mask) or as fatal
-    SUSPECT = 4  #: the survey flags it in some exposure (SDSS or_mask); kept, for information
-    SKYLINE = 8  #: bright night-sky line; kept, for information
-    COSMIC = 16  #: a cosmic ray found by `preprocess.quality`
-    NONFINITE = 32  #: flux or ivar was NaN or infinite; stored as flux 0, ivar 0
-    NEGATIVE_IVAR = 64  #: ivar was negative; stored as 0
-
-
-#: Pixels with any of these bits never reach an encoder as values.
-BAD = Mask.NODATA | Mask.BADPIXEL | Mask.COSMIC | Mask.NONFINITE | Mask.NEGATIVE_IVAR
 
 #: Flags of a whole spectrum or answer, each with one sentence.
 FLAGS: dict[str, str] = {
@@ -104,10 +90,38 @@ PIXEL_COLUMNS: dict[str, pa.DataType] = {
     "lsf": pa.float32(),
 }
 
+#: Spectra that a notebook shows of a set.
+SHOWN = 10
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, init=False, repr=False)
 class Spectrum:
-    """One spectrum; arrays are views, shape (n_pixels,), units as in `SpectrumSet`."""
+    """One spectrum of an object.
+
+        Spectrum(wavelength, flux, error=error, z=0.067, ra=184.2, dec=2.1, object_id="NGC 4303")
+
+    Args:
+        wavelength: Observed frame, rising, shape (n_pixels,): angstrom, or an astropy quantity of any unit of length,
+            frequency or energy.
+        flux: Same shape: a quantity, or numbers in the unit that `flux_unit` names.
+        error: One sigma, same shape, in the unit of the flux. Without error and ivar the inverse variance is estimated
+            from the scatter of the pixels (flag "ivar_estimated").
+        ivar: Inverse variance, in place of error; zero marks a pixel without data.
+        mask: Same shape: True for bad pixels, or bits of `Mask`.
+        z: Redshift; None if unknown.
+        object_id: A name that no other spectrum beside it has.
+        medium: "vacuum" or "air": the medium in which wavelengths are measured.
+        lsf: One sigma of the line-spread function, angstrom in the observed frame; a number or an array.
+        row: Any further values, for the table row: `ra` and `dec` in degrees, `flux_unit`, `survey`, labels.
+
+    Raises:
+        SpectroveError: Arrays differ in shape, wavelengths do not rise, a unit does not fit, or z is no redshift.
+
+    Attributes:
+        object_id: "" if none was given.
+        wavelength, flux, ivar, mask, lsf: Shape (n_pixels,), as in `SpectrumSet`: wavelengths in vacuum angstrom.
+        row: Values of the table row.
+    """
 
     object_id: str
     wavelength: NDArray[np.float64]
@@ -116,6 +130,64 @@ class Spectrum:
     mask: NDArray[np.int32]
     lsf: NDArray[np.float32]
     row: dict[str, Any]
+
+    def __init__(
+        self,
+        wavelength: Any,
+        flux: Any,
+        *stored: Any,
+        error: Any = None,
+        ivar: Any = None,
+        mask: Any = None,
+        z: float | None = None,
+        object_id: Any = "",
+        medium: str = "vacuum",
+        **row: Any,
+    ) -> None:
+        names = ("object_id", *PIXEL_COLUMNS, "row")
+        if isinstance(
+            wavelength, str
+        ):  # the stored form: object_id, the pixel columns and the row, as they are
+            columns = dict(zip(names, (wavelength, flux, *stored), strict=False)) | row
+        elif isinstance(row.get("row"), dict):  # all columns by name, as `dataclasses.replace` gives them
+            columns = {
+                "object_id": object_id,
+                "wavelength": wavelength,
+                "flux": flux,
+                "ivar": ivar,
+                "mask": mask,
+                **row,
+            }
+        else:
+            columns = columns_of(
+                wavelength, flux, *stored, error=error, ivar=ivar, mask=mask, z=z, object_id=object_id, medium=medium,
+                **row,
+            )  # fmt: skip
+        if len(columns) != len(names):
+            raise TypeError(
+                f"Spectrum: found {', '.join(columns)}; expected {', '.join(names)}, or wavelength and flux."
+            )
+        for name in names:
+            object.__setattr__(self, name, columns[name])
+
+    @classmethod
+    def stored(
+        cls,
+        object_id: str,
+        wavelength: NDArray[np.float64],
+        flux: NDArray[np.float32],
+        ivar: NDArray[np.float32],
+        mask: NDArray[np.int32],
+        lsf: NDArray[np.float32],
+        row: dict[str, Any],
+    ) -> Spectrum:
+        """A spectrum of columns that are right already, as a `SpectrumSet` stores them; nothing is checked."""
+        return cls(object_id, wavelength, flux, ivar, mask, lsf, row)
+
+    def __repr__(self) -> str:
+        span = f", {self.wavelength[0]:.0f}-{self.wavelength[-1]:.0f} A" if len(self.wavelength) else ""
+        z = f", z {self.z:.4g}" if np.isfinite(self.z) else ", no redshift"
+        return f"<Spectrum {self.object_id or '(without a name)'}: {len(self.flux)} pixels{span}{z}>"
 
     @property
     def good(self) -> NDArray[np.bool_]:
@@ -132,7 +204,7 @@ class Spectrum:
         own = np.insert(np.ones(len(self.flux), bool), position, False)
         if not len(position):
             return self, own
-        return Spectrum(
+        return Spectrum.stored(
             self.object_id,
             np.insert(self.wavelength, position, wavelength),
             np.insert(self.flux, position, 0),
@@ -149,7 +221,7 @@ class Spectrum:
         return float("nan") if value is None else float(value)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SpectrumSet:
     """N spectra on grids of their own, stored end to end.
 
@@ -189,12 +261,28 @@ class SpectrumSet:
     def __len__(self) -> int:
         return len(self.object_id)
 
+    def __repr__(self) -> str:
+        span = f", {self.wavelength.min():.0f}-{self.wavelength.max():.0f} A" if len(self.wavelength) else ""
+        known = int(np.isfinite(self.z).sum()) if "z" in self.rows.column_names else 0
+        return f"<SpectrumSet of {len(self)} spectra{span}, {known} with a redshift>"
+
+    def _repr_html_(self) -> str:
+        """A table of the first spectra, for notebooks."""
+        shown = [
+            (s.object_id, len(s.flux), f"{s.wavelength.min():.0f}-{s.wavelength.max():.0f}" if len(s.flux) else "",
+             f"{s.z:.4f}" if np.isfinite(s.z) else "", ", ".join(s.row.get("flags") or ()))
+            for s in (self[i] for i in range(min(len(self), SHOWN)))
+        ]  # fmt: skip
+        rest = f"<p>and {len(self) - SHOWN} more</p>" if len(self) > SHOWN else ""
+        head = ("object_id", "pixels", "range (A)", "z", "flags")
+        return f"<p>{escape(repr(self))}</p>{html_table(head, shown)}{rest}"
+
     def __getitem__(self, i: int) -> Spectrum:
         if not -len(self) <= i < len(self):
             raise IndexError(i)
         i %= len(self)
         span = slice(int(self.offsets[i]), int(self.offsets[i + 1]))
-        return Spectrum(
+        return Spectrum.stored(
             str(self.object_id[i]),
             **_pixels(lambda name: getattr(self, name)[span]),
             row={name: self.rows.column(name)[i].as_py() for name in self.rows.column_names},
@@ -249,8 +337,11 @@ class SpectrumSet:
 
     @staticmethod
     def from_spectra(spectra: Sequence[Spectrum]) -> SpectrumSet:
-        """A set of single spectra. Missing core columns are null; non-finite pixels are cleaned and masked."""
-        cleaned = [_clean(s) for s in spectra]
+        """A set of single spectra. Missing core columns are null; non-finite pixels are cleaned and masked.
+
+        A spectrum without an id is called by its place, "#0".
+        """
+        cleaned = [_clean(s, f"#{i}") for i, s in enumerate(spectra)]
         lengths = [len(s.wavelength) for s in cleaned]
         pixels = _pixels(
             lambda name: np.concatenate([np.zeros(0)] + [getattr(s, name) for s in cleaned]).astype(
@@ -293,61 +384,31 @@ class SpectrumSet:
         )
 
     def to_specutils(self) -> SpectrumList:
-        """A `specutils.SpectrumList`; mask is True where a pixel is bad, meta holds id and row."""
-        import astropy.units as u
-        from astropy.nddata import InverseVariance
-        from specutils import Spectrum as AstropySpectrum
+        """A `specutils.SpectrumList`; mask is True where a pixel is bad, meta holds id and row.
+
+        `redshift` of each is the `z` of its row.
+        """
         from specutils import SpectrumList
 
         return SpectrumList(
-            AstropySpectrum(
-                spectral_axis=s.wavelength * u.AA,
-                flux=s.flux.astype(float) * _unit(s.row.get("flux_unit")),
-                uncertainty=InverseVariance(s.ivar.astype(float)),
-                mask=~s.good,
+            foreign.to_specutils(
+                s.wavelength, s.flux, s.ivar, good=s.good,
                 meta={"object_id": s.object_id, "mask_bits": s.mask, "lsf": s.lsf, **s.row},
             )
             for s in self
-        )
+        )  # fmt: skip
 
     @staticmethod
-    def from_specutils(spectra: SpectrumList | Sequence[Any]) -> SpectrumSet:
-        """From specutils spectra in vacuum angstrom; `meta["object_id"]` names each."""
-        import astropy.units as u
-        from astropy.nddata import InverseVariance
+    def from_specutils(spectra: Any) -> SpectrumSet:
+        """From spectra of specutils in vacuum: one `Spectrum`, a `SpectrumList`, a `SpectrumCollection` or a sequence.
 
-        singles = []
-        for i, item in enumerate(spectra):
-            wavelength = item.spectral_axis.to_value(u.AA, equivalencies=u.spectral())
-            n = len(wavelength)
-            if item.flux.ndim != 1:
-                raise SpectrumError(
-                    f"spectrum {i}: flux has shape {item.flux.shape}, expected one dimension; "
-                    "split it into single spectra first."
-                )
-            meta = dict(item.meta)
-            if item.uncertainty is None:
-                ivar = np.zeros(n)
-            else:
-                with np.errstate(divide="ignore"):  # a zero error becomes an infinite ivar, masked below
-                    ivar = np.asarray(item.uncertainty.represent_as(InverseVariance).array, dtype=float)
-            bits = np.asarray(meta.pop("mask_bits", np.zeros(n, np.int32)), dtype=np.int32)
-            if item.mask is not None:
-                unsaid = np.asarray(item.mask, bool) & (bits & int(BAD) == 0) & (ivar > 0)
-                bits = np.where(unsaid, bits | int(Mask.BADPIXEL), bits)
-            lsf = np.asarray(meta.pop("lsf", np.full(n, np.nan)), dtype=np.float32)
-            row = {"flux_unit": item.flux.unit.to_string()} | {
-                k: v for k, v in meta.items() if isinstance(v, str | int | float | bool | list | type(None))
-            }
-            order = np.argsort(wavelength)
-            singles.append(
-                Spectrum(
-                    str(row.pop("object_id", f"#{i}")), wavelength[order],
-                    np.asarray(item.flux.value)[order].astype(np.float32), ivar[order].astype(np.float32),
-                    bits[order].astype(np.int32), lsf[order], row,
-                )
-            )  # fmt: skip
-        return SpectrumSet.from_spectra(singles)
+        `meta["object_id"]` names each; without it a spectrum is called by its place, "#0". The redshift of its spectral
+        axis, or of `meta`, is that of its row.
+        """
+        singles = foreign.singles(spectra)
+        return SpectrumSet.from_spectra(
+            [Spectrum.stored(**foreign.columns_of(item, i)) for i, item in enumerate(singles)]
+        )
 
     def to_table(self) -> Table:
         """An astropy `Table` with object columns for the ragged pixels."""
@@ -371,7 +432,7 @@ class SpectrumSet:
         others = [c for c in table.colnames if c not in PIXEL_COLUMNS and c != "object_id"]
         return SpectrumSet.from_spectra(
             [
-                Spectrum(
+                Spectrum.stored(
                     str(row["object_id"]),
                     **{c: np.asarray(row[c]) for c in PIXEL_COLUMNS},
                     row={c: row[c] for c in others},
@@ -379,6 +440,13 @@ class SpectrumSet:
                 for row in table
             ]
         )
+
+
+def html_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A small HTML table; every cell is escaped."""
+    lines = ["".join(f"<th>{escape(name)}</th>" for name in head)]
+    lines += ["".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in rows]
+    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
 
 
 def _pixels(make: Callable[[str], NDArray]) -> dict[str, Any]:
@@ -390,8 +458,8 @@ def _dtype(name: str) -> Any:
     return PIXEL_COLUMNS[name].to_pandas_dtype()
 
 
-def _clean(s: Spectrum) -> Spectrum:
-    """Non-finite flux and unusable ivar become zero, and the mask says so."""
+def _clean(s: Spectrum, place: str) -> Spectrum:
+    """Non-finite flux and unusable ivar become zero, and the mask says so; `place` names what has no name."""
     flux, ivar = np.asarray(s.flux, np.float32), np.asarray(s.ivar, np.float32)
     mask = np.asarray(s.mask, np.int32).copy()
     sizes = {name: np.shape(getattr(s, name)) for name in PIXEL_COLUMNS}
@@ -404,8 +472,14 @@ def _clean(s: Spectrum) -> Spectrum:
     flux = np.where(nonfinite, 0, flux).astype(np.float32)
     ivar = np.where(nonfinite | negative, 0, ivar).astype(np.float32)
     mask[ivar == 0] |= int(Mask.NODATA)
-    return Spectrum(
-        s.object_id, np.asarray(s.wavelength, float), flux, ivar, mask, np.asarray(s.lsf, np.float32), s.row
+    return Spectrum.stored(
+        s.object_id or place,
+        np.asarray(s.wavelength, float),
+        flux,
+        ivar,
+        mask,
+        np.asarray(s.lsf, np.float32),
+        s.row,
     )
 
 
@@ -426,15 +500,3 @@ def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
     if column.num_chunks == 0:
         return pa.array([], column.type)
     return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
-
-
-def _unit(text: str | None) -> Any:
-    import astropy.units as u
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "erg/s/cm2/A" has more slashes than astropy advises
-        try:
-            # To astropy a plain A is an ampere; in a flux density it is an angstrom.
-            return u.Unit(re.sub(r"\bA\b", "Angstrom", text)) if text else u.dimensionless_unscaled
-        except ValueError:
-            return u.dimensionless_unscaled

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from spectrove.galaxies.lines import BPT_CLASSES, LINE, LINES, bpt_class, kauffmann03, kewley01, liner_seyfert
-from spectrove.readers.assemble import air_to_vacuum
+from spectrove.pixels.air import air_to_vacuum
 from spectrove.readers.sky import SKY_LINES
 
 RATIO = st.floats(-3, 3)

@@ -12,8 +12,9 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
 from spectrove.errors import FormatError
-from spectrove.readers.assemble import air_to_vacuum, assemble, file_id
-from spectrove.readers.scatter import ivar_from_scatter
+from spectrove.pixels.air import air_to_vacuum
+from spectrove.pixels.scatter import ivar_from_scatter
+from spectrove.readers.assemble import assemble, file_id
 from spectrove.spectra import FLAGS, Mask
 
 PATH = Path("a.fits")

@@ -10,8 +10,8 @@ from astropy.io import fits
 from numpy.testing import assert_allclose, assert_array_equal
 
 from spectrove.errors import FormatError
+from spectrove.pixels.air import air_to_vacuum
 from spectrove.readers import parse_columns, read_file, read_spectra
-from spectrove.readers.assemble import air_to_vacuum
 from spectrove.readers.units import parse_unit
 from spectrove.spectra import Mask
 

@@ -66,7 +66,9 @@ def _inject(
     for host in hosts:
         rng = np.random.default_rng([seed, *host.object_id.encode()])
         row = dict(host.row) | {label: "none"}
-        spectrum = Spectrum(host.object_id, host.wavelength, host.flux, host.ivar, host.mask, host.lsf, row)
+        spectrum = Spectrum.stored(
+            host.object_id, host.wavelength, host.flux, host.ivar, host.mask, host.lsf, row
+        )
         if rng.random() < share:
             try:
                 spectrum = change(spectrum, rng)

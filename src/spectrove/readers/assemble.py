@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from spectrove.catalog import row_flags
 from spectrove.errors import FormatError, SpectrumError
-from spectrove.readers.scatter import ivar_from_scatter
+from spectrove.pixels.air import air_to_vacuum
+from spectrove.pixels.scatter import ivar_from_scatter
 from spectrove.readers.sky import SKY_LINES
 from spectrove.spectra import FLAGS, Mask, Spectrum
 
@@ -113,7 +114,9 @@ def assemble(
     }
     if values.get("z") is not None and not values.get("z_source"):
         values["z_source"] = "file"
-    spectrum = Spectrum(object_id, np.ascontiguousarray(wavelength), flux32, ivar32, bits, sigma, values)
+    spectrum = Spectrum.stored(
+        object_id, np.ascontiguousarray(wavelength), flux32, ivar32, bits, sigma, values
+    )
     if values.get("sn_median") is None and (good := spectrum.good).any():
         values["sn_median"] = float(np.median(flux32[good] * np.sqrt(ivar32[good], dtype=float)))
     values["flags"] = flags_of(spectrum, found)
@@ -161,25 +164,6 @@ def ordered(flags: Iterable[str]) -> list[str]:
     if unknown := flags - set(FLAGS):
         raise SpectrumError(f"unknown flags {sorted(unknown)}; spectra.FLAGS names {', '.join(FLAGS)}.")
     return [flag for flag in FLAGS if flag in flags]
-
-
-def air_to_vacuum(wavelength: NDArray) -> NDArray[np.float64]:
-    """Vacuum wavelengths of air wavelengths, angstrom; below 2000 A they are vacuum by convention already.
-
-    Source: Ciddor 1996, Applied Optics 35, 1566, iterated, by `specutils`.
-    """
-    import astropy.units as u
-    from specutils.utils.wcs_utils import air_to_vac  # seconds to import, and few surveys need it
-
-    vacuum = np.array(wavelength, dtype=float)
-    in_air = vacuum >= 2000.0
-    if in_air.any():
-        # The default scheme takes the index of refraction at the air wavelength: off by 2e-5 A. The
-        # precision is above the rounding of the largest wavelengths, or the iteration would not end.
-        vacuum[in_air] = air_to_vac(
-            vacuum[in_air] * u.AA, scheme="iteration", method="Ciddor1996", precision=1e-8
-        ).value
-    return vacuum
 
 
 def _vector(value: ArrayLike, name: str, key: str) -> NDArray:

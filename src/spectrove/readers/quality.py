@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.readers.scatter import ivar_from_scatter
+from spectrove.pixels.scatter import ivar_from_scatter
 from spectrove.spectra import Mask
 
 #: Words for a good pixel in masks that are text; every other word marks a bad one.

@@ -231,4 +231,4 @@ def _spectrum(
         **truth,
     }  # fmt: skip
     lsf = exposure.lsf.astype(np.float32)
-    return Spectrum(place.object_id, wavelength, observed.flux, observed.ivar, mask, lsf, row)
+    return Spectrum.stored(place.object_id, wavelength, observed.flux, observed.ivar, mask, lsf, row)

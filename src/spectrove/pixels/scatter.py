@@ -1,11 +1,11 @@
-"""Inverse variance from the scatter of neighbouring pixels, for files that have no errors."""
+"""Inverse variance from the scatter of neighbouring pixels, for spectra that come without errors."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.spectra import BAD
+from spectrove.pixels.masks import BAD
 
 #: Pixels over which the noise is taken as constant.
 WINDOW = 151
@@ -30,7 +30,7 @@ def ivar_from_scatter(flux: NDArray, mask: NDArray, window: int = WINDOW) -> NDA
         DER_SNR, Stoehr et al. 2008, ADASS XVII (ASP Conf. Ser. 394, 505): sigma = 1.482602 / sqrt(6) *
         median |2 f(i) - f(i-2) - f(i+2)|, here in a running window.
     """
-    from scipy.ndimage import median_filter  # slow to import, and few files lack errors
+    from scipy.ndimage import median_filter  # slow to import, and few spectra lack errors
 
     flux = np.asarray(flux, dtype=float)
     usable = np.isfinite(flux) & (mask & int(BAD) == 0)
