@@ -245,3 +245,27 @@ def test_what_is_unlike_ordinary_galaxies_is_hunted_in_both_views(name):
 def test_views_and_metrics_that_cannot_be_meant_are_refused(tmp_path, line, said):
     with pytest.raises(TargetError, match=said):
         load_target(written(tmp_path, line + GOOD))
+
+
+def test_the_key_second_redshift_still_works_and_names_the_new_one(tmp_path):
+    with pytest.warns(FutureWarning, match=r"target liner: .*signs = \[\"second_redshift\"\]"):
+        old = load_target(written(tmp_path, "second_redshift = true" + GOOD))
+    assert old == load_target(written(tmp_path, 'signs = ["second_redshift"]' + GOOD))
+    with pytest.warns(FutureWarning):
+        assert load_target(written(tmp_path, "second_redshift = false" + GOOD)).signs == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('lines = "bpt_sii"', "target liner: `lines` is 'bpt_sii', expected one of bpt_nii"),
+        (
+            'signs = ["second_redshft"]',
+            r"`signs` names \['second_redshft'\], expected some of second_redshift",
+        ),
+    ],
+)
+def test_a_witness_or_a_sign_that_no_domain_has_is_refused(tmp_path, line, said):
+    target = load_target(written(tmp_path, line + GOOD))
+    with pytest.raises(TargetError, match=said):
+        target.check_names(["bpt_nii"], ["second_redshift"])

@@ -66,7 +66,7 @@ def neighbors_say(
             asked = problem.queries(task)[fold]
             answerable = asked[has_all[asked]]
             if "surprise" not in views:  # vectors are compared, not the lines of a second galaxy beside them
-                target = target.model_copy(update={"second_redshift": False})
+                target = target.model_copy(update={"signs": ()})
             spectra, vectors = problem.spectra.take(answerable), of(answerable)
             for variant in variants:
                 if variant == SUPERVISED or (variant == BEST_F1 and len(target.classes) > 2):

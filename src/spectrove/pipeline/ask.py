@@ -25,7 +25,7 @@ from spectrove.inference.question import Asking
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.redshift_estimate import RedshiftEstimate
 from spectrove.spectra import CATALOG_FLAGS, SpectrumSet
-from spectrove.targets import MetricMode, Target, Witness, load_target
+from spectrove.targets import MetricMode, Target, load_target
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def classify(
     view: str | Mapping[str, float] | None = None,
     metric: MetricMode = "auto",
     calibration: CalibrationMode = "auto",
-    witness: Witness = "auto",
+    witness: str = "auto",
     allow_self: bool = False,
     weighting: str = "exp",
     normalise: str = "sum",
@@ -137,7 +137,7 @@ def hunt(
     where: str | None = None,
     metric: MetricMode | None = None,
     calibration: CalibrationMode = "auto",
-    witness: Witness = "auto",
+    witness: str = "auto",
     allow_self: bool = False,
     encoder: Encoders = None,
     redshifts: Mapping[str, RedshiftEstimate] | None = None,
@@ -164,7 +164,7 @@ def hunt(
         base, space, encoders, {"target": target}, where, allow_self, fitted, using, vote, redshifts or {}
     )
     embedded, neighbors, predictions = asking(spectra, k)
-    if target.second_redshift and any(p.is_target for p in predictions):
+    if target.signs and any(p.is_target for p in predictions):
         residuals = using.residuals or common_residuals_for(base, target=target, where=where)
         predictions = _with_second_redshifts(predictions, embedded.spectra, residuals)
     return replace(

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from spectrove.errors import TargetError
-from spectrove.targets.target import Composition, Diagram, MetricMode, Target, Witness, label_text
+from spectrove.targets.target import Composition, MetricMode, Target, label_text
 
 #: The targets that come with the package, each a file NAME.toml beside this one.
 TARGETS: tuple[str, ...] = ("liner", "strong_lens", "outlier", "star_forming_agn_normal")
@@ -19,17 +19,15 @@ TARGETS: tuple[str, ...] = ("liner", "strong_lens", "outlier", "star_forming_agn
 __all__ = [
     "TARGETS",
     "Composition",
-    "Diagram",
     "MetricMode",
     "Target",
-    "Witness",
     "diagram_of",
     "label_text",
     "load_target",
 ]
 
 
-def diagram_of(witness: Witness, target: Target | None, label: str) -> Diagram | None:
+def diagram_of(witness: str, target: Target | None, label: str) -> str | None:
     """The diagram of line ratios whose regions the classes of a question are; None where there is none.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
@@ -22,13 +23,6 @@ Normalise = Literal["sum", "softmax"]
 
 #: Whether a metric is fitted on the base's own labels.
 MetricMode = Literal["auto", "linear", "none"]
-
-#: Diagrams of line ratios whose regions classes may be; `inference.witness` reads them.
-Diagram = Literal["bpt_nii"]
-
-#: Whether an object's own lines count in a probability: where target or label name a diagram, never, or in this
-#: diagram.
-Witness = Literal["auto", "none", "bpt_nii"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -104,8 +98,8 @@ class Target(BaseModel):
             calibrated probability beside its neighbours, see `inference.witness`.
         anything: Whether spectra that are like nothing in the base may be targets: a star among galaxies, or one with
             nothing near. Else they are none of the classes, and their probability is the prevalence.
-        second_redshift: Whether the lines of a second galaxy are looked for in what ordinary galaxies leave of a
-            spectrum: they count in a calibrated probability where they help, and are shown with what is found.
+        signs: Log-likelihood terms of the domain that a calibrated probability uses where they help, by name, such as
+            "second_redshift"; what they found is shown with the answer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -128,9 +122,30 @@ class Target(BaseModel):
     prevalence: Annotated[float, Field(gt=0, lt=1)] | None = None
     composition: Composition = Composition()
     filter: str | None = None
-    lines: Diagram | None = None
+    lines: str | None = None
     anything: bool = False
-    second_redshift: bool = False
+    signs: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, values: Any) -> Any:
+        """`second_redshift = true`, the key of version 0.1, as `signs`."""
+        if not isinstance(values, dict) or "second_redshift" not in values:
+            return values
+        warnings.warn(
+            f"target {values.get('name', '')}: `second_redshift` is now a name in `signs`. "
+            'Write signs = ["second_redshift"] instead of second_redshift = true.',
+            FutureWarning,
+            stacklevel=2,
+        )
+        values = dict(values)
+        chosen = values.pop("second_redshift")
+        if not isinstance(chosen, bool):
+            raise ValueError(f"second_redshift is {chosen!r}, expected true or false")
+        signs = tuple(values.get("signs", ()))
+        if chosen and "second_redshift" not in signs:
+            values["signs"] = (*signs, "second_redshift")
+        return values
 
     @field_validator("views", mode="before")
     @classmethod
@@ -206,6 +221,27 @@ class Target(BaseModel):
     def limit(self) -> float:
         """The threshold as a number; a half where it is "f1" and no calibration has said which."""
         return EVEN if self.threshold == "f1" else self.threshold
+
+    def check_names(self, witnesses: Iterable[str], signs: Iterable[str]) -> None:
+        """Refuse the target unless a domain has the witness and the signs that it names.
+
+        Args:
+            witnesses, signs: Names in `Domain.witnesses` and `Domain.signs`.
+
+        Raises:
+            TargetError: Naming those that there are.
+        """
+        witnesses, signs = list(witnesses), list(signs)
+        if self.lines is not None and self.lines not in witnesses:
+            raise TargetError(
+                f"target {self.name}: `lines` is {self.lines!r}, expected one of {', '.join(witnesses) or 'none'}. "
+                "Correct the name, or leave `lines` out."
+            )
+        if unknown := [name for name in self.signs if name not in signs]:
+            raise TargetError(
+                f"target {self.name}: `signs` names {unknown}, expected some of {', '.join(signs) or 'none'}. "
+                "Correct the name, or leave it out."
+            )
 
     def weights(self, have: Iterable[str]) -> dict[str, float]:
         """The views to search in a base that has these, with their weights.

@@ -46,7 +46,7 @@ def probabilities(answers):
 
 
 def test_second_redshifts_count_and_find_more(base, queries):
-    without = TARGET.model_copy(update={"second_redshift": False})
+    without = TARGET.model_copy(update={"signs": ()})
     answers = [pipeline.hunt(base, q, TARGET) for q in queries]
     plain = [pipeline.hunt(base, q, without) for q in queries]
     assert answers[0].calibration.calibration.report.witnesses == SECOND_REDSHIFT

@@ -31,7 +31,7 @@ from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.classwise import ClassDistances
 from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
-from spectrove.targets import Target, Witness, diagram_of, label_text
+from spectrove.targets import Target, diagram_of, label_text
 from spectrove.targets.target import id_hash
 
 if TYPE_CHECKING:  # it needs torch, which most questions do not
@@ -156,7 +156,7 @@ def calibration_for(
     target: Target | None = None,
     view: str | Mapping[str, float] | None = None,
     where: str | None = None,
-    witness: Witness = "auto",
+    witness: str = "auto",
 ) -> Calibrated:
     """The calibration of a vote on a label column or of a hunt.
 
@@ -412,7 +412,7 @@ def _identity(base: KnowledgeBase, metric: Fitted, diagram: str | None, **asked:
     """Everything the calibration depends on, as text."""
     target: Target | None = asked["target"]
     space, prints = base.space(asked["view"], target), base.fingerprints
-    hunted = {"label", "classes", "positive", "composition", "filter", "second_redshift"}
+    hunted = {"label", "classes", "positive", "composition", "filter", "signs"}
     return canonical_json(
         {
             "calibration_version": CALIBRATION_VERSION,
@@ -447,7 +447,7 @@ def _fit(
     exclude = GROUP if GROUP in base.columns else None
     vectors = {view: base.embeddings(view) for view in views}
     places = {view: {name: i for i, name in enumerate(e.object_id.tolist())} for view, e in vectors.items()}
-    residuals = _residuals(base, target, asked["where"]) if target and target.second_redshift else None
+    residuals = _residuals(base, target, asked["where"]) if target and target.signs else None
     lines = line_witness(diagram, kinds)
     share = line_shares_of_base(base, ids) if lines else None
     distance, quality, signs = [], [], []
@@ -534,7 +534,7 @@ def _needed(share: NDArray[np.float64]) -> bool:
 
 
 def _residuals_key(base: KnowledgeBase, target: Target | None, where: str | None) -> str | None:
-    if target is None or not target.second_redshift:
+    if target is None or not target.signs:
         return None
     from spectrove.galaxies.lenses.signs import residuals_key
 

@@ -93,4 +93,6 @@ def quiet_libraries() -> None:
     if not sys.warnoptions and "PYTHONWARNINGS" not in os.environ:
         os.environ["PYTHONWARNINGS"] = "ignore"
         warnings.simplefilter("ignore")
+        # Our own: a key of a target file that will not be read for ever.
+        warnings.filterwarnings("default", "target ", FutureWarning)
     logging.disable(logging.WARNING)
