@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: setup ## run the main job on embedded defaults; writes demo/report.html
-	$(BIN)/python -m spectrove.evaluation.demo $(DEMO_ARGS)
+	$(BIN)/python -m experiments demo $(DEMO_ARGS)
 
 test: setup ## run the tests
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) -rs $(TEST_ARGS)

@@ -2,9 +2,6 @@
 
 points    what one measurement is: how queries are spoiled, how they are asked, what the encoder was trained with
 plans     every ablation, as data
-samples   spectra with known answers, embedded and split by plate
-held      what a knowledge base finds, in memory
-spoiling  noise, wrong redshifts and gaps
 asking    a knowledge base, a vote, and what it is worth
 trained   small encoders, one change at a time
 measured  points measured once and kept

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from paper.scoring import called_class
 from sklearn.covariance import LedoitWolf
 
-from ablations.points import Ask, Point
-from ablations.samples import Bench, Split, Vectors
+from experiments.ablations.points import Ask, Point
+from experiments.paper.scoring import called_class
+from experiments.samples.bench import Bench, Split, Vectors
 from spectrove.encoders import Encoder
 from spectrove.encoders.network import whitening
 from spectrove.evaluation.classes import TASKS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spectrove.explanation.style import save
 
-BEGIN, END = "<!-- figures: written by run.py --keep -->", "<!-- end of figures -->"
+BEGIN, END = "<!-- figures: written by --keep -->", "<!-- end of figures -->"
 
 
 def keep(out: Path, here: Path, names: Sequence[str], order: Sequence[str]) -> None:

@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ablations.asking import Answers, answers
-from ablations.points import Ablation, Point
-from ablations.samples import Bench, digest
-from ablations.trained import encoder_of, small_recipe
+from experiments.ablations.asking import Answers, answers
+from experiments.ablations.points import Ablation, Point
+from experiments.ablations.trained import encoder_of, small_recipe
+from experiments.samples.bench import Bench, digest
 from spectrove.encoders import EncoderRecipe
 from spectrove.evaluation.classes import TASKS
 from spectrove.evaluation.metrics import FIGURES, Resampled, Score, resampled

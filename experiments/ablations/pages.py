@@ -11,11 +11,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from paper.drawing import panels
-from paper.results import markdown_table
 
-from ablations.measured import Measured
-from ablations.points import Ablation
+from experiments.ablations.measured import Measured
+from experiments.ablations.points import Ablation
+from experiments.paper.drawing import panels
+from experiments.paper.results import markdown_table
 from spectrove.evaluation.metrics import Score
 from spectrove.explanation.style import NORMAL, SMALL, color_of, marker_of, png, save, tidy
 from spectrove.explanation.tables import Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ablations.points import Ablation, Ask, Point, Spoil
+from experiments.ablations.points import Ablation, Ask, Point, Spoil
 
 AUTO = "metric auto"
 PLAIN = "metric none"

@@ -5,23 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from experiments.samples.spoiled import Spoil
+
 Space = Literal["euclidean", "cosine", "cosine, centred", "standardised", "mahalanobis"]
 Trust = Literal["", "S/N", "redshift", "D4000n"]
 
-
-@dataclass(frozen=True)
-class Spoil:
-    """What is done to queries (never to the base) before they are embedded.
-
-    Attributes:
-        sn: Noise is added until the median S/N per pixel is no higher than this.
-        redshift: One sigma of a Gaussian error of the redshift, over 1 + z.
-        masked: Share of the pixels that is taken out, in runs of 40 to 200.
-    """
-
-    sn: float | None = None
-    redshift: float = 0.0
-    masked: float = 0.0
+#: Queries as they are.
+UNSPOILED = Spoil()
 
 
 @dataclass(frozen=True)
@@ -67,7 +57,7 @@ class Point:
     x: float | str
     line: str = ""
     ask: Ask = Ask()
-    spoil: Spoil = Spoil()
+    spoil: Spoil = UNSPOILED
     changes: dict[str, Any] | None = None
     sample: str = ""
 

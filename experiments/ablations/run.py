@@ -1,4 +1,4 @@
-"""Measure ablations: python experiments/ablations/run.py k sn_noise ... | all | shipped | trained
+"""Measure ablations: python -m experiments ablations k sn_noise ... | all | shipped | trained
 
 Every point is kept in OUT/points and not measured again for the same encoder, data and way of asking, so that a run
 that was stopped goes on where it was. Each ablation gives OUT/NAME.png, NAME.md and NAME.json; progress goes to stderr.
@@ -14,17 +14,14 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.ablations import keeping, pages, transfer
+from experiments.ablations.measured import Measured, known, measure
+from experiments.ablations.plans import ABLATIONS, INFERENCE, TRAINED
+from experiments.ablations.points import Ablation
+from experiments.samples.bench import Bench, Sizes
+from spectrove.errors import SpectroveError
+
 HERE = Path(__file__).resolve().parent
-if str(HERE.parent) not in sys.path:
-    sys.path.insert(0, str(HERE.parent))
-
-from ablations import keeping, pages, transfer  # noqa: E402
-from ablations.measured import Measured, known, measure  # noqa: E402
-from ablations.plans import ABLATIONS, INFERENCE, TRAINED  # noqa: E402
-from ablations.points import Ablation  # noqa: E402
-from ablations.samples import Bench, Sizes  # noqa: E402
-from spectrove.errors import SpectroveError  # noqa: E402
-
 NAMES = (*ABLATIONS, transfer.NAME)
 GROUPS = {
     "all": NAMES,
@@ -98,7 +95,9 @@ def say(text: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     data = os.environ.get("SPECTROVE_DATA")
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        "python -m experiments ablations", description=(__doc__ or "").splitlines()[0]
+    )
     choices = [*NAMES, *GROUPS]
     parser.add_argument("names", nargs="+", choices=choices, metavar="NAME", help=", ".join(choices))
     parser.add_argument(
@@ -122,7 +121,3 @@ def _parser() -> argparse.ArgumentParser:
         "--keep", action="store_true", help="copy figures and tables here, and into README.md"
     )
     return parser
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

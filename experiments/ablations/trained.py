@@ -6,9 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from paper.recipes import Mock, merged
-
-from ablations.samples import Bench, digest
+from experiments.paper.recipes import Mock, merged
+from experiments.samples.bench import Bench, digest
 from spectrove.encoders import Encoder, EncoderRecipe, load_encoder, load_recipe
 from spectrove.training import train
 

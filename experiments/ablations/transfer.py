@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from paper.drawing import panels
-from paper.results import markdown_table, number
 
-from ablations.samples import Bench, Vectors, digest, embedded
+from experiments.paper.drawing import panels
+from experiments.paper.results import markdown_table, number
+from experiments.samples.bench import Bench, Vectors, digest, embedded
 from spectrove.evaluation.classes import TASKS
 from spectrove.explanation.style import NORMAL, SMALL, color_of, marker_of, png, save, tidy
 from spectrove.explanation.tables import Table

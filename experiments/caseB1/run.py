@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from paper.cases import PAPER_OBJECT, PAPER_SHARE, Case, CaseRecipe, choose
-from paper.results import Measure, Result
-from paper.samples import Workshop
 
+from experiments.paper.cases import PAPER_OBJECT, PAPER_SHARE, Case, CaseRecipe, choose
+from experiments.paper.results import Measure, Result
+from experiments.samples.workshop import Workshop
 from spectrove.explanation.plots import spectrum_figure
 from spectrove.explanation.report import write_report
 from spectrove.explanation.tables import Table

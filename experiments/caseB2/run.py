@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from paper.cases import PAPER_OBJECT, PAPER_SHARE, Case, CaseRecipe, choose
-from paper.results import Measure, Result
-from paper.samples import Workshop
-
+from experiments.paper.cases import PAPER_OBJECT, PAPER_SHARE, Case, CaseRecipe, choose
+from experiments.paper.results import Measure, Result
+from experiments.samples.workshop import Workshop
 from spectrove.explanation.evidence import Measured
 from spectrove.explanation.tables import RATIOS, Table
 from spectrove.galaxies.diagram.bpt import ratio

@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
-from paper import recipes
-from paper.cases import evidence_for
-from paper.results import HEADS, Measure, Result, fact
-from paper.samples import Part, Sample, Workshop
-from paper.scoring import Outcome, hunted
 
+from experiments.paper import recipes
+from experiments.paper.cases import evidence_for
+from experiments.paper.results import HEADS, Measure, Result, fact
+from experiments.paper.scoring import Outcome, hunted
+from experiments.samples.workshop import Part, Sample, Workshop
 from spectrove.explanation.report import write_report
 from spectrove.explanation.style import GRID_COLOR, NORMAL, SMALL, color_of, marker_of, new_figure, tidy
 from spectrove.explanation.tables import Table

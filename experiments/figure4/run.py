@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from paper import recipes
-from paper.drawing import METRICS, labels, metric_legend, panels, score_curves
-from paper.results import HEADS, Result, score_measures
-from paper.samples import Part, Sample, Workshop
-from paper.scoring import Outcomes, headline, hunted
-
+from experiments.paper import recipes
+from experiments.paper.drawing import METRICS, labels, metric_legend, panels, score_curves
+from experiments.paper.results import HEADS, Result, score_measures
+from experiments.paper.scoring import Outcomes, headline, hunted
+from experiments.samples.workshop import Part, Sample, Workshop
 from spectrove.evaluation.metrics import Score
 from spectrove.explanation.tables import Table
 from spectrove.targets import Target

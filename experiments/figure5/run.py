@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from paper import recipes
-from paper.drawing import labels, metric_legend, panels, score_curves
-from paper.results import Result, score_measures
-from paper.samples import Workshop
-from paper.scoring import headline, hunt_sample
-
+from experiments.paper import recipes
+from experiments.paper.drawing import labels, metric_legend, panels, score_curves
+from experiments.paper.results import Result, score_measures
+from experiments.paper.scoring import headline, hunt_sample
+from experiments.samples.workshop import Workshop
 from spectrove.evaluation.metrics import Score
 from spectrove.explanation.tables import Table
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from paper import recipes
-from paper.drawing import labels, panels
-from paper.results import HEADS, Measure, Result
-from paper.samples import Workshop
-from paper.spread import PAPER, moments, pair_distances
 
+from experiments.paper import recipes
+from experiments.paper.drawing import labels, panels
+from experiments.paper.results import HEADS, Measure, Result
+from experiments.paper.spread import PAPER, moments, pair_distances
+from experiments.samples.workshop import Workshop
 from spectrove.explanation.style import SMALL, color_of, tidy
 
 

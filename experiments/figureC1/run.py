@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from paper import recipes
-from paper.results import Result, fact
-from paper.samples import Workshop
 
+from experiments.paper import recipes
+from experiments.paper.results import Result, fact
+from experiments.samples.workshop import Workshop
 from spectrove.explanation.style import NORMAL, SMALL, color_of, marker_of, new_figure, tidy
 from spectrove.explanation.tables import Table
 from spectrove.knowledge.search import Snapshot, nearest

@@ -1,6 +1,6 @@
 """How close mock galaxies come to real SDSS galaxies, and how well measure_lines agrees with the catalog.
 
-    SPECTROVE_DATA=... python experiments/mock_vs_real/run.py
+    SPECTROVE_DATA=... python -m experiments mock_vs_real
 
 Reads only the SDSS galaxies whose split is `train`, so that whoever improves the mocks by these figures has not
 looked at `test`. Makes mocks in the same proportions of classes, prints tables, writes figures.json beside this file.
@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -291,15 +292,17 @@ def lines_of(figures: dict[str, Any]) -> list[str]:
     return out
 
 
-def main() -> None:
-    """Print the tables and write figures.json."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command: prints the tables and writes figures.json."""
+    parser = argparse.ArgumentParser(
+        "python -m experiments mock_vs_real", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument(
         "--data", type=Path, default=os.environ.get("SPECTROVE_DATA"), help="as SPECTROVE_DATA"
     )
     parser.add_argument("--mock", type=int, default=1200, help="mocks in the base; half as many are queries")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("figures.json"))
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.data is None:
         parser.error("set SPECTROVE_DATA or give --data: this compares with real spectra.")
     start = time.perf_counter()
@@ -307,7 +310,4 @@ def main() -> None:
     print("\n".join(lines_of(figures)))
     options.out.write_text(json.dumps(figures, indent=1) + "\n")
     print(f"\n{time.perf_counter() - start:.0f} s; wrote {options.out.name}")
-
-
-if __name__ == "__main__":
-    main()
+    return 0

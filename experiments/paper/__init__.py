@@ -1,9 +1,9 @@
 """What the paper's experiments share: recipes, samples, scoring, results and how their figures look.
 
 recipes   what an experiment is run on, as data
-samples   mock surveys, real spectra, injected ones and archives, embedded and split by plate
 scoring   hunts over those splits, and their figures with intervals
 results   measured figures beside the paper's and beside those of the last kept run
 drawing   curves and panels
+run       runs them by name, what is done already excepted
 cases     one LINER, chosen by rule, with its neighbours
 """

@@ -9,9 +9,9 @@ from typing import cast
 
 import numpy as np
 
-from paper.recipes import Recipe
-from paper.samples import Part, Workshop, search, take
-from paper.scoring import called_class
+from experiments.paper.recipes import Recipe
+from experiments.paper.scoring import called_class
+from experiments.samples.workshop import Part, Workshop, search, take
 from spectrove.errors import DatasetError
 from spectrove.explanation.evidence import Evidence, build_evidence
 from spectrove.galaxies.diagram.background import LINES, background

@@ -24,7 +24,7 @@ HEADS = {
     "archive": "archive",
     "timing": "this machine",
 }
-BEGIN, END = "<!-- figures: written by reproduce.py --keep -->", "<!-- end of figures -->"
+BEGIN, END = "<!-- figures: written by --keep -->", "<!-- end of figures -->"
 
 
 @dataclass(frozen=True)

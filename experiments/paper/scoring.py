@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from paper.samples import Part, Sample, Workshop, calibrate, search, take
+from experiments.samples.workshop import Part, Sample, Workshop, calibrate, search, take
 from spectrove.evaluation.metrics import RESAMPLES, Score, class_scores
 from spectrove.inference import Prediction, hunt
 from spectrove.knowledge import Neighbors

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 from scipy.stats import kurtosis, skew
 
-from paper.recipes import Recipe
-from paper.samples import Workshop
+from experiments.paper.recipes import Recipe
+from experiments.samples.workshop import Workshop
 
 #: The paper's figures for its base of galaxies.
 PAPER = {"skewness": 0.44, "kurtosis": -0.40, "mean": 2.84, "median": 2.71, "sd": 1.18}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from paper import recipes
-from paper.results import HEADS, Measure, Result
-from paper.samples import Sample, Workshop
-
+from experiments.paper import recipes
+from experiments.paper.results import HEADS, Measure, Result
+from experiments.samples.workshop import Sample, Workshop
 from spectrove.explanation.tables import Table
 from spectrove.targets import Target
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from paper import recipes
-from paper.results import HEADS, Measure, Result, number, score_measures
-from paper.samples import Part, Sample, Workshop
-from paper.scoring import Outcome, Outcomes, accuracy, hunt_sample, scores_of
 
-from spectrove.evaluation.baselines import Classifier, RandomForest
-from spectrove.evaluation.baselines_networks import GALSPECNET, TRANSFORMER, NetworkClassifier
+from experiments.baselines.networks import GALSPECNET, TRANSFORMER, NetworkClassifier
+from experiments.baselines.vectors import Classifier, RandomForest
+from experiments.paper import recipes
+from experiments.paper.results import HEADS, Measure, Result, number, score_measures
+from experiments.paper.scoring import Outcome, Outcomes, accuracy, hunt_sample, scores_of
+from experiments.samples.workshop import Part, Sample, Workshop
 from spectrove.explanation.tables import Table
 from spectrove.preprocess import prepare
 from spectrove.spectra import SpectrumSet
@@ -43,8 +43,8 @@ def run(recipe: Recipe, out: Path, workshop: Workshop, samples: Sequence[str]) -
         for way in recipe.ways:
             asked = recipe.target(recipe.target_name, **way.changes)
             found[way.name, name] = hunt_sample(workshop, sample, asked)[asked.k]
-    for (method, name), outcomes in found.items():
-        result.measures += measures(recipe, method, name, outcomes, target)
+    for (answerer, name), outcomes in found.items():
+        result.measures += measures(recipe, answerer, name, outcomes, target)
     for name in samples:
         result.tables += [by_class(result, name, target)]
     result.notes = [f"{m.name}: {m.note}" for m in classifiers(recipe)]

@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from paper import recipes
-from paper.results import Measure, Result
-from paper.samples import Sample, Workshop
-
+from experiments.paper import recipes
+from experiments.paper.results import Measure, Result
+from experiments.samples.workshop import Sample, Workshop
 from spectrove.explanation.tables import Table
 
 #: Columns that say what an object is, and the value that says it is nothing of the kind.

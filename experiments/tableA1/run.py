@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from paper import recipes
-from paper.results import HEADS, Measure, Result
-from paper.samples import Workshop
-from paper.spread import PAPER, moments, pair_distances
 
+from experiments.paper import recipes
+from experiments.paper.results import HEADS, Measure, Result
+from experiments.paper.spread import PAPER, moments, pair_distances
+from experiments.samples.workshop import Workshop
 from spectrove.explanation.tables import Table
 from spectrove.inference.neighbors.voting import EPSILON, WEIGHTS
 

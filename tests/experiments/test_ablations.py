@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,29 +11,12 @@ import pytest
 from numpy.testing import assert_allclose
 from PIL import Image
 
+from experiments.ablations import asking, keeping, measured, pages, plans, points, run, trained
+from experiments.samples import spoiled as spoiling
 from spectrove.galaxies.mock import make_survey
 from spectrove.knowledge import Neighbors
 
 HERE = Path(__file__).parents[2] / "experiments" / "ablations"
-
-
-def load():
-    spec = importlib.util.spec_from_file_location("experiments_ablations_run", HERE / "run.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-run = load()
-asking, measured, pages, plans, points, samples, spoiling, trained, transfer, keeping = (
-    sys.modules[f"ablations.{name}"]
-    for name in (
-        "asking", "measured", "pages", "plans", "points", "samples", "spoiling", "trained", "transfer", "keeping",
-    )
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
 
+from experiments.paper import recipes, results
+from experiments.paper import run as reproduce
+from experiments.samples.workshop import Workshop
+from experiments.table import PAPER as NAMES
 from spectrove.errors import DatasetError, RecipeError
 from spectrove.galaxies.mock import make_survey
 from spectrove.readers import write_dataset
@@ -26,25 +28,10 @@ PAPER = {
 }  # fmt: skip
 
 
-def load(name: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-reproduce = load("experiments_reproduce", HERE / "reproduce.py")
-results = sys.modules["paper.results"]
-recipes = sys.modules["paper.recipes"]
-
-
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory):
     """One for all tests, so that the mock survey is made once."""
-    made = reproduce.Workshop(tmp_path_factory.mktemp("out"), say=lambda text: said.append(text))
+    made = Workshop(tmp_path_factory.mktemp("out"), say=lambda text: said.append(text))
     yield made
     made.close()
 
@@ -54,18 +41,18 @@ said: list[str] = []
 
 def test_everything_the_paper_shows_has_a_name():
     """And no name is unknown."""
-    assert set(reproduce.EXPERIMENTS) == PAPER
+    assert set(NAMES) == PAPER
 
 
-@pytest.mark.parametrize("name", reproduce.EXPERIMENTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_each_experiment_is_a_whole_folder(name):
     """Recipe for what is at hand, recipe for the archive, code, what was measured, and a page for people."""
     folder = HERE / name
-    kind = reproduce.load_run(name).Recipe
+    kind = import_module(NAMES[name].module).Recipe
     assert recipes.read_recipe(folder / "recipe.toml", kind).title
     assert recipes.read_recipe(folder / "full.toml", kind).samples == ("archive",)
     readme = (folder / "README.md").read_text("utf-8")
-    assert f"reproduce.py {name}" in readme
+    assert f"python -m experiments {name}" in readme
     assert all(part in readme for part in ("The paper.", "Data.", results.BEGIN, results.END))
     expected = json.loads((folder / "expected.json").read_text("utf-8"))
     assert expected["experiment"] == name
@@ -73,7 +60,7 @@ def test_each_experiment_is_a_whole_folder(name):
     assert all("value" in m or "n" in m for m in expected["measures"].values())
 
 
-@pytest.mark.parametrize("name", reproduce.EXPERIMENTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_each_experiment_runs_on_a_tiny_mock_survey(name, workshop, capsys):
     """It writes its tables and pictures, and prints the tables."""
     (out,) = reproduce.reproduce([name], workshop, fast=True)
@@ -103,7 +90,7 @@ def test_what_is_done_is_not_done_again(workshop, monkeypatch, capsys):
 
 def test_another_recipe_or_encoder_is_another_run(workshop):
     """The identity covers them."""
-    kind = reproduce.load_run("table1").Recipe
+    kind = import_module(NAMES["table1"].module).Recipe
     recipe = recipes.read_recipe(HERE / "table1" / "recipe.toml", kind, fast=True)
     first = reproduce.describe("table1", recipe, ["mock"], workshop)["identity"]
     assert first == reproduce.describe("table1", recipe, ["mock"], workshop)["identity"]
@@ -114,7 +101,7 @@ def test_another_recipe_or_encoder_is_another_run(workshop):
 
 def test_bases_and_queries_share_no_plate(workshop):
     """Nor does an encoder meet what it was trained on."""
-    kind = reproduce.load_run("table4").Recipe
+    kind = import_module(NAMES["table4"].module).Recipe
     recipe = recipes.read_recipe(HERE / "table4" / "recipe.toml", kind, fast=True)
     for part in (part for parts in workshop.sample("mock", recipe) for part in parts):
         assert not set(part.known.spectra.column("plate")) & set(part.queries.spectra.column("plate"))
@@ -149,7 +136,7 @@ def test_the_full_recipe_runs_on_a_dataset_with_the_archives_columns(tmp_path, w
     rows = survey.rows.append_column("bpt", pa.array([b for b, _ in labels]))
     dataset = tmp_path / "sdss.lance"
     write_dataset(dataset, survey.with_rows(rows.append_column("bptclass", pa.array([c for _, c in labels]))))
-    full = reproduce.Workshop(tmp_path / "out", archive=dataset)
+    full = Workshop(tmp_path / "out", archive=dataset)
     (out,) = reproduce.reproduce(["table1"], full, full=True)
     full.close()
     found = json.loads((out / "result.json").read_text("utf-8"))

@@ -46,8 +46,8 @@ RAISED_ON = {
     **{f"serve/cli/{name}.py": (name,) for name in READING if " " not in name},
     **{f"serve/cli/{name}.py": (name,) for name in ("mock", "train", "evaluate")},
 }
-#: A program of its own, and the help of all commands.
-LEFT_OUT = {"evaluation/demo.py", "serve/cli/__init__.py"}
+#: The help of all commands.
+LEFT_OUT = {"serve/cli/__init__.py"}
 
 
 def commands(group: Any, name: str = "") -> Iterator[tuple[str, set[str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -12,18 +13,17 @@ ROW = {"part": "mock", "method": "EM-PCA", "task": "5-class", "f1": 0.8, "f1_low
 @pytest.fixture
 def asked(monkeypatch):
     """What the library was asked, in place of an hour's work."""
-    import spectrove.evaluation as evaluation
-    from spectrove.evaluation.encoders import Table
+    from experiments.encoders import run
 
     options = {}
 
     def measured(out, **more):
         options.update(more, out=out)
         more["announce"]("about 3 minutes")
-        return Table((ROW,), "3 seeds", ())
+        return run.Table((ROW,), "3 seeds", ())
 
-    monkeypatch.setattr(evaluation, "evaluate_encoders", measured)
-    monkeypatch.setattr(evaluation, "table_text", lambda table: "the table")
+    monkeypatch.setattr(run, "evaluate_encoders", measured)
+    monkeypatch.setattr(run, "table_text", lambda table: "the table")
     return options
 
 
@@ -72,3 +72,15 @@ def test_noise_asks_for_real_spectra(spectrove, monkeypatch):
     result = spectrove("evaluate", "noise")
     assert result.exit_code == 1
     assert "SPECTROVE_DATA" in result.stderr
+
+
+def test_without_a_checkout_evaluate_says_where_to_get_one(spectrove, monkeypatch):
+    """One sentence, exit code 2; classes are measured all the same."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "experiments"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "experiments", None)
+    result = spectrove("evaluate", "lens")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "checkout of Spectrove" in result.stderr
+    assert "python -m experiments lens" in result.stderr
+    assert "needs a DATASET" in spectrove("evaluate", "classes").stderr

@@ -1,18 +1,5 @@
-"""Measuring anything: protocols, metrics, baselines and the paper's experiments."""
+"""Measuring how good answers are, on labelled spectra of one's own: folds, the leak check, metrics, intervals."""
 
-from spectrove.evaluation.encoders import QUESTIONS as TABLES
-from spectrove.evaluation.encoders import evaluate_encoders, table_text
 from spectrove.evaluation.evaluate import EVALUATIONS, Evaluation, evaluate
-from spectrove.evaluation.studies import STUDIES, Setting, make_study
 
-__all__ = [
-    "EVALUATIONS",
-    "STUDIES",
-    "TABLES",
-    "Evaluation",
-    "Setting",
-    "evaluate",
-    "evaluate_encoders",
-    "make_study",
-    "table_text",
-]
+__all__ = ["EVALUATIONS", "Evaluation", "evaluate"]

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from experiments.samples.injected import with_lenses
 from spectrove import pipeline
-from spectrove.evaluation.injected import with_lenses
 from spectrove.galaxies.lenses import signs
 from spectrove.galaxies.lenses.signs import SECOND_REDSHIFT, common_residuals_for
 from spectrove.galaxies.mock import load_recipe, make_survey

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Literal
+from types import ModuleType
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -92,101 +94,32 @@ def evaluate(
     They need no DATASET: mock surveys are made, and real spectra are taken from SPECTROVE_DATA. An interrupted run
     continues from the answers that it has stored.
     """
-    from spectrove.evaluation import EVALUATIONS, STUDIES, TABLES
+    from spectrove.evaluation import EVALUATIONS
 
-    if what not in (*EVALUATIONS, *TABLES, *STUDIES):
-        known = ", ".join((*EVALUATIONS, *TABLES, *STUDIES))
-        raise AskedWronglyError(
-            SpectroveError(f"evaluate {what}: this cannot be measured. Name one of {known}.")
-        )
-    if what in (*TABLES, *STUDIES) and dataset:
-        raise AskedWronglyError(
-            SpectroveError(f"evaluate {what} takes no DATASET: its spectra are mocks and SPECTROVE_DATA.")
-        )
-    if what in TABLES:
-        return _table(what, only, seeds or 3, n_mock, k, workers, output or DEFAULT_FOLDER, as_json)
-    if what in STUDIES:
-        return _study(what, seeds or 3, n_mock, k, workers, output or DEFAULT_FOLDER, as_json)
+    if what not in EVALUATIONS:
+        sizes = {"seeds": seeds or 3, "n_mock": n_mock, "k": k, "workers": workers or os.cpu_count() or 1}
+        _experiment(what, dataset, sizes | {"only": _names(only, ";")}, output or DEFAULT_FOLDER, as_json)
+        return
     if dataset is None:
         raise AskedWronglyError(
             SpectroveError(f"evaluate {what} needs a DATASET. Name one that ingest wrote.")
         )
-    _classes(what, dataset, encoder, folds, group, seeds or 1, k, normalise, as_json, output)
+    protocol = {"folds": folds, "group": group, "seeds": seeds or 1, "k": k, "normalise": normalise}
+    _on_dataset(what, dataset, protocol | {"encoders": _names(encoder, ",")}, output, as_json)
 
 
-def _table(
-    what: str,
-    only: str | None,
-    seeds: int,
-    n_mock: int,
-    k: int,
-    workers: int | None,
-    folder: Path,
-    as_json: bool,
+def _on_dataset(
+    what: str, dataset: str, protocol: dict[str, Any], output: Path | None, as_json: bool
 ) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise AskedWronglyError(DatasetError(f"{folder}: this is a file, expected a folder. Name a folder."))
-    from spectrove.evaluation import evaluate_encoders, table_text
-
-    data = os.environ.get("SPECTROVE_DATA")
-    with stages() as progress:
-        table = evaluate_encoders(
-            folder, what=what, only=[name.strip() for name in (only or "").split(";") if name.strip()],
-            seeds=seeds, n_mock=n_mock, k=k, real=Path(data) if data else None, workers=workers, progress=progress,
-            announce=lambda text: say(text, as_json=True),
-        )  # fmt: skip
-    for row in table.rows if as_json else ():
-        print_json(row)
-    say(table_text(table), as_json=as_json)
-    say(f" wrote {folder / what}.md and .png", as_json=as_json)
-
-
-def _study(
-    what: str, seeds: int, n_mock: int, k: int, workers: int | None, folder: Path, as_json: bool
-) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise AskedWronglyError(DatasetError(f"{folder}: this is a file, expected a folder. Name a folder."))
-    from spectrove.evaluation import Setting, make_study
-    from spectrove.evaluation.studies import all_cores
-
-    data = os.environ.get("SPECTROVE_DATA")
-    if not data:
-        say("no real spectra (set SPECTROVE_DATA): the real half is left out", as_json=True)
-    with stages() as progress:
-        setting = Setting(
-            folder, Path(data) if data else None, seeds, n_mock, k, workers or all_cores(), progress
-        )
-        made = make_study(what, setting)
-    for row in made.rows if as_json else ():
-        print_json(row)
-    say(made.text, as_json=as_json)
-    say(f" wrote {folder / what}.md", as_json=as_json)
-
-
-def _classes(
-    what: str,
-    dataset: str,
-    encoder: str,
-    folds: int,
-    group: str,
-    seeds: int,
-    k: int,
-    normalise: Literal["sum", "softmax"],
-    as_json: bool,
-    output: Path | None,
-) -> None:
+    """Measure on the user's own labelled spectra."""
     check_output(output)
     need_paths([dataset])
     from spectrove.evaluation import evaluate as measure
 
     with asking():
-        need_column(dataset, group)
-    names = [name.strip() for name in encoder.split(",") if name.strip()]
+        need_column(dataset, protocol["group"])
     with stages() as progress:
-        measured = measure(
-            what, dataset, encoders=names, folds=folds, group=group, seeds=seeds, k=k, normalise=normalise,
-            progress=progress,
-        )  # fmt: skip
+        measured = measure(what, dataset, progress=progress, **protocol)
     for row in measured.rows if as_json else ():
         print_json(row)
     if output:
@@ -194,6 +127,61 @@ def _classes(
     say(measured.text, as_json=as_json)
     if output:
         say(f" wrote {output}", as_json=as_json)
+
+
+def _experiment(what: str, dataset: str | None, sizes: dict[str, Any], folder: Path, as_json: bool) -> None:
+    """Make a table or a study of the checkout: on mock surveys, and on the real spectra of SPECTROVE_DATA."""
+    names = checkout(what, "table")
+    _check_experiment(what, dataset, (*names.TABLES, *names.STUDIES), folder)
+    data = os.environ.get("SPECTROVE_DATA")
+    with stages() as progress:
+        setting = checkout(what, "studies.setting").Setting(
+            folder, Path(data) if data else None, progress=progress,
+            announce=lambda text: say(text, as_json=True), **sizes,
+        )  # fmt: skip
+        measured = checkout(what, "measure").measure(what, setting)
+    for row in measured.rows if as_json else ():
+        print_json(row)
+    say(measured.text, as_json=as_json)
+    say(f" wrote {folder / what}.md" + " and .png" * (what in names.TABLES), as_json=as_json)
+
+
+def checkout(what: str, module: str) -> ModuleType:
+    """A module of the package `experiments`, which a checkout of Spectrove has and the wheel has not."""
+    try:
+        return import_module(f"experiments.{module}")
+    except ModuleNotFoundError as error:
+        if error.name not in ("experiments", f"experiments.{module}"):
+            raise
+        raise AskedWronglyError(
+            SpectroveError(
+                f"evaluate {what}: only classes are measured by the installed package; tables and studies are in a "
+                f"checkout of Spectrove. Get one and run `python -m experiments {what}` in it."
+            )
+        ) from error
+
+
+def _check_experiment(what: str, dataset: str | None, names: tuple[str, ...], folder: Path) -> None:
+    """Refuse names that nothing has, a dataset that would not be read, and a file as folder."""
+    from spectrove.evaluation import EVALUATIONS
+
+    refused: SpectroveError | None = None
+    if what not in names:
+        known = ", ".join((*EVALUATIONS, *names))
+        refused = SpectroveError(f"evaluate {what}: this cannot be measured. Name one of {known}.")
+    elif dataset:
+        refused = SpectroveError(
+            f"evaluate {what} takes no DATASET: its spectra are mocks and SPECTROVE_DATA."
+        )
+    elif folder.exists() and not folder.is_dir():
+        refused = DatasetError(f"{folder}: this is a file, expected a folder. Name a folder.")
+    if refused:
+        raise AskedWronglyError(refused)
+
+
+def _names(text: str | None, separator: str) -> list[str]:
+    """The names in a text with separators."""
+    return [name.strip() for name in (text or "").split(separator) if name.strip()]
 
 
 def need_column(dataset: str, column: str) -> None:

@@ -1,0 +1,1 @@
+"""Methods that Spectrove is compared with."""

@@ -1,0 +1,1 @@
+"""The table of encoders: every method answers the same queries, mock and real."""

@@ -1,0 +1,1 @@
+"""How often intervals of estimated numbers hold the value of the catalog."""

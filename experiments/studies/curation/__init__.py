@@ -1,0 +1,1 @@
+"""Labels flipped deliberately: how many are found, and what they cost."""

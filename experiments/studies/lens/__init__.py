@@ -1,0 +1,1 @@
+"""Lenses injected into red galaxies, compared with the same galaxies without."""

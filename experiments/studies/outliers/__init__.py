@@ -1,0 +1,1 @@
+"""Anomalies injected into ordinary galaxies: how many are found, and why."""
