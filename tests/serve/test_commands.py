@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -302,3 +303,77 @@ def test_a_base_whose_encoder_has_moved_can_be_told_where_it_is(spectrove, surve
     assert lost.exit_code == 2
     assert "--encoder" in lost.stderr
     assert spectrove(*ask, "--encoder", "second").exit_code == 0
+
+
+# --- the objects of a base --------------------------------------------------------------------------
+
+
+def test_kb_list_names_objects_with_their_values(spectrove, survey):
+    """By id; the screen shows the first, files and JSON all; a column that is not there is wrong usage."""
+    rows = lines(spectrove("kb", "list", survey.base, "--json").stdout)
+    [info] = lines(spectrove("kb", "info", survey.base, "--json").stdout)
+    assert len(rows) == info["rows"]
+    assert [row["object_id"] for row in rows] == sorted(row["object_id"] for row in rows)
+    assert {"z", *info["labels"]} <= set(rows[0])
+    shown = spectrove("kb", "list", survey.base).stdout.splitlines()
+    assert shown[-1] == f" 20 of {len(rows)} objects"
+    assert rows[0]["object_id"] in shown[1]
+    few = spectrove(
+        "kb", "list", survey.base, "--where", "z > 0.05", "--columns", "z,plate", "--limit", 3, "-o", "a.csv"
+    )
+    assert few.stdout.endswith("wrote a.csv\n")
+    assert Path("a.csv").read_text().splitlines()[0] == '"object_id","z","plate"'
+    assert len(Path("a.csv").read_text().splitlines()) == 4
+    wrong = spectrove("kb", "list", survey.base, "--columns", "redshft")
+    assert wrong.exit_code == 2
+    assert "no column 'redshft'" in wrong.stderr
+
+
+def test_kb_show_tells_everything_about_an_object(spectrove, survey):
+    first, second = [
+        row["object_id"] for row in lines(spectrove("kb", "list", survey.base, "--json").stdout)
+    ][:2]
+    one, two = lines(spectrove("kb", "show", survey.base, first, second, "--json").stdout)
+    assert (one["object_id"], two["object_id"]) == (first, second)
+    assert one["views"]["shape"] is True
+    assert 0 < one["good_pixels"] <= one["pixels"]
+    assert one["nearest"]["object_id"] not in ("", first)
+    assert one["row"]["z"] > 0
+    said = spectrove("kb", "show", survey.base, first).stdout
+    assert first in said
+    assert f"{one['nearest']['object_id']} (d {one['nearest']['distance']:.2f}" in said
+    wrong = spectrove("kb", "show", survey.base, "nobody")
+    assert wrong.exit_code == 2
+    assert "nobody is not in the base" in wrong.stderr
+
+
+def test_kb_export_gives_back_the_spectra(spectrove, survey):
+    """A dataset holds all that the base held; FITS files hold the pixels and the redshift."""
+    from numpy.testing import assert_allclose
+
+    from spectrove.knowledge import KnowledgeBase
+    from spectrove.readers import read_dataset, read_spectra
+
+    said = spectrove("kb", "export", survey.base, "out.lance", "--where", "z > 0.05")
+    assert said.stdout.endswith("wrote out.lance\n")
+    spectra = read_dataset("out.lance")
+    base = KnowledgeBase.open(survey.base)
+    known = base.spectra(spectra.object_id)
+    assert len(spectra) == base.count("z > 0.05")
+    assert (spectra.flux == known.flux).all()
+    assert spectra.column("class_derived") == known.column("class_derived")
+
+    [row] = lines(spectrove("kb", "export", survey.base, "files", "--where", "z > 0.05", "--json").stdout)
+    assert row == {"dataset": "files", "spectra": len(spectra)}
+    again, refused = read_spectra("files", workers=1)
+    assert not refused
+    assert again.object_id.tolist() == spectra.object_id.tolist()
+    assert_allclose(again.z, spectra.z)
+    assert_allclose(again.wavelength, spectra.wavelength)
+    good = spectra.ivar > 0
+    assert_allclose(again.flux[good], spectra.flux[good], rtol=1e-5)
+    same = good & (spectra.mask == again.mask)
+    assert_allclose(again.ivar[same], spectra.ivar[same], rtol=1e-4)
+    taken = spectrove("kb", "export", survey.base, "out.lance")
+    assert taken.exit_code == 2
+    assert "something is there already" in taken.stderr

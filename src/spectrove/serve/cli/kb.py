@@ -17,6 +17,7 @@ from spectrove.serve.cli import options, text
 from spectrove.serve.cli.asking import Asked, open_base
 from spectrove.serve.cli.curate import curate
 from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError, asking
+from spectrove.serve.cli.objects import export, list_objects, show
 from spectrove.serve.cli.output import Told, print_json, print_refusals, say
 from spectrove.serve.cli.progress import progress_bar
 
@@ -247,6 +248,9 @@ KB_COMMANDS: dict[str, Callable[..., None]] = {
     "reencode": reencode,
     "delete": delete,
     "info": info,
+    "list": list_objects,
+    "show": show,
+    "export": export,
     "versions": versions,
     "rollback": rollback,
     "optimize": optimize,

@@ -1,0 +1,49 @@
+"""Spectra as FITS files, a table each, which this package, specutils and astropy read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from spectrove.spectra import Spectrum, SpectrumSet
+
+#: Values of a row that become cards of the header.
+CARDS = {"z": "Z", "z_err": "Z_ERR", "ra": "RA", "dec": "DEC", "survey": "SURVEY"}
+
+
+def write_files(folder: Path, spectra: SpectrumSet) -> list[Path]:
+    """The files written in a folder: one for each spectrum, called by its id."""
+    return [_write(folder / f"{_file_name(s.object_id)}.fits", s) for s in spectra]
+
+
+def _write(path: Path, s: Spectrum) -> Path:
+    from astropy.table import Table
+
+    from spectrove.pixels.foreign import unit_of
+
+    with np.errstate(divide="ignore"):
+        error = np.where(s.ivar > 0, s.ivar.astype(float) ** -0.5, np.inf)
+    table = Table(
+        {
+            "wavelength": s.wavelength,
+            "flux": s.flux,
+            "error": error.astype(np.float32),
+            "ivar": s.ivar,
+            "mask": ~s.good,
+        }
+    )
+    unit = unit_of(s.row.get("flux_unit"))
+    table["wavelength"].unit = "Angstrom"
+    table["flux"].unit = table["error"].unit = unit
+    table["ivar"].unit = unit**-2
+    table.meta = {"OBJECT": s.object_id, "VACUUM": True, "EXTNAME": "SPECTRUM"}
+    table.meta |= {card: s.row[name] for name, card in CARDS.items() if s.row.get(name) is not None}
+    table.write(path, format="fits")
+    return path
+
+
+def _file_name(object_id: str) -> str:
+    """The id as the name of a file: what no file name may hold becomes "_"."""
+    return re.sub(r"[^\w.+-]", "_", object_id) or "_"

@@ -1,0 +1,207 @@
+"""spectrove kb show, list and export: the objects of a base."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spectrove.errors import DatasetError
+from spectrove.serve.cli import options, text
+from spectrove.serve.cli.asking import BATCH, open_base
+from spectrove.serve.cli.guard import AskedWronglyError, asking
+from spectrove.serve.cli.output import (
+    check_output,
+    in_folder,
+    print_json,
+    print_lines,
+    printing,
+    say,
+    write_table,
+)
+from spectrove.serve.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from spectrove.knowledge import KnowledgeBase
+
+Ids = Annotated[list[str], typer.Argument(metavar="ID", help="Ids of objects, as kb list shows them.")]
+Columns = Annotated[
+    str | None,
+    typer.Option("--columns", metavar="a,b", help="Columns to list; by default z and the labels."),
+]
+Limit = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=1, help="List the first N objects by id.")
+]
+Dataset = Annotated[
+    Path, typer.Argument(metavar="DATASET", help="A new dataset NAME.lance, or a new folder of FITS files.")
+]
+
+#: Objects that are listed on the screen unless --limit says another number.
+SCREEN = 20
+
+
+def show(kb: options.Base, object_id: Ids, as_json: options.Json = False) -> None:
+    """Show everything that a base holds about an object."""
+    base = open_base(kb)
+    with asking():
+        base.spectra(object_id)  # an id that is not there is refused before anything is printed
+    described = [about_object(base, name) for name in object_id]
+    if as_json:
+        print_lines(described)
+        return
+    with printing():
+        for number, one in enumerate(described):
+            if number:
+                say("")
+            for line in text.columns(_described(one)):
+                say(line)
+
+
+def list_objects(
+    kb: options.Base,
+    where: options.Where = None,
+    columns: Columns = None,
+    limit: Limit = None,
+    as_json: options.Json = False,
+    output: options.Output = None,
+) -> None:
+    """List the objects of a base with their catalog values."""
+    check_output(output)
+    base = open_base(kb, where)
+    chosen = [name.strip() for name in (columns or "").split(",") if name.strip()] or default_columns(base)
+    with asking():
+        table = base.rows(where, chosen)
+    table = table.sort_by("object_id")
+    n = table.num_rows
+    table = table.slice(0, limit)
+    if output:
+        write_table(output, table.to_pylist(), {"base": base.path.name, "version": base.version})
+    if as_json:
+        print_lines(table.to_pylist(), output)
+    elif not output:
+        shown = table.slice(0, limit or SCREEN)
+        with printing():
+            for line in text.columns(
+                [tuple(shown.column_names), *(_cells(row) for row in shown.to_pylist())]
+            ):
+                say(line)
+        table = shown
+    of = f" of {n}" if table.num_rows < n else ""
+    wrote = f"   wrote {output}" if output else ""
+    objects = text.count(n, "object", "objects") if not of else f"{table.num_rows}{of} objects"
+    say(f" {objects}{wrote}", as_json=as_json)
+
+
+def export(
+    kb: options.Base, dataset: Dataset, where: options.Where = None, as_json: options.Json = False
+) -> None:
+    """Write the spectra of a base to a dataset, or to FITS files."""
+    refuse_taken(dataset)
+    base = open_base(kb, where)
+    ids = sorted(base.rows(where, []).column("object_id").to_pylist())
+    from spectrove.readers.dataset import Store
+    from spectrove.readers.files import is_dataset
+
+    store = Store(dataset) if is_dataset(dataset) else None
+    with progress_bar("writing", len(ids)) as advance:
+        for start in range(0, len(ids), BATCH):
+            spectra = base.spectra(ids[start : start + BATCH])
+            if store is not None:
+                store.commit([spectra])
+            else:
+                from spectrove.readers.writing import write_files
+
+                write_files(in_folder(dataset / "x").parent, spectra)
+            advance(len(spectra))
+    if as_json:
+        print_json({"dataset": str(dataset), "spectra": len(ids)})
+    say(f" {text.count(len(ids), 'spectrum', 'spectra')}   wrote {dataset}", as_json=as_json)
+
+
+def about_object(base: KnowledgeBase, object_id: str) -> dict[str, Any]:
+    """What a base holds about one object: its spectrum in numbers, views, flags, nearest object and catalog values."""
+    [spectrum] = base.spectra([object_id])
+    row = {name: value for name, value in spectrum.row.items() if name != "flags"}
+    quoted = "object_id = '" + object_id.replace("'", "''") + "'"
+    views = {view: bool(len(base.embeddings(view, quoted))) for view in base.views}
+    wavelength = spectrum.wavelength
+    return {
+        "object_id": object_id,
+        "pixels": len(wavelength),
+        "good_pixels": int(spectrum.good.sum()),
+        "wavelength": [float(wavelength[0]), float(wavelength[-1])] if len(wavelength) else None,
+        "views": views,
+        "flags": list(spectrum.row.get("flags") or ()),
+        "nearest": _nearest(base, object_id, quoted, views),
+        "row": {name: value for name, value in row.items() if value is not None},
+    }
+
+
+def _nearest(
+    base: KnowledgeBase, object_id: str, quoted: str, views: dict[str, bool]
+) -> dict[str, Any] | None:
+    """The nearest other object in the first view that the object has, with its distance and its labels."""
+    view = next((name for name in base.space().views if views.get(name)), None)
+    if view is None:
+        return None
+    found = base.search(
+        {view: base.embeddings(view, quoted)}, 1, view=view, spectra=base.spectra([object_id])
+    )
+    if not found.rows[0]:
+        return None
+    row, labels = found.rows[0][0], base.info()["labels"]
+    return {
+        "object_id": str(found.object_id[0, 0]),
+        "distance": float(found.distance[0, 0]),
+        "view": view,
+        "labels": {name: row[name] for name in labels if row.get(name) is not None},
+    }
+
+
+def _described(one: dict[str, Any]) -> list[tuple[str, str]]:
+    """The lines of one object: name and value."""
+    span = "" if one["wavelength"] is None else ", {:.0f}-{:.0f} A".format(*one["wavelength"])
+    near = one["nearest"]
+    labels = "".join(f", {name} {value}" for name, value in (near["labels"] if near else {}).items())
+    return [
+        ("object_id", one["object_id"]),
+        ("spectrum", f"{one['pixels']} pixels, {one['good_pixels']} good{span}"),
+        ("views", ", ".join(f"{v}{'' if there else ' (none)'}" for v, there in one["views"].items())),
+        ("flags", ", ".join(one["flags"]) or "none"),
+        ("nearest", f"{near['object_id']} (d {near['distance']:.2f}{labels})" if near else "none"),
+        *((name, _cell(value)) for name, value in one["row"].items()),
+    ]
+
+
+def default_columns(base: KnowledgeBase) -> list[str]:
+    """The redshift, if objects have one, and the label columns."""
+    return [name for name in ("z", *base.info()["labels"]) if name in base.columns]
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(_cell(value) for value in row.values())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def refuse_taken(path: Path) -> None:
+    """Refuse a dataset or folder unless it is new or empty."""
+    if path.is_dir() and not any(path.iterdir()):
+        return
+    if path.exists():
+        raise AskedWronglyError(
+            DatasetError(f"{path}: something is there already, expected a new name. Choose another name.")
+        )
+    if path.suffix not in ("", ".lance"):
+        raise AskedWronglyError(
+            DatasetError(
+                f"{path}: expected a dataset NAME.lance, or a folder without suffix for FITS files. Choose such a name."
+            )
+        )
