@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spectrove.errors import ShapeError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Embeddings:
     """N vectors made by one encoder from one preprocessing.
 
@@ -42,6 +42,11 @@ class Embeddings:
 
     def __len__(self) -> int:
         return len(self.object_id)
+
+    def __repr__(self) -> str:
+        by = f" by {self.encoder}" if self.encoder else ""
+        n, dimensions = self.vectors.shape
+        return f"<Embeddings of {n} spectra in {dimensions} dimensions{by}, fingerprint {self.fingerprint}>"
 
     def take(self, index: NDArray) -> Embeddings:
         """The chosen rows, in the order asked for."""

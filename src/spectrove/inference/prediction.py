@@ -93,6 +93,14 @@ class Prediction:
     redshifts: tuple[dict[str, Any], ...] | None = None
     n_effective: float = field(default=math.nan, compare=False)
 
+    def __repr__(self) -> str:
+        name = self.positive if self.target is not None else self.value
+        p = "no vote" if self.probability is None else f"P({name}) = {self.probability:.3g}"
+        ends = " [{:.3g}, {:.3g}]".format(*self.interval) if self.interval else ""
+        found = ", a target" if self.is_target else ""
+        flags = f", {', '.join(self.flags)}" if self.flags else ""
+        return f"<Prediction {self.object_id}: {p}{ends}{found}{', calibrated' if self.calibrated else ''}{flags}>"
+
     @property
     def probability(self) -> float | None:
         """Probability of the hunted class, or of `value` without a target; None without a vote."""

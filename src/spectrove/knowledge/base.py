@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from html import escape
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +26,7 @@ from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.schema import DEFAULT_VIEW
 from spectrove.knowledge.space import Metric, Space, choose_space, scale, snapshot
 from spectrove.knowledge.store import Store
-from spectrove.spectra import SpectrumSet
+from spectrove.spectra import SpectrumSet, html_table
 from spectrove.targets import Target
 
 T = TypeVar("T")
@@ -164,6 +165,24 @@ class KnowledgeBase:
 
     def __len__(self) -> int:
         return self.count()
+
+    def __repr__(self) -> str:
+        views = ", ".join(f"{view} by {encoder}" for view, encoder in self.encoders.items())
+        return f"<KnowledgeBase {self.path.name}: {len(self)} objects, version {self.version}, {views}>"
+
+    def _repr_html_(self) -> str:
+        """Objects, views and label columns as a small table, for notebooks."""
+        about = self.info()
+        rows: list[tuple[str, Any]] = [("objects", about["rows"]), ("version", about["version"])]
+        rows += [
+            (f"view {view}", f"{v['encoder']}, {v['dimensions']} dimensions")
+            for view, v in about["views"].items()
+        ]
+        rows += [
+            (name, ", ".join(f"{v} {n}" for v, n in counts.items()))
+            for name, counts in about["labels"].items()
+        ]
+        return f"<p>{escape(repr(self))}</p>{html_table((), rows)}"
 
     def count(self, where: str | None = None) -> int:
         """Number of objects, or of those that meet an SQL condition."""

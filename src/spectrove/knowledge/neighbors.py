@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Neighbors:
     """The K nearest objects of each query, nearest first.
 
@@ -47,6 +47,12 @@ class Neighbors:
 
     def __len__(self) -> int:
         return len(self.query_id)
+
+    def __repr__(self) -> str:
+        near = self.distance[:, :1]
+        near = near[np.isfinite(near)]
+        median = f", the nearest at {np.median(near):.3g} (median)" if len(near) else ""
+        return f"<Neighbors of {len(self)} queries: {self.k} each, view {self.view}{median}>"
 
     @property
     def k(self) -> int:

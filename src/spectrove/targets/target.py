@@ -126,6 +126,10 @@ class Target(BaseModel):
     anything: bool = False
     signs: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        others = ", ".join(name for name in self.classes if name != self.positive)
+        return f"<Target {self.name}: {self.positive} among {others} in {self.label}, views {', '.join(self.views)}>"
+
     @model_validator(mode="before")
     @classmethod
     def _renamed(cls, values: Any) -> Any:
