@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 #: Points at which the posterior of a band's flux is computed.
-POINTS = 96
+POINTS = 64
 
-#: Relative weight below which a number of background counts among a band's counts is left out.
-LEAST_WEIGHT = 1e-9
+#: Relative weight below which a number of background counts among a band's counts is left out, and how many are summed:
+#: of more, whose weights change slowly, equally spaced ones.
+LEAST_WEIGHT, MOST_TERMS = 1e-7, 40
 
 
 def hardness_ratio(hard: tuple[Floats, Floats], soft: tuple[Floats, Floats]) -> float:
@@ -65,5 +66,6 @@ def _source_counts(counts: int, background: int, scale: float) -> tuple[Floats, 
     j = np.arange(counts + 1.0)
     log_weight = gammaln(j + background + 1) - gammaln(j + 1) - j * np.log1p(1 / scale)
     weight = np.exp(log_weight - log_weight.max())
-    kept = weight > LEAST_WEIGHT
+    kept = np.flatnonzero(weight > LEAST_WEIGHT)
+    kept = kept[:: -(-len(kept) // MOST_TERMS)]
     return counts - j[kept], weight[kept] / weight[kept].sum()
