@@ -61,7 +61,10 @@ def mock_counts(n: int, responses: Sequence[Response], seed: int) -> CountSet:
 def _source(i: int, responses: Sequence[Response], rng: np.random.Generator) -> Counts:
     response = responses[rng.integers(len(responses))]
     shape = response.fold(photons(response.energy.astype(float), rng))
-    n, behind = np.exp(rng.uniform(np.log(30), np.log(30_000))), np.exp(rng.uniform(np.log(0.01), np.log(0.3)))
+    n, behind = (
+        np.exp(rng.uniform(np.log(30), np.log(30_000))),
+        np.exp(rng.uniform(np.log(0.01), np.log(0.3))),
+    )
     expected = shape * n * (1 - behind) / in_bands(response, shape, RANGE)[0]
     flat = (response.e_max - response.e_min).astype(float)
     background = flat * n * behind / in_bands(response, flat, RANGE)[0]

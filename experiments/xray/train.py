@@ -1,6 +1,6 @@
 """The encoder `hardness`, fitted on mock sources.
 
-    SPECTROVE_DATA=... python -m experiments.xray.train src/spectrove/xray/weights
+SPECTROVE_DATA=... python -m experiments.xray.train src/spectrove/xray/weights
 """
 
 from __future__ import annotations

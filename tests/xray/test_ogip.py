@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.xray.ogip_files import (
     CHANNELS,
@@ -22,7 +23,7 @@ from tests.xray.ogip_files import (
 )
 
 from spectrove.errors import FormatError
-from spectrove.xray.ogip import is_pha, read_counts, read_pha
+from spectrove.xray.ogip import is_ogip, read_counts, read_pha
 
 N = len(CHANNELS) - 1
 
@@ -133,13 +134,12 @@ def test_spectra_with_one_response_share_it(tmp_path):
     assert len(spectra.responses) == 1
 
 
-def test_only_spectra_are_recognised(tmp_path):
-    source = write_source(tmp_path, "a", np.ones(N, int))
+def test_files_of_this_kind_are_recognised(tmp_path):
+    write_source(tmp_path, "a", np.ones(N, int))
     (tmp_path / "text.txt").write_text("1 2 3\n")
-    found = {
-        p.name: is_pha(p) for p in (source, tmp_path / "a.arf", tmp_path / "a.rmf", tmp_path / "text.txt")
-    }
-    assert found == {"a.pi": True, "a.arf": False, "a.rmf": False, "text.txt": False}
+    fits.HDUList([fits.PrimaryHDU(np.ones(9))]).writeto(tmp_path / "image.fits")
+    names = ("a.pi", "a.arf", "a.rmf", "text.txt", "image.fits", "away.fits")
+    assert [is_ogip(tmp_path / name) for name in names] == [True, True, True, False, False, False]
 
 
 BROKEN = {

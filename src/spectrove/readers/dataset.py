@@ -17,9 +17,10 @@ from spectrove.errors import DatasetError, Refusal, sql_problem
 from spectrove.provenance import canonical_json
 from spectrove.readers.columns import BOOKKEEPING, ROW_COLUMNS, conform_rows
 from spectrove.readers.files import DATASET_SUFFIX, find_files
+from spectrove.readers.light import Light, batch_of
 from spectrove.readers.options import Options
 from spectrove.readers.parallel import Progress, read_files
-from spectrove.spectra import PIXEL_COLUMNS, SpectrumSet
+from spectrove.spectra import CORE_COLUMNS, PIXEL_COLUMNS, SpectrumSet
 
 #: Spectra per commit: what an interrupted run may have to read again.
 COMMIT = 1024
@@ -63,6 +64,7 @@ def ingest(
     survey: str = "auto",
     workers: int | None = None,
     progress: Progress | None = None,
+    light: Light | None = None,
     **options: Any,
 ) -> IngestReport:
     """What was written to a dataset from files, folders or globs of spectra.
@@ -77,6 +79,7 @@ def ingest(
         survey: A name of `READERS`, or "auto".
         workers: Processes; by default one per core.
         progress: Called with the number of files done and of all files to read.
+        light: The kind of light, if the readers here do not know it.
         options: As in `read_file`: columns, medium, wavelength_unit, flux_unit, error_unit.
 
     Raises:
@@ -88,10 +91,13 @@ def ingest(
     joiner = Joiner(catalogs)
     recipe = _recipe(joiner, survey, options)
     todo = store.to_read(files, recipe)
-    columns = ROW_COLUMNS | {k: v for k, v in joiner.columns.items() if k not in ROW_COLUMNS}
+    own = ROW_COLUMNS if light is None else {**CORE_COLUMNS, **light.rows, **BOOKKEEPING}
+    columns = own | {k: v for k, v in joiner.columns.items() if k not in own}
     refusals: list[Refusal] = []
     report, added, skipped, pending = JoinReport(), 0, len(files) - len(todo), []
-    for batch in read_files(todo, survey=survey, workers=workers, progress=progress, options=options):
+    for batch in read_files(
+        todo, survey=survey, workers=workers, progress=progress, options=options, light=light
+    ):
         refusals += batch.refusals
         joined, said = joiner.join(batch.spectra)
         report += said
@@ -120,8 +126,22 @@ def write_dataset(path: Path | str, spectra: SpectrumSet) -> None:
     Store(path).overwrite(spectra)
 
 
-def read_dataset(path: Path | str, where: str | None = None) -> SpectrumSet:
+def dataset_columns(path: Path | str) -> set[str]:
+    """Names of all columns of a dataset.
+
+    Raises:
+        DatasetError: If there is no such dataset.
+    """
+    return set(Store(path).open().schema.names)
+
+
+def read_dataset(path: Path | str, where: str | None = None, light: Light | None = None) -> SpectrumSet:
     """The spectra of a dataset, in the order they were written, or those for which an SQL condition holds.
+
+    Args:
+        path: The dataset.
+        where: SQL on its columns.
+        light: The kind of light, if the readers here do not know it: the set is then of its class.
 
     Raises:
         DatasetError: If there is no such dataset, or the condition names a column that it has not.
@@ -131,10 +151,12 @@ def read_dataset(path: Path | str, where: str | None = None) -> SpectrumSet:
     query = table.search() if where is None else _filtered(table.search(), where)
     with store.explain(where):
         found = query.to_arrow()
-    return _spectra(found)
+    return _spectra(found, light)
 
 
-def iter_dataset(path: Path | str, where: str | None = None, batch_size: int = 1024) -> Iterator[SpectrumSet]:
+def iter_dataset(
+    path: Path | str, where: str | None = None, batch_size: int = 1024, light: Light | None = None
+) -> Iterator[SpectrumSet]:
     """The spectra of a dataset in sets of at most `batch_size`, as `read_dataset` would give them."""
     store = Store(path)
     table = store.open()
@@ -142,7 +164,7 @@ def iter_dataset(path: Path | str, where: str | None = None, batch_size: int = 1
     with store.explain(where):
         for batch in query.to_batches(batch_size):
             if batch.num_rows:
-                yield _spectra(pa.Table.from_batches([batch]))
+                yield _spectra(pa.Table.from_batches([batch]), light)
 
 
 def _filtered(query: Any, where: str) -> Any:
@@ -151,8 +173,8 @@ def _filtered(query: Any, where: str) -> Any:
     return query.where(where)
 
 
-def _spectra(table: pa.Table) -> SpectrumSet:
-    return SpectrumSet.from_arrow(table.drop_columns([c for c in BOOKKEEPING if c in table.column_names]))
+def _spectra(table: pa.Table, light: Light | None) -> SpectrumSet:
+    return batch_of(light).from_arrow(table.drop_columns([c for c in BOOKKEEPING if c in table.column_names]))
 
 
 def select(spectra: SpectrumSet, where: str | None) -> SpectrumSet:
@@ -242,7 +264,7 @@ class Store:
         """Add the spectra in one step; rows of changed files are replaced. Returns how many."""
         if not parts:
             return 0
-        spectra = SpectrumSet.concatenate(parts)
+        spectra = type(parts[0]).concatenate(parts)
         table = spectra.to_arrow()
         if not self.exists():
             self._create(table)

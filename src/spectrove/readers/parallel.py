@@ -18,8 +18,9 @@ import pyarrow as pa
 from spectrove.errors import DatasetError, Refusal, SpectroveError
 from spectrove.processes import end_with_parent
 from spectrove.readers.columns import BOOKKEEPING, conform_rows
+from spectrove.readers.light import Light
 from spectrove.readers.readfile import read_file
-from spectrove.spectra import Spectrum, SpectrumSet
+from spectrove.spectra import CORE_COLUMNS, Spectrum, SpectrumSet
 
 #: Called with the number of files done and of all files.
 Progress = Callable[[int, int], None]
@@ -46,6 +47,7 @@ def read_files(
     workers: int | None = None,
     progress: Progress | None = None,
     options: Mapping[str, Any] | None = None,
+    light: Light | None = None,
 ) -> Iterator[Batch]:
     """Batches of spectra in the order of the files; a file that cannot be read is a refusal in its batch.
 
@@ -55,10 +57,14 @@ def read_files(
         workers: Processes; by default one per core, and none beside this one for a few files.
         progress: Told after every batch.
         options: As in `read_file`.
+        light: The kind of light of the files, if the readers here do not know it.
 
     Raises:
         DatasetError: If a process dies.
     """
+    if light is not None:
+        yield from _of_light(files, light, progress)
+        return
     chunks = [[str(file) for file in files[i : i + CHUNK]] for i in range(0, len(files), CHUNK)]
     workers = workers or os.cpu_count() or 1
     alone = workers == 1 or len(files) <= WORTH_PROCESSES
@@ -70,6 +76,22 @@ def read_files(
     for raw, refusals, n_files in results:
         done += n_files
         yield Batch(_unpack(raw), refusals, n_files)
+        if progress is not None:
+            progress(done, len(files))
+
+
+def _of_light(files: Sequence[Path], light: Light, progress: Progress | None) -> Iterator[Batch]:
+    """Batches of another kind of light, with the bookkeeping columns."""
+    done = 0
+    for spectra, refusals, n_files in light.read(files):
+        status = [os.stat(path) for path in spectra.column("path")]
+        marks = ([s.st_size for s in status], [s.st_mtime_ns for s in status])
+        rows = spectra.rows
+        for (name, kind), values in zip(BOOKKEEPING.items(), marks, strict=False):
+            rows = rows.append_column(name, pa.array(values, kind))
+        columns = {**CORE_COLUMNS, **light.rows, **BOOKKEEPING}
+        done += n_files
+        yield Batch(spectra.with_rows(conform_rows(rows, columns)), refusals, n_files)
         if progress is not None:
             progress(done, len(files))
 

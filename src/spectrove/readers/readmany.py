@@ -14,8 +14,9 @@ from spectrove.errors import Refusal
 from spectrove.readers.columns import BOOKKEEPING, ROW_COLUMNS, conform_rows
 from spectrove.readers.dataset import duplicate_sentence, read_dataset, select
 from spectrove.readers.files import find_files, is_dataset
+from spectrove.readers.light import Light, batch_of
 from spectrove.readers.parallel import Progress, read_files
-from spectrove.spectra import SpectrumSet
+from spectrove.spectra import CORE_COLUMNS, SpectrumSet
 
 
 def read_spectra(
@@ -26,6 +27,7 @@ def read_spectra(
     where: str | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
+    light: Light | None = None,
     **options: Any,
 ) -> tuple[SpectrumSet, list[Refusal]]:
     """Spectra of files, folders, globs or datasets, and what was left out with the reason.
@@ -37,6 +39,7 @@ def read_spectra(
         where: SQL on the row columns.
         workers: Processes; by default one per core, and none beside this one for a few files.
         progress: Called with the number of files done and of all files.
+        light: The kind of light, if the readers here do not know it: the set is then of its class.
         options: As in `read_file`: columns, medium, wavelength_unit, flux_unit, error_unit.
 
     Raises:
@@ -46,17 +49,20 @@ def read_spectra(
     datasets = [path for path in paths if is_dataset(path)]
     others = [path for path in paths if not is_dataset(path)]
     early = where if not catalogs else None  # the dataset's own filter, unless it may name a catalog's column
-    parts = [read_dataset(path, early) for path in datasets]
+    parts = [read_dataset(path, early, light) for path in datasets]
     refusals: list[Refusal] = []
     if others or not datasets:
         files = find_files(others, leave_out=[c for c in catalogs if not isinstance(c, pa.Table)])
-        plain = {name: kind for name, kind in ROW_COLUMNS.items() if name not in BOOKKEEPING}
+        known = ROW_COLUMNS if light is None else {**CORE_COLUMNS, **light.rows}
+        plain = {name: kind for name, kind in known.items() if name not in BOOKKEEPING}
         read = []
-        for batch in read_files(files, survey=survey, workers=workers, progress=progress, options=options):
+        for batch in read_files(
+            files, survey=survey, workers=workers, progress=progress, options=options, light=light
+        ):
             read.append(batch.spectra.with_rows(conform_rows(batch.spectra.rows, plain)))
             refusals += batch.refusals
-        parts.append(SpectrumSet.concatenate(read))
-    spectra = SpectrumSet.concatenate(parts)
+        parts.append(batch_of(light).concatenate(read))
+    spectra = batch_of(light).concatenate(parts)
     if catalogs:
         spectra, _ = Joiner(catalogs).join(spectra)
     spectra, repeated = _each_once(spectra)

@@ -17,11 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, Refusal, SpectroveError
+from spectrove.readers.fitsfile import open_plain
 from spectrove.xray.counts import Counts, CountSet
 from spectrove.xray.response import Response
 
 #: Values of a file keyword that name no file.
 NO_FILE = {"", "none", "null"}
+
+#: Files read together; spectra among them that name one response share it.
+TOGETHER = 64
+
+#: Bytes of a file in which the cards of an OGIP table are looked for.
+LOOKED_AT = 1 << 16
+_CARDS = (re.compile(rb"HDUCLASS= 'OGIP"), re.compile(rb"HDUCLAS1= '(SPECTRUM|RESPONSE)"))
 
 #: Suffixes that are no part of a spectrum's name.
 _SUFFIX = re.compile(r"(\.(gz|pi|pha|fits|fit|fts|ds))+$", re.I)
@@ -64,35 +72,44 @@ class _Parts:
         return float(different[0])
 
 
-def is_pha(path: Path | str) -> bool:
-    """Whether a file holds X-ray spectra in an OGIP layout, by its header; ARF, RMF and other files do not."""
-    return any(_is_spectrum(hdu) for hdu in _headers(Path(path)))
-
-
 def is_ogip(path: Path | str) -> bool:
-    """Whether a file is an OGIP spectrum, ARF or RMF."""
-    return any(_is_spectrum(h) or _class(h, 1) == "RESPONSE" for h in _headers(Path(path)))
+    """Whether a file is an OGIP spectrum, ARF or RMF, by the cards of its first headers."""
+    try:
+        with open_plain(Path(path)) as file:
+            start = file.read(LOOKED_AT)
+    except (SpectroveError, OSError, EOFError, ValueError):
+        return False
+    return start.startswith(b"SIMPLE") and all(card.search(start) for card in _CARDS)
 
 
-def read_counts(
-    paths: Iterable[Path | str], progress: Callable[[int, int], None] | None = None
-) -> tuple[CountSet, list[Refusal]]:
+def read_counts(paths: Iterable[Path | str]) -> tuple[CountSet, list[Refusal]]:
     """The spectra of PHA files, and a sentence for each file that is none or lacks a part.
 
     Backgrounds and responses that stand among the files and are named by a spectrum among them are passed over.
     """
-    files, spectra = Files(), []
+    parts, refusals = [], []
+    for spectra, refused, _ in iter_counts([Path(path) for path in paths]):
+        parts.append(spectra)
+        refusals += refused
+    return CountSet.concatenate(parts), refusals
+
+
+def iter_counts(paths: Sequence[Path]) -> Iterator[tuple[CountSet, list[Refusal], int]]:
+    """The same set by set: spectra, refusals, and how many files were read."""
+    files = Files()
     refused: list[tuple[Path, str]] = []
-    chosen = [Path(path) for path in paths]
-    for i, path in enumerate(chosen):
-        try:
-            spectra += read_pha(path, files)
-        except SpectroveError as error:
-            refused.append((path, str(error)))
-        if progress is not None:
-            progress(i + 1, len(chosen))
-    refusals = [Refusal(str(path), error) for path, error in refused if path.resolve() not in files.named]
-    return CountSet.from_counts(spectra), refusals
+    for start in range(0, len(paths), TOGETHER):
+        spectra: list[Counts] = []
+        for path in (some := paths[start : start + TOGETHER]):
+            try:
+                spectra += read_pha(path, files)
+            except SpectroveError as error:
+                refused.append((path, str(error)))
+        last = start + TOGETHER >= len(paths)
+        # A part may be named by a spectrum that is read after it, so refusals wait for the end.
+        here = [Refusal(str(p), e) for p, e in refused if p.resolve() not in files.named] if last else []
+        files.responses.clear()
+        yield CountSet.from_counts(spectra), here, len(some)
 
 
 def read_pha(path: Path | str, files: Files | None = None) -> list[Counts]:

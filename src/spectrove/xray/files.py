@@ -1,0 +1,52 @@
+"""PHA files, ARF and RMF as the readers of other kinds of light ask for them. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from spectrove.errors import Refusal
+
+
+class PhaFiles:
+    """Files in the OGIP layouts, see `readers.light.Light`."""
+
+    @property
+    def batch(self) -> Any:
+        """`CountSet`."""
+        from spectrove.xray.counts import CountSet
+
+        return CountSet
+
+    @property
+    def measured(self) -> frozenset[str]:
+        """Counts, background, quality, scale, exposure and response."""
+        from spectrove.xray.counts import CHANNEL_COLUMNS, VALUE_COLUMNS
+
+        return frozenset({*CHANNEL_COLUMNS, *VALUE_COLUMNS})
+
+    @property
+    def rows(self) -> Mapping[str, pa.DataType]:
+        """What a header says of an observation, and the sums of its counts."""
+        return {
+            "obsid": pa.string(),
+            "object": pa.string(),
+            "exposure_s": pa.float64(),
+            "n_counts": pa.int64(),
+            "n_background": pa.float64(),
+        }
+
+    def recognises(self, path: Path) -> bool:
+        """Whether a file is an OGIP spectrum, ARF or RMF."""
+        from spectrove.xray.ogip import is_ogip
+
+        return is_ogip(path)
+
+    def read(self, files: Sequence[Path]) -> Iterator[tuple[Any, list[Refusal], int]]:
+        """Sets of counts, refusals, and how many files were read."""
+        from spectrove.xray.ogip import iter_counts
+
+        return iter_counts(files)
