@@ -59,7 +59,7 @@ def mock_counts(n: int, responses: Sequence[Response], seed: int) -> CountSet:
 
 
 def _source(i: int, responses: Sequence[Response], rng: np.random.Generator) -> Counts:
-    response = responses[rng.integers(len(responses))]
+    response = responses[int(rng.integers(len(responses)))]
     shape = response.fold(photons(response.energy.astype(float), rng))
     n, behind = (
         np.exp(rng.uniform(np.log(30), np.log(30_000))),

@@ -16,11 +16,14 @@ from spectrove.xray.ogip import read_counts
 
 N, SEED = 4000, 1000
 
-RECIPE = EncoderRecipe(
-    name="hardness",
-    kind="hardness_pca",
-    description="Two Bayesian hardness ratios, and five principal components of counts in twelve energy bins.",
-    hardness_pca={"low": 0.5, "high": 7.0, "n_bins": 12, "n_components": 5, "whitening": 0.5},
+RECIPE = EncoderRecipe.model_validate(
+    {
+        "name": "hardness",
+        "kind": "hardness_pca",
+        "description": "Two Bayesian hardness ratios, and five principal components of counts in twelve energy bins.",
+        "hardness_pca": {"low": 0.5, "high": 7.0, "n_bins": 12, "n_components": 5, "whitening": 0.5},
+        "training": {"mock_recipe": "experiments/xray/mock.py", "n_mock": N, "mock_seed": SEED},
+    }
 )
 
 
