@@ -103,6 +103,29 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True)
+class Quantity:
+    """A numeric column.
+
+    Attributes:
+        name: The column.
+        unit: "" if it has none or none is known.
+        low, high: Limits of valid values; a value at a limit means "not measured". None: no limit.
+    """
+
+    name: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+
+    def condition(self, where: str | None) -> str | None:
+        """SQL condition `where`, combined with the condition that the quantity was measured."""
+        parts = [f"({where})"] if where else []
+        parts += [f"{self.name} > {self.low:g}"] if self.low is not None else []
+        parts += [f"{self.name} < {self.high:g}"] if self.high is not None else []
+        return " AND ".join(parts) or None
+
+
+@dataclass(frozen=True)
 class Domain:
     """One kind of light.
 
@@ -116,6 +139,8 @@ class Domain:
         group: The column whose objects are never on both sides of a fold: "plate"; "" where objects stand alone.
         groups: The same in the plural, in sentences: "plates".
         lines: Lines that a region may name and that figures mark.
+        quantities: Numeric columns with a unit or limits, by name.
+        administration: Numeric columns that describe the observation, not the object.
         kinds: Encoder kind to a function that gives its class.
         trainers: Encoder kind to what fits it, where `training` does not know the kind.
         measurements: Names of the measurements that networks may learn to predict.
@@ -139,6 +164,8 @@ class Domain:
     group: str = ""
     groups: str = ""
     lines: tuple[Line, ...] = ()
+    quantities: Mapping[str, Quantity] = field(default_factory=dict)
+    administration: frozenset[str] = frozenset()
     kinds: Mapping[str, Callable[[], type[Encoder]]] = field(default_factory=dict)
     trainers: Mapping[str, Callable[..., Encoder]] = field(default_factory=dict)
     measurements: tuple[str, ...] = ()

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Line:
-    """A spectral line: catalog key, printed name, rest vacuum wavelength in angstrom, kind."""
+    """A spectral line: catalog key, printed name, rest vacuum wavelength in angstrom, kind.
+
+    `together` are names of this line with others: "Ca HK", of Ca H and Ca K.
+    """
 
     key: str
     name: str
     wavelength: float
     kind: str = "emission"
+    together: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
+from spectrove.galaxies.domain import GALAXIES
 from spectrove.inference.numbers import of_base as estimating
 from spectrove.inference.numbers.of_base import FOLDS, estimator_for, fold_of, own_models
 from spectrove.inference.numbers.quantities import error_column, numeric_columns, quantity_of
@@ -76,7 +77,7 @@ def test_objects_were_asked_without_themselves_and_without_their_plate(base, mon
         return answer
 
     monkeypatch.setattr(KnowledgeBase, "search", watched)
-    estimator_for(base, quantity_of(base, "age"), k=4)
+    estimator_for(base, quantity_of(base, "age", GALAXIES), k=4)
     assert sum(len(q) for q, _ in found) == N
     for queries, neighbors in found:
         own = np.array([int(i[:4]) // 3 for i in queries])
@@ -86,7 +87,7 @@ def test_objects_were_asked_without_themselves_and_without_their_plate(base, mon
 
 def test_residuals_show_the_noise_that_is_there(base):
     """A linear law and known noise: nothing more is left over, and the claimed errors are about as large."""
-    asked = estimator_for(base, quantity_of(base, "age"), k=5)
+    asked = estimator_for(base, quantity_of(base, "age", GALAXIES), k=5)
     width = asked.known.scale.width
     assert_allclose(np.std(asked.conformal.residual) * width, NOISE, rtol=0.25)
     assert_allclose(np.median(asked.conformal.error) * width, NOISE, rtol=0.25)
@@ -95,10 +96,10 @@ def test_residuals_show_the_noise_that_is_there(base):
 
 def test_an_estimator_is_kept_and_read_again(base, monkeypatch):
     """The same to the last bit, without a second fit; another number of neighbours is another one."""
-    first = estimator_for(base, quantity_of(base, "age"), k=6)
+    first = estimator_for(base, quantity_of(base, "age", GALAXIES), k=6)
     assert list((base.path / "calibrations").glob("*.safetensors"))
     monkeypatch.setattr(estimating, "fit_trend", lambda *a: pytest.fail("fitted again"))
-    again = estimator_for(KnowledgeBase.open(base.path), quantity_of(base, "age"), k=6)
+    again = estimator_for(KnowledgeBase.open(base.path), quantity_of(base, "age", GALAXIES), k=6)
     for name in ("residual", "error", "sn", "nearest"):
         assert (getattr(first.conformal, name) == getattr(again.conformal, name)).all()
     assert (first.known.trend.residual == again.known.trend.residual).all()
@@ -111,7 +112,7 @@ def test_a_damaged_file_is_fitted_anew(base, damage):
     from safetensors import safe_open
     from safetensors.numpy import load_file, save_file
 
-    first = estimator_for(base, quantity_of(base, "age"), k=7)
+    first = estimator_for(base, quantity_of(base, "age", GALAXIES), k=7)
     path = max((base.path / "calibrations").glob("*.safetensors"), key=lambda p: p.stat().st_mtime_ns)
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:1000])
@@ -119,7 +120,7 @@ def test_a_damaged_file_is_fitted_anew(base, damage):
         with safe_open(path, framework="numpy") as file:
             said = file.metadata()
         save_file({k: v for k, v in load_file(path).items() if k != "sn"}, path, metadata=said)
-    again = estimator_for(KnowledgeBase.open(base.path), quantity_of(base, "age"), k=7)
+    again = estimator_for(KnowledgeBase.open(base.path), quantity_of(base, "age", GALAXIES), k=7)
     assert (first.conformal.residual == again.conformal.residual).all()
     assert set(load_file(path)) == set(estimating.KEPT)
 
@@ -127,9 +128,9 @@ def test_a_damaged_file_is_fitted_anew(base, damage):
 def test_a_new_version_of_the_base_is_fitted_anew(tmp_path):
     """What was kept of the old one is removed."""
     base = make(tmp_path / "b.kb", n=90)
-    before = estimator_for(base, quantity_of(base, "age"), k=3)
+    before = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3)
     base.delete("plate < 5")
-    after = estimator_for(base, quantity_of(base, "age"), k=3)
+    after = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3)
     assert len(after.known.object_id) == len(before.known.object_id) - 15
     assert len(list((base.path / "calibrations").glob("*.safetensors"))) == 1
 
@@ -139,14 +140,14 @@ def test_unlabelled_objects_have_no_part(tmp_path):
     values = VALUES.copy()
     values[::3] = np.nan
     base = make(tmp_path / "c.kb", values)
-    asked = estimator_for(base, quantity_of(base, "age"), k=3)
+    asked = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3)
     assert len(asked.known.object_id) == len(asked.conformal) == 100
     assert not set(asked.known.object_id) & set(IDS[::3])
 
 
 def test_a_query_that_is_in_the_base_gets_a_trend_that_never_saw_it(base):
     """By its id, or by its place on the sky; others get the trend of all."""
-    asked = estimator_for(base, quantity_of(base, "age"), k=3)
+    asked = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3)
     rows = [{"ra": 0.0, "dec": 80.0}, {"ra": 20.0, "dec": 5.0 + 1 / 3600}, {"ra": 1.0, "dec": -50.0}]
     model = own_models(base, asked, spectra_of([IDS[7], "elsewhere", "new"], rows))
     assert model.tolist() == [asked.known.model[7], asked.known.model[10], 0]
@@ -157,7 +158,7 @@ def test_values_with_large_errors_are_told_so(tmp_path):
     """The column of errors is found and kept on the scale."""
     errors = np.where(np.arange(N) < 10, 3.0, 0.0)
     base = make(tmp_path / "d.kb", age_err=errors.tolist())
-    asked = estimator_for(base, quantity_of(base, "age"), k=3)
+    asked = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3)
     assert asked.known.error[:10].min() > 0
     assert (asked.known.error[10:] == 0).all()
     assert error_column("ha_flux", ["ha_err", "ha_flux"]) == "ha_err"
@@ -177,18 +178,18 @@ def test_values_with_large_errors_are_told_so(tmp_path):
 def test_what_cannot_be_estimated_is_refused_with_what_can(base, name, found):
     """A sentence that lists the numeric columns."""
     with pytest.raises(KnowledgeError, match=found) as error:
-        quantity_of(base, name)
+        quantity_of(base, name, GALAXIES)
     assert "Numeric columns: age, same" in str(error.value).replace("sn_median, ", "")
 
 
 def test_the_redshift_is_not_read_off_vectors_made_with_it(base):
     with pytest.raises(KnowledgeError, match="redshift"):
-        quantity_of(base, "z")
+        quantity_of(base, "z", GALAXIES)
 
 
 def test_numeric_columns_are_those_about_the_object(base):
     """Not where and when it was observed."""
-    assert numeric_columns(base) == ["age", "same"]
+    assert numeric_columns(base, GALAXIES) == ["age", "same"]
 
 
 @pytest.mark.parametrize("n", [2, 3, 12])

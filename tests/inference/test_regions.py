@@ -12,6 +12,7 @@ from spectrove import pipeline
 from spectrove.encoders import EncoderRecipe
 from spectrove.encoders.recipe import PcaRecipe
 from spectrove.errors import SpectroveError
+from spectrove.galaxies.lines import LINES
 from spectrove.galaxies.mock import load_recipe, make_survey
 from spectrove.inference.regions import (
     Region,
@@ -34,7 +35,7 @@ HALPHA = Region(6525, 6605)
 
 
 def test_a_range_is_taken_as_it_is():
-    assert parse_region(" 6500 : 6800.5 ") == Region(6500, 6800.5)
+    assert parse_region(" 6500 : 6800.5 ", LINES) == Region(6500, 6800.5)
 
 
 @pytest.mark.parametrize(
@@ -56,15 +57,15 @@ def test_a_range_is_taken_as_it_is():
     ],
 )
 def test_a_line_stands_for_forty_angstrom_around_it_however_it_is_spelt(text, low, high):
-    region = parse_region(text)
+    region = parse_region(text, LINES)
     assert_allclose((region.low, region.high), (low, high))
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_ones():
     with pytest.raises(SpectroveError, match="did you mean halpha"):
-        parse_region("Halfa")
+        parse_region("Halfa", LINES)
     with pytest.raises(SpectroveError, match="6500:6800"):
-        parse_region("")
+        parse_region("", LINES)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_an_unknown_name_is_answered_with_the_nearest_ones():
 )
 def test_a_range_that_is_none_is_refused(text):
     with pytest.raises(SpectroveError, match="region"):
-        parse_region(text)
+        parse_region(text, LINES)
 
 
 def test_a_region_must_lie_in_what_the_encoder_sees():

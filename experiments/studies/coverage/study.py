@@ -20,8 +20,8 @@ from spectrove.errors import DatasetError
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.protocol import group_folds, not_trained_on, stripped
 from spectrove.evaluation.rates import wilson
+from spectrove.galaxies.quantities import QUANTITIES
 from spectrove.inference.numbers.conformal import SN_BORDERS, signal_to_noise
-from spectrove.inference.numbers.quantities import QUANTITIES
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import Embedded, embed, estimates
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spectrove.domain import Domain
 from spectrove.galaxies.lines import LINES
+from spectrove.galaxies.quantities import ADMINISTRATION, QUANTITIES
 from spectrove.redshift_estimate import RedshiftEstimate
 from spectrove.spectra import SpectrumSet
 
@@ -25,5 +26,7 @@ GALAXIES = Domain(
     group="plate",
     groups="plates",
     lines=LINES,
+    quantities=QUANTITIES,
+    administration=ADMINISTRATION,
     redshift=estimate_redshifts,
 )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import Refusal, SpectroveError, did_you_mean
-from spectrove.galaxies.lines import LINES
+from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.lines import Line
 from spectrove.preprocess import Prepared, PreprocessRecipe, prepare
 from spectrove.spectra import SpectrumSet
@@ -29,9 +29,16 @@ STEP = 2e-4
 FLOOR = 0.03
 #: Least fraction of the good pixels of a region that must be good in a neighbour too.
 LEAST_SHARED = 0.5
+#: Length of the shortlist of each query.
+SHORTLIST = 200
+
+#: Queries whose shortlists are read from the base together.
+_TOGETHER = 64
+
+#: Flags of a whole shortlist or of whole spectra, which do not apply to the neighbours in a region.
+_OF_SHORTLISTS = frozenset({"few_neighbors", "neighbor_coverage"})
 
 _GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "λ": ""}
-_PAIRS = {"cahk": ("cak", "cah"), "caiihk": ("cak", "cah")}
 
 
 @dataclass(frozen=True)
@@ -47,11 +54,14 @@ class Region:
         return f"{self.name} ({span})" if self.name else span
 
 
-def parse_region(text: str) -> Region:
+def parse_region(text: str, lines: Sequence[Line]) -> Region:
     """A region from "6500:6800" (rest frame, vacuum angstrom) or the name of a line, such as Halpha or [OIII].
 
     Case, spaces, brackets and dashes of a name do not matter. The region extends by `HALF_WIDTH` on either side of the
     line, or of the lines of that name within `TOGETHER`.
+
+    Args:
+        lines: Lines that may be named.
 
     Raises:
         SpectroveError: It is neither, or low is not below high.
@@ -59,8 +69,8 @@ def parse_region(text: str) -> Region:
     if ":" in text:
         return _parse_range(text)
     name = _folded(text)
-    if not (found := _lines_named(name)):
-        known = sorted({_short(line) for line in LINES})
+    if not (found := _lines_named(name, lines)):
+        known = sorted({_short(line) for line in lines})
         hint = did_you_mean(name, known)
         raise SpectroveError(
             f"region {text!r}: no line of that name{hint}{'' if hint.endswith('?') else '.'} "
@@ -85,17 +95,17 @@ def _parse_range(text: str) -> Region:
     return Region(low, high)
 
 
-def _lines_named(name: str) -> list[Line]:
-    if name in _PAIRS:
-        return [line for line in LINES if line.key in _PAIRS[name]]
-    if exact := [line for line in LINES if _folded(line.name) == name]:
+def _lines_named(name: str, lines: Sequence[Line]) -> list[Line]:
+    if pair := [line for line in lines if name in map(_folded, line.together)]:
+        return pair
+    if exact := [line for line in lines if _folded(line.name) == name]:
         return exact
-    named = [line for line in LINES if name in (_folded(line.key), _short(line))]
+    named = [line for line in lines if name in (_folded(line.key), _short(line))]
     if not named:
         return []
     # The name of an ion means its strongest line: "oiii" is 5007, not 4363.
     first = next((line for line in named if _folded(line.key) == name), named[0])
-    ion = [line for line in LINES if _short(line) == _short(first)]
+    ion = [line for line in lines if _short(line) == _short(first)]
     return [line for line in ion if abs(line.wavelength - first.wavelength) < TOGETHER]
 
 
@@ -283,3 +293,50 @@ def ranked(square: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[n
     spread = 1.4826 * float(np.median(np.abs(square[known] - middle)))
     real = max(spread**2 - float(np.median(error[known] ** 2)), (0.1 * spread) ** 2, 1e-12)
     return (square * real + middle * error**2) / (real + np.where(known, error**2, 0))
+
+
+def rank_in_regions(
+    base: KnowledgeBase, cut: Stretches, shortlist: Neighbors, regions: Sequence[Region], k: int
+) -> tuple[Neighbors, NDArray[np.float64]]:
+    """The k most similar spectra of each shortlist in the regions, and their distances there, (n_queries, k).
+
+    Args:
+        cut: The queries in the regions, in the order of the shortlist.
+        shortlist: Their neighbours in the embedding.
+    """
+    order = np.full((len(shortlist), k), shortlist.k - 1)  # an empty position if there are fewer than k
+    distance = np.full((len(shortlist), k), np.inf)
+    flags = []
+    for i, (squares, shared) in enumerate(_differences(base, cut, shortlist, regions)):
+        far = shared < LEAST_SHARED
+        best = np.lexsort((shortlist.distance[i, : len(far)], np.where(far, np.inf, squares), far))[:k]
+        order[i, : len(best)] = best
+        distance[i, : len(best)] = np.where(far[best], np.inf, np.sqrt(np.maximum(squares[best], 0)))
+        own = [f for f in shortlist.flags[i] if f not in _OF_SHORTLISTS]
+        own += ["few_neighbors"] if len(best) < k else []
+        flags.append((*own, *(["region_coverage"] if far[best].any() else [])))
+    rows = [[row[j] for j in order[i, : min(k, len(row))]] for i, row in enumerate(shortlist.rows)]
+    ids = np.take_along_axis(shortlist.object_id, order, axis=1)
+    near = np.take_along_axis(shortlist.distance, order, axis=1)
+    return replace(shortlist, object_id=ids, distance=near, rows=rows, flags=tuple(flags)), distance
+
+
+def _differences(
+    base: KnowledgeBase, cut: Stretches, shortlist: Neighbors, regions: Sequence[Region]
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """For each query, in the order of its shortlist: squared distances, and fractions of the regions in common."""
+    for start in range(0, len(shortlist), _TOGETHER):
+        block = shortlist.object_id[start : start + _TOGETHER]
+        near, _ = cut_out(base.spectra(np.unique(block[block != ""])), regions, least=0.0)
+        for i, listed in enumerate(block, start):
+            names = listed[listed != ""]
+            squares, shared = np.full(len(names), np.nan), np.zeros(len(names))
+            here = np.isin(names, near.object_id)
+            # The spectra of the base are returned in the order requested, that of `unique`.
+            others = near.take(np.searchsorted(near.object_id, names[here]))
+            square, error = region_distances(cut, i, others)
+            shared[here] = cut.shared(others, i)
+            comparable = shared[here] >= LEAST_SHARED
+            square[comparable] = ranked(square[comparable], error[comparable])
+            squares[here] = square
+            yield squares, shared

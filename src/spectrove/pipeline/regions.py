@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,27 +11,17 @@ from numpy.typing import NDArray
 
 from spectrove.inference.embed import Encoders, embed_queries, encoders_of
 from spectrove.inference.regions import (
-    LEAST_SHARED,
+    SHORTLIST,
     Region,
-    Stretches,
     check_regions,
     cut_out,
     parse_region,
-    ranked,
-    region_distances,
+    rank_in_regions,
 )
-from spectrove.knowledge import KnowledgeBase, Neighbors
+from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.ask import Answers, answers_of
+from spectrove.pipeline.domains import domain_of
 from spectrove.spectra import SpectrumSet
-
-#: Length of the shortlist of each query.
-SHORTLIST = 200
-
-#: Queries whose shortlists are read from the base together.
-_TOGETHER = 64
-
-#: Flags of a whole shortlist or of whole spectra, which do not apply here.
-_OF_SHORTLISTS = frozenset({"few_neighbors", "neighbor_coverage"})
 
 
 @dataclass(frozen=True)
@@ -78,7 +68,7 @@ def search_region(
     Raises:
         SpectroveError: A region cannot be understood, or lies outside the range of the encoder.
     """
-    chosen = tuple(_region(region) for region in regions)
+    chosen = parse_regions(base, regions)
     space = base.space()
     encoders = encoders_of(base, space.views, encoder)
     check_regions(chosen, encoders[space.views[0]].preprocess)
@@ -98,57 +88,26 @@ def search_region(
         view=space.weights,
         allow_self=allow_self,
     )
-    neighbors, distance = _reordered(base, cut, proposed, chosen, k)
-    said = answers_of(embedded, neighbors)
+    neighbors, distance = rank_in_regions(base, cut, proposed, chosen, k)
+    answers = answers_of(embedded, neighbors)
     return RegionAnswers(
-        said.spectra, said.neighbors, refusals=said.refusals, metric=said.metric, region_distance=distance,
-        regions=chosen,
+        answers.spectra, answers.neighbors, refusals=answers.refusals, metric=answers.metric,
+        region_distance=distance, regions=chosen,
     )  # fmt: skip
 
 
-def _region(region: Region | str | tuple[float, float]) -> Region:
-    if isinstance(region, Region):
-        return region
-    return parse_region(region if isinstance(region, str) else f"{region[0]}:{region[1]}")
+def parse_regions(
+    base: KnowledgeBase, regions: Sequence[Region | str | tuple[float, float]]
+) -> tuple[Region, ...]:
+    """Regions from pairs of wavelengths, ranges as text, and names of lines of the kind of light of the base.
 
-
-def _reordered(
-    base: KnowledgeBase, cut: Stretches, proposed: Neighbors, regions: Sequence[Region], k: int
-) -> tuple[Neighbors, NDArray[np.float64]]:
-    """The k most similar spectra of each shortlist in the regions, and their distances there."""
-    order = np.full((len(proposed), k), proposed.k - 1)  # an empty position if there are fewer than k
-    distance = np.full((len(proposed), k), np.inf)
-    flags = []
-    for i, (squares, shared) in enumerate(_compared(base, cut, proposed, regions)):
-        far = shared < LEAST_SHARED
-        best = np.lexsort((proposed.distance[i, : len(far)], np.where(far, np.inf, squares), far))[:k]
-        order[i, : len(best)] = best
-        distance[i, : len(best)] = np.where(far[best], np.inf, np.sqrt(np.maximum(squares[best], 0)))
-        own = [f for f in proposed.flags[i] if f not in _OF_SHORTLISTS]
-        own += ["few_neighbors"] if len(best) < k else []
-        flags.append((*own, *(["region_coverage"] if far[best].any() else [])))
-    rows = [[found[j] for j in order[i, : min(k, len(found))]] for i, found in enumerate(proposed.rows)]
-    ids = np.take_along_axis(proposed.object_id, order, axis=1)
-    near = np.take_along_axis(proposed.distance, order, axis=1)
-    return replace(proposed, object_id=ids, distance=near, rows=rows, flags=tuple(flags)), distance
-
-
-def _compared(
-    base: KnowledgeBase, cut: Stretches, proposed: Neighbors, regions: Sequence[Region]
-) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """For each query, in the order of its shortlist: squared distances, and fractions of the regions in common."""
-    for start in range(0, len(proposed), _TOGETHER):
-        block = proposed.object_id[start : start + _TOGETHER]
-        known, _ = cut_out(base.spectra(np.unique(block[block != ""])), regions, least=0.0)
-        for i, listed in enumerate(block, start):
-            names = listed[listed != ""]
-            squares, shared = np.full(len(names), np.nan), np.zeros(len(names))
-            here = np.isin(names, known.object_id)
-            # The spectra of the base are returned in the order requested, that of `unique`.
-            others = known.take(np.searchsorted(known.object_id, names[here]))
-            square, error = region_distances(cut, i, others)
-            shared[here] = cut.shared(others, i)
-            comparable = shared[here] >= LEAST_SHARED
-            square[comparable] = ranked(square[comparable], error[comparable])
-            squares[here] = square
-            yield squares, shared
+    Raises:
+        SpectroveError: A region cannot be understood.
+    """
+    lines = domain_of(base).lines
+    return tuple(
+        region
+        if isinstance(region, Region)
+        else parse_region(region if isinstance(region, str) else f"{region[0]}:{region[1]}", lines)
+        for region in regions
+    )

@@ -15,6 +15,7 @@ from spectrove.serve.cli.output import Told, check_output, print_lines, printing
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
     from spectrove.inference.regions import Region
+    from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
     from spectrove.spectra import SpectrumSet
 
@@ -53,9 +54,9 @@ def search(
 ) -> None:
     """Find the nearest known spectra of each spectrum."""
     check_output(output)
-    regions = _regions(region)
     asked = Asked(spectra, queries, reading=reading, redshift=redshift, told=Told(as_json))
     base = open_base(kb, where)
+    regions = _regions(base, region)
     networks = encoders_of(base, encoder)
     from spectrove import pipeline
 
@@ -101,14 +102,14 @@ def search(
     raise typer.Exit(tally.exit_code)
 
 
-def _regions(texts: list[str] | None) -> list[Region]:
-    """The requested regions; parsed before any file is opened."""
+def _regions(base: KnowledgeBase, texts: list[str] | None) -> list[Region]:
+    """The requested regions; parsed before any spectrum is read."""
     if not texts:
         return []
-    from spectrove.inference.regions import parse_region
+    from spectrove.pipeline.regions import parse_regions
 
     with asking():
-        return [parse_region(text) for text in texts]
+        return list(parse_regions(base, texts))
 
 
 def _check(regions: list[Region], networks: Mapping[str, Encoder]) -> None:
