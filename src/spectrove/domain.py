@@ -83,6 +83,55 @@ class Signs(Protocol):
         """The residuals of the searched objects; kept with the base."""
 
 
+@dataclass(frozen=True)
+class OwnEvidence:
+    """What spectra themselves say about their labels, whatever their neighbours are.
+
+    Attributes:
+        probability: Of each class, (n_spectra, n_classes); equal in a row without information.
+        excluded: The classes that a spectrum excludes, same shape.
+        measurements: What this rests on, to print; "" for a spectrum that could not be measured.
+        conflict: Why the redshift of a spectrum is wrong, and what to do; "" if it agrees.
+    """
+
+    probability: Floats
+    excluded: NDArray[np.bool_]
+    measurements: tuple[str, ...]
+    conflict: tuple[str, ...]
+
+    @classmethod
+    def none(cls, n_spectra: int, n_classes: int) -> OwnEvidence:
+        """No evidence about any spectrum."""
+        shape = (n_spectra, n_classes)
+        return cls(np.full(shape, 1 / n_classes), np.zeros(shape, bool), ("",) * n_spectra, ("",) * n_spectra)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[OwnEvidence]) -> OwnEvidence:
+        """The evidence of several sets of spectra about the same classes."""
+        return cls(
+            np.concatenate([p.probability for p in parts]),
+            np.concatenate([p.excluded for p in parts]),
+            tuple(text for p in parts for text in p.measurements),
+            tuple(text for p in parts for text in p.conflict),
+        )
+
+
+class Reviewer(Protocol):
+    """A measurement of stored spectra that tests their labels and redshifts.
+
+    Attributes:
+        name: What is measured, as the sentences of a review say it: "lines".
+    """
+
+    name: str
+
+    def judges(self, classes: Sequence[str]) -> bool:
+        """Whether it can tell any of these label values apart."""
+
+    def examine(self, spectra: SpectrumSet, classes: Sequence[str]) -> OwnEvidence:
+        """The evidence of each spectrum about these label values."""
+
+
 class Mock(Protocol):
     """A simulated survey with known truth."""
 
@@ -150,7 +199,7 @@ class Domain:
         redshift: The redshift of each spectrum with its n best candidates, and intervals at a level.
         types: Object id to the type ("star") of those spectra that are none of the base's types.
         reasons: Reasons for spectra that are unlike a base's.
-        review: Findings of a review of labels from the spectra themselves.
+        review: What stored spectra themselves say about their labels and redshifts.
         panels: Finished sentences, tables and figures of an explanation, from the spectra of its evidence.
         mock: A simulated survey.
     """
@@ -175,6 +224,6 @@ class Domain:
     redshift: Callable[[SpectrumSet, int, float], list[RedshiftEstimate]] | None = None
     types: Callable[[KnowledgeBase, SpectrumSet], dict[str, str]] | None = None
     reasons: Any = None
-    review: Any = None
+    review: Reviewer | None = None
     panels: Any = None
     mock: Mock | None = None

@@ -77,7 +77,7 @@ def test_objects_were_asked_without_themselves_and_without_their_plate(base, mon
         return answer
 
     monkeypatch.setattr(KnowledgeBase, "search", watched)
-    estimator_for(base, quantity_of(base, "age", GALAXIES), k=4)
+    estimator_for(base, quantity_of(base, "age", GALAXIES), k=4, group="plate")
     assert sum(len(q) for q, _ in found) == N
     for queries, neighbors in found:
         own = np.array([int(i[:4]) // 3 for i in queries])
@@ -87,7 +87,7 @@ def test_objects_were_asked_without_themselves_and_without_their_plate(base, mon
 
 def test_residuals_show_the_noise_that_is_there(base):
     """A linear law and known noise: nothing more is left over, and the claimed errors are about as large."""
-    asked = estimator_for(base, quantity_of(base, "age", GALAXIES), k=5)
+    asked = estimator_for(base, quantity_of(base, "age", GALAXIES), k=5, group="plate")
     width = asked.known.scale.width
     assert_allclose(np.std(asked.conformal.residual) * width, NOISE, rtol=0.25)
     assert_allclose(np.median(asked.conformal.error) * width, NOISE, rtol=0.25)
@@ -96,10 +96,12 @@ def test_residuals_show_the_noise_that_is_there(base):
 
 def test_an_estimator_is_kept_and_read_again(base, monkeypatch):
     """The same to the last bit, without a second fit; another number of neighbours is another one."""
-    first = estimator_for(base, quantity_of(base, "age", GALAXIES), k=6)
+    first = estimator_for(base, quantity_of(base, "age", GALAXIES), k=6, group="plate")
     assert list((base.path / "calibrations").glob("*.safetensors"))
     monkeypatch.setattr(estimating, "fit_trend", lambda *a: pytest.fail("fitted again"))
-    again = estimator_for(KnowledgeBase.open(base.path), quantity_of(base, "age", GALAXIES), k=6)
+    again = estimator_for(
+        KnowledgeBase.open(base.path), quantity_of(base, "age", GALAXIES), k=6, group="plate"
+    )
     for name in ("residual", "error", "sn", "nearest"):
         assert (getattr(first.conformal, name) == getattr(again.conformal, name)).all()
     assert (first.known.trend.residual == again.known.trend.residual).all()
@@ -112,7 +114,7 @@ def test_a_damaged_file_is_fitted_anew(base, damage):
     from safetensors import safe_open
     from safetensors.numpy import load_file, save_file
 
-    first = estimator_for(base, quantity_of(base, "age", GALAXIES), k=7)
+    first = estimator_for(base, quantity_of(base, "age", GALAXIES), k=7, group="plate")
     path = max((base.path / "calibrations").glob("*.safetensors"), key=lambda p: p.stat().st_mtime_ns)
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:1000])
@@ -120,7 +122,9 @@ def test_a_damaged_file_is_fitted_anew(base, damage):
         with safe_open(path, framework="numpy") as file:
             said = file.metadata()
         save_file({k: v for k, v in load_file(path).items() if k != "sn"}, path, metadata=said)
-    again = estimator_for(KnowledgeBase.open(base.path), quantity_of(base, "age", GALAXIES), k=7)
+    again = estimator_for(
+        KnowledgeBase.open(base.path), quantity_of(base, "age", GALAXIES), k=7, group="plate"
+    )
     assert (first.conformal.residual == again.conformal.residual).all()
     assert set(load_file(path)) == set(estimating.KEPT)
 
@@ -128,9 +132,9 @@ def test_a_damaged_file_is_fitted_anew(base, damage):
 def test_a_new_version_of_the_base_is_fitted_anew(tmp_path):
     """What was kept of the old one is removed."""
     base = make(tmp_path / "b.kb", n=90)
-    before = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3)
+    before = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3, group="plate")
     base.delete("plate < 5")
-    after = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3)
+    after = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3, group="plate")
     assert len(after.known.object_id) == len(before.known.object_id) - 15
     assert len(list((base.path / "calibrations").glob("*.safetensors"))) == 1
 
@@ -140,14 +144,14 @@ def test_unlabelled_objects_have_no_part(tmp_path):
     values = VALUES.copy()
     values[::3] = np.nan
     base = make(tmp_path / "c.kb", values)
-    asked = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3)
+    asked = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3, group="plate")
     assert len(asked.known.object_id) == len(asked.conformal) == 100
     assert not set(asked.known.object_id) & set(IDS[::3])
 
 
 def test_a_query_that_is_in_the_base_gets_a_trend_that_never_saw_it(base):
     """By its id, or by its place on the sky; others get the trend of all."""
-    asked = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3)
+    asked = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3, group="plate")
     rows = [{"ra": 0.0, "dec": 80.0}, {"ra": 20.0, "dec": 5.0 + 1 / 3600}, {"ra": 1.0, "dec": -50.0}]
     model = own_models(base, asked, spectra_of([IDS[7], "elsewhere", "new"], rows))
     assert model.tolist() == [asked.known.model[7], asked.known.model[10], 0]
@@ -158,7 +162,7 @@ def test_values_with_large_errors_are_told_so(tmp_path):
     """The column of errors is found and kept on the scale."""
     errors = np.where(np.arange(N) < 10, 3.0, 0.0)
     base = make(tmp_path / "d.kb", age_err=errors.tolist())
-    asked = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3)
+    asked = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3, group="plate")
     assert asked.known.error[:10].min() > 0
     assert (asked.known.error[10:] == 0).all()
     assert error_column("ha_flux", ["ha_err", "ha_flux"]) == "ha_err"
@@ -197,7 +201,7 @@ def test_objects_of_one_plate_are_spread_over_the_folds(n):
     """Even two whose ids hash alike: a fold that held both would leave its trend without an object."""
     alike = [i for i in map(str, range(1000)) if id_hash(i) % FOLDS == 3][:n]
     one_plate = Searched(np.sort(alike), VECTORS[:n], [1.0] * n, [7] * n, np.zeros(n, int))
-    fold = fold_of(one_plate, np.ones(n, bool))
+    fold = fold_of(one_plate, np.ones(n, bool), "plate")
     assert len(set(fold.tolist())) == min(n, FOLDS)
     trend = fit_trend(VECTORS[:n], np.arange(n, dtype=float), np.zeros(n), fold)
     assert np.isfinite(trend.residual).all()

@@ -121,7 +121,7 @@ def test_votes_on_the_labels_of_a_base(tmp_path, metric):
         vectors.astype(np.float32), spectra.object_id, "f" * 16, np.tile([3700.0, 8700.0], (N, 1)), "x"
     )
     base = KnowledgeBase.create(tmp_path / "c.kb", spectra, {"shape": views}, encoder="x")
-    votes = label_votes(base, "kind", metric=metric)
+    votes = label_votes(base, "kind", group="plate", metric=metric)
     assert votes.classes == CLASSES
     assert votes.given.tolist() == given.tolist()
     found = set(LabelNoise(votes.given, votes.probability).suspects().tolist())
@@ -133,7 +133,7 @@ def test_votes_on_the_labels_of_a_base(tmp_path, metric):
     assert not {f"o{i:03d}" for i in of_plates if given[i] != truth[i]} & kept
     assert len(kept) >= len(of_plates) - 12
     with pytest.raises(KnowledgeError, match="expected at least"):
-        label_votes(base, "kind", where="kind = 'a'")
+        label_votes(base, "kind", group="plate", where="kind = 'a'")
 
 
 # --- lines --------------------------------------------------------------------------------------------------

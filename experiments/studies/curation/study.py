@@ -18,16 +18,18 @@ from experiments.samples.problems import Problem
 from experiments.studies.curation.report import draw_figures, finding_rows, text, vote_rows
 from experiments.studies.curation.votes import KINDS, noisy_votes
 from experiments.studies.setting import Setting
+from spectrove.domain import OwnEvidence
 from spectrove.embeddings import Embeddings
 from spectrove.encoders import load_encoder
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.protocol import not_trained_on
-from spectrove.galaxies.line_classes import line_probability, measured
+from spectrove.galaxies.domain import GALAXIES
+from spectrove.galaxies.line_classes import evidence_of, measured
 from spectrove.galaxies.line_fit import LineFit
 from spectrove.inference.labels.noise import LabelNoise, label_votes
+from spectrove.inference.labels.review import Words, combined, label_findings
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import Embedded, embed
-from spectrove.pipeline.curate import joined, label_findings
 from spectrove.processes import end_with_parent
 from spectrove.spectra import SpectrumSet
 
@@ -156,22 +158,21 @@ def one_draw(made: Material, flips: str, share: float, seed: int) -> dict[str, d
         base = KnowledgeBase.create(
             Path(folder) / "review.kb", made.spectra.with_rows(table), {"shape": made.vectors}, encoder="base"
         )
-        votes = label_votes(base, COLUMN)
+        votes = label_votes(base, COLUMN, group=GALAXIES.group)
     place = {name: i for i, name in enumerate(made.spectra.object_id.tolist())}
     order = np.array([place[name] for name in votes.object_id.tolist()], dtype=int)
     wrong, truth = is_wrong[order], made.truth[order]
-    even = np.full(votes.probability.shape, 1 / len(votes.classes))
-    measured_share = np.stack([line_probability(made.fits[i], votes.classes) for i in order])
-    fits = [made.fits[i] for i in order]
+    nothing = OwnEvidence.none(*votes.probability.shape)
+    of_lines = evidence_of([made.fits[i] for i in order], votes.classes)
     result = {}
-    for evidence, lines in zip(EVIDENCE, (even, measured_share), strict=True):
+    for evidence, own in zip(EVIDENCE, (nothing, of_lines), strict=True):
         if evidence != EVIDENCE[0] and made.task != "5-class":
             continue  # lines judge the classes of the diagram, which three classes are not
-        findings = label_findings(votes, COLUMN, lines, fits)
+        findings = label_findings(votes, COLUMN, own, Words(GALAXIES.groups, "lines"))
         at = {name: i for i, name in enumerate(votes.object_id.tolist())}
         hit = np.array([wrong[at[f.object_id]] for f in findings], dtype=bool)
         right = [truth[at[f.object_id]] == f.suggested for f, h in zip(findings, hit, strict=True) if h]
-        noise = LabelNoise(votes.given, joined(votes.probability, lines))
+        noise = LabelNoise(votes.given, combined(votes.probability, own.probability))
         result[evidence] = {
             "found": int(hit.sum()), "wrong": int(wrong.sum()), "reported": len(findings), "right": int(sum(right)),
             "unflipped": _unflipped(findings, hit), "estimated": noise.n_wrong, "n": len(wrong),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from spectrove.domain import Domain
 from spectrove.galaxies.lines import LINES
 from spectrove.galaxies.quantities import ADMINISTRATION, QUANTITIES
+from spectrove.galaxies.review import LineReviewer
 from spectrove.redshift_estimate import RedshiftEstimate
 from spectrove.spectra import SpectrumSet
 
@@ -29,4 +30,5 @@ GALAXIES = Domain(
     quantities=QUANTITIES,
     administration=ADMINISTRATION,
     redshift=estimate_redshifts,
+    review=LineReviewer(),
 )

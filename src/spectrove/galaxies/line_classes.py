@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.domain import OwnEvidence
 from spectrove.errors import SpectroveError
 from spectrove.galaxies.line_fit import LineFit, measure_lines
 from spectrove.galaxies.lines import BPT_CLASSES, bpt_class
-from spectrove.galaxies.mock.labels import MIN_HA_EW
 from spectrove.spectra import Spectrum
 
 #: Regions of the [N II] diagram, and "none": a galaxy without emission lines. A draw in none of them is "".
@@ -24,6 +24,9 @@ REGIONS_OF: dict[str, tuple[str, ...]] = {
     "seyfert 2": ("Seyfert",), "seyfert2-like": ("Seyfert",), "liner": ("LINER",), "agn": ("Seyfert", "LINER"),
     "quiescent": ("none",), "passive": ("none",),
 }  # fmt: skip
+
+#: Below this rest-frame equivalent width of H alpha (angstrom) a galaxy does not count as having gas lines.
+MIN_HA_EW = 3.0
 
 #: A class is excluded if a smaller fraction of the draws falls into its region.
 EXCLUDED = 0.01
@@ -168,3 +171,23 @@ def redshift_conflict(fit: LineFit | None) -> RedshiftConflict | None:
     if not (np.isfinite(sn) and sn > STRONG and abs(fit.velocity) > OFFSET):
         return None
     return RedshiftConflict(fit.velocity, float(sn))
+
+
+def evidence_of(fits: Sequence[LineFit | None], classes: Sequence[str]) -> OwnEvidence:
+    """What fitted lines say about labels and redshifts of their spectra."""
+    probability = np.stack([line_probability(fit, classes) for fit in fits])
+    return OwnEvidence(
+        probability,
+        np.array([[excludes(share, classes, j) for j in range(len(classes))] for share in probability]),
+        tuple("" if fit is None else lines_say(fit) for fit in fits),
+        tuple(_conflict_sentence(redshift_conflict(fit)) for fit in fits),
+    )
+
+
+def _conflict_sentence(conflict: RedshiftConflict | None) -> str:
+    if conflict is None:
+        return ""
+    return (
+        f"lines at S/N {conflict.sn:.0f} are {conflict.velocity:+.0f} km/s off the redshift: add it again "
+        "with the right redshift"
+    )

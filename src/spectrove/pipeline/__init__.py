@@ -19,10 +19,12 @@ from spectrove.inference.embed import (
     in_batches,
     loaded,
 )
+from spectrove.inference.labels.review import Review
+from spectrove.inference.numbers.estimate import VOTERS, Estimate
 from spectrove.pipeline.ask import Answers, answers_of, check_label, classify, explain, hunt, search
 from spectrove.pipeline.build import STANDARD_VIEWS, add, create, reencode, standard_views
-from spectrove.pipeline.curate import Review, curate, trusted
-from spectrove.pipeline.estimate import VOTERS, Estimate, Estimates, check_quantity, estimate, estimates
+from spectrove.pipeline.curate import curate, trusted
+from spectrove.pipeline.estimate import Estimates, check_quantity, estimate, estimates
 from spectrove.pipeline.outliers import OutlierAnswers, drawn_outliers, find_outliers, outliers
 from spectrove.pipeline.redshift import at_redshift, complete_redshifts, redshift, with_redshifts
 from spectrove.pipeline.regions import RegionAnswers, search_region

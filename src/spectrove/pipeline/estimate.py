@@ -64,7 +64,7 @@ def estimates(
         KnowledgeError: The column cannot be estimated, or the level is not between 0 and 1.
     """
     column = check_quantity(base, quantity, level)
-    estimator = estimator_for(base, column, k=k, where=where)
+    estimator = estimator_for(base, column, k=k, where=where, group=domain_of(base).group)
     embedded = embed_queries(base, spectra, encoder, base.space().views)
     neighbors = base.search(
         embedded.views,

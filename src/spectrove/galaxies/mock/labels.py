@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from spectrove.galaxies.line_classes import MIN_HA_EW
 from spectrove.galaxies.line_fit import LineFit
 
 #: Lines of a catalog row: column prefix and key of the fit.
 CATALOG_LINES = ("ha", "hb", "oiii", "nii", "sii", "oi")
-
-#: Below this rest-frame equivalent width of H alpha (angstrom) a galaxy does not count as having gas lines.
-MIN_HA_EW = 3.0
 
 
 def class_derived(

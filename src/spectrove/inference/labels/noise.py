@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from spectrove.errors import KnowledgeError, ShapeError
 from spectrove.inference.metric.linear import LinearMetric
-from spectrove.inference.metric.of_base import GROUP, metric_for
+from spectrove.inference.metric.of_base import metric_for
 from spectrove.knowledge import KnowledgeBase, Searched
 from spectrove.knowledge.search import SAME_OBJECT_ARCSEC
 from spectrove.targets import MetricMode, label_text
@@ -45,7 +45,7 @@ class LabelVotes:
         classes: The values of the label column, sorted.
         given: Label of each object, a position in `classes`, shape (n_objects,).
         probability: Vote shares, shape (n_objects, n_classes). The object itself, objects within 2 arcsec and objects
-            of its plate have no vote; rows are NaN if no voter is left.
+            of its group have no vote; rows are NaN if no voter is left.
         neighbors: Positions of the voters in `object_id`, nearest first, shape (n_objects, n_voters); -1 for none.
         metric: Whether distances are in a metric fitted on the label (without the fold of the object).
     """
@@ -62,6 +62,7 @@ def label_votes(
     base: KnowledgeBase,
     label: str,
     *,
+    group: str,
     k: int = VOTERS,
     view: str | Mapping[str, float] | None = None,
     where: str | None = None,
@@ -72,6 +73,7 @@ def label_votes(
     Args:
         base: The base.
         label: Column of classes.
+        group: Objects with equal values in this column have no vote on each other; "" where objects stand alone.
         k: Number of voters, weighted by e^-d in units of the median nearest-neighbour distance.
         view, where: As in `KnowledgeBase.search`.
         metric: As in `metric_for`; for each object it is fitted without the labels of its fold.
@@ -79,7 +81,7 @@ def label_votes(
     Raises:
         KnowledgeError: Fewer than two classes have two objects.
     """
-    known = base.searched(labelled=label, view=view, where=where, group=GROUP)
+    known = base.searched(labelled=label, view=view, where=where, group=group)
     names = np.array([label_text(value) for value in known.values], dtype=str)
     classes, given, counts = np.unique(names, return_inverse=True, return_counts=True)
     if (counts >= FEWEST).sum() < 2:
@@ -97,10 +99,10 @@ def label_votes(
 
 @dataclass(frozen=True)
 class Hidden:
-    """Pairs of objects without a vote on each other: same plate, or same position on the sky.
+    """Pairs of objects without a vote on each other: same group, or same position on the sky.
 
     Attributes:
-        group: Number of the plate of each object, shape (n_objects,).
+        group: Number of the group of each object, shape (n_objects,).
         place: Unit vector towards each object, (n_objects, 3); NaN if unknown.
     """
 

@@ -51,7 +51,7 @@ def sn_bins(sn: NDArray[np.float64], fewest: int = FEWEST_IN_BIN) -> tuple[float
 
 @dataclass(frozen=True)
 class Conformal:
-    """Residuals of the objects of the base, each estimated without itself and its plate.
+    """Residuals of the objects of the base, each estimated without itself and its group.
 
     Attributes:
         residual: Known minus estimated value, on the scale of the quantity, (n_objects,).

@@ -28,10 +28,7 @@ from spectrove.targets.target import id_hash
 #: Increased whenever the same values and vectors give other estimates.
 VERSION = 2
 
-#: Objects with equal values in this column are not neighbours of each other while intervals are calibrated.
-GROUP = "plate"
-
-#: Folds of plates; an object is answered by a trend fitted without its fold.
+#: Folds of groups; an object is answered by a trend fitted without its fold.
 FOLDS = 10
 
 #: Objects on which intervals are calibrated, chosen by a hash of their ids; their spectra are read.
@@ -61,12 +58,38 @@ class Estimator:
     conformal: Conformal
 
 
-def estimator_for(base: KnowledgeBase, quantity: Quantity, *, k: int, where: str | None = None) -> Estimator:
+@dataclass(frozen=True)
+class Setting:
+    """What an estimator is fitted for.
+
+    Attributes:
+        base: The base.
+        quantity: The column.
+        k: Neighbours of an estimate, for which the intervals are calibrated.
+        where: SQL condition on the objects used.
+        group: Objects with equal values in this column are not neighbours of each other while intervals are
+            calibrated; "" where objects stand alone.
+    """
+
+    base: KnowledgeBase
+    quantity: Quantity
+    k: int
+    where: str | None = None
+    group: str = ""
+
+    @property
+    def condition(self) -> str | None:
+        """SQL condition on the objects with a measured value."""
+        return self.quantity.condition(self.where)
+
+
+def estimator_for(
+    base: KnowledgeBase, quantity: Quantity, *, k: int, where: str | None = None, group: str = ""
+) -> Estimator:
     """The estimator of a quantity; one fitted before on this version is read from the folder of the base.
 
     Args:
-        k: Neighbours of an estimate, for which the intervals are calibrated.
-        where: SQL condition on the objects used.
+        k, where, group: As in `Setting`.
     """
     key = canonical_json(
         {
@@ -78,7 +101,9 @@ def estimator_for(base: KnowledgeBase, quantity: Quantity, *, k: int, where: str
             "views": [[view, base.fingerprints[view]] for view in base.space().views],
         }
     )
-    return base.remember(("estimator", key), partial(_estimator, base, key, quantity, k, where))
+    return base.remember(
+        ("estimator", key), partial(_estimator, Setting(base, quantity, k, where, group), key)
+    )
 
 
 def own_models(base: KnowledgeBase, estimator: Estimator, queries: SpectrumSet) -> NDArray[np.int64]:
@@ -102,88 +127,91 @@ def _places(base: KnowledgeBase) -> Snapshot:
     return Snapshot(np.zeros(n, np.uint64), ids, np.zeros((n, 0), np.float32), np.zeros((n, 2)), ra, dec)
 
 
-def _estimator(base: KnowledgeBase, key: str, quantity: Quantity, k: int, where: str | None) -> Estimator:
-    searched = base.searched(where=quantity.condition(where), labelled=quantity.name, group=GROUP)
+@dataclass(frozen=True)
+class _Labelled:
+    """Objects with a value: ids, vectors (n_objects, n_dimensions), values in their unit, and folds."""
+
+    object_id: NDArray[np.str_]
+    vectors: NDArray
+    value: Array
+    fold: NDArray[np.int64]
+
+
+def _labelled(setting: Setting) -> _Labelled:
+    searched = setting.base.searched(
+        where=setting.condition, labelled=setting.quantity.name, group=setting.group
+    )
     values = np.array([_number(v) for v in searched.values])
     keep = np.isfinite(values)
     if len(set(values[keep].tolist())) < 2:
         raise KnowledgeError(
-            f"{base.path}: {int(keep.sum())} searchable objects with measured {quantity.name}, all of equal value. "
-            "Loosen the condition, or add measured objects."
+            f"{setting.base.path}: {int(keep.sum())} searchable objects with measured {setting.quantity.name}, all of "
+            "equal value. Loosen the condition, or add measured objects."
         )
-    fold = fold_of(searched, keep)
+    fold = fold_of(searched, keep, setting.group)
+    return _Labelled(searched.object_id[keep], searched.vectors[keep], values[keep], fold)
 
-    def fit() -> Kept:
-        scale = choose_scale(values[keep])
-        return _fit(base, searched, keep, values, fold, scale, quantity, k, where), scale
 
-    arrays, scale = fitted_once(base, "calibrations", key, fit, _to_arrays, _from_arrays)
+def _estimator(setting: Setting, key: str) -> Estimator:
+    labelled = _labelled(setting)
+    arrays, scale = fitted_once(
+        setting.base, "calibrations", key, partial(_fit, setting, labelled), _to_arrays, _from_arrays
+    )
     trend = Trend(*(arrays[a] for a in ("coefficients", "offset", "trend_residual", "spread")))
     known = Known(
-        object_id=searched.object_id[keep],
-        value=scale.forward(values[keep]),
+        object_id=labelled.object_id,
+        value=scale.forward(labelled.value),
         error=arrays["label_error"],
         scale=scale,
         trend=trend,
         reach=float(arrays["reach"][0]),
-        model=1 + fold,
+        model=1 + labelled.fold,
     )
-    asked = Conformal(*(arrays[a] for a in ("residual", "error", "sn", "nearest")))
-    return Estimator(quantity, known, asked)
+    conformal = Conformal(*(arrays[a] for a in ("residual", "error", "sn", "nearest")))
+    return Estimator(setting.quantity, known, conformal)
 
 
-def _fit(
-    base: KnowledgeBase,
-    searched: Searched,
-    keep: NDArray[np.bool_],
-    values: Array,
-    fold: NDArray[np.int64],
-    scale: Scale,
-    quantity: Quantity,
-    k: int,
-    where: str | None,
-) -> dict[str, Array]:
-    """The trend, and the residuals of the objects of the base."""
-    ids = searched.object_id[keep]
-    errors = scale.errors(values[keep], _label_errors(base, quantity, ids))
-    scaled = scale.forward(values[keep])
-    trend = fit_trend(searched.vectors[keep], scaled, errors, fold)
+def _fit(setting: Setting, labelled: _Labelled) -> Kept:
+    """The trend, and the residuals of the objects of the base; and the scale of the values."""
+    ids, scale = labelled.object_id, choose_scale(labelled.value)
+    errors = scale.errors(labelled.value, _label_errors(setting.base, setting.quantity, ids))
+    scaled = scale.forward(labelled.value)
+    trend = fit_trend(labelled.vectors, scaled, errors, labelled.fold)
     hashes = np.array([id_hash(i) for i in ids.tolist()], dtype=np.uint64)
     chosen = np.sort(np.argsort(hashes, kind="stable")[:MOST_ASKED])
-    near, far, sn, unit = _neighbors(base, ids[chosen], quantity, k, where)
+    near, far, sn, unit = _neighbors(setting, ids[chosen])
     finite = np.isfinite(far)
     mean = np.where(finite, far, 0).sum(axis=1) / np.maximum(finite.sum(axis=1), 1)
     reach = float(np.percentile(mean[finite.any(axis=1)], 90)) if finite.any() else 0.0
-    known = Known(ids, scaled, errors, scale, trend, reach, 1 + fold)
-    vectors = searched.vectors[keep][chosen]
-    answered = regress(known, vectors, near, far, known.model[chosen], unit_distance=unit)
-    ok = np.isfinite(answered.value) & (answered.error > 0)
-    return {
+    known = Known(ids, scaled, errors, scale, trend, reach, 1 + labelled.fold)
+    result = regress(known, labelled.vectors[chosen], near, far, known.model[chosen], unit_distance=unit)
+    ok = np.isfinite(result.value) & (result.error > 0)
+    arrays = {
         "coefficients": trend.coefficients, "offset": trend.offset, "trend_residual": trend.residual,
         "spread": trend.spread, "label_error": errors, "reach": np.array([reach]),
-        "residual": (scaled[chosen] - answered.value)[ok], "error": answered.error[ok], "sn": sn[ok],
-        "nearest": answered.nearest[ok],
+        "residual": (scaled[chosen] - result.value)[ok], "error": result.error[ok], "sn": sn[ok],
+        "nearest": result.nearest[ok],
     }  # fmt: skip
+    return arrays, scale
 
 
-def _neighbors(
-    base: KnowledgeBase, ids: NDArray[np.str_], quantity: Quantity, k: int, where: str | None
-) -> tuple[NDArray[np.str_], Array, Array, float]:
-    """Ids and distances of neighbours from other plates, for some objects; S/N of the objects; unit of distance."""
+def _neighbors(setting: Setting, ids: NDArray[np.str_]) -> tuple[NDArray[np.str_], Array, Array, float]:
+    """Ids and distances of neighbours from other groups, for some objects; S/N of the objects; unit of distance."""
+    base = setting.base
     view = base.space().views[0]
     every = base.embeddings(view)
     place = {name: i for i, name in enumerate(every.object_id.tolist())}
-    group = GROUP if GROUP in base.columns else None
+    group = setting.group if setting.group in base.columns else None
     near, far, sn, unit = [], [], [], 1.0
     for start in range(0, len(ids), BATCH):
         part = ids[start : start + BATCH]
         spectra = base.spectra(part)
         found = base.search(
             every.take(np.array([place[i] for i in part.tolist()])),
-            k,
+            setting.k,
             spectra=spectra,
-            where=quantity.condition(where),
-            labelled=quantity.name,
+            where=setting.condition,
+            labelled=setting.quantity.name,
             exclude_column=group,
         )
         near.append(found.object_id)
@@ -193,12 +221,12 @@ def _neighbors(
     return np.concatenate(near), np.concatenate(far), np.concatenate(sn), unit
 
 
-def fold_of(searched: Searched, keep: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Fold of each object, from 0: plates are divided into `FOLDS` parts, as are objects without a plate."""
+def fold_of(searched: Searched, keep: NDArray[np.bool_], group: str) -> NDArray[np.int64]:
+    """Fold of each object, from 0: groups are divided into `FOLDS` parts, as are objects without a group."""
     ids = searched.object_id[keep].tolist()
     groups = [label_text(g) for g, chosen in zip(searched.groups, keep, strict=True) if chosen]
-    names = [f"plate {g}" if g is not None else i for g, i in zip(groups, ids, strict=True)]
-    if len(set(names)) == 1:  # one plate: leave out single objects
+    names = [f"{group} {g}" if g is not None else i for g, i in zip(groups, ids, strict=True)]
+    if len(set(names)) == 1:  # one group: leave out single objects
         names = ids
     # In turn, not by hash alone: a fold with all objects would leave none for its trend.
     order = sorted(set(names), key=lambda name: (id_hash(name), name))
