@@ -48,7 +48,6 @@ DEBTS = {
     ("explanation/tables.py", "galaxies"),
     ("inference/calibration/of_base.py", "galaxies"),
     ("inference/question.py", "explanation"),
-    ("inference/regions.py", "galaxies"),
     ("inference/verdict.py", "galaxies"),
     ("training/data.py", "galaxies"),
     ("training/run.py", "galaxies"),
