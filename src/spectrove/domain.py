@@ -8,7 +8,7 @@ needs one that is missing says so in a sentence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -132,6 +132,65 @@ class Reviewer(Protocol):
         """The evidence of each spectrum about these label values."""
 
 
+@dataclass(frozen=True)
+class Reason:
+    """Why a spectrum is unlike those of a base.
+
+    Attributes:
+        name: Short, to print in a table.
+        sentence: With the decisive numbers.
+        regions: (low, high) in observed vacuum angstrom, most significant first.
+    """
+
+    name: str
+    sentence: str
+    regions: tuple[tuple[float, float], ...] = ()
+
+
+class Reasons(Protocol):
+    """Reasons for spectra that are unlike a base's, and a page that shows them."""
+
+    def find(
+        self, encoders: Mapping[str, Encoder], spectra: SpectrumSet, whole: Collection[str]
+    ) -> dict[str, Reason]:
+        """The reason of each spectrum, by object id.
+
+        Args:
+            encoders: Of each view of the outlier score.
+            spectra: Unusual ones.
+            whole: Ids of those with a vector in every view.
+
+        Raises:
+            KnowledgeError: An encoder cannot give reasons.
+        """
+
+    def drawn(
+        self, encoders: Mapping[str, Encoder], spectra: SpectrumSet, answers: Sequence[Any]
+    ) -> list[Any]:
+        """What the page draws of each spectrum and its `OutlierAnswer`."""
+
+    def write_page(
+        self,
+        path: Path,
+        drawn: Sequence[Any],
+        answers: Sequence[Any],
+        *,
+        base: str,
+        size: int,
+        refused: Sequence[tuple[str, str]],
+        progress: Callable[[int], None] | None,
+    ) -> Path:
+        """A page of outliers as one file.
+
+        Args:
+            drawn: The answers shown with a figure, most unusual first.
+            answers: Every answer, in any order.
+            base: Name of the base, and `size` how many objects it has.
+            refused: Names of spectra that could not be used, each with its sentence.
+            progress: Called with 1 for each figure.
+        """
+
+
 class Mock(Protocol):
     """A simulated survey with known truth."""
 
@@ -198,6 +257,7 @@ class Domain:
         signs: Log-likelihood terms that targets may name, by name.
         redshift: The redshift of each spectrum with its n best candidates, and intervals at a level.
         types: Object id to the type ("star") of those spectra that are none of the base's types.
+        outlier_views: Views of the outlier score and their weights; the default view alone where empty.
         reasons: Reasons for spectra that are unlike a base's.
         review: What stored spectra themselves say about their labels and redshifts.
         panels: Finished sentences, tables and figures of an explanation, from the spectra of its evidence.
@@ -223,7 +283,8 @@ class Domain:
     signs: Mapping[str, Signs] = field(default_factory=dict)
     redshift: Callable[[SpectrumSet, int, float], list[RedshiftEstimate]] | None = None
     types: Callable[[KnowledgeBase, SpectrumSet], dict[str, str]] | None = None
-    reasons: Any = None
+    outlier_views: Mapping[str, float] = field(default_factory=dict)
+    reasons: Reasons | None = None
     review: Reviewer | None = None
     panels: Any = None
     mock: Mock | None = None

@@ -11,10 +11,11 @@ from scipy.stats import binom
 from spectrove import pipeline
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
+from spectrove.galaxies.domain import OUTLIER_VIEWS as VIEWS
 from spectrove.galaxies.mock import load_recipe, make_survey
 from spectrove.galaxies.oddities.reasons import REASONS
 from spectrove.galaxies.stellar import stellar_basis
-from spectrove.inference.outlier_score import VIEWS, Reference, log_distances, reference_of
+from spectrove.inference.outlier_score import Reference, log_distances
 from spectrove.knowledge import KnowledgeBase
 from spectrove.spectra import Spectrum, SpectrumSet
 
@@ -48,7 +49,7 @@ def cloud(tmp_path_factory):
 
 
 def p_values(base, vectors, ids):
-    reference = reference_of(base)
+    reference = pipeline.outlier_reference(base)
     distance = {view: log_distances(base, view, vectors[view], None) for view in VIEWS}
     scores = reference.score(distance)
     return np.array([reference.p_value(s, tuple(VIEWS), name) for s, name in zip(scores, ids, strict=True)])
@@ -91,12 +92,12 @@ def test_what_was_measured_is_kept_with_the_base_until_it_changes(cloud, tmp_pat
     base = KnowledgeBase.create(
         tmp_path / "x.kb", without_light(ids, np.arange(30)), points(ids, 5), encoder=""
     )
-    first = reference_of(base)
-    again = reference_of(KnowledgeBase.open(base.path))
+    first = pipeline.outlier_reference(base)
+    again = pipeline.outlier_reference(KnowledgeBase.open(base.path))
     assert again.object_id.tolist() == first.object_id.tolist()
     assert all(np.array_equal(again.log_distance[view], first.log_distance[view]) for view in VIEWS)
     base.delete("object_id = 'o0003'")
-    assert "o0003" not in reference_of(base).object_id
+    assert "o0003" not in pipeline.outlier_reference(base).object_id
     assert len(list((base.path / "outliers").glob("*.safetensors"))) == 1
 
 
@@ -105,13 +106,13 @@ def test_a_base_without_the_residual_view_says_what_to_do(tmp_path):
     views = {"shape": points(ids, 1)["shape"]}
     base = KnowledgeBase.create(tmp_path / "x.kb", without_light(ids, range(5)), views, encoder="")
     with pytest.raises(KnowledgeError, match="kb reencode"):
-        reference_of(base)
+        pipeline.outlier_reference(base)
 
 
 def test_the_p_value_counts_the_query_itself():
     """Farther than all nine objects: one in ten; nearer than all: 1."""
     distance = {view: np.log(np.arange(1.0, 10.0)) for view in VIEWS}
-    reference = Reference(np.array([f"o{i}" for i in range(9)]), distance)
+    reference = Reference(np.array([f"o{i}" for i in range(9)]), distance, VIEWS)
     far, near = reference.score({view: np.log([20.0, 0.5]) for view in VIEWS})
     assert reference.p_value(far, tuple(VIEWS)) == pytest.approx(0.1)
     assert reference.p_value(near, tuple(VIEWS)) == pytest.approx(1.0)

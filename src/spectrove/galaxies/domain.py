@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from spectrove.domain import Domain
 from spectrove.galaxies.lines import LINES
+from spectrove.galaxies.oddities.residual_reasons import ResidualReasons
 from spectrove.galaxies.quantities import ADMINISTRATION, QUANTITIES
 from spectrove.galaxies.review import LineReviewer
 from spectrove.redshift_estimate import RedshiftEstimate
 from spectrove.spectra import SpectrumSet
+
+#: Ordinary bases contain a few galaxies of rare but real types far from the others in shape; with equal weights these
+#: set the threshold of 1% false alarms. Measured on 400 + 399 mocks of recipe `train` with the six kinds of
+#: `oddities.reasons.DESIGNED_ON`: with weight .3 recall at 1% false alarms is .74 and the AUC .990, with .5 .71 and
+#: .991, with .7 .60 and .992; with the second view alone .74 and .989.
+OUTLIER_VIEWS = {"shape": 0.4, "surprise": 1.0}
 
 
 def estimate_redshifts(spectra: SpectrumSet, n: int, level: float) -> list[RedshiftEstimate]:
@@ -30,5 +37,7 @@ GALAXIES = Domain(
     quantities=QUANTITIES,
     administration=ADMINISTRATION,
     redshift=estimate_redshifts,
+    outlier_views=OUTLIER_VIEWS,
+    reasons=ResidualReasons(),
     review=LineReviewer(),
 )

@@ -25,7 +25,13 @@ from spectrove.pipeline.ask import Answers, answers_of, check_label, classify, e
 from spectrove.pipeline.build import STANDARD_VIEWS, add, create, reencode, standard_views
 from spectrove.pipeline.curate import curate, trusted
 from spectrove.pipeline.estimate import Estimates, check_quantity, estimate, estimates
-from spectrove.pipeline.outliers import OutlierAnswers, drawn_outliers, find_outliers, outliers
+from spectrove.pipeline.outliers import (
+    OutlierAnswers,
+    find_outliers,
+    outlier_reference,
+    outliers,
+    write_outlier_page,
+)
 from spectrove.pipeline.redshift import at_redshift, complete_redshifts, redshift, with_redshifts
 from spectrove.pipeline.regions import RegionAnswers, search_region
 
@@ -50,7 +56,6 @@ __all__ = [
     "complete_redshifts",
     "create",
     "curate",
-    "drawn_outliers",
     "embed",
     "embed_queries",
     "encoders_of",
@@ -61,6 +66,7 @@ __all__ = [
     "hunt",
     "in_batches",
     "loaded",
+    "outlier_reference",
     "outliers",
     "redshift",
     "reencode",
@@ -69,4 +75,5 @@ __all__ = [
     "standard_views",
     "trusted",
     "with_redshifts",
+    "write_outlier_page",
 ]

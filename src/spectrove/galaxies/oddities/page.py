@@ -21,7 +21,7 @@ from spectrove.explanation.style import GRID_COLOR, NORMAL, QUERY_COLOR, SMALL, 
 from spectrove.galaxies.oddities.reasons import REASONS
 from spectrove.galaxies.residual.features import smoothed
 from spectrove.galaxies.residual.reconstruction import Residual
-from spectrove.inference.outlier_score import OutlierAnswer
+from spectrove.inference.outlier_score import UNUSUAL, OutlierAnswer, summary
 from spectrove.spectra import FLAGS, Spectrum
 
 _MODEL_COLOR, _MARK_COLOR, _LEFT_COLOR = "#D55E00", "#F0E442", "#0072B2"
@@ -36,8 +36,8 @@ _NARROW, _AROUND = 90.0, 60.0
 _WIDTH = 10.5
 #: Maximum number of objects within `UNUSUAL` listed on a page; with more it would be too long to open.
 MOST_FOUND = 2000
-#: P-value up to which an object counts as an outlier in the summary.
-UNUSUAL = 0.01
+#: Further answers that the table lists after those within `UNUSUAL`.
+OTHERS = 20
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,6 @@ def write_outlier_page(
     base: str,
     size: int,
     refused: Sequence[tuple[str, str]] = (),
-    others: int = 20,
-    table: str = "",
     progress: Callable[[int], None] | None = None,
 ) -> Path:
     """Write the gallery as one self-contained file; returns its path.
@@ -77,8 +75,6 @@ def write_outlier_page(
         answers: Every answer, in any order.
         base: Name of the base, and `size` how many objects it has.
         refused: Names of spectra that could not be used, each with its sentence.
-        others: How many further answers the table lists after those within `UNUSUAL`.
-        table: Name of a file with every answer; "" if there is none.
         progress: Called with 1 for each figure.
 
     Raises:
@@ -86,7 +82,7 @@ def write_outlier_page(
     """
     ranked = sorted(answers, key=lambda a: a.rank)
     odd = [a for a in ranked if a.p_value <= UNUSUAL]
-    listed = [*odd[:MOST_FOUND], *ranked[len(odd) : len(odd) + others]]
+    listed = [*odd[:MOST_FOUND], *ranked[len(odd) : len(odd) + OTHERS]]
     shown = {a.object_id for a in listed}
     anchors = {d.answer.object_id: f"object-{i}" for i, d in enumerate(drawn, 1)}
     sections = []
@@ -98,16 +94,9 @@ def write_outlier_page(
         "outliers.html", title="Spectra unlike the base",
         summary=summary(answers), base=base, size=size, refused=refused,
         ranked=[_row(a, i, anchors.get(a.object_id, "")) for i, a in enumerate(ranked, 1) if a.object_id in shown],
-        left_out=_left_out(len(ranked) - len(listed), table), sections=sections,
+        left_out=_left_out(len(ranked) - len(listed)), sections=sections,
     )  # fmt: skip
     return save(html.encode(), Path(path))
-
-
-def summary(answers: Sequence[OutlierAnswer]) -> str:
-    """How many spectra are unusual, and how many are expected by chance."""
-    n, found = len(answers), sum(a.p_value <= UNUSUAL for a in answers)
-    verb, what = "is" if 1 in (found, n) else "are", "spectrum" if n == 1 else "spectra"
-    return f"{found} of {n} {what} {verb} unusual at p ≤ {UNUSUAL:g} (expected by chance: {UNUSUAL * n:.1f})"
 
 
 def outlier_figure(one: Drawn) -> Figure:
@@ -190,9 +179,8 @@ def _close_up(
     ax.set_title("largest residual", fontsize=SMALL, color=DECIDES, pad=9)
 
 
-def _left_out(n: int, table: str) -> list[str]:
-    where = f"every answer is in {table}" if table else "-o FILE.csv writes a table of every answer"
-    return [f"Not listed here: {n:,} more; {where}."] if n > 0 else []
+def _left_out(n: int) -> list[str]:
+    return [f"Not listed here: {n:,} more; -o FILE.csv writes a table of every answer."] if n > 0 else []
 
 
 def _times(factor: float, wavelength: Any) -> Any:

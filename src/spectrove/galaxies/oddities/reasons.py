@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +12,12 @@ from spectrove.galaxies.oddities.causes import OH_FROM, SKY_LINES, Evidence, Fou
 from spectrove.galaxies.oddities.other_redshift import OtherRedshift
 from spectrove.galaxies.residual.features import smoothed
 from spectrove.galaxies.residual.reconstruction import Residual
+from spectrove.inference.outlier_score import ORDINARY
 
 Floats = NDArray[np.floating]
+
+#: The reason that is accepted even where the reconstruction is at the edge of its range.
+WRONG_REDSHIFT = "wrong redshift"
 
 #: The reasons, with explanations.
 REASONS: Mapping[str, str] = {
@@ -23,12 +26,12 @@ REASONS: Mapping[str, str] = {
     "artefact: cosmic ray": "a spike narrower than the instrumental resolution, where the galaxy has no line",
     "artefact: masked": "most of the spectrum is masked",
     "blend or second redshift": "it contains light of another object at another redshift",
-    "wrong redshift": "another redshift fits far better",
+    WRONG_REDSHIFT: "another redshift fits far better",
     "continuum": "its continuum is unlike that of ordinary galaxies",
     "line ratio": "its line ratios are unlike those of ordinary galaxies",
     "line width": "its lines are broader than in ordinary galaxies, or double",
     "unlike anything": "none of the other reasons explains it",
-    "ordinary": "its distances to its neighbours are typical of the base",
+    ORDINARY.name: "its distances to its neighbours are typical of the base",
 }
 
 #: Kinds of `mock.OUTLIER_KINDS` that the rules below were designed on, in mocks of recipe `train`, beside ordinary
@@ -69,24 +72,10 @@ _TWO_PEAKS = 1.5
 _SIGMA_NARROW, _SIGMA_BROAD, _GAP, MOST_REGIONS = 5.0, 8.0, 24, 5
 
 
-@dataclass(frozen=True)
-class Reason:
-    """Reason, as a key of `REASONS` and a sentence, and its wavelength regions.
-
-    Attributes:
-        sentence: With the decisive numbers.
-        regions: (low, high) in observed vacuum angstrom, most significant first.
-    """
-
-    name: str
-    sentence: str
-    regions: tuple[tuple[float, float], ...] = ()
-
-
 def reason_of(evidence: Evidence, z: float) -> tuple[str, str]:
     """Name and sentence of the reason: the change with the largest strength relative to ordinary galaxies."""
     if (other := evidence.redshift) is not None and is_better(other):
-        return "wrong redshift", (
+        return WRONG_REDSHIFT, (
             f"Lines and breaks of galaxies at z {other.z:.3f} fit {_times(other)} better than at the given "
             f"z {z:.4f} (χ² lower by {other.other - other.given:,.0f})."
         )

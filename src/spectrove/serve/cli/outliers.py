@@ -62,11 +62,10 @@ def outliers(
     asked = Asked(spectra, queries, reading=reading, redshift=redshift, told=Told(as_json))
     base = open_base(kb)
     from spectrove import pipeline
-    from spectrove.galaxies.oddities.page import summary
-    from spectrove.inference.outlier_score import VIEWS, reference_of
+    from spectrove.inference.outlier_score import summary
 
-    reference_of(base)  # says what the base lacks before anything is encoded
-    networks = encoders_of(base, encoder, VIEWS)
+    reference = pipeline.outlier_reference(base)  # says what the base lacks before anything is encoded
+    networks = encoders_of(base, encoder, reference.views)
     tally = Tally(asked)
     page = output is not None and output.suffix.lower() == PAGE
     answers: list[OutlierAnswer] = []
@@ -128,12 +127,11 @@ def write_page(
 ) -> None:
     """Write the gallery: every answer ranked, with figures of the most unusual."""
     from spectrove import pipeline
-    from spectrove.galaxies.oddities.page import write_outlier_page
     from spectrove.spectra import SpectrumSet
 
     with progress_bar("drawing", len(kept)) as advance:
         spectra = SpectrumSet.concatenate([one for _, one in kept])
-        drawn = pipeline.drawn_outliers(base, spectra, [a for a, _ in kept], encoder=networks)
-        write_outlier_page(
-            path, drawn, answers, base=base.path.name, size=len(base), refused=refused, progress=advance
+        shown = [answer for answer, _ in kept]
+        pipeline.write_outlier_page(
+            path, base, spectra, shown, answers, refused=refused, encoder=networks, progress=advance
         )
