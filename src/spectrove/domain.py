@@ -11,18 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spectrove.encoders import Encoder
 from spectrove.knowledge import KnowledgeBase
 from spectrove.lines import Line
 from spectrove.redshift_estimate import RedshiftEstimate
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
+
+if TYPE_CHECKING:
+    from spectrove.encoders import Encoder
 
 Floats = NDArray[np.float64]
 
