@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from spectrove.errors import ShapeError
-from spectrove.inference.numbers.regression import Known, neighbor_mean, regress
+from spectrove.inference.numbers.regression import LabelledObjects, neighbor_mean, regress
 from spectrove.inference.numbers.trend import Scale, choose_scale, fit_trend
 
 RNG = np.random.default_rng(3)
@@ -20,7 +20,7 @@ def made(vectors, values, errors=None, reach=10.0):
     fold = np.arange(n) % 5
     trend = fit_trend(vectors, values, errors, fold)
     ids = np.array([f"o{i:04d}" for i in range(n)])
-    return Known(ids, np.asarray(values, float), errors, Scale(), trend, reach, 1 + fold)
+    return LabelledObjects(ids, np.asarray(values, float), errors, Scale(), trend, reach, 1 + fold)
 
 
 def ask(known, vectors, objects, distance, model=0, **options):
@@ -84,9 +84,9 @@ def test_a_value_is_the_weighted_mean_of_what_everyone_says():
     x = RNG.normal(size=(80, 3)).astype(np.float32)
     known = made(x, np.sin(x[:, 0]) + x[:, 1])
     said = ask(known, x[:1] + 0.1, [4, 5, 6], [0.5, 0.8, 1.0])
-    by_hand = (said.weight * said.said).sum() + said.trend_weight[0] * said.trend[0]
+    by_hand = (said.weight * said.predictions).sum() + said.trend_weight[0] * said.trend[0]
     assert_allclose(said.value[0], by_hand)
-    assert_allclose(said.said[0], said.trend[0] + known.trend.residual[0, [4, 5, 6]])
+    assert_allclose(said.predictions[0], said.trend[0] + known.trend.residual[0, [4, 5, 6]])
 
 
 def test_residuals_are_those_of_a_trend_that_never_saw_the_object():

@@ -162,8 +162,8 @@ def reference_of(base: KnowledgeBase, weights: Mapping[str, float], group: str =
     Args:
         base: With all of these views.
         weights: Views of the score and their weights.
-        group: Objects with equal values in this column are not compared: of one plate of a survey they share night,
-            calibration and sky. "" where objects stand alone.
+        group: Objects with equal values in this column are not compared: they share night, calibration and sky. ""
+            where objects stand alone.
 
     Raises:
         KnowledgeError: The base has too few objects.

@@ -55,7 +55,7 @@ class Region:
 
 
 def parse_region(text: str, lines: Sequence[Line]) -> Region:
-    """A region from "6500:6800" (rest frame, vacuum angstrom) or the name of a line, such as Halpha or [OIII].
+    """A region from "6500:6800" (rest frame, vacuum angstrom) or the name of a line, such as [OIII].
 
     Case, spaces, brackets and dashes of a name do not matter. The region extends by `HALF_WIDTH` on either side of the
     line, or of the lines of that name within `TOGETHER`.

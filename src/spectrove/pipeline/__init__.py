@@ -22,7 +22,7 @@ from spectrove.inference.embed import (
 from spectrove.inference.labels.review import Review
 from spectrove.inference.numbers.estimate import VOTERS, Estimate
 from spectrove.pipeline.ask import Answers, answers_of, check_label, classify, explain, hunt, search
-from spectrove.pipeline.build import STANDARD_VIEWS, add, create, reencode, standard_views
+from spectrove.pipeline.build import add, create, reencode, standard_views
 from spectrove.pipeline.curate import curate, trusted
 from spectrove.pipeline.estimate import Estimates, check_quantity, estimate, estimates
 from spectrove.pipeline.outliers import (
@@ -37,7 +37,6 @@ from spectrove.pipeline.regions import RegionAnswers, search_region
 
 __all__ = [
     "BATCH",
-    "STANDARD_VIEWS",
     "VOTERS",
     "Answers",
     "Embedded",

@@ -13,45 +13,46 @@ from spectrove.encoders import Encoder, load_encoder, shipped_encoders
 from spectrove.errors import KnowledgeError, Refusal
 from spectrove.inference.embed import BATCH, embed, loaded, vectors_of
 from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.domains import DEFAULT_DOMAIN, domain_called
 from spectrove.spectra import SpectrumSet
 
 Progress = Callable[[int], None]
 
-#: Encoders of the further views of a new base, beside "shape", if they come with the package.
-STANDARD_VIEWS: dict[str, str] = {"surprise": "surprise"}
 
-
-def standard_views() -> dict[str, str]:
-    """Further views of a new base: those of `STANDARD_VIEWS` whose encoder comes with the package."""
-    return {view: name for view, name in STANDARD_VIEWS.items() if name in shipped_encoders()}
+def standard_views(domain: str = DEFAULT_DOMAIN) -> dict[str, str]:
+    """Further views of a new base of this kind of light, and their encoders, where these come with the package."""
+    return {view: name for view, name in domain_called(domain).views.items() if name in shipped_encoders()}
 
 
 def create(
     path: Path | str,
     batches: Iterable[SpectrumSet],
-    encoder: Encoder | str = "base",
+    encoder: Encoder | str | None = None,
     *,
     views: Mapping[str, Encoder | str] | None = None,
+    domain: str = DEFAULT_DOMAIN,
     progress: Progress | None = None,
 ) -> tuple[KnowledgeBase, list[Refusal]]:
     """A new knowledge base from batches of spectra; `progress` is called with the number added.
 
     Args:
-        encoder: Encoder of the view "shape". Spectra that it refuses are left out.
-        views: Encoders of further views; `standard_views()` if None.
+        encoder: Encoder of the view "shape"; that of the domain if None. Spectra that it refuses are left out.
+        views: Encoders of further views; `standard_views` if None.
+        domain: The kind of light.
     """
-    encoder = load_encoder(encoder) if isinstance(encoder, str) else encoder
-    others = loaded(standard_views() if views is None else views)
+    named = domain_called(domain).encoder if encoder is None else encoder
+    main = load_encoder(named) if isinstance(named, str) else named
+    others = loaded(standard_views(domain) if views is None else views)
     base: KnowledgeBase | None = None
     refusals: list[Refusal] = []
     for batch in batches:
-        embedded = embed(batch, encoder, others)
+        embedded = embed(batch, main, others)
         refusals += embedded.refusals
         if len(embedded.spectra):
             if base is None:
                 # A base stopped before `complete` is recognised as incomplete.
                 base = KnowledgeBase.create(
-                    path, embedded.spectra, embedded.views, encoder=encoder.name, complete=False
+                    path, embedded.spectra, embedded.views, encoder=main.name, complete=False
                 )
             else:
                 base.add(embedded.spectra, embedded.views)

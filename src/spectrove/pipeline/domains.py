@@ -19,19 +19,27 @@ DOMAINS: dict[str, Domain] = {
 DEFAULT_DOMAIN = "galaxies"
 
 
+def domain_called(name: str) -> Domain:
+    """The kind of light of this name.
+
+    Raises:
+        KnowledgeError: This Spectrove does not know it.
+    """
+    if name not in DOMAINS:
+        raise KnowledgeError(
+            f"{name!r} is no kind of light that this Spectrove knows, expected one of {', '.join(DOMAINS)}. "
+            "Name one of these, or install a newer Spectrove."
+        )
+    return DOMAINS[name]
+
+
 def domain_of(base: KnowledgeBase | None) -> Domain:
     """The kind of light of a base; without a base, that of a new one.
 
     Raises:
-        KnowledgeError: The base names a domain that this Spectrove does not know.
+        KnowledgeError: This Spectrove does not know it.
     """
-    name = getattr(base, "domain", DEFAULT_DOMAIN) or DEFAULT_DOMAIN
-    if name not in DOMAINS:
-        where = f"{base.path}: " if base is not None else ""
-        raise KnowledgeError(
-            f"{where}a base of {name!r}, expected one of {', '.join(DOMAINS)}. Install a Spectrove that knows {name}."
-        )
-    return DOMAINS[name]
+    return domain_called(getattr(base, "domain", DEFAULT_DOMAIN))
 
 
 def needed(part: T | None, domain: Domain, verb: str, name: str) -> T:

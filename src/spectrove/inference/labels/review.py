@@ -59,8 +59,8 @@ class Words:
     """Nouns of the sentences of a review.
 
     Attributes:
-        groups: Of the groups whose objects have no vote on each other: "plates"; "" where objects stand alone.
-        own: Of what is measured in each spectrum: "lines".
+        groups: The groups whose objects have no vote on each other; "" where objects stand alone.
+        own: What is measured in each spectrum.
     """
 
     groups: str = ""

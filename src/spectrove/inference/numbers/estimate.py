@@ -120,7 +120,7 @@ class Regression:
         quantity, known = self.estimator.quantity, self.estimator.known
         value, trend, adjusted = (
             _in_unit(values, known.scale, quantity)
-            for values in (self.result.value, self.result.trend, self.result.said)
+            for values in (self.result.value, self.result.trend, self.result.predictions)
         )
         half, half_68 = self._half_width(level), self._half_width(0.68)
         low, high = (

@@ -15,7 +15,7 @@ from spectrove.errors import KnowledgeError
 from spectrove.inference.kept import Arrays, Content, fitted_once
 from spectrove.inference.numbers.conformal import Conformal, signal_to_noise
 from spectrove.inference.numbers.quantities import Quantity, error_column
-from spectrove.inference.numbers.regression import Known, regress
+from spectrove.inference.numbers.regression import LabelledObjects, regress
 from spectrove.inference.numbers.trend import Scale, Trend, choose_scale, fit_trend
 from spectrove.knowledge import KnowledgeBase, Searched
 from spectrove.knowledge.schema import sky_positions
@@ -54,7 +54,7 @@ class Estimator:
     """Trend, scale and residuals from which one quantity is estimated, for one version of a base."""
 
     quantity: Quantity
-    known: Known
+    known: LabelledObjects
     conformal: Conformal
 
 
@@ -128,7 +128,7 @@ def _places(base: KnowledgeBase) -> Snapshot:
 
 
 @dataclass(frozen=True)
-class _Labelled:
+class _Values:
     """Objects with a value: ids, vectors (n_objects, n_dimensions), values in their unit, and folds."""
 
     object_id: NDArray[np.str_]
@@ -137,7 +137,7 @@ class _Labelled:
     fold: NDArray[np.int64]
 
 
-def _labelled(setting: Setting) -> _Labelled:
+def _values(setting: Setting) -> _Values:
     searched = setting.base.searched(
         where=setting.condition, labelled=setting.quantity.name, group=setting.group
     )
@@ -149,42 +149,42 @@ def _labelled(setting: Setting) -> _Labelled:
             "equal value. Loosen the condition, or add measured objects."
         )
     fold = fold_of(searched, keep, setting.group)
-    return _Labelled(searched.object_id[keep], searched.vectors[keep], values[keep], fold)
+    return _Values(searched.object_id[keep], searched.vectors[keep], values[keep], fold)
 
 
 def _estimator(setting: Setting, key: str) -> Estimator:
-    labelled = _labelled(setting)
+    values = _values(setting)
     arrays, scale = fitted_once(
-        setting.base, "calibrations", key, partial(_fit, setting, labelled), _to_arrays, _from_arrays
+        setting.base, "calibrations", key, partial(_fit, setting, values), _to_arrays, _from_arrays
     )
     trend = Trend(*(arrays[a] for a in ("coefficients", "offset", "trend_residual", "spread")))
-    known = Known(
-        object_id=labelled.object_id,
-        value=scale.forward(labelled.value),
+    known = LabelledObjects(
+        object_id=values.object_id,
+        value=scale.forward(values.value),
         error=arrays["label_error"],
         scale=scale,
         trend=trend,
         reach=float(arrays["reach"][0]),
-        model=1 + labelled.fold,
+        model=1 + values.fold,
     )
     conformal = Conformal(*(arrays[a] for a in ("residual", "error", "sn", "nearest")))
     return Estimator(setting.quantity, known, conformal)
 
 
-def _fit(setting: Setting, labelled: _Labelled) -> Kept:
+def _fit(setting: Setting, values: _Values) -> Kept:
     """The trend, and the residuals of the objects of the base; and the scale of the values."""
-    ids, scale = labelled.object_id, choose_scale(labelled.value)
-    errors = scale.errors(labelled.value, _label_errors(setting.base, setting.quantity, ids))
-    scaled = scale.forward(labelled.value)
-    trend = fit_trend(labelled.vectors, scaled, errors, labelled.fold)
+    ids, scale = values.object_id, choose_scale(values.value)
+    errors = scale.errors(values.value, _label_errors(setting.base, setting.quantity, ids))
+    scaled = scale.forward(values.value)
+    trend = fit_trend(values.vectors, scaled, errors, values.fold)
     hashes = np.array([id_hash(i) for i in ids.tolist()], dtype=np.uint64)
     chosen = np.sort(np.argsort(hashes, kind="stable")[:MOST_ASKED])
     near, far, sn, unit = _neighbors(setting, ids[chosen])
     finite = np.isfinite(far)
     mean = np.where(finite, far, 0).sum(axis=1) / np.maximum(finite.sum(axis=1), 1)
     reach = float(np.percentile(mean[finite.any(axis=1)], 90)) if finite.any() else 0.0
-    known = Known(ids, scaled, errors, scale, trend, reach, 1 + labelled.fold)
-    result = regress(known, labelled.vectors[chosen], near, far, known.model[chosen], unit_distance=unit)
+    known = LabelledObjects(ids, scaled, errors, scale, trend, reach, 1 + values.fold)
+    result = regress(known, values.vectors[chosen], near, far, known.model[chosen], unit_distance=unit)
     ok = np.isfinite(result.value) & (result.error > 0)
     arrays = {
         "coefficients": trend.coefficients, "offset": trend.offset, "trend_residual": trend.residual,

@@ -22,7 +22,7 @@ TREND_VOTERS = 5.0
 
 
 @dataclass(frozen=True)
-class Known:
+class LabelledObjects:
     """Known objects and trend for the regression of a quantity.
 
     Attributes:
@@ -54,7 +54,7 @@ class Regressed:
 
     Attributes:
         value, error: Mean and one-sigma error before calibration, (n_queries,); NaN without a neighbour.
-        said: Prediction of each neighbour, (n_queries, n_neighbors); NaN if it does not count.
+        predictions: Of each neighbour, (n_queries, n_neighbors); NaN if it does not count.
         weight: Of each neighbour, same shape; a row and its `trend_weight` sum to one.
         trend: Prediction of the trend, (n_queries,).
         trend_weight: (n_queries,).
@@ -63,7 +63,7 @@ class Regressed:
 
     value: NDArray[np.float64]
     error: NDArray[np.float64]
-    said: NDArray[np.float64]
+    predictions: NDArray[np.float64]
     weight: NDArray[np.float64]
     trend: NDArray[np.float64]
     trend_weight: NDArray[np.float64]
@@ -110,7 +110,7 @@ def neighbor_mean(
 
 
 def regress(
-    known: Known,
+    known: LabelledObjects,
     vectors: NDArray,
     object_id: NDArray[np.str_],
     distance: NDArray[np.float64],
@@ -136,7 +136,7 @@ def regress(
     weight = neighbor_weights(distance, voting, scale=unit_distance)
     trend = known.trend.at(vectors, model)
     residual = known.trend.residual[model[:, None], np.maximum(places, 0)]
-    said = np.where(voting, trend[:, None] + residual, np.nan)
+    predictions = np.where(voting, trend[:, None] + residual, np.nan)
     count = voting.sum(axis=1)
     trend_weight = np.where(count > 0, TREND_VOTERS / (TREND_VOTERS + count), np.nan)
     weight = weight * np.nan_to_num(1 - trend_weight)[:, None]
@@ -145,10 +145,10 @@ def regress(
     spread = known.trend.spread[model]
     stretch = np.where(count > 0, np.maximum(1.0, far / known.reach if known.reach > 0 else 1.0), 1.0)
     value, error = neighbor_mean(
-        np.column_stack([said, np.where(count > 0, trend, np.nan)]),
+        np.column_stack([predictions, np.where(count > 0, trend, np.nan)]),
         np.column_stack([np.where(voting, known.error[np.maximum(places, 0)], 0.0), spread]),
         np.column_stack([weight, np.nan_to_num(trend_weight)]),
     )
     error = np.sqrt(error**2 + spread**2 * (stretch**2 - 1))
     nearest = np.where(voting, distance, np.inf).min(axis=1, initial=np.inf)
-    return Regressed(value, error, said, weight, trend, trend_weight, nearest)
+    return Regressed(value, error, predictions, weight, trend, trend_weight, nearest)
