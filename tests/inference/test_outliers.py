@@ -233,8 +233,8 @@ def test_ordinary_queries_are_called_ordinary_and_cost_no_reasons(base, host):
 
 def test_a_spectrum_without_redshift_is_refused_by_name(base, host):
     nowhere = replace(host, object_id="nowhere", row=host.row | {"z": None})
-    found = pipeline.find_outliers(base, SpectrumSet.from_spectra([host, nowhere]))
-    assert [a.object_id for a in found.answers] == [host.object_id]
+    found = pipeline.outliers(base, SpectrumSet.from_spectra([host, nowhere]))
+    assert [a.object_id for a in found] == [host.object_id]
     assert [r.name for r in found.refusals] == ["nowhere"]
     assert "redshift" in found.refusals[0].error
 

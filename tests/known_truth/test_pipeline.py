@@ -183,7 +183,7 @@ def test_an_object_finds_itself_where_that_is_allowed(base, survey):
 
 def test_search_and_condition_meet(base, queries):
     found = pipeline.search(base, queries.take(np.arange(8)), k=5, where="class_derived = 'SF' AND z < 0.1")
-    assert found.predictions == ()
+    assert [m.object_id for m in found] == found.spectra.object_id.tolist()
     rows = [row for near in found.neighbors.rows for row in near]
     assert len(rows) == 40
     assert all(row["class_derived"] == "SF" and row["z"] < 0.1 for row in rows)

@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectrove.errors import DatasetError, Refusal
+from spectrove.flat import flat_row, flat_table
 from spectrove.serve.cli.guard import AskedWronglyError
 from spectrove.serve.cli.output import (
     WRITERS,
     check_output,
-    flat_row,
-    flat_table,
     print_json,
     print_refusals,
     write_table,

@@ -23,7 +23,8 @@ from spectrove.evaluation.rates import wilson
 from spectrove.galaxies.quantities import QUANTITIES
 from spectrove.inference.numbers.conformal import SN_BORDERS, signal_to_noise
 from spectrove.knowledge import KnowledgeBase
-from spectrove.pipeline import Embedded, embed, estimates
+from spectrove.pipeline import Embedded, embed, estimate
+from spectrove.pipeline.estimate import at_level
 
 #: What is estimated.
 ASKED = ("d4000n", "hdelta_a", "ha_ew", "vdisp")
@@ -124,10 +125,10 @@ def _ask(
     if not len(asked):
         raise DatasetError(f"coverage: no query has a value in {name}. Ask spectra whose catalog has one.")
     spectra = made.spectra.take(asked)
-    first = estimates(base, stripped(spectra), name, encoder=encoder)
+    first = estimate(base, stripped(spectra), name, encoder=encoder)
     if first.spectra.object_id.tolist() != spectra.object_id.tolist():
         raise DatasetError("coverage: a query that was embedded before is refused now.")
-    levels = {level: [e.interval for e in first.at(level).estimates] for level in DRAWN}
+    levels = {level: [e.interval for e in at_level(first, level)] for level in DRAWN}
     limits = {
         level: np.array([i if i else (-np.inf, np.inf) for i in found], dtype=float)
         for level, found in levels.items()
@@ -135,7 +136,7 @@ def _ask(
     vectors = base.embeddings()
     y = np.array([values[i] for i in vectors.object_id.tolist()])
     x, y = vectors.vectors[np.isfinite(y)], y[np.isfinite(y)]
-    predicted = {OURS: np.array([e.value for e in first.estimates], dtype=float)}
+    predicted = {OURS: np.array([e.value for e in first], dtype=float)}
     for method, fit in BASELINES.items():
         predicted[method] = fit(x, y, seed)(made.embeddings.vectors[asked])
     real = f"truth_{name}" not in spectra.rows.column_names
@@ -149,7 +150,7 @@ def _ask(
         predicted=predicted,
         low={level: found[:, 0] for level, found in limits.items()},
         high={level: found[:, 1] for level, found in limits.items()},
-        confident=np.array([e.confident for e in first.estimates]),
+        confident=np.array([e.confident for e in first]),
     )
 
 

@@ -1,47 +1,22 @@
-"""A classification that can be repeated: with more neighbours, without one, or for an object of the base."""
+"""Evidence from asking again: with more neighbours, without one, or about an object of the base."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from spectrove.encoders import Encoder
 from spectrove.explanation.against import Against, line_differences, needed_change, rank_of
 from spectrove.explanation.evidence import Evidence, measured
 from spectrove.explanation.influence import find_rival, influences
 from spectrove.explanation.saliency import Saliency, saliency
 from spectrove.explanation.space import Coordinates, coordinates
 from spectrove.inference import Prediction
-from spectrove.inference.metric.linear import LinearMetric
-from spectrove.knowledge import KnowledgeBase, Neighbors, Searched
+from spectrove.inference.question import Question
+from spectrove.knowledge import Neighbors
 from spectrove.spectra import SpectrumSet
-from spectrove.targets import Target, label_text
+from spectrove.targets import label_text
 
 #: Neighbours among which the nearest of another class is looked for.
 RIVALS = 64
-
-
-@dataclass(frozen=True)
-class Question:
-    """The settings of a classification or hunt.
-
-    Attributes:
-        base: The base.
-        ask: Spectra, K and the id of an object that is not searched ("" for none) to neighbours and answers.
-        searched: Who is searched.
-        encoders: View to what makes its vectors.
-        weights: View to its weight in the distance.
-        metrics: That for strangers first, then those of the folds; none where distances are plain.
-        target: What is hunted; None in a classification.
-    """
-
-    base: KnowledgeBase
-    ask: Callable[[SpectrumSet, int, str], tuple[Neighbors, Sequence[Prediction]]]
-    searched: Callable[[], Searched]
-    encoders: Mapping[str, Encoder]
-    weights: Mapping[str, float]
-    metrics: Sequence[LinearMetric] = ()
-    target: Target | None = None
 
 
 def with_influence(evidence: Evidence, question: Question, query: SpectrumSet) -> Evidence:
@@ -52,11 +27,11 @@ def with_influence(evidence: Evidence, question: Question, query: SpectrumSet) -
     k = len(prediction.neighbors)
 
     def again(without: str) -> tuple[Neighbors, Prediction]:
-        neighbors, answers = question.ask(query, k, without)
+        _, neighbors, answers = question.answer(query, k, without)
         return neighbors, answers[0]
 
     alike = evidence.asked if not evidence.is_hunt or prediction.is_target else prediction.value
-    more = question.ask(query, max(k + 1, RIVALS), "")[1][0]
+    more = question.answer(query, max(k + 1, RIVALS))[2][0]
     return replace(
         evidence,
         influence=influences(prediction, again),
@@ -97,13 +72,13 @@ def space_of(
     evidence: Evidence, question: Question, query: SpectrumSet, near: SpectrumSet
 ) -> Coordinates | None:
     """The coordinates in which distances were measured; None if they cannot be computed again."""
-    base, weights = question.base, question.weights
+    base, weights = question.base, question.pool.space.weights
     factors = {view: weight**0.5 / base.scale_of(view) for view, weight in weights.items()}
     factors = factors if len(weights) > 1 else dict.fromkeys(weights, 1.0)
     distance = {n.object_id: n.distance for n in evidence.neighbors}
     if not len(near):
         return None
-    return coordinates(question.encoders, factors, question.metrics, query, near, distance)
+    return coordinates(question.encoders, factors, question.metric.metrics, query, near, distance)
 
 
 def _beside(evidence: Evidence, question: Question, other: SpectrumSet) -> Against:

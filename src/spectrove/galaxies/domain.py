@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from spectrove.domain import Domain
+from spectrove.domain import Domain, Residuals
 from spectrove.galaxies.lines import LINES
 from spectrove.galaxies.oddities.residual_reasons import ResidualReasons
 from spectrove.galaxies.quantities import ADMINISTRATION, QUANTITIES
 from spectrove.galaxies.review import LineReviewer
+from spectrove.knowledge import KnowledgeBase
 from spectrove.redshift_estimate import RedshiftEstimate
 from spectrove.spectra import SpectrumSet
+from spectrove.targets import Target
 
 #: Ordinary bases contain a few galaxies of rare but real types far from the others in shape; with equal weights these
 #: set the threshold of 1% false alarms. Measured on 400 + 399 mocks of recipe `train` with the six kinds of
@@ -22,6 +24,29 @@ def estimate_redshifts(spectra: SpectrumSet, n: int, level: float) -> list[Redsh
     from spectrove.galaxies.redshift import estimate
 
     return estimate.estimate_redshifts(spectra, n=n, level=level)
+
+
+class SecondRedshifts:
+    """The lines of a second galaxy behind a galaxy, as a sign that a target may name."""
+
+    def key(self, base: KnowledgeBase, target: Target | None, where: str | None) -> str:
+        """Everything that the residuals common to the galaxies depend on, as text."""
+        from spectrove.galaxies.lenses.signs import residuals_key
+
+        return residuals_key(base, target, where)
+
+    def learn(self, base: KnowledgeBase, target: Target | None, where: str | None) -> Residuals:
+        """The residuals common to the galaxies searched."""
+        from spectrove.galaxies.lenses.signs import common_residuals_for
+
+        return common_residuals_for(base, target=target, where=where)
+
+
+def foreign_types(base: KnowledgeBase, spectra: SpectrumSet) -> dict[str, str]:
+    """Object id to "star", "quasar", "galaxy" or "none", of spectra whose type the base does not hold."""
+    from spectrove.inference.verdict import foreign_types as of_templates
+
+    return of_templates(base, spectra)
 
 
 GALAXIES = Domain(
@@ -40,4 +65,6 @@ GALAXIES = Domain(
     outlier_views=OUTLIER_VIEWS,
     reasons=ResidualReasons(),
     review=LineReviewer(),
+    types=foreign_types,
+    signs={"second_redshift": SecondRedshifts()},
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,17 +10,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
-from spectrove.encoders import Encoder, load_encoder
+from spectrove.encoders import Encoder
 from spectrove.encoders.base import Input
 from spectrove.errors import Refusal
-from spectrove.knowledge import DEFAULT_VIEW, KnowledgeBase
+from spectrove.knowledge import DEFAULT_VIEW
 from spectrove.spectra import CORE_COLUMNS, SpectrumSet
 
 #: Spectra encoded together.
 BATCH = 1024
-
-#: Encoders by view; a single encoder is that of the default view.
-Encoders = Encoder | Mapping[str, Encoder] | None
 
 
 @dataclass(frozen=True)
@@ -49,10 +46,15 @@ class Embedded:
         refusals = (*self.refusals, *self.unmade)
         return Embedded(self.spectra.take(keep), self.embeddings.take(keep), refusals, views)
 
+    def among(self, object_id: NDArray[np.str_], refused: Sequence[Refusal]) -> Embedded:
+        """The spectra with one of these ids; the others are refused for the reasons given."""
+        keep = np.isin(self.spectra.object_id, object_id)
+        views = {view: vectors.take(keep) for view, vectors in self.views.items()}
+        refusals = (*self.refusals, *refused)
+        return Embedded(self.spectra.take(keep), self.embeddings.take(keep), refusals, views)
 
-def embed(
-    spectra: SpectrumSet, encoder: Encoder, views: Mapping[str, Encoder | str] | None = None
-) -> Embedded:
+
+def embed(spectra: SpectrumSet, encoder: Encoder, views: Mapping[str, Encoder] | None = None) -> Embedded:
     """Vectors of all spectra that the encoder accepts; the others are refused by name.
 
     Only flux, ivar, mask, wavelength, LSF and, for rest-frame encoders, the redshift are read.
@@ -63,7 +65,7 @@ def embed(
     index, prepared, vectors, refusals = vectors_of(spectra, encoder)
     kept = _with_flags(spectra.take(index), prepared)
     made, unmade = {DEFAULT_VIEW: vectors}, []
-    for view, other in loaded(views or {}).items():
+    for view, other in (views or {}).items():
         _, _, made[view], refused = vectors_of(kept, other)
         unmade += [Refusal(r.name, f"view {view}: {r.error}") for r in refused]
     return Embedded(kept, vectors, tuple(refusals), made, tuple(unmade))
@@ -103,26 +105,16 @@ def _with_flags(spectra: SpectrumSet, prepared: Input) -> SpectrumSet:
     return spectra.with_rows(spectra.rows.set_column(place, "flags", pa.array(flags, CORE_COLUMNS["flags"])))
 
 
-def loaded(encoders: Mapping[str, Encoder | str]) -> dict[str, Encoder]:
-    """Encoders by view, loaded if given by name or folder."""
-    return {view: load_encoder(e) if isinstance(e, str) else e for view, e in encoders.items()}
+def embed_queries(spectra: SpectrumSet, encoders: Mapping[str, Encoder]) -> Embedded:
+    """Vectors of the queries in all of these views; a query without one of them is refused.
 
-
-def encoders_of(base: KnowledgeBase, views: Iterable[str], given: Encoders = None) -> dict[str, Encoder]:
-    """Encoders of these views: those given, else those named by the base."""
-    known = {DEFAULT_VIEW: given} if isinstance(given, Encoder) else dict(given or {})
-    return {view: known.get(view) or load_encoder(base.encoders[view]) for view in views}
-
-
-def embed_queries(
-    base: KnowledgeBase, spectra: SpectrumSet, given: Encoders, views: Sequence[str]
-) -> Embedded:
-    """Vectors of the queries in all of these views; a query without one of them is refused."""
-    encoders = encoders_of(base, views, given)
-    first, *others = views
-    embedded = embed(spectra, encoders[first], {view: encoders[view] for view in others})
-    made = {view: embedded.views[DEFAULT_VIEW if view == first else view] for view in views}
-    return replace(embedded, views=made).whole
+    Args:
+        encoders: Encoder of each view, that of the default view (or the only one) first.
+    """
+    (first, encoder), *others = encoders.items()
+    embedded = embed(spectra, encoder, dict(others))
+    views = {view: embedded.views[DEFAULT_VIEW if view == first else view] for view in encoders}
+    return replace(embedded, views=views).whole
 
 
 def in_batches(spectra: SpectrumSet, size: int = BATCH) -> Iterator[SpectrumSet]:

@@ -1,123 +1,183 @@
-"""A question to a base that can be repeated: for other spectra, with another K, or without an object."""
+"""A question to a base, and how it is answered: prepare, embed, search, predict.
+
+`Question.answer` is the path of every classification and hunt, from top to bottom.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.domain import Domain
 from spectrove.encoders import Encoder
-from spectrove.explanation.question import Question
-from spectrove.inference import Calibrated, Fitted, Prediction
-from spectrove.inference import answer as calibrate
-from spectrove.inference.calibration.of_base import far_limit
+from spectrove.inference.calibration.of_base import Calibrated, far_limit
+from spectrove.inference.calibration.of_base import answer as calibrate
 from spectrove.inference.embed import Embedded, embed_queries
 from spectrove.inference.far import less_noise
+from spectrove.inference.metric.of_base import Fitted
+from spectrove.inference.neighbors.classify import classify
+from spectrove.inference.neighbors.hunt import hunt
 from spectrove.inference.open_redshift import over_redshifts
-from spectrove.inference.verdict import foreign_types, with_verdicts
-from spectrove.knowledge import KnowledgeBase, Neighbors
+from spectrove.inference.prediction import Prediction
+from spectrove.inference.verdict import with_verdicts
+from spectrove.knowledge import KnowledgeBase, Neighbors, Searched
 from spectrove.knowledge.space import Space
 from spectrove.redshift_estimate import RedshiftEstimate
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
 
-Vote = Callable[[Neighbors, SpectrumSet], Sequence[Prediction]]
+
+@dataclass(frozen=True)
+class Vote:
+    """How the votes of neighbours become shares in a classification; a target says so itself."""
+
+    weighting: str = "exp"
+    normalise: str = "sum"
 
 
 @dataclass(frozen=True)
-class Asking:
-    """All settings of a classification or a hunt, except the spectra.
+class Pool:
+    """The objects of a base that are searched.
 
     Attributes:
-        base, space, encoders: The base, the views and weights, and the encoders of the views.
-        who: `labelled` or `target`, and `view`, as in `KnowledgeBase.search`.
-        where: SQL condition on the objects searched.
+        base: The base.
+        space: Views and their weights in the distance.
+        label: The label column of a classification; "" in a hunt.
+        target: What is hunted; None in a classification.
+        where: SQL condition on the objects.
         allow_self: Whether an object may find itself.
-        fitted, using: The metric and the calibration.
-        vote: Function from neighbours and queries to predictions.
-        redshifts: Redshift estimates of queries without a redshift, by id.
     """
 
     base: KnowledgeBase
     space: Space
+    label: str = ""
+    target: Target | None = None
+    where: str | None = None
+    allow_self: bool = False
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The target, or label and views, as `KnowledgeBase.search` takes them."""
+        if self.target is not None:
+            return {"target": self.target}
+        return {"labelled": self.label, "view": self.space.weights}
+
+    def without(self, object_id: str) -> Pool:
+        """The same without one object; all of them if its id is ""."""
+        if not object_id:
+            return self
+        quoted = object_id.replace("'", "''")
+        condition = f"object_id != '{quoted}'"
+        return replace(self, where=f"({self.where}) AND {condition}" if self.where else condition)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A classification or a hunt, whatever the spectra: it can be asked again with another K, or without an object.
+
+    Attributes:
+        pool: The objects searched.
+        domain: The kind of light.
+        encoders: View to the encoder of its vectors.
+        metric, calibration: Of distances and of probabilities, fitted on the base.
+        votes: How votes become shares, in a classification.
+        redshifts: Estimates for queries without a redshift, by object id.
+    """
+
+    pool: Pool
+    domain: Domain
     encoders: Mapping[str, Encoder]
-    who: Mapping[str, Any]
-    where: str | None
-    allow_self: bool
-    fitted: Fitted
-    using: Calibrated
-    vote: Vote
-    redshifts: Mapping[str, RedshiftEstimate]
+    metric: Fitted = field(default_factory=Fitted)
+    calibration: Calibrated = field(default_factory=Calibrated)
+    votes: Vote = field(default_factory=Vote)
+    redshifts: Mapping[str, RedshiftEstimate] = field(default_factory=dict)
 
-    def __call__(
-        self, spectra: SpectrumSet, k: int | None, without: str = ""
+    def answer(
+        self, spectra: SpectrumSet, k: int | None = None, without: str = ""
     ) -> tuple[Embedded, Neighbors, list[Prediction]]:
-        """Embedded spectra, their neighbours and answers; `without` is the id of an object excluded from the search.
+        """Embedded spectra, their neighbours and predictions, in one order.
 
-        Metric and calibration are not fitted again without it. If an estimated redshift is uncertain, the answer is
-        the mean over its candidates.
+        If an estimated redshift is uncertain, the prediction is the mean over its candidates.
+
+        Args:
+            k: Neighbours of each query; the target's, or 3, if None.
+            without: Id of an object that is left out of the search, though not of metric and calibration.
         """
-        embedded, neighbors, predictions = self._once(spectra, k, without)
-        target: Target | None = self.who.get("target")
+        embedded, neighbors, predictions = self._answer_at(spectra, k, without)
         if self.redshifts:
             predictions = over_redshifts(
-                predictions, embedded.spectra, self.redshifts, lambda s: self._once(s, k, without)[2],
-                target.limit if target else None,
+                predictions, embedded.spectra, self.redshifts,
+                lambda moved: self._answer_at(moved, k, without)[2], self.target.limit if self.target else None,
             )  # fmt: skip
         return embedded, neighbors, predictions
 
-    def _once(
+    def with_signs(self, predictions: Sequence[Prediction], spectra: SpectrumSet) -> list[Prediction]:
+        """The predictions; those of targets with what the signs that the target names have found in them."""
+        if self.target is None or not self.target.signs or not any(p.is_target for p in predictions):
+            return list(predictions)
+        signs = self.domain.signs[self.target.signs[0]]
+        residuals = self.calibration.residuals or signs.learn(self.base, self.target, self.pool.where)
+        targets = spectra.take([i for i, p in enumerate(predictions) if p.is_target])
+        found = residuals.found(targets)
+        return [
+            replace(p, second_redshift=found.get(p.object_id, ())) if p.is_target else p for p in predictions
+        ]
+
+    def _answer_at(
         self, spectra: SpectrumSet, k: int | None, without: str
     ) -> tuple[Embedded, Neighbors, list[Prediction]]:
-        where = self.where if not without else _and_not(self.where, without)
-        embedded = embed_queries(self.base, spectra, self.encoders, self.space.views)
-        neighbors = self.base.search(
-            embedded.views, k, spectra=embedded.spectra, where=where, allow_self=self.allow_self,
-            metric=self.fitted.metrics or None, **self.who,
+        """The same, at the redshifts that the spectra have."""
+        pool = self.pool.without(without)
+        embedded = embed_queries(spectra, self.encoders)
+        neighbors = self._search(pool, embedded, k)
+        votes = self._vote(neighbors, embedded.spectra)
+        predictions = self._calibrate(pool, votes, neighbors, embedded)
+        types = self.domain.types(self.base, embedded.spectra) if self.domain.types else {}
+        return embedded, neighbors, with_verdicts(predictions, types, neighbors.pool, self.target)
+
+    def _search(self, pool: Pool, embedded: Embedded, k: int | None) -> Neighbors:
+        return self.base.search(
+            embedded.views, k, spectra=embedded.spectra, where=pool.where, allow_self=pool.allow_self,
+            metric=self.metric.metrics or None, **pool.arguments,
         )  # fmt: skip
-        voted = self.vote(neighbors, embedded.spectra)
-        using = self.using
-        if using.asked is not None:
-            using = replace(using, asked={**using.asked, "where": where})
-        answers = calibrate(voted, using, self.base, embedded.views, embedded.spectra)
-        if using.calibration is not None:
-            limit = far_limit(using.calibration)
-            answers = less_noise(answers, neighbors, embedded.spectra, limit, self._place)
-        types = foreign_types(self.base, embedded.spectra)
-        return embedded, neighbors, with_verdicts(answers, types, neighbors.pool, self.who.get("target"))
+
+    def _vote(self, neighbors: Neighbors, spectra: SpectrumSet) -> list[Prediction]:
+        if self.target is not None:
+            return hunt(neighbors, self.target, spectra=spectra)
+        return classify(
+            neighbors, self.pool.label, weighting=self.votes.weighting, normalise=self.votes.normalise
+        )
+
+    def _calibrate(
+        self, pool: Pool, votes: Sequence[Prediction], neighbors: Neighbors, embedded: Embedded
+    ) -> list[Prediction]:
+        """Calibrated probabilities; "far_from_all" where noise does not explain the distance."""
+        calibrated = self.calibration.searching(pool.where)
+        predictions = calibrate(votes, calibrated, self.base, embedded.views, embedded.spectra)
+        if calibrated.calibration is None:
+            return predictions
+        limit = far_limit(calibrated.calibration)
+        return less_noise(predictions, neighbors, embedded.spectra, limit, self._place)
 
     def _place(self, spectra: SpectrumSet) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
         """Vectors of spectra in the metric of the search, and the ids of the spectra that have one."""
-        embedded = embed_queries(self.base, spectra, self.encoders, self.space.views)
-        found = self.base.search(
-            embedded.views, 1, spectra=embedded.spectra, where=self.where, allow_self=self.allow_self,
-            metric=self.fitted.metrics or None, **self.who,
-        )  # fmt: skip
-        return found.query_vectors, found.query_id
+        placed = self._search(self.pool, embed_queries(spectra, self.encoders), 1)
+        return placed.query_vectors, placed.query_id
 
     @property
-    def question(self) -> Question:
-        """The question as needed for explanations."""
-        target: Target | None = self.who.get("target")
+    def base(self) -> KnowledgeBase:
+        """The base."""
+        return self.pool.base
 
-        def ask(spectra: SpectrumSet, k: int, without: str) -> tuple[Neighbors, Sequence[Prediction]]:
-            return self(spectra, k, without)[1:]
+    @property
+    def target(self) -> Target | None:
+        """What is hunted; None in a classification."""
+        return self.pool.target
 
-        return Question(
-            self.base,
-            ask,
-            lambda: self.base.searched(where=self.where, **self.who),
-            self.encoders,
-            self.space.weights,
-            self.fitted.metrics,
-            target,
-        )
-
-
-def _and_not(where: str | None, object_id: str) -> str:
-    quoted = object_id.replace("'", "''")
-    condition = f"object_id != '{quoted}'"
-    return f"({where}) AND {condition}" if where else condition
+    def searched(self) -> Searched:
+        """The objects searched, with their vectors."""
+        return self.base.searched(where=self.pool.where, **self.pool.arguments)

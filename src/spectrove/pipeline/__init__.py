@@ -1,53 +1,58 @@
-"""READ FIRST: the steps from spectra to answers.
+"""READ FIRST: the path from spectra to answers, as code.
 
     spectra -> prepare -> embed -> search -> predict -> explain
 
-Each step takes the result of the one before. File formats are in `ingest`, vectors in `encoders`, their storage in
-`knowledge`, votes and calibration in `inference`, and pages in `explain`.
-
-`pipeline.embed` goes from spectra to vectors, `pipeline.build` from vectors to a knowledge base, and `pipeline.ask`
-from a base and spectra to answers.
+`search` is the path in its shortest form. `classify` and `hunt` make a `Question`, whose `answer` (in
+`inference/question.py`) prepares, embeds, searches and predicts. The other verbs have a file each beside this one.
+What a kind of light brings (galaxies, ...) comes from `domains.py`; the table of all verbs is `verbs.py`.
 """
 
-from spectrove.inference.embed import (
-    BATCH,
-    Embedded,
-    Encoders,
-    embed,
-    embed_queries,
-    encoders_of,
-    in_batches,
-    loaded,
-)
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from spectrove.errors import KnowledgeError
+from spectrove.explanation.evidence import Evidence
+from spectrove.inference import Calibrated, calibration_for, metric_for
+from spectrove.inference.embed import BATCH, Embedded, embed, embed_queries, in_batches
 from spectrove.inference.labels.review import Review
-from spectrove.inference.numbers.estimate import VOTERS, Estimate
-from spectrove.pipeline.ask import Answers, answers_of, check_label, classify, explain, hunt, search
+from spectrove.inference.numbers.estimate import Estimate
+from spectrove.inference.question import Pool, Question, Vote
+from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.answers import (
+    Answer,
+    Answers,
+    Match,
+    described,
+    matches_of,
+    own_flags,
+    provenance_of,
+)
 from spectrove.pipeline.build import add, create, reencode, standard_views
 from spectrove.pipeline.curate import curate, trusted
-from spectrove.pipeline.estimate import Estimates, check_quantity, estimate, estimates
-from spectrove.pipeline.outliers import (
-    OutlierAnswers,
-    find_outliers,
-    outlier_reference,
-    outliers,
-    write_outlier_page,
-)
+from spectrove.pipeline.domains import DOMAINS, domain_of
+from spectrove.pipeline.encoders import Encoders, encoders_of, loaded
+from spectrove.pipeline.estimate import check_quantity, estimate
+from spectrove.pipeline.evidence import evidence_for
+from spectrove.pipeline.options import ClassifyOptions, HuntOptions, SearchOptions, options_of
+from spectrove.pipeline.outliers import outlier_reference, outliers, write_outlier_page
 from spectrove.pipeline.redshift import at_redshift, complete_redshifts, redshift, with_redshifts
-from spectrove.pipeline.regions import RegionAnswers, search_region
+from spectrove.pipeline.regions import search_region
+from spectrove.spectra import SpectrumSet
+from spectrove.targets import Target, load_target
 
 __all__ = [
     "BATCH",
-    "VOTERS",
+    "DOMAINS",
+    "Answer",
     "Answers",
     "Embedded",
     "Encoders",
     "Estimate",
-    "Estimates",
-    "OutlierAnswers",
-    "RegionAnswers",
+    "Match",
     "Review",
     "add",
-    "answers_of",
     "at_redshift",
     "check_label",
     "check_quantity",
@@ -55,13 +60,11 @@ __all__ = [
     "complete_redshifts",
     "create",
     "curate",
+    "domain_of",
     "embed",
-    "embed_queries",
     "encoders_of",
     "estimate",
-    "estimates",
     "explain",
-    "find_outliers",
     "hunt",
     "in_batches",
     "loaded",
@@ -76,3 +79,128 @@ __all__ = [
     "with_redshifts",
     "write_outlier_page",
 ]
+
+
+def search(base: KnowledgeBase, spectra: SpectrumSet, **options: Any) -> Answers:
+    """The nearest known spectra of each query, in one view or in several weighted views.
+
+    Args:
+        base: The base.
+        spectra: The queries.
+        options: See `options.SearchOptions`.
+    """
+    chosen = options_of(SearchOptions, "search", options)
+    space = base.space(chosen.view)
+    encoders = encoders_of(base, space.views, chosen.encoder)
+
+    embedded = embed_queries(spectra, encoders)
+    found = base.search(
+        embedded.views, chosen.k, spectra=embedded.spectra, where=chosen.where, view=space.weights,
+        allow_self=chosen.allow_self,
+    )  # fmt: skip
+    neighbors = described(embedded, found)
+    return Answers(
+        "search", base, embedded.spectra, matches_of(neighbors), embedded.refusals, neighbors,
+        provenance=provenance_of(base, encoders, **chosen.model_dump()),
+    )  # fmt: skip
+
+
+def classify(base: KnowledgeBase, spectra: SpectrumSet, label: str, **options: Any) -> Answers:
+    """The class of each query from its nearest labelled neighbours, with the probability of every class.
+
+    Args:
+        base: The base.
+        spectra: The queries.
+        label: Column of the base that holds the classes.
+        options: See `options.ClassifyOptions`. `metric` selects a metric fitted on the labels of the base, see
+            `inference.metric_for`; `calibration` probabilities calibrated on these labels, see
+            `inference.calibration_for`, or shares of the weighted vote of the k nearest; `witness` what the object
+            itself says of the classes as further evidence.
+    """
+    chosen = options_of(ClassifyOptions, "classify", options)
+    check_label(base, label)
+    pool = Pool(base, base.space(chosen.view), label, None, chosen.where, chosen.allow_self)
+    return _ask(pool, spectra, chosen)
+
+
+def hunt(base: KnowledgeBase, spectra: SpectrumSet, target: Target | str, **options: Any) -> Answers:
+    """Probability that each spectrum belongs to the target.
+
+    Args:
+        base: The base.
+        spectra: The queries.
+        target: What is hunted; the name of a target or its file.
+        options: See `options.HuntOptions`. With `calibration` "auto" probabilities are calibrated on the labels of the
+            base if there are enough, for the population given by the `prior` or `prevalence` of the target; with "none"
+            they are vote shares.
+    """
+    chosen = options_of(HuntOptions, "hunt", options)
+    target = chosen.applied(load_target(target) if isinstance(target, str) else target)
+    pool = Pool(base, base.space(target=target), "", target, chosen.where, chosen.allow_self)
+    return _ask(pool, spectra, chosen)
+
+
+def _ask(pool: Pool, spectra: SpectrumSet, chosen: ClassifyOptions | HuntOptions) -> Answers:
+    """Answers to a classification or a hunt."""
+    question = _question(pool, chosen)
+    embedded, neighbors, predictions = question.answer(spectra, chosen.k)
+    predictions = question.with_signs(predictions, embedded.spectra)
+    neighbors = described(embedded, neighbors, question.metric)
+    flagged = tuple(
+        replace(p, flags=tuple(dict.fromkeys([*flags, *p.flags])))
+        for p, flags in zip(predictions, own_flags(embedded.spectra), strict=True)
+    )
+    return Answers(
+        "hunt" if pool.target else "classify", pool.base, embedded.spectra, flagged, embedded.refusals, neighbors,
+        question.metric, question.calibration, question, question.target,
+        provenance_of(pool.base, question.encoders, **chosen.model_dump()),
+    )  # fmt: skip
+
+
+def _question(pool: Pool, chosen: ClassifyOptions | HuntOptions) -> Question:
+    """The question, with metric and calibration fitted on the objects searched."""
+    base, target = pool.base, pool.target
+    searched: dict[str, Any] = {"labelled": pool.label or None, "target": target, "where": pool.where}
+    if target is None:
+        searched["view"] = pool.space.weights
+    mode = chosen.metric or (target.metric if target else "auto")
+    metric = metric_for(base, mode, **searched)
+    if chosen.calibration == "auto" and pool.allow_self:
+        calibration = Calibrated(reason="an object may be its own neighbour.")
+    else:
+        calibration = calibration_for(
+            base, chosen.calibration, metric=metric, witness=chosen.witness, **searched
+        )
+    if target is not None:
+        pool = replace(pool, target=calibration.settled(target))
+    votes = Vote(chosen.weighting, chosen.normalise) if isinstance(chosen, ClassifyOptions) else Vote()
+    encoders = encoders_of(base, pool.space.views, chosen.encoder)
+    return Question(pool, domain_of(base), encoders, metric, calibration, votes, chosen.redshifts or {})
+
+
+def explain(base: KnowledgeBase, answers: Answers, i: int = 0, **options: Any) -> Evidence:
+    """The reasons for the i-th answer of a classification or hunt; `options` as for `Answers.explain`."""
+    return evidence_for(answers, i, **options)
+
+
+def check_label(base: KnowledgeBase, label: str) -> None:
+    """Refuse a column unless it holds classes.
+
+    Raises:
+        KnowledgeError: If there is no such column, it is empty, or nearly all of its values are different, as ids and
+            measurements are.
+    """
+    counts = base.label_values(label)
+    n = sum(counts.values())
+    if counts and len(counts) <= max(20, 0.5 * n):
+        return
+    problem = (
+        f"{len(counts)} different values in {n} objects are not classes"
+        if counts
+        else "no object has a value"
+    )
+    columns = ", ".join(base.info()["labels"]) or "none"
+    raise KnowledgeError(
+        f"{base.path}: {problem} in {label!r}; label columns with values: {columns}. "
+        "Name one of these, or add labels with a catalog."
+    )

@@ -11,9 +11,10 @@ import numpy as np
 from spectrove.embeddings import Embeddings
 from spectrove.encoders import Encoder, load_encoder, shipped_encoders
 from spectrove.errors import KnowledgeError, Refusal
-from spectrove.inference.embed import BATCH, embed, loaded, vectors_of
+from spectrove.inference.embed import BATCH, embed, vectors_of
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.domains import DEFAULT_DOMAIN, domain_called
+from spectrove.pipeline.encoders import loaded
 from spectrove.spectra import SpectrumSet
 
 Progress = Callable[[int], None]

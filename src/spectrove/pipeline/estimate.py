@@ -2,97 +2,77 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from spectrove.domain import Quantity
-from spectrove.inference.embed import Encoders, embed_queries
+from spectrove.errors import KnowledgeError
+from spectrove.inference.embed import embed_queries
 from spectrove.inference.numbers.conformal import signal_to_noise
-from spectrove.inference.numbers.estimate import VOTERS, Estimate, Regression, check_level
-from spectrove.inference.numbers.of_base import estimator_for, own_models
+from spectrove.inference.numbers.estimate import Regression, check_level
+from spectrove.inference.numbers.of_base import Estimator, estimator_for, own_models
 from spectrove.inference.numbers.quantities import quantity_of
 from spectrove.inference.numbers.regression import regress
-from spectrove.knowledge import KnowledgeBase
-from spectrove.pipeline.ask import Answers, answers_of
+from spectrove.knowledge import KnowledgeBase, Neighbors
+from spectrove.pipeline.answers import Answers, described, provenance_of
 from spectrove.pipeline.domains import domain_of
+from spectrove.pipeline.encoders import encoders_of
+from spectrove.pipeline.options import EstimateOptions, options_of
 from spectrove.spectra import SpectrumSet
 
 
-@dataclass(frozen=True)
-class Estimates(Answers):
-    """One batch of answers, with the estimates in the order of the spectra."""
-
-    estimates: tuple[Estimate, ...] = ()
-    regression: Regression | None = None
-
-    def at(self, level: float) -> Estimates:
-        """The same estimates with intervals at another level."""
-        assert self.regression is not None
-        return replace(self, estimates=self.regression.estimates(level))
-
-
-def estimate(base: KnowledgeBase, spectra: SpectrumSet, quantity: str, **options: Any) -> list[Estimate]:
-    """The quantity of each spectrum that can be embedded; arguments as for `estimates`."""
-    return list(estimates(base, spectra, quantity, **options).estimates)
-
-
-def estimates(
-    base: KnowledgeBase,
-    spectra: SpectrumSet,
-    quantity: str,
-    *,
-    k: int = VOTERS,
-    level: float = 0.68,
-    where: str | None = None,
-    allow_self: bool = False,
-    encoder: Encoders = None,
-) -> Estimates:
-    """The quantity of each spectrum by neighbour regression, with a conformal interval; and the refusals.
+def estimate(base: KnowledgeBase, spectra: SpectrumSet, quantity: str, **options: Any) -> Answers:
+    """The quantity of each spectrum by neighbour regression, with a conformal interval.
 
     The estimate of an object of the base does not use its own value or a fit to it. Only the choice of scale and the
     width of the interval are those of the whole base.
 
     Args:
+        base: The base.
+        spectra: The queries.
         quantity: A numeric column of the base, but not z.
-        k: Neighbours per spectrum.
-        level: Rate at which intervals contain the value.
-        where: SQL condition on the objects used.
+        options: See `options.EstimateOptions`.
 
     Raises:
         KnowledgeError: The column cannot be estimated, or the level is not between 0 and 1.
     """
-    column = check_quantity(base, quantity, level)
-    estimator = estimator_for(base, column, k=k, where=where, group=domain_of(base).group)
-    embedded = embed_queries(base, spectra, encoder, base.space().views)
-    neighbors = base.search(
-        embedded.views,
-        k,
-        spectra=embedded.spectra,
-        where=column.condition(where),
-        labelled=quantity,
-        allow_self=allow_self,
-    )
-    answers = answers_of(embedded, neighbors)
-    queries = answers.spectra
-    own = np.zeros(len(queries), dtype=np.int64) if allow_self else own_models(base, estimator, queries)
+    chosen = options_of(EstimateOptions, "estimate", options)
+    column = check_quantity(base, quantity, chosen.level)
+    estimator = estimator_for(base, column, k=chosen.k, where=chosen.where, group=domain_of(base).group)
+    encoders = encoders_of(base, base.space().views, chosen.encoder)
+
+    embedded = embed_queries(spectra, encoders)
+    found = base.search(
+        embedded.views, chosen.k, spectra=embedded.spectra, where=column.condition(chosen.where),
+        labelled=quantity, allow_self=chosen.allow_self,
+    )  # fmt: skip
+    neighbors = described(embedded, found)
+    regression = _regression(base, estimator, neighbors, embedded.spectra, chosen.allow_self)
+    return Answers(
+        "estimate", base, embedded.spectra, regression.estimates(chosen.level), embedded.refusals, neighbors,
+        provenance=provenance_of(base, encoders, quantity=quantity, **chosen.model_dump()), regression=regression,
+    )  # fmt: skip
+
+
+def at_level(answers: Answers, level: float) -> Answers:
+    """The same estimates with intervals at another level."""
+    if answers.regression is None:
+        raise KnowledgeError(f"at_level: these are answers of {answers.verb}, expected those of estimate.")
+    return replace(answers, predictions=answers.regression.estimates(level))
+
+
+def _regression(
+    base: KnowledgeBase, estimator: Estimator, neighbors: Neighbors, spectra: SpectrumSet, allow_self: bool
+) -> Regression:
+    """The regression of each query; the trend for an object of the base is fitted without it."""
+    own = np.zeros(len(spectra), dtype=np.int64) if allow_self else own_models(base, estimator, spectra)
     result = regress(
-        estimator.known,
-        neighbors.query_vectors,
-        neighbors.object_id,
-        neighbors.distance,
-        own,
+        estimator.known, neighbors.query_vectors, neighbors.object_id, neighbors.distance, own,
         unit_distance=neighbors.scale,
-    )
-    regression = Regression(estimator, result, answers.neighbors, signal_to_noise(queries))
-    return Estimates(
-        queries,
-        answers.neighbors,
-        refusals=answers.refusals,
-        estimates=regression.estimates(level),
-        regression=regression,
-    )
+    )  # fmt: skip
+    return Regression(estimator, result, neighbors, signal_to_noise(spectra))
 
 
 def check_quantity(base: KnowledgeBase, quantity: str, level: float = 0.68) -> Quantity:

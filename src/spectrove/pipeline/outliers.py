@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from spectrove.errors import KnowledgeError, Refusal
-from spectrove.inference.embed import Encoders, encoders_of
+from spectrove.errors import KnowledgeError
 from spectrove.inference.outlier_score import (
-    EXPLAINED,
     OutlierAnswer,
     Reference,
     reference_of,
@@ -17,47 +15,35 @@ from spectrove.inference.outlier_score import (
     with_reasons,
 )
 from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.answers import Answers, provenance_of
 from spectrove.pipeline.domains import domain_of, needed
+from spectrove.pipeline.encoders import Encoders, encoders_of
+from spectrove.pipeline.options import OutlierOptions, options_of
 from spectrove.spectra import SpectrumSet
 
 
-@dataclass(frozen=True)
-class OutlierAnswers:
-    """One batch of answers, the spectra in the same order, and the refusals."""
-
-    spectra: SpectrumSet
-    answers: tuple[OutlierAnswer, ...]
-    refusals: tuple[Refusal, ...] = ()
-
-
-def outliers(
-    base: KnowledgeBase, spectra: SpectrumSet, *, encoder: Encoders = None, explained: float = EXPLAINED
-) -> list[OutlierAnswer]:
-    """Outlier score, p-value and reason of each spectrum; spectra without a vector in any view are left out."""
-    return list(find_outliers(base, spectra, encoder=encoder, explained=explained).answers)
-
-
-def find_outliers(
-    base: KnowledgeBase, spectra: SpectrumSet, *, encoder: Encoders = None, explained: float = EXPLAINED
-) -> OutlierAnswers:
-    """The same, with the refusals and their reasons.
+def outliers(base: KnowledgeBase, spectra: SpectrumSet, **options: Any) -> Answers:
+    """Outlier score, p-value and reason of each spectrum; spectra without a vector in any view are refused.
 
     Only flux, ivar, mask, wavelength, LSF and redshift are read, and the sky position, so that an object is never its
     own neighbour. No label is used.
 
     Args:
-        explained: Reasons are looked for up to this p-value (a twentieth of a second per spectrum).
+        base: The base.
+        spectra: The queries.
+        options: See `options.OutlierOptions`; a reason takes a twentieth of a second per spectrum.
 
     Raises:
         KnowledgeError: The base lacks one of the views, or has too few objects.
     """
+    chosen = options_of(OutlierOptions, "outliers", options)
     reference = outlier_reference(base)
-    encoders = encoders_of(base, reference.views, encoder)
-    scored, answers, refusals = score_spectra(base, spectra, encoders, reference)
-    reasons = domain_of(base).reasons
-    return OutlierAnswers(
-        scored, with_reasons(answers, scored, encoders, reasons, explained), tuple(refusals)
-    )
+    encoders = encoders_of(base, reference.views, chosen.encoder)
+
+    scored, unexplained, refusals = score_spectra(base, spectra, encoders, reference)
+    answers = with_reasons(unexplained, scored, encoders, domain_of(base).reasons, chosen.explained)
+    provenance = provenance_of(base, encoders, **chosen.model_dump())
+    return Answers("outliers", base, scored, tuple(answers), tuple(refusals), provenance=provenance)
 
 
 def outlier_reference(base: KnowledgeBase) -> Reference:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,12 @@ import pyarrow as pa
 
 from spectrove.encoders import Encoder
 from spectrove.errors import ShapeError
-from spectrove.inference.embed import Encoders, embed_queries, encoders_of
+from spectrove.inference.embed import embed_queries
 from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.answers import Answers, provenance_of
 from spectrove.pipeline.domains import domain_of, needed
+from spectrove.pipeline.encoders import encoders_of
+from spectrove.pipeline.options import RedshiftOptions, options_of
 from spectrove.redshift_estimate import RedshiftEstimate
 from spectrove.spectra import CORE_COLUMNS, SpectrumSet
 
@@ -24,44 +27,35 @@ LEVEL = 0.68
 ESTIMATED = "estimated"
 
 
-def redshift(
-    base: KnowledgeBase | None,
-    spectra: SpectrumSet,
-    *,
-    n: int = 5,
-    level: float = LEVEL,
-    k: int = 3,
-    encoder: Encoders = None,
-) -> list[RedshiftEstimate]:
+def redshift(base: KnowledgeBase | None, spectra: SpectrumSet, **options: Any) -> Answers:
     """The redshift of each spectrum with its n best candidates; what a row says of it is never read.
 
     Args:
-        base: Where there is one, and it works in the rest frame, each estimate names its k nearest known spectra at the
+        base: If there is one, and it works in the rest frame, each estimate names its k nearest known spectra at the
             best redshift, for people to look at. They have no say: of 381 SDSS galaxies at S/N 1, whose best of 5
             candidates was right in 69%, the distance to the nearest of 650 others at each candidate set 6 right and 6
             wrong (encoder base), or 2 and 86 (pca).
         spectra: In vacuum.
-        n: Candidates.
-        level: Of the intervals.
-        k: Neighbours that are named.
-        encoder: In place of what the base names.
+        options: See `options.RedshiftOptions`.
 
     Raises:
         KnowledgeError: The kind of light of the base has no redshift estimator.
     """
+    chosen = options_of(RedshiftOptions, "redshift", options)
     domain = domain_of(base)
     estimator = needed(domain.redshift, domain, "estimate --quantity z", "redshift estimator")
     bare = without_redshifts(spectra)
-    estimates = estimator(bare, n, level)
-    if base is None or not estimates:
-        return estimates
-    encoders = encoders_of(base, base.space().views, encoder)
-    if any(e.frame != "rest" for e in encoders.values()):
-        return estimates
-    return _with_neighbors(base, bare, estimates, encoders, k)
+    estimates = estimator(bare, chosen.n, chosen.level)
+    provenance = {name: value for name, value in chosen.model_dump().items() if value is not None}
+    if base is not None and estimates:
+        encoders = encoders_of(base, base.space().views, chosen.encoder)
+        provenance = provenance_of(base, encoders, **provenance)
+        if all(e.frame == "rest" for e in encoders.values()):
+            estimates = _with_neighbors(base, bare, estimates, encoders, chosen.k)
+    return Answers("redshift", base, spectra, tuple(estimates), provenance=provenance)
 
 
-def with_redshifts(spectra: SpectrumSet, estimates: Sequence[RedshiftEstimate]) -> SpectrumSet:
+def with_redshifts(spectra: SpectrumSet, estimates: Collection[RedshiftEstimate] | Answers) -> SpectrumSet:
     """The spectra in which those without a redshift have the estimated one.
 
     `z`, `z_err` and `z_source` ("estimated") of their rows are filled in; where the estimate is not confident the flag
@@ -160,7 +154,7 @@ def _nearest(
         return {}
     space = base.space()
     placed = _with_columns(spectra.take(asked), {"z": z})
-    embedded = embed_queries(base, placed, encoders, space.views)
+    embedded = embed_queries(placed, encoders)
     if not len(embedded.spectra):
         return {}
     near = base.search(embedded.views, k, spectra=embedded.spectra, view=space.weights)

@@ -3,97 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.inference.embed import Encoders, embed_queries, encoders_of
+from spectrove.inference.embed import embed_queries
 from spectrove.inference.regions import (
-    SHORTLIST,
     Region,
     check_regions,
     cut_out,
     parse_region,
     rank_in_regions,
 )
-from spectrove.knowledge import KnowledgeBase
-from spectrove.pipeline.ask import Answers, answers_of
+from spectrove.knowledge import KnowledgeBase, Neighbors
+from spectrove.pipeline.answers import Answers, Match, described, matches_of, provenance_of
 from spectrove.pipeline.domains import domain_of
+from spectrove.pipeline.encoders import encoders_of
+from spectrove.pipeline.options import RegionOptions, options_of
 from spectrove.spectra import SpectrumSet
-
-
-@dataclass(frozen=True)
-class RegionAnswers(Answers):
-    """Neighbours ranked by their similarity in some regions; `neighbors.distance` is that of the embedding.
-
-    Attributes:
-        region_distance: Weighted rms difference in the regions, corrected for noise, as a fraction of the continuum, in
-            the order of the neighbours; infinite with too few common pixels; (n_queries, n_neighbors).
-        regions: The regions compared.
-    """
-
-    region_distance: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
-    regions: tuple[Region, ...] = ()
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """One plain dictionary per query, as printed by `search --region --json`."""
-        found = self.neighbors.to_dicts()
-        for row, distances in zip(found, self.region_distance.tolist(), strict=True):
-            for neighbor, distance in zip(row["neighbors"], distances, strict=False):
-                neighbor["region_distance"] = distance
-            row["regions"] = [[region.low, region.high] for region in self.regions]
-        return found
 
 
 def search_region(
     base: KnowledgeBase,
     spectra: SpectrumSet,
     regions: Sequence[Region | str | tuple[float, float]],
-    *,
-    k: int = 3,
-    shortlist: int = SHORTLIST,
-    where: str | None = None,
-    allow_self: bool = False,
-    encoder: Encoders = None,
-) -> RegionAnswers:
-    """The k known spectra most similar to each query in the regions, among those nearest in the embedding.
+    **options: Any,
+) -> Answers:
+    """The known spectra most similar to each query in the regions, among those nearest in the embedding.
+
+    The region distance is the weighted rms difference in the regions, corrected for noise, as a fraction of the
+    continuum; infinite with too few common pixels.
 
     Args:
+        base: The base.
+        spectra: The queries.
         regions: Rest frame, vacuum angstrom: (low, high), "6500:6800", or the name of a line. Differences in several
             regions are added, pixel by pixel.
-        shortlist: Number of nearest known spectra in the embedding that are compared; at least k.
+        options: See `options.RegionOptions`; the shortlist is k at least.
 
     Raises:
         SpectroveError: A region cannot be understood, or lies outside the range of the encoder.
     """
+    asked = options_of(RegionOptions, "search_region", options)
     chosen = parse_regions(base, regions)
     space = base.space()
-    encoders = encoders_of(base, space.views, encoder)
+    encoders = encoders_of(base, space.views, asked.encoder)
     check_regions(chosen, encoders[space.views[0]].preprocess)
-    embedded = embed_queries(base, spectra, encoders, space.views)
+
+    embedded = embed_queries(spectra, encoders)
     cut, refused = cut_out(embedded.spectra, chosen)
-    keep = np.isin(embedded.spectra.object_id, cut.object_id)
-    views = {view: vectors.take(keep) for view, vectors in embedded.views.items()}
-    embedded = replace(
-        embedded, spectra=embedded.spectra.take(keep), embeddings=embedded.embeddings.take(keep), views=views,
-        refusals=(*embedded.refusals, *refused),
-    )  # fmt: skip
+    embedded = embedded.among(cut.object_id, refused)
     proposed = base.search(
-        views,
-        max(shortlist, k),
-        spectra=embedded.spectra,
-        where=where,
-        view=space.weights,
-        allow_self=allow_self,
-    )
-    neighbors, distance = rank_in_regions(base, cut, proposed, chosen, k)
-    answers = answers_of(embedded, neighbors)
-    return RegionAnswers(
-        answers.spectra, answers.neighbors, refusals=answers.refusals, metric=answers.metric,
-        region_distance=distance, regions=chosen,
+        embedded.views, max(asked.shortlist, asked.k), spectra=embedded.spectra, where=asked.where,
+        view=space.weights, allow_self=asked.allow_self,
     )  # fmt: skip
+    ranked, distance = rank_in_regions(base, cut, proposed, chosen, asked.k)
+    neighbors = described(embedded, ranked)
+    return Answers(
+        "search_region", base, embedded.spectra, _matches(neighbors, distance, chosen), embedded.refusals, neighbors,
+        provenance=provenance_of(base, encoders, region=", ".join(map(str, chosen)), **asked.model_dump()),
+    )  # fmt: skip
+
+
+def _matches(
+    neighbors: Neighbors, distance: NDArray[np.float64], regions: Sequence[Region]
+) -> tuple[Match, ...]:
+    """The matches of each query, with the distance in the regions beside that in the embedding."""
+    ends = tuple((region.low, region.high) for region in regions)
+    return tuple(
+        replace(
+            match,
+            neighbors=tuple(
+                near | {"region_distance": there} for near, there in zip(match.neighbors, far, strict=False)
+            ),
+            regions=ends,
+        )
+        for match, far in zip(matches_of(neighbors), distance.tolist(), strict=True)
+    )
 
 
 def parse_regions(

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,13 @@ class CommonResiduals:
             common = self.folds[f] if f >= 0 else self.whole
             found |= find_in(spectra.take(np.flatnonzero(own == f)), k, common)
         return found
+
+    def found(self, spectra: SpectrumSet) -> dict[str, tuple[dict[str, Any], ...]]:
+        """The candidate redshifts of a second galaxy as plain values, by object id."""
+        return {
+            name: tuple(c.to_dict() for c in candidates)
+            for name, candidates in self.second_redshifts(spectra).items()
+        }
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -101,6 +101,10 @@ class Calibrated:
     lines: LineWitness | None = None
     needs_lines: bool = False
 
+    def searching(self, where: str | None) -> Calibrated:
+        """The same calibration, among the objects that meet another SQL condition."""
+        return self if self.asked is None else replace(self, asked={**self.asked, "where": where})
+
     def settled(self, target: Target) -> Target:
         """The target with a numerical threshold: "f1" becomes the threshold of largest expected F1 in the population.
 

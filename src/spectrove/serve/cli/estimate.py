@@ -17,7 +17,7 @@ from spectrove.serve.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from spectrove.knowledge import KnowledgeBase
-    from spectrove.pipeline import Answers, Estimates
+    from spectrove.pipeline import Answers
     from spectrove.spectra import SpectrumSet
 
 Quantity = Annotated[
@@ -64,21 +64,22 @@ def estimate(
         _refuse_for_z(where, allow_self, redshift)
         return _redshift(base, asked, k or 3, level, encoder, as_json, output)
     from spectrove import pipeline
+    from spectrove.pipeline.options import EstimateOptions
 
     with asking():
         pipeline.check_quantity(base, quantity, level)
-    networks, voters = encoders_of(base, encoder), k or pipeline.VOTERS
+    networks = encoders_of(base, encoder)
+    voters = k or EstimateOptions().k
 
     def ask(batch: SpectrumSet) -> Answers:
-        return pipeline.estimates(
+        return pipeline.estimate(
             base, batch, quantity, k=voters, level=level, where=where, allow_self=allow_self, encoder=networks
         )
 
     tally = Tally(asked)
     found: list[dict[str, Any]] = []
     for answers in answered(asked, ask, tally):
-        estimates: Estimates = answers  # type: ignore[assignment]
-        found += _told(estimates.estimates, as_json, output)
+        found += _told(answers, as_json, output)
     notes = about(base, networks, quantity=quantity, k=voters, level=level)
     _finish(found, text_estimates.estimate_table, tally, as_json, output, notes)
 

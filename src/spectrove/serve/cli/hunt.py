@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -229,21 +228,9 @@ def places_of(answers: Answers) -> dict[str, dict[str, Any]]:
 
 def best_of(kept: list[Answers], more: Answers, n: int) -> list[Answers]:
     """The n most probable answers, one in each, so that the memory of all others can be released."""
-    import numpy as np
-
     pool = [(answers, i) for answers in (*kept, more) for i in range(len(answers.predictions))]
     pool.sort(key=lambda one: one[0].predictions[one[1]].rank, reverse=True)
-    return [
-        answers
-        if len(answers.predictions) == 1
-        else replace(
-            answers,
-            spectra=answers.spectra.take([i]),
-            neighbors=answers.neighbors.take(np.array([i])),
-            predictions=(answers.predictions[i],),
-        )
-        for answers, i in pool[:n]
-    ]
+    return [answers if len(answers) == 1 else answers.take([i]) for answers, i in pool[:n]]
 
 
 def write_page(

@@ -73,16 +73,16 @@ def outliers(
     refused: list[tuple[str, str]] = []
     with progress_bar("answering") as advance:
         for batch in asked:
-            found = pipeline.find_outliers(base, batch, encoder=networks)
+            found = pipeline.outliers(base, batch, encoder=networks)
             tally.refuse(found.refusals, batch)
             refused += [(r.name, asked.advised(r).error) for r in found.refusals]
-            tally.answered += len(found.answers)
-            answers += found.answers
+            tally.answered += len(found.predictions)
+            answers += found.predictions
             if page:
-                pairs = [(a, found.spectra.take([i])) for i, a in enumerate(found.answers)]
+                pairs = [(a, found.spectra.take([i])) for i, a in enumerate(found.predictions)]
                 kept = sorted([*kept, *pairs], key=lambda pair: pair[0].rank)[: top or PICTURES]
             if as_json and top is None:
-                print_lines((answer.to_dict() for answer in found.answers), output)
+                print_lines((answer.to_dict() for answer in found.predictions), output)
             advance(len(batch))
     best = sorted(answers, key=lambda a: a.rank)[:top]
     if as_json and top is not None:

@@ -79,11 +79,7 @@ def search(
     tally = Tally(asked)
     rows: list[dict[str, Any]] = []
     for answers in answered(asked, ask, tally):
-        found = (
-            answers.to_dicts()
-            if isinstance(answers, pipeline.RegionAnswers)
-            else answers.neighbors.to_dicts()
-        )
+        found = answers.to_dicts()
         rows += found if output else []
         if as_json:
             print_lines(found, output)

@@ -1,0 +1,232 @@
+"""Answers: what every verb gives back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from spectrove.errors import Refusal
+from spectrove.flat import flat_table
+from spectrove.inference import Calibrated, Fitted
+from spectrove.inference.embed import Embedded
+from spectrove.inference.numbers.estimate import Regression
+from spectrove.inference.question import Question
+from spectrove.knowledge import KnowledgeBase, Neighbors
+from spectrove.plain import plain
+from spectrove.spectra import CATALOG_FLAGS, SpectrumSet
+from spectrove.targets import Target
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from astropy.table import Table
+    from matplotlib.figure import Figure
+
+    from spectrove.explanation.evidence import Evidence
+
+#: Of verbs that search no neighbours.
+NO_NEIGHBORS = Neighbors(
+    np.zeros(0, dtype=str),
+    np.zeros((0, 0), np.float32),
+    np.zeros((0, 0), dtype=str),
+    np.zeros((0, 0)),
+    [],
+    1.0,
+    (),
+)
+
+#: Rows of a table that a notebook shows.
+SHOWN = 20
+
+
+class Answer(Protocol):
+    """What is said of one spectrum: a `Match`, `Prediction`, `Estimate`, `RedshiftEstimate` or `OutlierAnswer`."""
+
+    @property
+    def object_id(self) -> str:
+        """The spectrum."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as the command prints them with --json."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """The known spectra nearest to one query.
+
+    Attributes:
+        object_id: The query.
+        neighbors: Nearest first: `object_id` and `distance` of each, and in a search by regions `region_distance`.
+        flags: Names of flags, see `spectra.FLAGS`.
+        regions: The regions compared, rest angstrom; empty in a search of whole spectra.
+    """
+
+    object_id: str
+    neighbors: tuple[dict[str, Any], ...]
+    flags: tuple[str, ...] = ()
+    regions: tuple[tuple[float, float], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as `search --json` prints them."""
+        compared = {"regions": [list(ends) for ends in self.regions]} if self.regions else {}
+        neighbors = [dict(neighbor) for neighbor in self.neighbors]
+        return {"object_id": self.object_id, "neighbors": neighbors, "flags": list(self.flags), **compared}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One batch of answers: spectra and what is said of each, in one order, and the spectra that were refused.
+
+    Iterating gives the predictions: `for p in base.hunt(spectra, "liner")`.
+
+    Attributes:
+        verb: "search", "classify", "hunt", "estimate", "redshift", "outliers", "search_region".
+        base: The base that was asked; None where a verb needs none.
+        spectra: The spectra answered, with the redshifts that were used.
+        predictions: One for each spectrum: a `Match` after a search, else a `Prediction`, `Estimate`,
+            `RedshiftEstimate` or `OutlierAnswer`.
+        refusals: Spectra without an answer, each with the reason.
+        neighbors: The nearest known spectra; empty where the verb searches none.
+        metric, calibration: Of distances and of probabilities.
+        question: The question, which can be asked again; None unless probabilities were asked for.
+        target: The target of a hunt, with a numerical threshold.
+        provenance: Base, version, encoders and options, as plain values.
+        regression: What estimates were made from, see `pipeline.estimate.at_level`; else None.
+    """
+
+    verb: str
+    base: KnowledgeBase | None
+    spectra: SpectrumSet
+    predictions: tuple[Any, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    neighbors: Neighbors = field(default_factory=lambda: NO_NEIGHBORS, repr=False)
+    metric: Fitted = field(default_factory=Fitted)
+    calibration: Calibrated = field(default_factory=Calibrated)
+    question: Question | None = field(default=None, repr=False)
+    target: Target | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    regression: Regression | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.predictions)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.predictions)
+
+    def __getitem__(self, i: int) -> Any:
+        return self.predictions[i]
+
+    def take(self, index: Sequence[int]) -> Answers:
+        """The answers at these places, in the order of `index`; refusals are kept."""
+        rows = np.asarray(index, dtype=np.int64)
+        return replace(
+            self,
+            spectra=self.spectra.take(rows),
+            predictions=tuple(self.predictions[i] for i in rows),
+            neighbors=self.neighbors.take(rows) if len(self.neighbors) else self.neighbors,
+        )
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """One plain dictionary for each answer, as the command prints it with --json."""
+        return [prediction.to_dict() for prediction in self.predictions]
+
+    def to_json(self) -> str:
+        """JSON Lines: the lines that the command prints with --json; NaN becomes null."""
+        return "".join(f"{json.dumps(plain(row), ensure_ascii=False)}\n" for row in self.to_dicts())
+
+    def to_table(self) -> Table:
+        """An astropy table with a row for each answer and one value in each column; meta holds the provenance."""
+        from astropy.table import Table
+
+        flat = flat_table(self.to_dicts())
+        columns = {name: _for_astropy(flat.column(name).to_pylist()) for name in flat.column_names}
+        return Table(columns, meta=dict(self.provenance))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The same as a pandas data frame."""
+        return flat_table(self.to_dicts()).to_pandas()
+
+    def explain(
+        self, i: int = 0, *, saliency: bool = False, against: str | None = None, target: Target | None = None
+    ) -> Evidence:
+        """The reasons for the i-th answer: neighbours, weights, lines, provenance.
+
+        Args:
+            i: Place of the answer.
+            saliency: Also find the wavelengths that contribute to the distance of each neighbour; about a second.
+            against: Id of an object of the base, to see why it is not a neighbour.
+            target: For answers that do not hold their target.
+
+        Raises:
+            SpectrumError: Only the answers of classify and hunt can be explained.
+        """
+        from spectrove.pipeline.evidence import evidence_for
+
+        return evidence_for(self, i, saliency=saliency, against=against, target=target)
+
+    def plot(self, i: int = 0) -> Figure:
+        """A figure of the i-th spectrum over its neighbours, if it has any."""
+        from spectrove.explanation.overlay import overlay_figure
+
+        names = [str(n) for n in self.neighbors.object_id[i] if n] if len(self.neighbors) else []
+        known = self.base.spectra(names) if self.base is not None and names else ()
+        return overlay_figure(self.spectra[i], list(known), title=f"{self.spectra.object_id[i]}: {self.verb}")
+
+    def __repr__(self) -> str:
+        about = f" {self.target.positive}" if self.target else ""
+        refused = f", {len(self.refusals)} refused" if self.refusals else ""
+        found = sum(getattr(p, "is_target", None) is True for p in self.predictions)
+        hits = f", {found} of them {self.target.positive}" if self.target else ""
+        return f"<Answers of {self.verb}{about}: {len(self)} spectra{hits}{refused}>"
+
+    def _repr_html_(self) -> str:
+        """The first rows as a table, for a notebook."""
+        shown = self.take(range(min(len(self), SHOWN)))
+        return f"<p>{repr(self)[1:-1]}</p>{shown.to_pandas().to_html(index=False)}"
+
+
+def matches_of(neighbors: Neighbors) -> tuple[Match, ...]:
+    """A `Match` for each query of a search."""
+    return tuple(
+        Match(row["object_id"], tuple(row["neighbors"]), tuple(row["flags"])) for row in neighbors.to_dicts()
+    )
+
+
+def described(embedded: Embedded, neighbors: Neighbors, metric: Fitted | None = None) -> Neighbors:
+    """The neighbours, with the flags of the queries' own rows first, and what is known of the metric."""
+    merged = [[*own, *of] for own, of in zip(own_flags(embedded.spectra), neighbors.flags, strict=True)]
+    return replace(
+        neighbors,
+        flags=tuple(tuple(dict.fromkeys(flags)) for flags in merged),
+        metric=neighbors.metric | (metric or Fitted()).about,
+    )
+
+
+def own_flags(spectra: SpectrumSet) -> list[list[str]]:
+    """Flags in the rows of spectra, except those that only a catalog gives."""
+    return [[f for f in flags or () if f not in CATALOG_FLAGS] for flags in spectra.column("flags")]
+
+
+def provenance_of(base: KnowledgeBase, encoders: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+    """Base, version, encoders and options of answers, as plain values; options that are None are left out."""
+    return {
+        "base": base.path.name,
+        "version": base.version,
+        "encoder": ",".join(base.encoders[view] for view in encoders),
+        "fprint": ",".join(encoder.fingerprint for encoder in encoders.values()),
+        **{name: value for name, value in options.items() if value is not None},
+    }
+
+
+def _for_astropy(values: Sequence[Any]) -> Any:
+    """A column: numbers with NaN for unknown, text with "", and unknown as not true."""
+    known = [value for value in values if value is not None]
+    if known and all(isinstance(value, bool) for value in known):
+        return np.array([bool(value) for value in values])
+    if all(isinstance(value, int | float) for value in known):
+        whole = len(known) == len(values) and all(isinstance(value, int) for value in known)
+        return np.array(values, dtype=int) if whole else np.array(values, dtype=float)
+    return np.array(["" if value is None else str(value) for value in values], dtype=str)

@@ -1,0 +1,138 @@
+"""The options of each verb: their names, types, defaults and one sentence each, for Python and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from spectrove.errors import KnowledgeError
+from spectrove.inference.calibration.of_base import CalibrationMode
+from spectrove.inference.numbers.estimate import VOTERS
+from spectrove.inference.outlier_score import EXPLAINED
+from spectrove.inference.regions import SHORTLIST
+from spectrove.targets import MetricMode, Target
+from spectrove.targets.target import Normalise, Weighting
+
+#: The weight of each view in the distance, or the name of one view.
+View = str | dict[str, float] | None
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class Options(BaseModel):
+    """What every verb that encodes spectra may be told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    encoder: Any = Field(
+        None, exclude=True, description="Encoders by view, in place of those the base names."
+    )
+
+
+class SearchOptions(Options):
+    """Options of a search."""
+
+    k: Count = Field(3, description="Neighbours per spectrum.")
+    where: str | None = Field(None, description="SQL condition on the base's objects.")
+    view: View = Field(None, description="The view to search, or several with their weights.")
+    allow_self: bool = Field(False, description="Let an object be its own neighbour.")
+
+
+class RegionOptions(Options):
+    """Options of a search by regions of the spectrum."""
+
+    k: Count = Field(3, description="Neighbours per spectrum.")
+    shortlist: Count = Field(SHORTLIST, description="Nearest known spectra that are compared in the regions.")
+    where: str | None = Field(None, description="SQL condition on the base's objects.")
+    allow_self: bool = Field(False, description="Let an object be its own neighbour.")
+
+
+class ClassifyOptions(SearchOptions):
+    """Options of a classification."""
+
+    metric: MetricMode = Field("auto", description="Distances in a metric fitted on the base's labels.")
+    calibration: CalibrationMode = Field("auto", description="Probabilities calibrated on the base's labels.")
+    witness: str = Field("auto", description="Use what a spectrum itself says of the classes.")
+    weighting: Weighting = Field("exp", description="Weight of a neighbour at a scaled distance.")
+    normalise: Normalise = Field("sum", description="How weights become shares of the vote.")
+    redshifts: Mapping[str, Any] | None = Field(
+        None, exclude=True, description="Redshift estimates of spectra without a redshift, by object id."
+    )
+
+
+class HuntOptions(Options):
+    """Options of a hunt; what is left out is as the target says."""
+
+    k: Count | None = Field(None, description="Neighbours per spectrum.")
+    where: str | None = Field(None, description="SQL condition on the base's objects.")
+    metric: MetricMode | None = Field(None, description="Distances in a metric fitted on the base's labels.")
+    calibration: CalibrationMode = Field("auto", description="Probabilities calibrated on the base's labels.")
+    witness: str = Field("auto", description="Use what a spectrum itself says of the classes.")
+    prevalence: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="Fraction of the hunted class among the spectra."
+    )
+    threshold: float | Literal["f1"] | None = Field(None, description="Least probability of a target.")
+    allow_self: bool = Field(False, description="Let an object be its own neighbour.")
+    redshifts: Mapping[str, Any] | None = Field(
+        None, exclude=True, description="Redshift estimates of spectra without a redshift, by object id."
+    )
+
+    def applied(self, target: Target) -> Target:
+        """The target with the prevalence and the threshold that are given here."""
+        changes: dict[str, Any] = {}
+        if self.prevalence is not None:
+            changes |= {"prevalence": self.prevalence, "prior": None}
+        if self.threshold is not None:
+            changes["threshold"] = self.threshold
+        return target.model_copy(update=changes) if changes else target
+
+
+class EstimateOptions(Options):
+    """Options of an estimate of a quantity."""
+
+    k: Count = Field(VOTERS, description="Neighbours per spectrum.")
+    level: float = Field(0.68, description="Rate at which intervals contain the value.")
+    where: str | None = Field(None, description="SQL condition on the base's objects.")
+    allow_self: bool = Field(False, description="Let an object be its own neighbour.")
+
+
+class RedshiftOptions(Options):
+    """Options of a redshift estimate."""
+
+    n: Count = Field(5, description="Candidates.")
+    level: float = Field(0.68, description="Rate at which intervals contain the redshift.")
+    k: Count = Field(3, description="Known spectra that are named.")
+
+
+class OutlierOptions(Options):
+    """Options of a search for outliers."""
+
+    explained: float = Field(EXPLAINED, description="Reasons are searched up to this p-value.")
+
+
+O = TypeVar("O", bound=Options)  # noqa: E741
+
+
+def options_of(kind: type[O], verb: str, given: Mapping[str, Any]) -> O:
+    """The options of a verb from keyword arguments.
+
+    Raises:
+        TypeError: There is no such option, as for any function of Python.
+        KnowledgeError: A value is not one that the option can have.
+    """
+    for name in given:
+        if name not in kind.model_fields:
+            near = get_close_matches(name, kind.model_fields, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(kind.model_fields)}."
+            raise TypeError(f"{verb}() got an unexpected keyword argument {name!r}. {hint}")
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise KnowledgeError(
+            f"{verb}: {name} is {given.get(name)!r}: {first['msg'][:1].lower()}{first['msg'][1:]}."
+        ) from error
