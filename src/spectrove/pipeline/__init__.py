@@ -34,7 +34,6 @@ from spectrove.pipeline.curate import curate, trusted
 from spectrove.pipeline.domains import DOMAINS, domain_of
 from spectrove.pipeline.encoders import Encoders, encoders_of, loaded
 from spectrove.pipeline.estimate import check_quantity, estimate
-from spectrove.pipeline.evidence import evidence_for
 from spectrove.pipeline.options import ClassifyOptions, HuntOptions, SearchOptions, options_of
 from spectrove.pipeline.outliers import outlier_reference, outliers, write_outlier_page
 from spectrove.pipeline.redshift import at_redshift, complete_redshifts, redshift, with_redshifts
@@ -180,7 +179,7 @@ def _question(pool: Pool, chosen: ClassifyOptions | HuntOptions) -> Question:
 
 def explain(base: KnowledgeBase, answers: Answers, i: int = 0, **options: Any) -> Evidence:
     """The reasons for the i-th answer of a classification or hunt; `options` as for `Answers.explain`."""
-    return evidence_for(answers, i, **options)
+    return answers.explain(i, **options)
 
 
 def check_label(base: KnowledgeBase, label: str) -> None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from spectrove.errors import Refusal
+from spectrove.errors import Refusal, SpectrumError
+from spectrove.explanation.evidence import Evidence, build_evidence
+from spectrove.explanation.question import with_against, with_influence, with_saliency
 from spectrove.flat import flat_table
 from spectrove.inference import Calibrated, Fitted
 from spectrove.inference.embed import Embedded
@@ -24,9 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from astropy.table import Table
     from matplotlib.figure import Figure
-
-    from spectrove.explanation.evidence import Evidence
-
 #: Of verbs that search no neighbours.
 NO_NEIGHBORS = Neighbors(
     np.zeros(0, dtype=str),
@@ -163,9 +162,16 @@ class Answers:
         Raises:
             SpectrumError: Only the answers of classify and hunt can be explained.
         """
-        from spectrove.pipeline.evidence import evidence_for
-
-        return evidence_for(self, i, saliency=saliency, against=against, target=target)
+        if self.question is None:
+            raise SpectrumError("explain: these answers hold no prediction; call classify or hunt first.")
+        query = self.spectra.take([i])
+        evidence = build_evidence(
+            self.question.base, query[0], self.predictions[i], self.neighbors, i, target=self.target or target
+        )
+        evidence = with_influence(evidence, self.question, query)
+        if saliency:
+            evidence = with_saliency(evidence, self.question, query)
+        return with_against(evidence, self.question, query, against) if against else evidence
 
     def plot(self, i: int = 0) -> Figure:
         """A figure of the i-th spectrum over its neighbours, if it has any."""
