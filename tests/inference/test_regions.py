@@ -35,8 +35,11 @@ HALPHA = Region(6525, 6605)
 
 
 def there(found):
-    """The distances in the regions, (n_queries, n_neighbors)."""
-    return np.array([[near["region_distance"] for near in match.neighbors] for match in found])
+    """The distances in the regions, (n_queries, k); infinite where there are fewer neighbours."""
+    distance = np.full(found.neighbors.distance.shape, np.inf)
+    for i, match in enumerate(found):
+        distance[i, : len(match.neighbors)] = [near["region_distance"] for near in match.neighbors]
+    return distance
 
 
 def test_a_range_is_taken_as_it_is():
