@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -92,6 +92,41 @@ PIXEL_COLUMNS: dict[str, pa.DataType] = {
 
 #: Spectra that a notebook shows of a set.
 SHOWN = 10
+
+class Batch(Protocol):
+    """N spectra of any kind of light, as readers give them and a knowledge base keeps them.
+
+    `SpectrumSet` is the batch of optical spectra. Another class has these members, and a knowledge base keeps what its
+    `to_arrow` writes: `object_id`, then the columns of the measurement itself (pixels; or counts in channels, exposure
+    and response), then those of `rows`. The columns of the measurement have equal names and types in every batch, and
+    equal values in all of them mean the same spectrum, which is stored once.
+
+    Attributes:
+        object_id: Shape (n_spectra,), strings, unique.
+        rows: A table row each; of `CORE_COLUMNS` those that are known, and catalog columns.
+    """
+
+    @property
+    def object_id(self) -> NDArray[np.str_]: ...
+
+    @property
+    def rows(self) -> pa.Table: ...
+
+    def __len__(self) -> int: ...
+
+    def take(self, index: NDArray) -> Batch:
+        """The chosen spectra, in the order of `index`: positions or a boolean mask."""
+
+    @staticmethod
+    def concatenate(parts: Sequence[Any]) -> Batch:
+        """Many batches of this class as one; columns of rows that are missing in some become null there."""
+
+    def to_arrow(self) -> pa.Table:
+        """A row per spectrum: object_id, the measurement's columns, then the row's columns."""
+
+    @staticmethod
+    def from_arrow(table: pa.Table) -> Batch:
+        """The inverse of `to_arrow`."""
 
 
 @dataclass(frozen=True, init=False, repr=False)

@@ -23,10 +23,10 @@ from spectrove.knowledge.finding import find
 from spectrove.knowledge.lookup import Searched
 from spectrove.knowledge.neighbors import Neighbors
 from spectrove.knowledge.reading import Reader
-from spectrove.knowledge.schema import DEFAULT_VIEW
+from spectrove.knowledge.schema import DEFAULT_DOMAIN, DEFAULT_VIEW
 from spectrove.knowledge.space import Metric, Space, choose_space, scale, snapshot
 from spectrove.knowledge.store import Store
-from spectrove.spectra import SpectrumSet, html_table
+from spectrove.spectra import Batch, SpectrumSet, html_table
 from spectrove.targets import Target
 
 T = TypeVar("T")
@@ -39,9 +39,9 @@ class KnowledgeBase:
     killed process. Readers see complete versions only.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, batch: type[Batch] = SpectrumSet) -> None:
         self._store = store
-        self._reader = Reader(store)
+        self._reader = Reader(store, batch)
 
     # --- making and opening -------------------------------------------------------------------------
 
@@ -49,10 +49,11 @@ class KnowledgeBase:
     def create(
         cls,
         path: str | PathLike[str],
-        spectra: SpectrumSet,
+        spectra: Batch,
         views: Mapping[str, Embeddings],
         *,
         encoder: str,
+        domain: str = DEFAULT_DOMAIN,
         complete: bool = True,
     ) -> KnowledgeBase:
         """A new base at `path`, where nothing may be (or an empty folder).
@@ -60,11 +61,13 @@ class KnowledgeBase:
         Args:
             path: Folder to make, for instance `sdss.kb`, or an address such as `s3://bucket/sdss.kb`, whose
                 credentials are read from the environment (AWS_ACCESS_KEY_ID and so on).
-            spectra: The known objects; every row column is kept and can be filtered on.
+            spectra: The known objects, a `SpectrumSet` or another `spectra.Batch`; every row column is kept and
+                can be filtered on.
             views: Vectors by view name, matched to the spectra by id. A spectrum without a vector is stored
                 but cannot be found in that view.
             encoder: Name or folder of the encoder of the default view, needed to encode queries in the same way.
                 The vectors of the other views name their own encoders.
+            domain: The kind of light, a key of `pipeline.DOMAINS`.
             complete: False if more batches follow. The folder is then incomplete, and cannot be opened, until
                 `complete()` is called: an interrupted creation is never taken for a base.
 
@@ -83,33 +86,43 @@ class KnowledgeBase:
         views = {**views, main: replace(views[main], encoder=encoder)}
         objects = schema.objects_table(spectra, views, keys)
         pixels = schema.spectra_table(spectra, keys)
-        return cls(Store.create(path, {"encoder": encoder}, pixels, objects, complete=complete))
+        about = {"encoder": encoder, "domain": domain}
+        return cls(Store.create(path, about, pixels, objects, complete=complete), type(spectra))
 
     @classmethod
     def in_memory(
-        cls, spectra: SpectrumSet, views: Mapping[str, Embeddings], *, encoder: str
+        cls,
+        spectra: Batch,
+        views: Mapping[str, Embeddings],
+        *,
+        encoder: str,
+        domain: str = DEFAULT_DOMAIN,
     ) -> KnowledgeBase:
         """A new base that never touches the disk and is gone with the process.
 
         It answers as one in a folder. What is fitted on it is kept in memory.
 
         Args:
-            spectra, views, encoder: As in `create`.
+            spectra, views, encoder, domain: As in `create`.
         """
-        return cls.create("memory://base", spectra, views, encoder=encoder)
+        return cls.create("memory://base", spectra, views, encoder=encoder, domain=domain)
 
     def complete(self) -> None:
         """Mark a base created with `complete=False` as complete, so that it can be opened."""
         self._store.complete()
 
     @classmethod
-    def open(cls, path: str | PathLike[str]) -> KnowledgeBase:
+    def open(cls, path: str | PathLike[str], *, batch: type[Batch] = SpectrumSet) -> KnowledgeBase:
         """The knowledge base in the folder, or at the address, `path`.
+
+        Args:
+            path: The base.
+            batch: Class of its spectra, which `spectra` gives back.
 
         Raises:
             KnowledgeError: There is no base, it is incomplete, or a newer spectrove made it.
         """
-        return cls(Store.open(place_of(path)))
+        return cls(Store.open(place_of(path)), batch)
 
     # --- what it is ---------------------------------------------------------------------------------
 
@@ -122,6 +135,11 @@ class KnowledgeBase:
     def files(self) -> Files:
         """Small files beside the tables, for what is fitted on the base and kept with it."""
         return self._store.files
+
+    @property
+    def domain(self) -> str:
+        """Name of the kind of light: "galaxies"."""
+        return str(self._store.about.get("domain", DEFAULT_DOMAIN))
 
     @property
     def encoder(self) -> str:
@@ -190,13 +208,13 @@ class KnowledgeBase:
         return self._reader.count(where)
 
     def info(self) -> dict[str, Any]:
-        """Rows, views, fingerprints, encoder, label columns with class counts, version and size, as plain values."""
+        """Domain, rows, views, encoder, label columns with class counts, version and size, as plain values."""
         self._reader.refresh()
         return history.info(self._store, self._reader)
 
     # --- changing it --------------------------------------------------------------------------------
 
-    def add(self, spectra: SpectrumSet, views: Mapping[str, Embeddings]) -> int:
+    def add(self, spectra: Batch, views: Mapping[str, Embeddings]) -> int:
         """Number of objects added.
 
         Columns that are new to the base are added (null for the older objects). Columns that `spectra` lacks
@@ -214,7 +232,7 @@ class KnowledgeBase:
                 self._store.objects.add(objects)
         return len(spectra)
 
-    def upsert(self, spectra: SpectrumSet, views: Mapping[str, Embeddings]) -> tuple[int, int]:
+    def upsert(self, spectra: Batch, views: Mapping[str, Embeddings]) -> tuple[int, int]:
         """Numbers of objects added and replaced; no value of a replaced row is kept.
 
         Raises:
@@ -312,7 +330,7 @@ class KnowledgeBase:
         return self._reader.label_values(column)
 
     def spectra(self, object_ids: Sequence[str] | NDArray[np.str_]) -> SpectrumSet:
-        """The stored spectra with their catalog values, in the order of `object_ids`.
+        """The stored spectra with their catalog values, in the order of `object_ids`, of the class `batch` of `open`.
 
         Raises:
             KnowledgeError: An id is not in the base.
@@ -358,9 +376,14 @@ class KnowledgeBase:
         view: str | Mapping[str, float] | None = None,
         labelled: str | None = None,
         target: Target | None = None,
-        group: str = "plate",
+        group: str = "",
     ) -> Searched:
-        """The objects that `search` would search with these arguments."""
+        """The objects that `search` would search with these arguments.
+
+        Args:
+            where, view, labelled, target: As in `search`.
+            group: Column of `Searched.groups`, such as `plate`; "" for none.
+        """
         space = self.space(view, target)
         found = snapshot(self._store, self._reader, space)
         pool = lookup.choose(self._reader, found, space.views, where=where, labelled=labelled, target=target)
@@ -372,7 +395,7 @@ class KnowledgeBase:
         query: Embeddings | Mapping[str, Embeddings],
         k: int | None = None,
         *,
-        spectra: SpectrumSet | None = None,
+        spectra: Batch | None = None,
         where: str | None = None,
         view: str | Mapping[str, float] | None = None,
         allow_self: bool = False,

@@ -14,10 +14,10 @@ from spectrove.errors import FingerprintError, KnowledgeError
 from spectrove.knowledge.files import Uri
 from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.store import Store
-from spectrove.spectra import SpectrumSet
+from spectrove.spectra import Batch
 
 
-def refuse_repeats(path: Path | Uri, spectra: SpectrumSet) -> None:
+def refuse_repeats(path: Path | Uri, spectra: Batch) -> None:
     """Refuse spectra unless every id occurs once."""
     ids, counts = np.unique(spectra.object_id, return_counts=True)
     if (counts > 1).any():
@@ -28,7 +28,7 @@ def refuse_repeats(path: Path | Uri, spectra: SpectrumSet) -> None:
         )
 
 
-def refuse_known(store: Store, reader: Reader, spectra: SpectrumSet) -> None:
+def refuse_known(store: Store, reader: Reader, spectra: Batch) -> None:
     """Refuse spectra unless all their ids are new to the base."""
     known = pc.is_in(pa.array(spectra.object_id.tolist(), pa.string()), reader.ids())
     if n := pc.sum(known).as_py():

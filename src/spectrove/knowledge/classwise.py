@@ -14,7 +14,7 @@ from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.search import Snapshot, nearest_of_each
 from spectrove.knowledge.space import Metric, Space, choose_space, placed, query_vectors, scale, snapshot
 from spectrove.knowledge.store import Store
-from spectrove.spectra import SpectrumSet
+from spectrove.spectra import Batch
 from spectrove.targets import Target, label_text
 
 
@@ -42,7 +42,7 @@ def find_by_class(
     query: Embeddings | Mapping[str, Embeddings],
     k: int,
     *,
-    spectra: SpectrumSet | None = None,
+    spectra: Batch | None = None,
     where: str | None = None,
     view: str | Mapping[str, float] | None = None,
     allow_self: bool = False,

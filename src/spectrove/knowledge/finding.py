@@ -15,7 +15,7 @@ from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.search import nearest
 from spectrove.knowledge.space import Metric, Space, choose_space, placed, query_vectors, scale, snapshot
 from spectrove.knowledge.store import Store
-from spectrove.spectra import SpectrumSet
+from spectrove.spectra import Batch
 from spectrove.targets import Target
 
 
@@ -25,7 +25,7 @@ def find(
     query: Embeddings | Mapping[str, Embeddings],
     k: int,
     *,
-    spectra: SpectrumSet | None,
+    spectra: Batch | None,
     where: str | None,
     view: str | Mapping[str, float] | None,
     allow_self: bool,

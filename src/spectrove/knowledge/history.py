@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge.curation import BEFORE, SOURCE
 from spectrove.knowledge.reading import Reader
-from spectrove.knowledge.schema import DEFAULT_VIEW, is_own
+from spectrove.knowledge.schema import DEFAULT_DOMAIN, DEFAULT_VIEW, is_own
 from spectrove.knowledge.store import FORMAT, Store, sentence
 from spectrove.spectra import CORE_COLUMNS
 
@@ -110,6 +110,7 @@ def info(store: Store, reader: Reader) -> dict[str, Any]:
         "created": store.about.get("created"),
         "version": reader.version,
         "rows": reader.count(),
+        "domain": str(store.about.get("domain", DEFAULT_DOMAIN)),
         "encoder": main_encoder(reader),
         "views": {
             name: {

@@ -15,7 +15,7 @@ from spectrove.errors import KnowledgeError
 from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.schema import sky_positions
 from spectrove.knowledge.search import Snapshot
-from spectrove.spectra import SpectrumSet
+from spectrove.spectra import Batch
 from spectrove.targets import Target, label_text
 
 #: Folds of the objects of a base: an object is answered with a metric fitted without the labels of its fold.
@@ -134,7 +134,7 @@ def exclusions(
     reader: Reader,
     snapshot: Snapshot,
     query: Embeddings,
-    spectra: SpectrumSet | None,
+    spectra: Batch | None,
     itself: list[NDArray[np.int64]],
     column: str | None,
 ) -> list[NDArray[np.int64]]:
@@ -151,9 +151,7 @@ def exclusions(
     return excluded
 
 
-def same_objects(
-    snapshot: Snapshot, query: Embeddings, spectra: SpectrumSet | None
-) -> list[NDArray[np.int64]]:
+def same_objects(snapshot: Snapshot, query: Embeddings, spectra: Batch | None) -> list[NDArray[np.int64]]:
     """Positions of the same object for each query: by id, and by sky position if `spectra` gives it."""
     index = _rows_of(query, spectra)
     ra = dec = np.full(len(query), np.nan)
@@ -174,7 +172,7 @@ def own_folds(snapshot: Snapshot, pool: Pool, itself: list[NDArray[np.int64]], n
     return which
 
 
-def _rows_of(query: Embeddings, spectra: SpectrumSet | None) -> NDArray[np.int64]:
+def _rows_of(query: Embeddings, spectra: Batch | None) -> NDArray[np.int64]:
     """Row of each query in `spectra`."""
     if spectra is None:
         return np.zeros(len(query), dtype=np.int64)
@@ -195,7 +193,7 @@ def _positions_by_value(values: list[object]) -> dict[object, NDArray[np.int64]]
     return {value: np.array(positions, dtype=np.int64) for value, positions in groups.items()}
 
 
-def _query_values(reader: Reader, spectra: SpectrumSet | None, column: str) -> list[object]:
+def _query_values(reader: Reader, spectra: Batch | None, column: str) -> list[object]:
     """Values of the queries in the type of the base, so that 1445.0 and "1445" equal 1445."""
     if spectra is None or column not in spectra.rows.column_names:
         raise KnowledgeError(

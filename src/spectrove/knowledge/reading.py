@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError, did_you_mean, sql_problem
-from spectrove.knowledge.schema import COVERAGE, SPECTRA, VECTOR, is_own, sky_positions
+from spectrove.knowledge.schema import COVERAGE, VECTOR, is_own, sky_positions
 from spectrove.knowledge.search import Snapshot
 from spectrove.knowledge.store import Store, sentence
-from spectrove.spectra import SpectrumSet
+from spectrove.spectra import Batch, SpectrumSet
 from spectrove.targets import label_text
 
 #: Ids in one SQL condition.
@@ -35,8 +35,9 @@ class View:
 class Reader:
     """Reads one version of a base; `refresh` moves to the newest and drops what was kept of an older one."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, batch: type[Batch] = SpectrumSet) -> None:
         self._store = store
+        self._batch: Any = batch
         self.version = store.refresh()
         self._snapshots: dict[str, Snapshot] = {}
         self._values: dict[str, dict[int, Any]] = {}
@@ -204,17 +205,17 @@ class Reader:
         pixels = self._pixels(objects.column("spectrum_key").to_pylist())
         rows = objects.select(self.catalog_columns())
         columns = [objects.column("object_id"), *pixels.columns, *rows.columns]
-        return SpectrumSet.from_arrow(
+        return self._batch.from_arrow(
             pa.table(columns, names=["object_id", *pixels.column_names, *rows.column_names])
         )
 
     def _pixels(self, keys: list[str]) -> pa.Table:
-        """Pixel columns for these keys, in order."""
+        """The columns of the spectra themselves for these keys, in order."""
         tables = []
         with sentence(self._store.path, "read the spectra"):
             for part in _parts(sorted(set(keys))):
                 tables.append(self._store.spectra.search().where(_one_of("spectrum_key", part)).to_arrow())
-        table = pa.concat_tables(tables) if tables else SPECTRA.empty_table()
+        table = pa.concat_tables(tables) if tables else self._store.spectra.schema.empty_table()
         where = {key: i for i, key in enumerate(table.column("spectrum_key").to_pylist())}
         if lost := [key for key in keys if key not in where]:
             raise KnowledgeError(
@@ -222,7 +223,7 @@ class Reader:
                 "Restore the folder from a copy, or upsert these objects again."
             )
         ordered = table.take(pa.array([where[key] for key in keys], pa.int64()))
-        return ordered.select([name for name in SPECTRA.names if name != "spectrum_key"])
+        return ordered.select([name for name in self._store.spectra.schema.names if name != "spectrum_key"])
 
     def _condition(self, where: str | None) -> _Condition:
         return _Condition(self, self._store, where)

@@ -1,9 +1,11 @@
-"""The two tables of a knowledge base: `objects` (labels, vectors) and `spectra` (pixels)."""
+"""The two tables of a knowledge base: `objects` (labels, vectors) and `spectra` (pixels, or what else is measured)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
-from spectrove.spectra import CORE_COLUMNS, PIXEL_COLUMNS, SpectrumSet
+from spectrove.spectra import CORE_COLUMNS, Batch
 
 #: Labels of an object by source; the column named after the label holds the adopted value.
 LABELS = pa.list_(pa.struct([(name, pa.string()) for name in ("name", "value", "source", "version")]))
@@ -27,11 +29,11 @@ DEFAULT_VIEW = "shape"
 MISSING = "view_missing"
 COVERAGE = "coverage_"
 
-#: Table `spectra`: one row per different spectrum, identified by the hash of its pixels.
-SPECTRA = pa.schema(
-    [pa.field("spectrum_key", pa.string(), nullable=False)]
-    + [pa.field(name, pa.large_list(kind)) for name, kind in PIXEL_COLUMNS.items()]
-)
+#: Column of table `spectra`, which has one row per different spectrum: the hash of all its other columns.
+KEY = pa.field("spectrum_key", pa.string(), nullable=False)
+
+#: What a base is of that does not say so.
+DEFAULT_DOMAIN = "galaxies"
 
 
 def is_own(column: str) -> bool:
@@ -39,28 +41,57 @@ def is_own(column: str) -> bool:
     return column in OWN_COLUMNS or column.startswith((VECTOR, COVERAGE))
 
 
-def spectrum_keys(spectra: SpectrumSet) -> list[str]:
-    """Hash of the pixels of each spectrum; equal keys mean equal pixels."""
+def measurements(spectra: Batch) -> pa.Table:
+    """The columns of the spectra themselves: pixels, or whatever their class writes beside ids and rows."""
+    table = spectra.to_arrow()
+    own = {"object_id", *spectra.rows.column_names}
+    return table.select([name for name in table.column_names if name not in own])
+
+
+def spectrum_keys(spectra: Batch) -> list[str]:
+    """Hash of the measurement of each spectrum; equal keys mean equal spectra."""
+    columns = [_bytes_of(column) for column in measurements(spectra).columns]
     keys = []
-    for start, stop in zip(spectra.offsets[:-1], spectra.offsets[1:], strict=True):
+    for values in zip(*columns, strict=True):
         digest = blake2b(digest_size=16)
-        for name, kind in PIXEL_COLUMNS.items():
-            pixels = getattr(spectra, name)[start:stop]
-            digest.update(np.ascontiguousarray(pixels, kind.to_pandas_dtype()).tobytes())
+        for value in values:
+            digest.update(value)
         keys.append(digest.hexdigest())
     return keys
 
 
-def spectra_table(spectra: SpectrumSet, keys: list[str]) -> pa.Table:
+def _bytes_of(column: pa.ChunkedArray) -> Iterator[bytes]:
+    """The bytes of each value: of a list of numbers those of the numbers, of anything else those of its text."""
+    kind = column.type
+    numbers = (pa.types.is_list(kind) or pa.types.is_large_list(kind)) and (
+        pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type)
+    )
+    for chunk in column.chunks:
+        if not numbers:
+            for value in chunk.to_pylist():
+                yield value if isinstance(value, bytes) else repr(value).encode()
+            continue
+        flat = np.ascontiguousarray(chunk.flatten().to_numpy(zero_copy_only=False), _dtype(kind))
+        lengths = chunk.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+        ends = [0, *np.cumsum(lengths).tolist()]
+        for start, stop in pairwise(ends):
+            yield flat[start:stop].tobytes()
+
+
+def _dtype(kind: pa.DataType) -> Any:
+    return kind.value_type.to_pandas_dtype()
+
+
+def spectra_table(spectra: Batch, keys: list[str]) -> pa.Table:
     """Rows of table `spectra`, one per different key."""
     first = sorted({key: i for i, key in reversed(list(enumerate(keys)))}.values())
     chosen = spectra if len(first) == len(spectra) else spectra.take(np.asarray(first, np.int64))
-    table = chosen.to_arrow().select(list(PIXEL_COLUMNS))
+    table = measurements(chosen)
     key_column = pa.array([keys[i] for i in first], pa.string())
-    return pa.Table.from_arrays([key_column, *table.columns], schema=SPECTRA)
+    return pa.Table.from_arrays([key_column, *table.columns], schema=pa.schema([KEY, *table.schema]))
 
 
-def objects_table(spectra: SpectrumSet, views: Mapping[str, Embeddings], keys: list[str]) -> pa.Table:
+def objects_table(spectra: Batch, views: Mapping[str, Embeddings], keys: list[str]) -> pa.Table:
     """Rows of table `objects`: ids, HEALPix pixel, all catalog columns, and the vectors of each view."""
     columns: dict[pa.Field, pa.Array] = {
         pa.field("object_id", pa.string()): pa.array(spectra.object_id.tolist(), pa.string()),

@@ -13,11 +13,11 @@ from spectrove.knowledge import schema
 from spectrove.knowledge.checks import check_views
 from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.store import Store
-from spectrove.spectra import SpectrumSet
+from spectrove.spectra import Batch
 
 
 def prepare_objects(
-    store: Store, reader: Reader, spectra: SpectrumSet, views: Mapping[str, Embeddings]
+    store: Store, reader: Reader, spectra: Batch, views: Mapping[str, Embeddings]
 ) -> pa.Table:
     """Rows for table `objects`, after its new columns and the spectra are written; needs the lock."""
     check_views(store, reader, views)
@@ -44,9 +44,15 @@ def replace_views(store: Store, reader: Reader, views: Mapping[str, Embeddings],
     store.objects.add(schema.with_views(table.cast(store.objects.schema), views), mode="overwrite")
 
 
-def _add_spectra(store: Store, reader: Reader, spectra: SpectrumSet, keys: list[str]) -> None:
+def _add_spectra(store: Store, reader: Reader, spectra: Batch, keys: list[str]) -> None:
     stored = reader.stored_keys(keys)
     wanted = [i for i, key in enumerate(keys) if key not in stored]
     if wanted:
         chosen = spectra.take(np.asarray(wanted, np.int64))
-        store.spectra.add(schema.spectra_table(chosen, [keys[i] for i in wanted]))
+        table = schema.spectra_table(chosen, [keys[i] for i in wanted])
+        if table.column_names != store.spectra.schema.names:
+            raise KnowledgeError(
+                f"{store.path}: its spectra have the columns {', '.join(store.spectra.schema.names[1:])}, these have "
+                f"{', '.join(table.column_names[1:])}. Add spectra of the same kind."
+            )
+        store.spectra.add(table)
