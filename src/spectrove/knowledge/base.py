@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
-from spectrove.knowledge import checks, curation, history, lookup, schema, writing
+from spectrove.knowledge import checks, history, lookup, relabel, schema, writing
 from spectrove.knowledge.classwise import ClassDistances, find_by_class
 from spectrove.knowledge.files import Files, Uri, place_of
 from spectrove.knowledge.finding import find
@@ -284,10 +284,10 @@ class KnowledgeBase:
             writing.replace_views(self._store, self._reader, views, since)
         return self.version
 
-    def curate(self, changes: curation.Changes, removed: set[str], *, since: int) -> int:
+    def curate(self, changes: relabel.Changes, removed: set[str], *, since: int) -> int:
         """Number of a new version with these labels and without these objects; `curation.apply_review` checks them."""
         with self._store.writing("curate", relabelled=len(changes), removed=len(removed)):
-            curation.rewrite(self._store, self._reader, changes, removed, since)
+            relabel.rewrite(self._store, self._reader, changes, removed, since)
         return self.version
 
     def versions(self) -> list[dict[str, Any]]:

@@ -5,18 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
+from typing import Any
 
 from spectrove.errors import KnowledgeError, did_you_mean
-from spectrove.knowledge import schema
-from spectrove.targets import label_text
-
-if TYPE_CHECKING:
-    from spectrove.knowledge.base import KnowledgeBase
-    from spectrove.knowledge.reading import Reader
-    from spectrove.knowledge.store import Store
+from spectrove.knowledge.base import KnowledgeBase
+from spectrove.knowledge.relabel import Changes
 
 #: Kinds of findings, each with its explanation.
 KINDS: dict[str, str] = {
@@ -39,9 +32,6 @@ DECISIONS = ("accept", "reject", "")
 
 #: Columns that a review must have to be applied.
 REVIEW_COLUMNS = ("object_id", "label", "current", "action", "suggested", "decision", "base_version")
-
-#: Source noted in `labels` for a value set by a review, and for an older value without a source.
-SOURCE, BEFORE = "curation", "before curation"
 
 
 @dataclass(frozen=True)
@@ -143,10 +133,6 @@ def _checked(base: KnowledgeBase, rows: Sequence[Mapping[str, Any]]) -> list[Map
     return list(rows)
 
 
-#: Label column and new value (None for none) by object id.
-Changes = dict[str, tuple[str, str | None]]
-
-
 def _changes(base: KnowledgeBase, accepted: Sequence[Mapping[str, Any]]) -> tuple[Changes, set[str]]:
     """New labels and removed ids of the accepted rows; refuse unknown values and contradictions."""
     changes: Changes = {}
@@ -185,44 +171,6 @@ def _word(row: Mapping[str, Any], column: str) -> str:
     if value is None or value != value:
         return ""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
-
-
-def rewrite(store: Store, reader: Reader, changes: Changes, removed: set[str], since: int) -> None:
-    """Write table `objects` with the new labels and without the removed objects, as one version; needs the lock."""
-    if (now := reader.refresh()) != since:
-        raise KnowledgeError(
-            f"{store.path}: the base changed while the review was applied (version {since} then, {now} now). Nothing "
-            "was written; review it again."
-        )
-    names = store.objects.schema.names
-    table = reader.scan(names).select(names).cast(store.objects.schema)
-    ids = table.column("object_id").to_pylist()
-    table = table.filter(pa.array([name not in removed for name in ids]))
-    # One write: a reader sees all old labels or all new ones.
-    store.objects.add(_relabelled(table, changes, since), mode="overwrite")
-
-
-def _relabelled(table: pa.Table, changes: Changes, since: int) -> pa.Table:
-    """The table with new labels and their source; `labels` keeps the old value."""
-    ids = table.column("object_id").to_pylist()
-    said = table.column("labels").to_pylist()
-    for label in sorted({label for label, _ in changes.values()}):
-        place = table.schema.get_field_index(label)
-        field, old = table.schema.field(place), table.column(label)
-        values, texts = old.to_pylist(), [label_text(v) for v in old.to_pylist()]
-        known = {text: value for text, value in zip(texts, values, strict=True) if text is not None}
-        for i, name in enumerate(ids):
-            if name not in changes or changes[name][0] != label:
-                continue
-            new = changes[name][1]
-            own = list(said[i] or [])
-            if texts[i] is not None and not any(entry["name"] == label for entry in own):
-                own.append({"name": label, "value": texts[i], "source": BEFORE, "version": ""})
-            own.append({"name": label, "value": new, "source": SOURCE, "version": f"of version {since}"})
-            said[i], values[i] = own, None if new is None else known.get(new, new)
-        table = table.set_column(place, field, pa.array(values, field.type))
-    place = table.schema.get_field_index("labels")
-    return table.set_column(place, table.schema.field(place), pa.array(said, schema.LABELS))
 
 
 def counted(findings: Sequence[Finding]) -> dict[str, int]:

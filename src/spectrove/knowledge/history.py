@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spectrove.errors import KnowledgeError
-from spectrove.knowledge.curation import BEFORE, SOURCE
 from spectrove.knowledge.reading import Reader
+from spectrove.knowledge.relabel import BEFORE, SOURCE
 from spectrove.knowledge.schema import DEFAULT_DOMAIN, DEFAULT_VIEW, is_own
 from spectrove.knowledge.store import FORMAT, Store, sentence
 from spectrove.spectra import CORE_COLUMNS
