@@ -19,7 +19,7 @@ ORDER = (
     {"provenance", "processes", "flat", "gaps", "lines", "pixels"},
     {"spectra"},
     {"catalog", "embeddings", "targets", "redshift_estimate"},
-    {"readers", "preprocess", "knowledge"},
+    {"readers", "preprocess", "knowledge", "statistics"},
     {"encoders"},
     {"domain"},
     {"training", "inference"},

@@ -20,7 +20,7 @@ from spectrove import pipeline
 from spectrove.errors import SpectroveError
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.protocol import stripped
-from spectrove.evaluation.rates import wilson
+from spectrove.evaluation.rates import share_of
 from spectrove.evaluation.reliability import calibration_error
 from spectrove.inference import Prediction
 from spectrove.knowledge import KnowledgeBase
@@ -115,7 +115,7 @@ def _mean(predictions: Sequence[Prediction]) -> float | None:
 
 
 def _share(hits: list[bool]) -> Row:
-    return wilson(float(np.mean(hits)) if hits else 0.0, len(hits))
+    return share_of(float(np.mean(hits)) if hits else 0.0, len(hits))
 
 
 def _text(rows: list[Row], setting: Setting) -> str:

@@ -21,7 +21,7 @@ from experiments.studies.setting import Setting
 from spectrove import pipeline
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.noise import degrade
-from spectrove.evaluation.rates import wilson
+from spectrove.evaluation.rates import share_of
 from spectrove.inference.numbers.conformal import signal_to_noise
 from spectrove.readers import read_spectra
 from spectrove.spectra import SpectrumSet
@@ -166,7 +166,7 @@ def _mock(setting: Setting, seed: int) -> list[dict[str, Any]]:
 
 
 def _share(figure: str, k: int, n: int) -> dict[str, Any]:
-    return {"figure": figure, **wilson(k / max(n, 1), n)}
+    return {"figure": figure, **share_of(k / max(n, 1), n)}
 
 
 def _middle(figure: str, values: NDArray[np.float64]) -> dict[str, Any]:

@@ -93,6 +93,7 @@ PIXEL_COLUMNS: dict[str, pa.DataType] = {
 #: Spectra that a notebook shows of a set.
 SHOWN = 10
 
+
 class Batch(Protocol):
     """N spectra of any kind of light, as readers give them and a knowledge base keeps them.
 

@@ -10,7 +10,6 @@ import pytest
 
 from spectrove.errors import DatasetError
 from spectrove.explanation.report import Hunt, write_hunt_report, write_report
-from spectrove.explanation.scores import score, wilson
 from spectrove.explanation.tables import Table, with_error
 
 NASTY = "<script>alert('x')</script>&\"#0"
@@ -174,13 +173,6 @@ def test_several_hunts_share_a_page_with_tables_notes_and_refusals(hunt, tmp_pat
 def test_an_empty_hunt_is_a_page_too(tmp_path):
     html = write_hunt_report(Hunt("liner", [], truth={}), tmp_path / "none.html").read_text("utf-8")
     assert "0 of 0 spectra are called" in html
-
-
-def test_the_interval_of_a_fraction_is_wilson_s():
-    """8 of 10: the textbook interval is 0.490 to 0.943."""
-    assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    assert wilson(0, 0) is None
-    assert score([]).precision_interval is None
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from spectrove.encoders import Encoder, load_encoder
 from spectrove.errors import DatasetError
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.protocol import group_folds, not_trained_on, stripped
-from spectrove.evaluation.rates import wilson
+from spectrove.evaluation.rates import share_of
 from spectrove.galaxies.quantities import QUANTITIES
 from spectrove.inference.numbers.conformal import SN_BORDERS, signal_to_noise
 from spectrove.knowledge import KnowledgeBase
@@ -222,7 +222,7 @@ def _coverage_rows(part: str, name: str, repeats: list[Answered]) -> list[Row]:
 def binomial(share: float, n: int, level: float) -> Row:
     """A share of n with its 95% binomial (Wilson) interval, and how many sigma it is off the level."""
     sigma = (share - level) / np.sqrt(level * (1 - level) / n)
-    return {**wilson(share, n), "sigma": float(sigma)}
+    return {**share_of(share, n), "sigma": float(sigma)}
 
 
 def _error_rows(part: str, name: str, repeats: list[Answered]) -> list[Row]:

@@ -21,7 +21,7 @@ from spectrove.encoders import load_encoder
 from spectrove.errors import SpectrumError
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.protocol import not_trained_on
-from spectrove.evaluation.rates import wilson
+from spectrove.evaluation.rates import share_of
 from spectrove.galaxies.mock import OUTLIER_KINDS, inject_outlier
 from spectrove.galaxies.oddities.reasons import DESIGNED_ON
 from spectrove.preprocess import prepare
@@ -253,7 +253,7 @@ def _rows(part: str, asked: Asked, seeds: int) -> list[dict[str, Any]]:
 
 def _share(hits: NDArray[np.bool_], host: NDArray[np.str_]) -> dict[str, Any]:
     """A share with its 95% interval, in which a host counts once however often it is asked about."""
-    return wilson(float(hits.mean()) if len(hits) else 0.0, len(set(host.tolist())))
+    return share_of(float(hits.mean()) if len(hits) else 0.0, len(set(host.tolist())))
 
 
 def _area(odd: NDArray[np.bool_], rank: NDArray[np.float64], group: NDArray[np.str_]) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupKFold
 
 from spectrove.encoders import Encoder
 from spectrove.errors import CatalogError, LeakError
 from spectrove.spectra import CORE_COLUMNS, SpectrumSet
+from spectrove.statistics import folds_by_group
 from spectrove.targets import label_text
 
 
@@ -35,8 +35,8 @@ def group_folds(spectra: SpectrumSet, column: str, n_folds: int, seed: int) -> l
         raise CatalogError(
             f"column {column}: {found} groups for {n_folds} folds; expected at least {n_folds}. Lower --folds."
         )
-    splitter = GroupKFold(n_folds, shuffle=True, random_state=seed)
-    return [Fold(base, queries) for base, queries in splitter.split(groups, groups=groups)]
+    fold = folds_by_group(groups, n_folds, seed=seed)
+    return [Fold(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(n_folds)]
 
 
 def group_names(spectra: SpectrumSet, column: str) -> NDArray[np.str_]:

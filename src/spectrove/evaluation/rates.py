@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, binomtest, rankdata
+from scipy.stats import beta, rankdata
+
+from spectrove.statistics import wilson
 
 #: Bootstrap resamples of an area.
 RESAMPLES = 400
@@ -41,16 +43,16 @@ def proportion(hit: NDArray[np.bool_], unit: NDArray[np.str_]) -> dict[str, floa
     return {"value": value, "low": low, "high": high, "n": n}
 
 
-def wilson(share: float, n: int) -> dict[str, Any]:
+def share_of(share: float, n: int) -> dict[str, Any]:
     """A share of n as value, low and high (95%), and n; None where n is 0.
 
     Source:
-        Wilson (1927), JASA 22, 209, of the nearest whole number of hits where repetitions share objects.
+        `statistics.wilson` of the nearest whole number of hits, where repetitions share objects.
     """
-    if not n:
+    limits = wilson(round(share * n), n) if n else None
+    if limits is None:
         return {"value": None, "low": None, "high": None, "n": 0}
-    limits = binomtest(round(share * n), n).proportion_ci(0.95, method="wilson")
-    return {"value": float(share), "low": float(limits.low), "high": float(limits.high), "n": n}
+    return {"value": float(share), "low": limits[0], "high": limits[1], "n": n}
 
 
 def purity(

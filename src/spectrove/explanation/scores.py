@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: Two-sided 95% of a normal distribution.
-_Z95 = 1.959963984540054
+from spectrove.statistics import wilson
 
 
 @dataclass(frozen=True)
@@ -50,20 +49,6 @@ def score(pairs: Sequence[tuple[bool, bool]]) -> Score:
         precision_interval=wilson(tp, tp + fp),
         recall_interval=wilson(tp, tp + fn),
     )  # fmt: skip
-
-
-def wilson(hits: int, n: int) -> tuple[float, float] | None:
-    """95% interval of a fraction; None of nothing.
-
-    Source:
-        Wilson 1927, J. Am. Stat. Assoc. 22, 209.
-    """
-    if n == 0:
-        return None
-    p, zz = hits / n, _Z95**2
-    center = (p + zz / (2 * n)) / (1 + zz / n)
-    half = _Z95 / (1 + zz / n) * math.sqrt(p * (1 - p) / n + zz / (4 * n * n))
-    return max(center - half, 0.0), min(center + half, 1.0)
 
 
 def _text(value: float) -> str:

@@ -25,6 +25,7 @@ from scipy.special import log_softmax
 from spectrove.inference.calibration.features import features, five_votes, standard, with_quality
 from spectrove.inference.calibration.logistic import Logistic, fit_logistic
 from spectrove.inference.neighbors.voting import LEVEL
+from spectrove.statistics import folds_by_group
 
 #: Kernel temperatures tried, in units of the median nearest-neighbour distance.
 TEMPERATURES = (0.25, 0.5, 1.0)
@@ -273,7 +274,8 @@ def fit_calibration(
     scale = np.stack([quality.mean(axis=0), np.maximum(quality.std(axis=0), 1e-2)])
     far = float(max(1.0, distance[np.isfinite(distance)].max(initial=1.0)))
     tried = []
-    fold, log_prior = _folds(group, y), np.log(np.bincount(y, minlength=len(known)) / len(y))
+    fold = folds_by_group(group, FOLDS, "largest first")
+    log_prior = np.log(np.bincount(y, minlength=len(known)) / len(y))
     for form, (names, by_quality) in FORMS.items():
         for temperature in TEMPERATURES if "kernel" in names else TEMPERATURES[:1]:
             x = features(distance, names, temperature, far)
@@ -315,17 +317,6 @@ def _in_proportion(
         own = np.sort(values[truth == c])
         parts.append(own[((np.arange(wanted[c]) + 0.5) / wanted[c] * len(own)).astype(int)])
     return np.sort(np.concatenate(parts))
-
-
-def _folds(group: NDArray[np.int64], y: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Fold of each object; a plate is in one fold only."""
-    names, code = np.unique(group, return_inverse=True)
-    sizes = np.bincount(code)
-    fold_of, filled = np.zeros(len(names), dtype=np.int64), np.zeros(FOLDS)
-    for g in np.argsort(-sizes, kind="stable"):
-        fold_of[g] = filled.argmin()
-        filled[fold_of[g]] += sizes[g]
-    return fold_of[code]
 
 
 def _left_out(x: NDArray, y: NDArray[np.int64], fold: NDArray[np.int64]) -> NDArray[np.float64]:

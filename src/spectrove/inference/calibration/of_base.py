@@ -31,6 +31,7 @@ from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.classwise import ClassDistances
 from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
+from spectrove.statistics import thinned
 from spectrove.targets import Target, diagram_of, label_text
 from spectrove.targets.target import id_hash
 
@@ -599,5 +600,4 @@ def _thin(names: NDArray[np.str_], object_id: NDArray[np.str_], most: int) -> ND
     if len(names) <= most:
         return np.arange(len(names))
     order = np.argsort([id_hash(name) for name in object_id.tolist()], kind="stable")
-    classes = np.unique(names)
-    return np.sort(np.concatenate([order[names[order] == c][: most // len(classes)] for c in classes]))
+    return thinned(names, order, most // len(np.unique(names)))

@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from spectrove.errors import ShapeError
 from spectrove.provenance import hash_arrays
+from spectrove.statistics import folds_by_group, thinned
 
 #: Inverse penalties of the regression that are tried.
 STRENGTHS = (0.02, 0.05, 0.1, 0.3, 1.0, 3.0)
@@ -288,7 +289,9 @@ def _cross_validate(
     loss = np.zeros((repeats, folds, 1 + len(STRENGTHS) * len(BLENDS)))
     counts = np.zeros((*loss.shape, len(names), 3))
     for r in range(repeats):
-        for f, (base, asked) in enumerate(_folds(group, folds, seed + r)):
+        fold = folds_by_group(group, folds, seed=seed + r)
+        for f in range(folds):
+            base, asked = np.flatnonzero(fold != f), np.flatnonzero(fold == f)
             votes = _trials(vectors[base], fine[base], truth[base], vectors[asked], len(names))
             for i, share in enumerate(votes):
                 loss[r, f, i] = ((share - np.eye(len(names))[truth[asked]]) ** 2).sum()
@@ -312,12 +315,6 @@ def _cross_validate(
         n_folds=folds,
         repeats=repeats,
     )
-
-
-def _folds(group: NDArray[np.str_], n: int, seed: int) -> Iterator[tuple[NDArray, NDArray]]:
-    from sklearn.model_selection import GroupKFold
-
-    yield from GroupKFold(n, shuffle=True, random_state=seed).split(group, groups=group)
 
 
 def _trials(
@@ -405,13 +402,11 @@ def _thin(labels: NDArray[np.str_], most: int, seed: int) -> NDArray[np.int64]:
     """Positions of at most `most` objects, in order: rare classes complete, frequent ones thinned equally."""
     if len(labels) <= most:
         return np.arange(len(labels))
-    names, code, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    _, counts = np.unique(labels, return_counts=True)
     cap, room = most, most
     for i, n in enumerate(np.sort(counts)):  # fill up from the rarest
         cap = room // (len(counts) - i)
         if n > cap:
             break
         room -= int(n)
-    order = np.random.default_rng(seed).permutation(len(labels))
-    kept = [order[code[order] == c][:cap] for c in range(len(names))]
-    return np.sort(np.concatenate(kept))
+    return thinned(labels, np.random.default_rng(seed).permutation(len(labels)), cap)

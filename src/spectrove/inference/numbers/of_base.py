@@ -22,6 +22,7 @@ from spectrove.knowledge.schema import sky_positions
 from spectrove.knowledge.search import Snapshot
 from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
+from spectrove.statistics import folds_by_group
 from spectrove.targets import label_text
 from spectrove.targets.target import id_hash
 
@@ -229,9 +230,7 @@ def fold_of(searched: Searched, keep: NDArray[np.bool_], group: str) -> NDArray[
     if len(set(names)) == 1:  # one group: leave out single objects
         names = ids
     # In turn, not by hash alone: a fold with all objects would leave none for its trend.
-    order = sorted(set(names), key=lambda name: (id_hash(name), name))
-    dealt = {name: i % FOLDS for i, name in enumerate(order)}
-    return np.array([dealt[name] for name in names], dtype=np.int64)
+    return folds_by_group(names, FOLDS, "in turn")
 
 
 def _label_errors(base: KnowledgeBase, quantity: Quantity, ids: NDArray[np.str_]) -> Array:
