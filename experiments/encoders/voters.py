@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -58,31 +56,28 @@ def neighbors_say(
     rows = problem.folds[fold].base
     rows = rows[has_all[rows]]
     out: Answered = {}
-    with tempfile.TemporaryDirectory() as folder:
-        base = KnowledgeBase.create(
-            Path(folder) / "fold.kb", problem.spectra.take(rows), of(rows), encoder="fold"
-        )
-        for task, target in problem.tasks.items():
-            asked = problem.queries(task)[fold]
-            answerable = asked[has_all[asked]]
-            if "surprise" not in views:  # vectors are compared, not the lines of a second galaxy beside them
-                target = target.model_copy(update={"signs": ()})
-            spectra, vectors = problem.spectra.take(answerable), of(answerable)
-            for variant in variants:
-                if variant == SUPERVISED or (variant == BEST_F1 and len(target.classes) > 2):
-                    continue
-                metric = metric_for(base, "none" if variant == PLAIN else "auto", target=target)
-                neighbors = base.search(
-                    vectors, k, spectra=spectra, target=target, exclude_column=GROUP, metric=metric.metric
-                )
-                said = hunt(neighbors, target)
-                if variant in (CALIBRATED, BEST_F1):
-                    wanted = target.model_copy(update={"threshold": "f1"} if variant == BEST_F1 else {})
-                    using = calibration_for(base, metric=metric, target=wanted, witness="none")
-                    said = answer(said, using, base, vectors, spectra)
-                called = np.full(len(asked), "", dtype="U40")
-                called[has_all[asked]] = called_classes(said, target)
-                out[task, variant] = called
+    base = KnowledgeBase.in_memory(problem.spectra.take(rows), of(rows), encoder="fold")
+    for task, target in problem.tasks.items():
+        asked = problem.queries(task)[fold]
+        answerable = asked[has_all[asked]]
+        if "surprise" not in views:  # vectors are compared, not the lines of a second galaxy beside them
+            target = target.model_copy(update={"signs": ()})
+        spectra, vectors = problem.spectra.take(answerable), of(answerable)
+        for variant in variants:
+            if variant == SUPERVISED or (variant == BEST_F1 and len(target.classes) > 2):
+                continue
+            metric = metric_for(base, "none" if variant == PLAIN else "auto", target=target)
+            neighbors = base.search(
+                vectors, k, spectra=spectra, target=target, exclude_column=GROUP, metric=metric.metric
+            )
+            said = hunt(neighbors, target)
+            if variant in (CALIBRATED, BEST_F1):
+                wanted = target.model_copy(update={"threshold": "f1"} if variant == BEST_F1 else {})
+                using = calibration_for(base, metric=metric, target=wanted, witness="none")
+                said = answer(said, using, base, vectors, spectra)
+            called = np.full(len(asked), "", dtype="U40")
+            called[has_all[asked]] = called_classes(said, target)
+            out[task, variant] = called
     return out
 
 

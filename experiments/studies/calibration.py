@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -96,15 +94,12 @@ def ask_problem(
     pieces: dict[str, list[Answered]] = {}
     for f, fold in enumerate(problem.folds):
         rows = [place[n] for n in problem.spectra.object_id[fold.base].tolist() if n in place]
-        with tempfile.TemporaryDirectory() as folder:
-            vectors = {view: e.take(np.array(rows)) for view, e in made.views.items()}
-            base = KnowledgeBase.create(
-                Path(folder) / "fold.kb", made.spectra.take(rows), vectors, encoder=encoder.name
-            )
-            for task in ASKED[name]:
-                asked = problem.queries(task)[f]
-                asked = asked[fair[asked]]
-                pieces.setdefault(task, []).append(_ask(base, problem, task, asked, setting.k))
+        vectors = {view: e.take(np.array(rows)) for view, e in made.views.items()}
+        base = KnowledgeBase.in_memory(made.spectra.take(rows), vectors, encoder=encoder.name)
+        for task in ASKED[name]:
+            asked = problem.queries(task)[f]
+            asked = asked[fair[asked]]
+            pieces.setdefault(task, []).append(_ask(base, problem, task, asked, setting.k))
     for task, answers in pieces.items():
         yield task, _joined(answers)
 

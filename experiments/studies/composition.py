@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -101,11 +100,8 @@ def _ask(
             "prevalence": prevalence,
         }
     )
-    with tempfile.TemporaryDirectory() as folder:
-        base = KnowledgeBase.create(
-            Path(folder) / "x.kb", known.spectra, {"shape": known.embeddings}, encoder=encoder.name
-        )
-        answers = pipeline.hunt(base, stripped(queries), target, k=k, encoder=encoder)
+    base = KnowledgeBase.in_memory(known.spectra, {"shape": known.embeddings}, encoder=encoder.name)
+    answers = pipeline.hunt(base, stripped(queries), target, k=k, encoder=encoder)
     rows = {name: i for i, name in enumerate(queries.object_id.tolist())}
     told = [p for p in answers.predictions if p.value is not None]
     index = np.array([rows[p.object_id] for p in told], dtype=int)

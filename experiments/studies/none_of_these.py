@@ -7,10 +7,8 @@ SDSS galaxies of the development set. Every row is stripped of catalog values bu
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,11 +54,10 @@ def study(setting: Setting) -> Evaluation:
     rows: list[Row] = []
     for part in ("mock",) if setting.real is None else ("mock", "real"):
         known = setting.data.problem(part, "classes", 0).spectra
-        with tempfile.TemporaryDirectory() as folder:
-            base, _ = pipeline.create(Path(folder) / "none.kb", [known], "base", views={})
-            for i, asked in enumerate(_sets(setting, part, known)):
-                setting.tell(i, len(GROUPS) + 7, f"{part} {asked.name}")
-                rows += [{"study": "none", "part": part, "set": asked.name, **r} for r in _rows(base, asked)]
+        base, _ = pipeline.create("memory://base", [known], "base", views={})
+        for i, asked in enumerate(_sets(setting, part, known)):
+            setting.tell(i, len(GROUPS) + 7, f"{part} {asked.name}")
+            rows += [{"study": "none", "part": part, "set": asked.name, **r} for r in _rows(base, asked)]
     return Evaluation(tuple(rows), _text(rows, setting))
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -103,12 +101,9 @@ def _folds(setting: Setting, part: str, seed: int, encoder: Encoder) -> Iterator
     spectra = problem.spectra.take(not_trained_on(encoder, problem.spectra.object_id))
     made = embed(spectra, encoder)
     for fold in group_folds(made.spectra, GROUP, FOLDS, seed):
-        with tempfile.TemporaryDirectory() as folder:
-            known, vectors = made.spectra.take(fold.base), made.embeddings.take(fold.base)
-            base = KnowledgeBase.create(
-                Path(folder) / "fold.kb", known, {"shape": vectors}, encoder=encoder.name
-            )
-            yield {name: _ask(base, made, fold.queries, name, encoder, seed) for name in ASKED}
+        known, vectors = made.spectra.take(fold.base), made.embeddings.take(fold.base)
+        base = KnowledgeBase.in_memory(known, {"shape": vectors}, encoder=encoder.name)
+        yield {name: _ask(base, made, fold.queries, name, encoder, seed) for name in ASKED}
 
 
 def _ask(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -154,11 +152,8 @@ def one_draw(made: Material, flips: str, share: float, seed: int) -> dict[str, d
     labels = wrong_labels(made.truth, share, flips, np.random.default_rng(seed))
     is_wrong = labels != made.truth
     table = made.spectra.rows.append_column(COLUMN, pa.array(labels.tolist(), pa.string()))
-    with tempfile.TemporaryDirectory() as folder:
-        base = KnowledgeBase.create(
-            Path(folder) / "review.kb", made.spectra.with_rows(table), {"shape": made.vectors}, encoder="base"
-        )
-        votes = label_votes(base, COLUMN, group=GALAXIES.group)
+    base = KnowledgeBase.in_memory(made.spectra.with_rows(table), {"shape": made.vectors}, encoder="base")
+    votes = label_votes(base, COLUMN, group=GALAXIES.group)
     place = {name: i for i, name in enumerate(made.spectra.object_id.tolist())}
     order = np.array([place[name] for name in votes.object_id.tolist()], dtype=int)
     wrong, truth = is_wrong[order], made.truth[order]

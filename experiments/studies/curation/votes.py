@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -84,17 +82,12 @@ def _fold(
     own, asked = (vectors.take(part) for part in rows)
     table = known.rows.append_column(COLUMN, pa.array(labels.tolist(), pa.string()))
     out = {}
-    with tempfile.TemporaryDirectory() as folder:
-        base = KnowledgeBase.create(
-            Path(folder) / "fold.kb", known.with_rows(table), {"shape": own}, encoder="base"
+    base = KnowledgeBase.in_memory(known.with_rows(table), {"shape": own}, encoder="base")
+    for vote in VOTES:
+        where = trusted(base, COLUMN) if "pruned" in vote else None
+        metric = metric_for(base, "none" if vote == "plain" else "auto", labelled=COLUMN, where=where).metric
+        neighbors = base.search(
+            asked, k, spectra=queries, labelled=COLUMN, where=where, metric=metric, exclude_column=GROUP
         )
-        for vote in VOTES:
-            where = trusted(base, COLUMN) if "pruned" in vote else None
-            metric = metric_for(
-                base, "none" if vote == "plain" else "auto", labelled=COLUMN, where=where
-            ).metric
-            neighbors = base.search(
-                asked, k, spectra=queries, labelled=COLUMN, where=where, metric=metric, exclude_column=GROUP
-            )
-            out[vote] = np.array([p.value or "" for p in classify(neighbors, COLUMN)], dtype="U40")
+        out[vote] = np.array([p.value or "" for p in classify(neighbors, COLUMN)], dtype="U40")
     return out

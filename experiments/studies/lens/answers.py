@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,9 +81,8 @@ def ask(setting: Setting, part: str, seed: int) -> list[Asked]:
     for fold in problem.folds:
         known = problem.spectra.take(fold.base)
         asked_of = {name.removesuffix(COPY) for name in problem.spectra.object_id[fold.queries].tolist()}
-        with TemporaryDirectory() as folder:
-            base = pipeline.create(Path(folder) / "lens.kb", pipeline.in_batches(known), "base")[0]
-            answers.append(_ask_fold(base, kinds, hosts, known, asked_of, extra, setting.k, f"{part}{seed}"))
+        base = pipeline.create("memory://base", pipeline.in_batches(known), "base")[0]
+        answers.append(_ask_fold(base, kinds, hosts, known, asked_of, extra, setting.k, f"{part}{seed}"))
     return answers
 
 

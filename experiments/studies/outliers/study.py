@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -165,9 +163,8 @@ def _fold(
     seed: int,
 ) -> Asked:
     """What every method says of the queries of one fold; those that a method cannot take are dropped for all."""
-    with tempfile.TemporaryDirectory() as folder:
-        base, _ = pipeline.create(Path(folder) / "fold.kb", [ordinary])
-        said = {a.object_id: a for a in pipeline.outliers(base, queries)}
+    base, _ = pipeline.create("memory://base", [ordinary])
+    said = {a.object_id: a for a in pipeline.outliers(base, queries)}
     prepared, _ = prepare(queries, PREPROCESS)
     keep = np.array([name in said and name in set(prepared.object_id.tolist()) for name in queries.object_id])
     answers = [said[name] for name in queries.object_id[keep].tolist()]

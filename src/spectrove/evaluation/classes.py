@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,22 +126,19 @@ def _fold_outcomes(
 ) -> Iterator[tuple[Asked, Outcome]]:
     """Answers of one fold, from a real knowledge base of its training plates."""
     asked = spectra.take(fold.queries)
-    with tempfile.TemporaryDirectory() as folder:
-        vectors = encoder.encode(prepared.take(fold.base))
-        base = KnowledgeBase.create(
-            Path(folder) / "fold.kb", spectra.take(fold.base), {"shape": vectors}, encoder="fold"
-        )
-        for noise, level in NOISE.items():
-            bare = stripped(asked if level is None else degrade(asked, level, seed))
-            for name, target in tasks.items():
-                truth = np.array([c or "" for c in target.classes_of(asked.column(target.label))])
-                scored = np.flatnonzero(truth != "")
-                if not len(scored):
-                    continue
-                for method, answers in _answers(base, bare.take(scored), target, encoder, k):
-                    predicted = np.array([answers.get(i, "") for i in bare.object_id[scored].tolist()])
-                    group = groups[fold.queries][scored]
-                    yield (name, method, noise), Outcome(truth[scored], predicted, group)
+    vectors = encoder.encode(prepared.take(fold.base))
+    base = KnowledgeBase.in_memory(spectra.take(fold.base), {"shape": vectors}, encoder="fold")
+    for noise, level in NOISE.items():
+        bare = stripped(asked if level is None else degrade(asked, level, seed))
+        for name, target in tasks.items():
+            truth = np.array([c or "" for c in target.classes_of(asked.column(target.label))])
+            scored = np.flatnonzero(truth != "")
+            if not len(scored):
+                continue
+            for method, answers in _answers(base, bare.take(scored), target, encoder, k):
+                predicted = np.array([answers.get(i, "") for i in bare.object_id[scored].tolist()])
+                group = groups[fold.queries][scored]
+                yield (name, method, noise), Outcome(truth[scored], predicted, group)
 
 
 def _answers(
