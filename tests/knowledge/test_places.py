@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import lancedb
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from pyarrow import fs
+from tests.knowledge.object_store import object_store
+from typer.testing import CliRunner
 
 from spectrove.errors import KnowledgeError
 from spectrove.inference.kept import fitted_once, measured_once
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.files import Folder, Memory, ObjectStore, Uri, place_of
+from spectrove.serve.cli import app
 from spectrove.targets import Target
 
 TARGET = Target(
@@ -168,30 +170,56 @@ def test_a_base_in_memory_cannot_be_opened_again():
         KnowledgeBase.open("memory://base")
 
 
-# --- a base elsewhere -------------------------------------------------------------------------------------
+# --- a base in an object store ----------------------------------------------------------------------------
 
 
-def test_what_is_fitted_on_a_base_elsewhere_is_kept_there(ids, make_spectra, make_vectors, monkeypatch):
-    """Tables and files behind an address: written by one session, read by the next."""
-    filesystem, root = fs.FileSystem.from_uri("mock://bucket/a.kb")
-    database = lancedb.connect("memory://tables")
-    monkeypatch.setattr("spectrove.knowledge.store.files_of", lambda _: ObjectStore(filesystem, root))
-    monkeypatch.setattr(lancedb, "connect", lambda _: database)
-    content = make_spectra(ids), {"shape": make_vectors(ids)}
-    KnowledgeBase.create("s3://bucket/a.kb", *content, encoder="made-up")
-    with pytest.raises(KnowledgeError, match=r"s3://bucket/a\.kb: something is there"):
-        KnowledgeBase.create("s3://bucket/a.kb", *content, encoder="made-up")
+@pytest.fixture
+def store(monkeypatch):
+    """The content of an object store, which S3 addresses lead to."""
+    with object_store() as (address, content):
+        for name, value in {
+            "AWS_ENDPOINT_URL": address, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }.items():  # fmt: skip
+            monkeypatch.setenv(name, value)
+        yield content
+
+
+def test_a_base_in_an_object_store_answers_and_keeps_what_is_fitted_on_it(
+    store, on_disk, ids, make_spectra, make_vectors
+):
+    """Tables, log, scales and fitted results: written by one session, read by the next, as in a folder."""
+    address, views = "s3://bucket/a.kb", {"shape": make_vectors(ids), "own": make_vectors(ids, 5, 3)}
+    KnowledgeBase.create(address, make_spectra(ids), views, encoder="made-up")
+    with pytest.raises(KnowledgeError, match=r"s3://bucket/a\.kb: something is there already"):
+        KnowledgeBase.create(address, make_spectra(ids), views, encoder="made-up")
     fits = []
     for _ in range(2):
-        base = KnowledgeBase.open("s3://bucket/a.kb")
+        base = KnowledgeBase.open(address)
         fitted_once(
             base, "metrics", "a key", lambda: fits.append(1) or np.pi,
             lambda value: ({"value": np.array([value])}, {}), lambda arrays, _: float(arrays["value"][0]),
         )  # fmt: skip
         measured_once(base, "lines", "a key", ids, lambda names: fits.append(2) or np.ones((len(names), 2)))
-        assert base.scale > 0
+        queries = make_vectors(["q"], 1)
+        assert_array_equal(base.search(queries, 5).distance, on_disk.search(queries, 5).distance)
+        assert base.scale == on_disk.scale
     assert fits == [1, 2]
-    assert set(json.loads(base.files.read("scales.json"))) == {"1:shape"}
+    assert set(json.loads(store["bucket/a.kb/scales.json"])) == {"1:shape"}
+    assert [name for name in store if "/metrics/1-" in name]
     base.delete("plate = 1001")
-    assert [v["operation"] for v in KnowledgeBase.open("s3://bucket/a.kb").versions()] == ["create", "delete"]
-    assert str(base.path) == "s3://bucket/a.kb"
+    assert [v["operation"] for v in KnowledgeBase.open(address).versions()] == ["create", "delete"]
+    assert (str(base.path), base.path.name) == (address, "a.kb")
+    assert base.info()["bytes"] > 1000
+
+
+def test_the_command_line_takes_the_address_of_a_base(store, ids, make_spectra, make_vectors):
+    KnowledgeBase.create(
+        "s3://bucket/b.kb", make_spectra(ids), {"shape": make_vectors(ids)}, encoder="made-up"
+    )
+    told = CliRunner().invoke(app, ["kb", "info", "s3://bucket/b.kb", "--json"])
+    assert json.loads(told.output)["path"] == "s3://bucket/b.kb"
+    told = CliRunner().invoke(app, ["kb", "info", "s3://bucket/absent.kb"])
+    assert told.exit_code == 2
+    assert "s3://bucket/absent.kb: no such knowledge base" in " ".join(told.output.split())
