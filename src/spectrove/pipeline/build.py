@@ -53,7 +53,7 @@ def create(
             if base is None:
                 # A base stopped before `complete` is recognised as incomplete.
                 base = KnowledgeBase.create(
-                    path, embedded.spectra, embedded.views, encoder=main.name, complete=False
+                    path, embedded.spectra, embedded.views, encoder=main.name, domain=domain, complete=False
                 )
             else:
                 base.add(embedded.spectra, embedded.views)
