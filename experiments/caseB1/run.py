@@ -13,6 +13,7 @@ from experiments.samples.workshop import Workshop
 from spectrove.explanation.plots import spectrum_figure
 from spectrove.explanation.report import write_report
 from spectrove.explanation.tables import Table
+from spectrove.galaxies.diagram.measured import bpt_of
 from spectrove.galaxies.diagram.plot import bpt_figure
 
 Recipe = CaseRecipe
@@ -70,7 +71,8 @@ def verdict(case: Case) -> str:
     by_sum, by_softmax = case.share("sum"), case.share("softmax")
     nearer = "softmax" if np.abs(by_softmax - PAPER_SHARE) < np.abs(by_sum - PAPER_SHARE) else "sum"
     agree = sum(n.group == case.target.positive for n in case.evidence.neighbors)
-    own = case.evidence.query.bpt.own_class if case.evidence.query.bpt else None
+    place = bpt_of(case.evidence.query)
+    own = place.own_class if place else None
     return (
         f"{agree} of {len(case.evidence.neighbors)} neighbours are {case.target.positive}s: their share is "
         f"{100 * by_sum:.2f}% as weights over their sum and "

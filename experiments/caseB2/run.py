@@ -8,9 +8,10 @@ from pathlib import Path
 from experiments.paper.cases import PAPER_OBJECT, PAPER_SHARE, Case, CaseRecipe, choose
 from experiments.paper.results import Measure, Result
 from experiments.samples.workshop import Workshop
-from spectrove.explanation.evidence import Measured
-from spectrove.explanation.tables import RATIOS, Table
+from spectrove.explanation.measured import Measured
+from spectrove.explanation.tables import Table
 from spectrove.galaxies.diagram.bpt import ratio
+from spectrove.galaxies.diagram.measured import RATIOS, bpt_of, lines_of
 
 Recipe = CaseRecipe
 
@@ -48,8 +49,9 @@ def run(recipe: CaseRecipe, out: Path, workshop: Workshop, samples: Sequence[str
     )
     result.tables = [Table(f"{case.sample}: {e.object_id} and its neighbours", header, rows, note)]
     for number, item in items:
+        lines = lines_of(item)
         for name, top, bottom in RATIOS:
-            r = None if item.lines is None else ratio(item.lines, top, bottom)
+            r = None if lines is None else ratio(lines, top, bottom)
             if r is not None and r.kind == "measured":
                 result.measures.append(
                     Measure(
@@ -65,12 +67,13 @@ def run(recipe: CaseRecipe, out: Path, workshop: Workshop, samples: Sequence[str
 
 def ratios(item: Measured) -> list[str]:
     """The four ratios as printed."""
-    return [ratio(item.lines, top, bottom).text() if item.lines else "–" for _, top, bottom in RATIOS]
+    lines = lines_of(item)
+    return [ratio(lines, top, bottom).text() if lines else "–" for _, top, bottom in RATIOS]
 
 
 def own_class(item: Measured) -> str:
     """Where its own lines put it."""
-    b = item.bpt
+    b = bpt_of(item)
     if b is None or b.no_lines:
         return "no lines"
     return b.own_class or " / ".join(b.possible) or "unknown"

@@ -20,6 +20,7 @@ from experiments.samples.workshop import Part, Sample, Workshop
 from spectrove.explanation.report import write_report
 from spectrove.explanation.style import GRID_COLOR, NORMAL, SMALL, color_of, marker_of, new_figure, tidy
 from spectrove.explanation.tables import Table
+from spectrove.galaxies.diagram.measured import bpt_of
 from spectrove.targets import Target
 from spectrove.targets.target import id_hash
 
@@ -295,11 +296,12 @@ def liners(recipe: Recipe, out: Path, workshop: Workshop, samples: Sequence[str]
     sn, part, row = max(missed, key=lambda m: m[0])
     evidence = evidence_for(workshop, recipe, name, part, row, target)
     write_report(evidence, out / "missed-liner.html")
+    place = bpt_of(evidence.query)
     said = ", ".join(f"{n.object_id} ({n.label or 'no label'})" for n in evidence.neighbors)
     result.notes.append(
         f"The missed LINER of the highest S/N ({sn:.0f}) is {evidence.object_id}: its neighbours are "
         f"{said}; by its own lines it is "
-        f"{(evidence.query.bpt.own_class if evidence.query.bpt else None) or 'not on the diagram'} (missed-liner.html)."
+        f"{(place.own_class if place else None) or 'not on the diagram'} (missed-liner.html)."
     )
 
 

@@ -15,6 +15,7 @@ from experiments.samples.workshop import Part, Workshop, search, take
 from spectrove.errors import DatasetError
 from spectrove.explanation.evidence import Evidence, build_evidence
 from spectrove.galaxies.diagram.background import LINES, background
+from spectrove.galaxies.domain import GALAXIES
 from spectrove.inference import Prediction, hunt
 from spectrove.inference.neighbors.voting import neighbor_weights
 from spectrove.knowledge import KnowledgeBase
@@ -182,7 +183,15 @@ def evidence_for(
     prediction = hunt(neighbors, target, spectra=asked.spectra)[0]
     ids = [str(asked.spectra.object_id[0]), *dict.fromkeys(v.object_id for v in prediction.neighbors)]
     shelf = Shelf(base, with_pixels(workshop, recipe, name, ids), f"{name}, other plates")
-    return build_evidence(cast(KnowledgeBase, shelf), shelf.whole[0], prediction, neighbors, 0, target=target)
+    return build_evidence(
+        cast(KnowledgeBase, shelf),
+        shelf.whole[0],
+        prediction,
+        neighbors,
+        0,
+        target=target,
+        panels=GALAXIES.panels,
+    )
 
 
 def with_pixels(workshop: Workshop, recipe: Recipe, name: str, ids: Sequence[str]) -> SpectrumSet:

@@ -262,7 +262,7 @@ class Domain:
         outlier_views: Views of the outlier score and their weights; the default view alone where empty.
         reasons: Reasons for spectra that are unlike a base's.
         review: What stored spectra themselves say about their labels and redshifts.
-        panels: Finished sentences, tables and figures of an explanation, from the spectra of its evidence.
+        panels: Sentences, tables and figures of an explanation: an `explanation.evidence.PanelMaker`.
         mock: A simulated survey.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,10 @@ import numpy as np
 import pytest
 
 from spectrove.embeddings import Embeddings
-from spectrove.explanation.evidence import Evidence, Measured, NeighborEvidence, Provenance, build_evidence
+from spectrove.explanation.evidence import Evidence, NeighborEvidence, Provenance, build_evidence
+from spectrove.explanation.measured import Measured
+from spectrove.galaxies.diagram.measured import measurement
+from spectrove.galaxies.domain import GALAXIES
 from spectrove.galaxies.lines import LINE
 from spectrove.galaxies.stellar import age_and_metallicity, stellar_basis
 from spectrove.inference import Prediction, Vote, classify, hunt
@@ -62,7 +66,7 @@ def build_lines(noise: float = 1.0, missing: Sequence[str] = (), **flux: float) 
     values = {k: math.nan if k in missing else float(v) for k, v in given.items()}
     errors = {k: math.nan if k in missing else noise for k in given}
     ews, ew_errors = {k: v / 10 for k, v in values.items()}, {k: v / 10 for k, v in errors.items()}
-    return SimpleNamespace(flux=values, error=errors, ew=ews, ew_error=ew_errors)
+    return SimpleNamespace(flux=values, error=errors, ew=ews, ew_error=ew_errors, continuum=None)
 
 
 def build_answer(
@@ -95,12 +99,18 @@ def build_answer(
         (0.8, 0.98) if voters else None, "" if voters else "No neighbour has a label that counts.",
         votes, flags, "liner" if positive else None, positive, is_target if positive else None,
     )  # fmt: skip
+    beside = measurement(neighbor_lines)
     neighbors = tuple(
-        NeighborEvidence(v.object_id, None, 0.05, neighbor_lines, "", v.distance, v.weight, v.label, v.group)
+        NeighborEvidence(v.object_id, None, 0.05, beside, v.distance, v.weight, v.label, v.group)
         for v in votes
     )
-    query = Measured(object_id, None, 0.0668, lines, reason)
-    return Evidence(prediction, query, neighbors, scale, Provenance(encoder="base"), "catalog", 0.5)
+    query = Measured(object_id, None, 0.0668, measurement(lines, reason))
+    return filled(Evidence(prediction, query, neighbors, scale, Provenance(encoder="base"), "catalog", 0.5))
+
+
+def filled(evidence: Evidence) -> Evidence:
+    """The evidence with what galaxies have to say about it, after it was changed."""
+    return replace(evidence, panels=GALAXIES.panels.answer(evidence))
 
 
 def build_evidence_by_base(
@@ -123,7 +133,7 @@ def build_evidence_by_base(
     )
     found = base.search(asked, 3, target=target, labelled=None if target else "class_derived")
     prediction = hunt(found, target)[0] if target else classify(found, "class_derived")[0]
-    return build_evidence(base, query, prediction, found, 0, target=target)
+    return build_evidence(base, query, prediction, found, 0, target=target, panels=GALAXIES.panels)
 
 
 @pytest.fixture(scope="session")
@@ -139,6 +149,11 @@ def make_lines() -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def make_answer() -> Callable[..., Evidence]:
     return build_answer
+
+
+@pytest.fixture(scope="session")
+def fill() -> Callable[..., Evidence]:
+    return filled
 
 
 @pytest.fixture(scope="session")

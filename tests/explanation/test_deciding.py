@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spectrove.explanation.deciding import DECIDES, behind_figure, one_line
 from spectrove.explanation.gallery import gallery_figure
 from spectrove.explanation.report import write_report
 from spectrove.explanation.sentences import cautions
+from spectrove.explanation.style import DECIDES
+from spectrove.galaxies.domain import GALAXIES
+from spectrove.galaxies.lenses.behind import behind_figure, one_line
 from spectrove.galaxies.oddities.page import Drawn, outlier_figure, rests_on
 from spectrove.galaxies.residual.reconstruction import Residual
 from spectrove.inference.outlier_score import OutlierAnswer
@@ -26,7 +28,8 @@ def lens(evidence, *, beyond, lines=(FIRST,)):
         evidence.prediction, target="strong_lens", positive="lens", is_target=True,
         probabilities={"lens": 0.9, "none": 0.1}, second_redshift=(candidate,),
     )  # fmt: skip
-    return replace(evidence, prediction=told)
+    changed = replace(evidence, prediction=told)
+    return replace(changed, panels=GALAXIES.panels.answer(changed))
 
 
 def marks(ax):
@@ -61,12 +64,13 @@ def test_a_lens_that_rests_on_one_line_says_so(liner, tmp_path):
     assert one_line(lens(liner, beyond=6.0, lines=(FIRST, SECOND))) == ""
 
 
-def test_an_estimated_redshift_with_one_line_says_so(make_answer, make_lines):
+def test_an_estimated_redshift_with_one_line_says_so(make_answer, make_lines, fill):
     one = make_answer(["SF"], lines=make_lines(ha=30))
-    assert "only one emission line, Hα, is detected" in one_line(replace(one, z_source="estimated"))
-    assert one_line(one) == ""
+    [caution] = cautions(fill(replace(one, z_source="estimated")))
+    assert "only one emission line, Hα, is detected" in caution
+    assert cautions(one) == []
     two = make_answer(["SF"], lines=make_lines(ha=30, oiii=30))
-    assert one_line(replace(two, z_source="estimated")) == ""
+    assert cautions(fill(replace(two, z_source="estimated"))) == []
 
 
 @pytest.mark.parametrize(

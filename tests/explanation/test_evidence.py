@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from spectrove.errors import SpectrumError
-from spectrove.explanation.evidence import build_evidence, measured
+from spectrove.explanation.evidence import build_evidence
+from spectrove.galaxies.diagram.measured import bpt_of, measure
+from spectrove.galaxies.domain import GALAXIES
 
 
 def test_neighbours_come_nearest_first_with_weights_that_sum_to_one(liner):
@@ -22,15 +24,16 @@ def test_neighbours_come_nearest_first_with_weights_that_sum_to_one(liner):
 
 def test_line_ratios_are_measured_from_the_pixels(liner):
     """The Gaussians were made with [N II]/Ha = 1.3 and [O III]/Hb = 2."""
-    x, y = liner.query.bpt.nii_ha, liner.query.bpt.oiii_hb
+    place = bpt_of(liner.query)
+    x, y = place.nii_ha, place.oiii_hb
     assert abs(x.value - np.log10(1.3)) < 4 * x.error + 0.03
     assert abs(y.value - np.log10(2.0)) < 4 * y.error + 0.08
-    assert [n.bpt.own_class for n in liner.neighbors] == ["LINER", "Seyfert", "LINER"]
+    assert [bpt_of(n).own_class for n in liner.neighbors] == ["LINER", "Seyfert", "LINER"]
 
 
 def test_the_query_s_catalog_row_changes_nothing(make_spectrum):
     plain, loaded = make_spectrum("a"), make_spectrum("a", ha_flux=1e9, **{"class": "STAR"}, bpt_class="SF")
-    assert measured(plain, 0.05).bpt == measured(loaded, 0.05).bpt
+    assert measure(plain, 0.05).values.bpt == measure(loaded, 0.05).values.bpt
 
 
 def test_provenance_says_what_made_the_answer(liner):
@@ -55,13 +58,14 @@ def test_the_dictionary_is_plain_json(liner):
 
 
 def test_a_spectrum_without_redshift_is_explained_without_lines(make_spectrum):
-    found = measured(make_spectrum("a", z=None), float("nan"))
-    assert (found.lines, found.bpt, found.reason) == (None, None, "it has no redshift")
+    found = measure(make_spectrum("a", z=None), float("nan"))
+    assert (found.values, found.model, found.reason) == (None, None, "it has no redshift")
+    assert found.json == {"lines": None, "bpt": None}
 
 
 def test_a_spectrum_without_good_pixels_is_explained_without_lines(make_spectrum):
     s = make_spectrum("a")
-    assert measured(replace(s, ivar=s.ivar * 0), 0.05).reason == "it has no good pixel"
+    assert measure(replace(s, ivar=s.ivar * 0), 0.05).reason == "it has no good pixel"
 
 
 def test_a_neighbour_that_was_deleted_meanwhile_is_named_without_its_spectrum(liner):
@@ -75,9 +79,9 @@ def test_a_neighbour_that_was_deleted_meanwhile_is_named_without_its_spectrum(li
                 raise KnowledgeError("1009-52644-0170 is not in the base.")
             return SpectrumSet.from_spectra([n.spectrum for n in liner.neighbors if n.object_id in ids])
 
-    found = _neighbors(Base(), liner.prediction)
+    found = _neighbors(Base(), liner.prediction, GALAXIES.panels)
     assert [n.spectrum is None for n in found] == [False, True, False]
-    assert found[1].reason == "its spectrum is not in the base"
+    assert found[1].measurement.reason == "its spectrum is not in the base"
 
 
 def test_another_spectrum_s_answer_is_refused(liner, make_spectrum):

@@ -10,11 +10,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from spectrove.explanation.gallery import gallery_figure, hits_bpt_figure, probability_figure
+from spectrove.explanation.gallery import gallery_figure, probability_figure
 from spectrove.explanation.line_labels import line_labels, pretty
+from spectrove.explanation.panel import Measurement
 from spectrove.explanation.plots import make_trace, spectrum_figure
 from spectrove.explanation.style import GHOST_COLOR, png
-from spectrove.galaxies.diagram.plot import bpt_figure
+from spectrove.galaxies.diagram.measured import bpt_of
+from spectrove.galaxies.diagram.plot import bpt_figure, hits_bpt_figure
+from spectrove.galaxies.drawing import DRAWING
 from spectrove.galaxies.lines import LINES
 
 
@@ -53,7 +56,7 @@ def test_every_covered_line_is_marked_and_named(liner):
 
 def test_no_two_line_names_overlap(liner):
     figure = spectrum_figure(liner)
-    names = {item.text for item in line_labels(3000, 10000)}
+    names = {item.text for item in line_labels(3000, 10000, LINES)}
     assert boxes_overlap(figure, names) == []
 
 
@@ -63,7 +66,7 @@ def test_names_of_the_spectra_do_not_overlap(liner):
 
 
 def test_masked_pixels_are_gaps(liner):
-    trace = make_trace(liner.query)
+    trace = make_trace(liner.query, DRAWING.norm)
     assert np.isnan(trace.flux[2000:2040]).all()
     assert np.isfinite(trace.flux).sum() == len(trace.flux) - 40
     drawn = [a for a in spectrum_figure(liner).axes[0].lines if len(a.get_xdata()) > 1000]
@@ -77,19 +80,21 @@ def test_each_neighbour_has_the_query_s_copy_behind_it(liner):
 
 def test_lines_stand_at_their_rest_wavelength(liner):
     """H alpha and [N II] blend; the peak lies at [N II] 6583, the stronger."""
-    near = make_trace(liner.query).within(6500, 6650)
+    near = make_trace(liner.query, DRAWING.norm).within(6500, 6650)
     assert abs(near.wavelength[np.nanargmax(near.flux)] - 6585.27) < 1.5
 
 
 def test_without_a_redshift_the_observed_frame_is_drawn_and_no_line_is_named(liner):
-    figure = spectrum_figure(replace(liner, query=replace(liner.query, z=float("nan"), lines=None)))
+    figure = spectrum_figure(
+        replace(liner, query=replace(liner.query, z=float("nan"), measurement=Measurement()))
+    )
     assert any("Observed wavelength" in t for t in texts(figure))
     assert not any("[O III]" in t for t in texts(figure))
 
 
 def test_a_query_without_good_pixels_gives_a_figure_that_says_so(liner):
     s = liner.query.spectrum
-    bad = replace(liner.query, spectrum=replace(s, ivar=s.ivar * 0), lines=None)
+    bad = replace(liner.query, spectrum=replace(s, ivar=s.ivar * 0), measurement=Measurement())
     assert any("no good pixel" in t for t in texts(spectrum_figure(replace(liner, query=bad))))
 
 
@@ -105,7 +110,7 @@ def test_the_diagram_names_lines_regions_and_objects(liner):
 def test_the_query_is_a_star_at_its_measured_ratios(liner):
     ax = bpt_figure(liner).axes[0]
     stars = [line for line in ax.lines if line.get_marker() == "*"]
-    b = liner.query.bpt
+    b = bpt_of(liner.query)
     assert len(stars) == 1
     np.testing.assert_allclose(stars[0].get_xydata()[0], [b.nii_ha.value, b.oiii_hb.value])
 

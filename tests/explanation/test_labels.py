@@ -12,7 +12,7 @@ from spectrove.galaxies.lines import LINES
 
 
 def test_doublets_share_a_label_and_neighbours_of_other_ions_do_not():
-    texts = [item.text for item in line_labels(3600, 7000)]
+    texts = [item.text for item in line_labels(3600, 7000, LINES)]
     assert "[O II] 3726, 3729" in texts
     assert "[S II] 6716, 6731" in texts
     assert "Na D 5890, 5896" in texts
@@ -20,7 +20,7 @@ def test_doublets_share_a_label_and_neighbours_of_other_ions_do_not():
 
 
 def test_every_line_is_in_exactly_one_label():
-    named = [w for item in line_labels(0, 1e5) for w in item.wavelengths]
+    named = [w for item in line_labels(0, 1e5, LINES) for w in item.wavelengths]
     assert sorted(named) == sorted(line.wavelength for line in LINES)
 
 

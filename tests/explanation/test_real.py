@@ -9,6 +9,7 @@ import pytest
 
 from spectrove.explanation.report import write_report
 from spectrove.explanation.sentences import why
+from spectrove.galaxies.diagram.measured import bpt_of
 from spectrove.spectra import Spectrum
 from spectrove.targets import load_target
 
@@ -32,6 +33,6 @@ def test_a_real_liner_is_explained_by_real_liners(data_dir, by_base, tmp_path):
         f"{query.object_id} is called a LINER (P 1.00): 3 of its 3 nearest known spectra are LINERs"
         in why(answer)
     )
-    assert answer.query.bpt.nii_ha.kind == "measured"
+    assert bpt_of(answer.query).nii_ha.kind == "measured"
     page = write_report(answer, tmp_path / "why.html").read_text("utf-8")
     assert all(n.object_id in page for n in answer.neighbors)

@@ -11,6 +11,8 @@ import pytest
 from spectrove.errors import DatasetError
 from spectrove.explanation.report import Hunt, write_hunt_report, write_report
 from spectrove.explanation.tables import Table, with_error
+from spectrove.galaxies.diagram.measured import bpt_of, lines_of
+from spectrove.galaxies.domain import GALAXIES
 
 NASTY = "<script>alert('x')</script>&\"#0"
 
@@ -69,13 +71,13 @@ def test_the_page_holds_every_neighbour_with_distance_weight_label_and_ratios(pa
         assert n.object_id in page
         assert f"{n.distance:.3f}" in page
         assert f"{n.weight:.3f}" in page
-        assert n.bpt.nii_ha.text() in page
+        assert bpt_of(n).nii_ha.text() in page
     assert page.count(" ✓</td>") == 2
 
 
 def test_the_page_holds_the_line_table_and_the_origin(page, liner):
     assert "[O II] 3726+3729" in page
-    assert with_error(liner.query.lines.flux["ha"], liner.query.lines.error["ha"]) in page
+    assert with_error(lines_of(liner.query).flux["ha"], lines_of(liner.query).error["ha"]) in page
     assert "0123456789abcdef" in page
     assert "1e-17 erg/s/cm2/A" in page
 
@@ -118,7 +120,7 @@ def hunt(liner):
         for i, p in enumerate([0.9, 0.6, 0.4, 0.1])
     ]  # fmt: skip
     truth = {liner.object_id: True, "x0": True, "x1": False, "x2": True, "x3": False}
-    return Hunt("liner", [*others, liner.prediction], [liner], truth=truth)
+    return Hunt("liner", [*others, liner.prediction], [liner], truth=truth, panels=GALAXIES.panels)
 
 
 def test_a_hunt_is_ranked_by_probability_and_then_by_id(hunt):

@@ -14,10 +14,12 @@ from spectrove.encoders import ENCODERS, EncoderRecipe
 from spectrove.encoders.network import build_network
 from spectrove.encoders.recipe import MaskRecipe, NetworkRecipe, PcaRecipe
 from spectrove.explanation.argument import carried
+from spectrove.explanation.bands import Band, bands
 from spectrove.explanation.saliency import RegionShare, Saliency, gradients, saliency
 from spectrove.explanation.saliency_plot import binned, saliency_figure
 from spectrove.explanation.space import Coordinates, coordinates, replaced
-from spectrove.galaxies.bands import LINE_BANDS, Band, bands
+from spectrove.galaxies.bands import LINE_BANDS
+from spectrove.galaxies.drawing import DRAWING
 from spectrove.galaxies.lines import LINE
 from spectrove.inference.metric.linear import LinearMetric
 from spectrove.preprocess import PreprocessRecipe
@@ -77,7 +79,7 @@ def test_attributions_and_rest_add_up_to_the_distance(spectra, kind, metric):
     d = encoder.n_dimensions
     turned = LinearMetric(rng.normal(size=(d, d + 2)), rng.normal(size=d)) if metric else None
     space = Coordinates({"shape": encoder}, {"shape": 1.0}, turned)
-    for one in saliency(space, spectra.take([0]), spectra.take([2, 3])):
+    for one in saliency(space, spectra.take([0]), spectra.take([2, 3]), LINE_BANDS):
         assert one.distance > 0
         total = one.rest + one.attribution.sum()
         assert_allclose(total, one.distance, rtol=2e-3)
@@ -89,7 +91,7 @@ def test_attributions_and_rest_add_up_to_the_distance(spectra, kind, metric):
 def test_a_difference_at_one_line_is_found_by_both(spectra, kind):
     """The copy differs from the query at [O III] alone: that region has the whole distance, by either way."""
     space = Coordinates({"shape": MADE[kind]()}, {"shape": 1.0})
-    [one] = saliency(space, spectra.take([0]), spectra.take([1]))
+    [one] = saliency(space, spectra.take([0]), spectra.take([1]), LINE_BANDS)
     shares = {r.band.name: r for r in one.regions}
     assert one.ranked()[0].band.name == "[O III]"
     assert shares["[O III]"].occlusion == pytest.approx(1, abs=0.01)
@@ -141,10 +143,10 @@ def test_two_views_are_one_distance_and_one_without_gradients_is_rest(spectra, m
     space = Coordinates(
         {"shape": network("cnn", channels=(4, 8)), "more": pca()}, {"shape": 2.0, "more": 0.5}
     )
-    [one] = saliency(space, spectra.take([0]), spectra.take([2]))
+    [one] = saliency(space, spectra.take([0]), spectra.take([2]), LINE_BANDS)
     assert abs(one.unexplained) < 2e-3 * one.distance
     monkeypatch.setattr(Coordinates, "differentiable", lambda self: ("shape",))
-    [half] = saliency(space, spectra.take([0]), spectra.take([2]))
+    [half] = saliency(space, spectra.take([0]), spectra.take([2]), LINE_BANDS)
     assert half.distance == one.distance
     assert half.rest > one.rest
     assert abs(half.unexplained) < 2e-3 * half.distance
@@ -169,11 +171,11 @@ def test_regions_cover_every_wavelength_once():
     """Lines in order, none upon another, continuum between; the ends inside."""
     assert all(a[2] <= b[1] for a, b in pairwise(LINE_BANDS))
     w = np.linspace(3630.0, 8696.0, 5000)
-    count = sum(band.holds(w).astype(int) for band in bands(3630.0, 8696.0))
+    count = sum(band.holds(w).astype(int) for band in bands(3630.0, 8696.0, LINE_BANDS))
     assert (count == 1).all()
-    named = {band.name for band in bands(3630.0, 8696.0)}
+    named = {band.name for band in bands(3630.0, 8696.0, LINE_BANDS)}
     assert {"[O II]", "Hα + [N II]", "[S II]"} <= named
-    assert all("Å" in band.name for band in bands(3630.0, 8696.0, lines=False))
+    assert all("Å" in band.name for band in bands(3630.0, 8696.0))
 
 
 def test_bins_keep_the_sum():
@@ -187,8 +189,8 @@ def test_bins_keep_the_sum():
 def test_the_figure_has_a_row_for_each_neighbour(spectra):
     """Two axes each: along the spectrum, and the leading regions."""
     space = Coordinates({"shape": pca()}, {"shape": 1.0})
-    found = saliency(space, spectra.take([0]), spectra.take([1, 2, 3]))
-    assert len(saliency_figure(found).axes) == 6
+    found = saliency(space, spectra.take([0]), spectra.take([1, 2, 3]), LINE_BANDS)
+    assert len(saliency_figure(found, DRAWING).axes) == 6
     assert found[0].to_dict()["rank_correlation"] is None or -1 <= found[0].correlation <= 1
 
 
@@ -210,7 +212,7 @@ def test_a_distance_that_gaps_make_says_who_was_not_observed_where(spectra):
         f"86% of the distance is due to gaps, not to differences in flux: {one.object_id} was not observed"
         in told
     )
-    figure = saliency_figure([replace(found, rest=0.86 * found.distance)])
+    figure = saliency_figure([replace(found, rest=0.86 * found.distance)], DRAWING)
     assert any("gaps 86% (hatched: not observed in it)" in t.get_text() for t in figure.axes[0].texts)
     assert any(p.get_hatch() for p in figure.axes[0].patches)
 

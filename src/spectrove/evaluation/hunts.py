@@ -16,8 +16,8 @@ from spectrove.evaluation.protocol import check_groups, group_names, not_trained
 from spectrove.explanation.evidence import Evidence
 from spectrove.explanation.report import Hunt
 from spectrove.explanation.tables import Table
-from spectrove.galaxies.diagram.background import background
 from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.domains import domain_of
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target, label_text, load_target
 
@@ -116,8 +116,10 @@ def hunt_section(
     )
     hits = [i for i in ranked if answers.predictions[i].is_target][:top]
     evidence: list[Evidence] = [pipeline.explain(base, answers, i, target=target) for i in hits]
+    panels = domain_of(base).panels
     return Hunt(
         target=target.name, predictions=answers.predictions, evidence=evidence, description=target.description,
         threshold=target.limit, truth={i: c == target.positive for i, c in score.truth.items()}, tables=tables,
-        notes=notes, refused=[(r.name, r.error) for r in answers.refusals], background=background(base),
+        notes=notes, refused=[(r.name, r.error) for r in answers.refusals], panels=panels,
+        background=panels.background(base) if panels else None,
     )  # fmt: skip

@@ -2,49 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from spectrove.explanation.evidence import Measured
-from spectrove.explanation.line_labels import pretty
+from spectrove.explanation.measured import Measured
+from spectrove.explanation.panel import Comparison
 from spectrove.explanation.saliency import Saliency
 from spectrove.explanation.space import Coordinates, Prepareds, replaced
-from spectrove.galaxies.lines import LINE
 from spectrove.knowledge import Searched
 from spectrove.plain import plain
 
 #: Maximum number of regions that are replaced to make the object a neighbour.
 MOST_REGIONS = 6
-#: Lines of a blend whose sum is measured better.
-_PARTS = ("oii_3726", "oii_3729", "sii_6716", "sii_6731")
-_SUMS = {"oii": "[O II] 3726+3729", "sii": "[S II] 6716+6731"}
-
-
-@dataclass(frozen=True)
-class LineDifference:
-    """One line in both spectra: rest equivalent widths, angstrom, positive in emission, and how far they differ."""
-
-    name: str
-    query: float
-    query_error: float
-    other: float
-    other_error: float
-
-    @property
-    def sigma(self) -> float:
-        """Query less other over the error of both."""
-        return (self.query - self.other) / math.hypot(self.query_error, self.other_error)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "name": self.name, "query_ew": plain(self.query), "query_ew_error": plain(self.query_error),
-            "other_ew": plain(self.other), "other_ew_error": plain(self.other_error), "sigma": plain(self.sigma),
-        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,7 +33,7 @@ class Against:
     """The query compared with one object of the base.
 
     Attributes:
-        other: The object, its lines as we measure them.
+        other: The object, with what was measured in it.
         label, group: Its value in the label column, and the class that means; None if unknown.
         distance: From the query, in the space that was searched; NaN where that cannot be made again.
         rank: Its place among the objects searched, 1 the nearest; None where it was not among them.
@@ -69,7 +41,7 @@ class Against:
         reach: Distance of the farthest of the k neighbours.
         k: Number of neighbours.
         saliency: Where the distance comes from.
-        lines: Lines measured in both, those that differ most first.
+        comparison: The measurements of both beside each other.
         change: Regions that would have to be like the object's for it to be a neighbour; None where it is one.
     """
 
@@ -82,7 +54,7 @@ class Against:
     reach: float
     k: int
     saliency: Saliency | None = None
-    lines: tuple[LineDifference, ...] = ()
+    comparison: Comparison = field(default_factory=Comparison)
     change: Change | None = None
 
     @property
@@ -107,22 +79,9 @@ class Against:
             "farthest_neighbor": plain(self.reach),
             "k": self.k,
             "saliency": None if self.saliency is None else self.saliency.to_dict(),
-            "line_differences": [d.to_dict() for d in self.lines],
+            **self.comparison.json,
             "would_have_to_change": change,
         }
-
-
-def line_differences(query: Measured, other: Measured) -> tuple[LineDifference, ...]:
-    """Lines that were measured in both, those that differ by most sigma first."""
-    if query.lines is None or other.lines is None:
-        return ()
-    found = []
-    for key in query.lines.ew:
-        values = [m.get(key, math.nan) for o in (query.lines, other.lines) for m in (o.ew, o.ew_error)]
-        if key in _PARTS or not all(map(math.isfinite, values)) or not (values[1] > 0 and values[3] > 0):
-            continue
-        found.append(LineDifference(_SUMS.get(key) or pretty(LINE[key].name), *values))
-    return tuple(sorted(found, key=lambda d: -abs(d.sigma)))
 
 
 def rank_of(

@@ -6,19 +6,9 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from spectrove.explanation.evidence import Evidence, Measured, NeighborEvidence, Provenance
-from spectrove.explanation.sentences import (
-    DIAGRAM,
-    NEAR_LINE,
-    distance_of,
-    far,
-    line_name,
-    one,
-    sigmas,
-    voted,
-)
-from spectrove.galaxies.diagram.bpt import DETECTION
-from spectrove.galaxies.lenses import second_redshift
+from spectrove.explanation.evidence import Evidence
+from spectrove.explanation.panel import Names, one
+from spectrove.explanation.sentences import distance_of, far, votes
 
 if TYPE_CHECKING:
     from spectrove.explanation.against import Against, Change
@@ -30,14 +20,14 @@ _LEAST_GAPS = 0.1
 
 
 def argued(evidence: Evidence) -> list[str]:
-    """The sentences after the main one: lines, redshifts, the alternative, stability, wavelengths."""
+    """The sentences after the main one: own evidence, redshifts, the alternative, stability, wavelengths."""
     nearest = evidence.saliency[:1]
     if evidence.prediction.none_of_these:  # there is no answer to argue for
         return [text for text in (left_open(evidence), *(carried(s) for s in nearest)) if text]
     found = [
         witnessed(evidence),
         left_open(evidence),
-        behind(evidence),
+        *evidence.panels.arguments,
         alternative(evidence),
         stability(evidence),
         *(carried(s) for s in nearest),
@@ -46,12 +36,15 @@ def argued(evidence: Evidence) -> list[str]:
 
 
 def witnessed(evidence: Evidence) -> str:
-    """The probabilities from neighbours alone and from own lines alone, as a sentence; "" if lines are not used."""
+    """The probabilities from neighbours alone and from what the spectrum itself says, as a sentence; "" without the
+    latter.
+    """
     said, asked = evidence.prediction.witnesses, evidence.asked
     if said is None:
         return ""
     each = []
-    for who, name in (("the neighbours", "neighbours"), ("its own lines", "lines")):
+    for name in said:
+        who = "the neighbours" if name == "neighbours" else f"its own {name}"
         best = max(said[name], key=lambda c: said[name][c])
         of = f"P of {asked} {said[name][asked]:.2f}" if asked in said[name] else ""
         each.append(
@@ -75,16 +68,9 @@ def left_open(evidence: Evidence) -> str:
     return f"The redshift is estimated and ambiguous: P is {', '.join(each)}."
 
 
-def behind(evidence: Evidence) -> str:
-    """The redshift of a second galaxy in the residual, as a sentence; "" if none was looked for or found."""
-    for candidate in evidence.prediction.second_redshift or ():
-        return f"The residual suggests {second_redshift.explain(candidate)}."
-    return ""
-
-
 def alternative(evidence: Evidence) -> str:
     """The second most probable answer and why it lost, as a sentence; "" if nobody voted."""
-    voters, asked = evidence.voters(), evidence.asked
+    voters, asked, names = evidence.voters(), evidence.asked, evidence.panels.names
     if not voters:
         return ""
     denied = evidence.is_hunt and not evidence.prediction.is_target
@@ -96,10 +82,11 @@ def alternative(evidence: Evidence) -> str:
     share = sum(n.weight for n in mine)
     p = evidence.prediction.probabilities.get(str(label))
     text = (
-        f"The alternative, {one(label)}{'' if p is None else f' (P {p:.2f})'}, has {len(mine)} of {len(voters)} votes "
+        f"The alternative, {one(label, names)}{'' if p is None else f' (P {p:.2f})'}, has {len(mine)} of "
+        f"{len(voters)} votes "
         f"and {100 * share:.0f}% of their weight, the nearest ({mine[0].object_id}) at {distance_of(evidence, mine[0])}"
     )
-    return f"{text}; {lines}." if (lines := _excluded(evidence, label)) else f"{text}."
+    return _with_exclusion(text, evidence, label)
 
 
 def stability(evidence: Evidence) -> str:
@@ -115,7 +102,7 @@ def stability(evidence: Evidence) -> str:
         return f"The answer does not change if {who} is left out (P {span})."
     first = max(turned, key=lambda i: abs(i.change or 0))
     instead = f" ({first.instead} takes its place)" if first.instead else ""
-    then = one(first.value) if not evidence.is_hunt else f"P {first.probability:.2f}"
+    then = one(first.value, evidence.panels.names) if not evidence.is_hunt else f"P {first.probability:.2f}"
     more = f"; {len(turned)} of {len(tried)} neighbours can change it" if len(tried) > 1 else ""
     return f"The answer depends on {first.object_id}: without it{instead} it would be {then}{more}."
 
@@ -170,33 +157,22 @@ def why_not(evidence: Evidence) -> list[str]:
     name = f"{a.other.object_id} ({a.label or 'no label'})"
     found = [_where(evidence, a, name)]
     if a.group is not None and a.group == evidence.asked:
-        found.append(f"It has the class of the answer, {one(a.group)}.")
+        found.append(f"It has the class of the answer, {one(a.group, evidence.panels.names)}.")
     if a.saliency is not None:
         found.append(carried(a.saliency))
-    worst = [d for d in a.lines if abs(d.sigma) >= DETECTION][:3]
-    if worst:
-        said = [
-            f"{d.name} {d.other:.1f} ± {d.other_error:.1f} Å there, {d.query:.1f} ± {d.query_error:.1f} Å here"
-            for d in worst
-        ]
-        found.append(f"The equivalent widths that differ most: {'; '.join(said)}.".replace("-", "−"))
+    found += a.comparison.sentences
     if a.change is not None:
         found.append(_needed(evidence, a.change, a.k))
     return [text for text in found if text]
 
 
-def reason(prediction: Prediction, scale: float) -> str:
-    """The votes of the neighbours in a hunt, as a sentence, from the answer alone: no lines are measured."""
-    neighbors = tuple(
-        NeighborEvidence(v.object_id, None, math.nan, None, "", v.distance, v.weight, v.label, v.group)
-        for v in prediction.neighbors
-    )
-    light = Evidence(
-        prediction, Measured(prediction.object_id, None, math.nan, None), neighbors, scale, Provenance()
-    )
-    if not light.voters():
+def reason(prediction: Prediction, scale: float, names: Names) -> str:
+    """The votes of the neighbours in a hunt, as a sentence, from the answer alone: nothing is measured."""
+    voters = [vote for vote in prediction.neighbors if vote.group is not None]
+    if not voters:
         return prediction.reason_no_interval or "No labelled neighbour was found."
-    text = voted(light)
+    asked = prediction.positive if prediction.target is not None else prediction.value
+    text = votes(voters, asked, scale, names)
     return f"{text[:1].upper()}{text[1:]}."
 
 
@@ -212,36 +188,18 @@ def _unopposed(evidence: Evidence, denied: bool) -> str:
         f"No neighbour has another class: the nearest spectrum of {what}, {rival.object_id} ({rival.label}), "
         f"is number {rival.rank}{times}"
     )
-    return f"{text}; {lines}." if (lines := _excluded(evidence, rival.label)) else f"{text}."
+    return _with_exclusion(text, evidence, rival.label)
 
 
-#: The dividing line of the diagram between two adjacent regions.
-_BETWEEN = {
-    frozenset(("SF", "Composite")): "Kauffmann 2003",
-    frozenset(("Seyfert", "LINER")): "1.18x+0.77",
-}
-
-
-def _excluded(evidence: Evidence, label: str | None) -> str:
-    """Whether the query's own lines exclude another class, without a full stop; "" if they are not measured."""
-    b = evidence.query.bpt
-    if b is None or not b.possible or label not in DIAGRAM:
-        return ""
-    regions = set(DIAGRAM[label])
-    if regions & set(b.possible):
-        return f"its own lines would allow {one(label)}"
-    border = _BETWEEN.get(frozenset((b.own_class, *regions)), "Kewley 2001")
-    if border not in b.sigma or ("SF" in (b.own_class, *regions) and border == "Kewley 2001"):
-        return f"its own lines exclude {one(label)}"
-    far_side = f"{sigmas(b.sigma[border])} on the other side of the {line_name(border)} line"
-    if abs(b.sigma[border]) < NEAR_LINE:
-        return f"its own lines do not exclude {one(label)}: they lie only {far_side}"
-    return f"its own lines speak against {one(label)}, {far_side}"
+def _with_exclusion(text: str, evidence: Evidence, label: str | None) -> str:
+    """A sentence, with the clause on whether the query's own measurement excludes a class."""
+    clause = evidence.panels.excludes.get(label or "", "")
+    return f"{text}; {clause}." if clause else f"{text}."
 
 
 def _where(evidence: Evidence, a: Against, name: str) -> str:
     """The distance of the named object, and its rank."""
-    away = far(evidence, a.distance)
+    away = far(evidence.scale, a.distance)
     if not a.searched:
         return f"The distance to {name} cannot be computed in the space that was searched."
     if a.rank is None:
@@ -253,7 +211,7 @@ def _where(evidence: Evidence, a: Against, name: str) -> str:
 
 
 def _needed(evidence: Evidence, change: Change, k: int) -> str:
-    names, away = _listed(list(change.regions)), far(evidence, change.distance)
+    names, away = _listed(list(change.regions)), far(evidence.scale, change.distance)
     if change.enough:
         return f"With its pixels in {names} it would be at {away}, among the {k} nearest."
     return f"Even with its pixels in {names} it would not be among the {k} nearest, but at {away}."

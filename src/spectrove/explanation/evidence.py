@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from spectrove.errors import KnowledgeError, SpectrumError
-from spectrove.explanation.links import links
-from spectrove.galaxies.diagram.bpt import Bpt, bpt
-from spectrove.galaxies.line_fit import LineFit, measure_lines
+from spectrove.explanation.measured import Measured
+from spectrove.explanation.panel import Comparison, FigurePanel, Measurement, Names, Panels
 from spectrove.plain import plain
 from spectrove.spectra import FLAGS, Spectrum
 from spectrove.version import __version__
@@ -26,48 +22,10 @@ if TYPE_CHECKING:
     from spectrove.knowledge import KnowledgeBase, Neighbors
     from spectrove.targets import Target
 
-#: Catalog columns of a neighbour worth showing beside our own measurement.
-_CATALOG = ("class", "subclass", "bpt_class", "class_derived", "lens", "outlier", "outlier_kind", "sn_median")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One object as it is shown: its spectrum, redshift and the lines we measured in it.
-
-    `lines` is None where nothing could be measured, and `reason` then says why.
-    """
-
-    object_id: str
-    spectrum: Spectrum | None
-    z: float
-    lines: LineFit | None
-    reason: str = ""
-
-    @cached_property
-    def bpt(self) -> Bpt | None:
-        """Its position in the [N II] diagram, from the lines measured here; None if they were not measured."""
-        return None if self.lines is None else bpt(self.lines)
-
-    @property
-    def links(self) -> dict[str, str]:
-        """Links to pages about it, address by name; empty if its position is unknown."""
-        return links(self.spectrum.row) if self.spectrum else {}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, without the pixels."""
-        return {
-            "object_id": self.object_id,
-            "z": plain(self.z),
-            "links": self.links,
-            "lines": None if self.lines is None else line_table(self.lines),
-            "bpt": None if self.bpt is None else self.bpt.to_dict(),
-            "not_measured_because": self.reason or None,
-        }
-
 
 @dataclass(frozen=True)
 class NeighborEvidence(Measured):
-    """A neighbour: its spectrum and lines, its distance, and its vote.
+    """A neighbour: its spectrum and measurement, its distance, and its vote.
 
     Attributes:
         distance: Euclidean distance of the vectors.
@@ -118,7 +76,7 @@ class Evidence:
 
     Attributes:
         prediction: The answer. The attributes below explain it and did not affect it.
-        query: The classified spectrum, with its lines as measured here.
+        query: The classified spectrum, with what was measured in it.
         neighbors: Nearest first.
         scale: Median nearest-neighbour distance of the base, the natural unit of distances.
         provenance: Encoder, base, target and settings of the answer.
@@ -128,6 +86,7 @@ class Evidence:
         rival: The nearest object of another class; None if none is near.
         saliency: Contributions to the distance to each neighbour, nearest first; empty unless requested.
         against: Comparison with a named object; None if none was named.
+        panels: What the kind of light of the base adds: sentences, tables, figures.
     """
 
     prediction: Prediction
@@ -141,6 +100,7 @@ class Evidence:
     rival: Rival | None = None
     saliency: tuple[Saliency, ...] = ()
     against: Against | None = None
+    panels: Panels = field(default_factory=Panels)
 
     @property
     def object_id(self) -> str:
@@ -201,6 +161,38 @@ class Evidence:
         }
 
 
+class PanelMaker(Protocol):
+    """What a domain provides for explanations (`Domain.panels`).
+
+    Attributes:
+        names: How classes read in a sentence.
+        catalog: Catalog columns of a neighbour worth showing beside what is measured here.
+        footer: The last sentences of a page.
+    """
+
+    @property
+    def names(self) -> Names: ...
+    @property
+    def catalog(self) -> tuple[str, ...]: ...
+    @property
+    def footer(self) -> str: ...
+
+    def measure(self, spectrum: Spectrum | None, z: float) -> Measurement:
+        """What is measured in a spectrum at redshift z, from its pixels alone; the reason where it is None."""
+
+    def answer(self, evidence: Evidence) -> Panels:
+        """The panels of one answer, whose spectra have been measured."""
+
+    def compare(self, query: Measured, other: Measured) -> Comparison:
+        """The measurements of the query beside those of another object."""
+
+    def background(self, base: KnowledgeBase) -> Any:
+        """What figures draw behind the objects, from the base; only figures of the domain read it."""
+
+    def overview(self, hits: Sequence[Evidence], truth: Mapping[str, bool] | None) -> Sequence[FigurePanel]:
+        """Figures of the best hits of a hunt together, from their evidence and, where known, the truth by id."""
+
+
 def build_evidence(
     kb: KnowledgeBase,
     spectrum: Spectrum,
@@ -209,14 +201,12 @@ def build_evidence(
     index: int | None = None,
     *,
     target: Target | None = None,
-    z: float | None = None,
-    z_source: str = "",
-    weighting: str = "",
+    panels: PanelMaker | None = None,
 ) -> Evidence:
-    """The evidence for one answer: stored spectra of the neighbours, lines measured, origin noted.
+    """The evidence for one answer: stored spectra of the neighbours, measurements, origin noted.
 
-    Lines are measured by us, in the query and in each neighbour, from flux, ivar and mask alone; the query's
-    catalog row is never read for them.
+    The query and each neighbour are measured here, from flux, ivar and mask alone; the query's catalog row is never
+    read for it.
 
     Args:
         kb: The base that was searched; gives the neighbours' spectra.
@@ -225,44 +215,36 @@ def build_evidence(
         neighbors: The search result that the answer was made from.
         index: Which of its queries this is; found by id if None.
         target: The target of a hunt, for its threshold and weighting.
-        z: Redshift that was used; the spectrum's own if None.
-        z_source: Where it came from; the prediction's or the spectrum's own if "".
-        weighting: Name of the weight function, where no target names it.
+        panels: What the kind of light of the base has to say; nothing is measured if None.
 
     Raises:
         SpectrumError: If the spectrum is not among the queries of the search, or not the one answered.
     """
     _check(spectrum, prediction, neighbors, index)
-    redshift = spectrum.z if z is None else float(z)
-    return Evidence(
+    evidence = Evidence(
         prediction=prediction,
-        query=measured(spectrum, redshift),
-        neighbors=_neighbors(kb, prediction),
+        query=measured(spectrum.object_id, spectrum, panels),
+        neighbors=_neighbors(kb, prediction, panels),
         scale=float(neighbors.scale),
-        provenance=_provenance(kb, prediction, neighbors, target, weighting),
-        z_source=z_source or prediction.z_source or str(spectrum.row.get("z_source") or ""),
+        provenance=_provenance(kb, prediction, neighbors, target),
+        z_source=prediction.z_source or str(spectrum.row.get("z_source") or ""),
         threshold=target.limit if target else math.nan,
     )
+    return evidence if panels is None else replace(evidence, panels=panels.answer(evidence))
 
 
-def measured(spectrum: Spectrum, z: float) -> Measured:
-    """A spectrum with its lines measured at redshift z, or the reason why they are not."""
-    lines, reason = _try_lines(spectrum, z)
-    return Measured(spectrum.object_id, spectrum, z, lines, reason)
+def measured(object_id: str, spectrum: Spectrum | None, panels: PanelMaker | None) -> Measured:
+    """An object with what is measured in its spectrum at its redshift, or the reason why nothing is."""
+    z = math.nan if spectrum is None else spectrum.z
+    measurement = Measurement() if panels is None else panels.measure(spectrum, z)
+    return Measured(object_id, spectrum, z, measurement)
 
 
-def line_table(lines: LineFit) -> dict[str, dict[str, float | None]]:
-    """Flux, equivalent width and their errors of each line, keyed by `Line.key`; None where not covered."""
-    sources = {"flux": lines.flux, "error": lines.error, "ew": lines.ew, "ew_error": lines.ew_error}
-    return {
-        key: {name: plain(values.get(key, math.nan)) for name, values in sources.items()}
-        for key in lines.flux
-    }
-
-
-def _neighbors(kb: KnowledgeBase, prediction: Prediction) -> tuple[NeighborEvidence, ...]:
+def _neighbors(
+    kb: KnowledgeBase, prediction: Prediction, panels: PanelMaker | None
+) -> tuple[NeighborEvidence, ...]:
     stored = _stored(kb, list(dict.fromkeys(vote.object_id for vote in prediction.neighbors)))
-    return tuple(_neighbor(vote, stored.get(vote.object_id)) for vote in prediction.neighbors)
+    return tuple(_neighbor(vote, stored.get(vote.object_id), panels) for vote in prediction.neighbors)
 
 
 def _stored(kb: KnowledgeBase, ids: list[str]) -> dict[str, Spectrum]:
@@ -273,28 +255,15 @@ def _stored(kb: KnowledgeBase, ids: list[str]) -> dict[str, Spectrum]:
         return {k: v for one in ids for k, v in _stored(kb, [one]).items()} if len(ids) > 1 else {}
 
 
-def _neighbor(vote: Vote, spectrum: Spectrum | None) -> NeighborEvidence:
-    if spectrum is None:
-        found = Measured(vote.object_id, None, math.nan, None, "its spectrum is not in the base")
-    else:
-        found = measured(spectrum, spectrum.z)
+def _neighbor(vote: Vote, spectrum: Spectrum | None, panels: PanelMaker | None) -> NeighborEvidence:
+    item = measured(vote.object_id, spectrum, panels)
     row = spectrum.row if spectrum else {}
+    columns = panels.catalog if panels else ()
     return NeighborEvidence(
-        found.object_id, found.spectrum, found.z, found.lines, found.reason,
+        item.object_id, item.spectrum, item.z, item.measurement,
         distance=vote.distance, weight=vote.weight, label=vote.label, group=vote.group,
-        catalog={k: row[k] for k in _CATALOG if row.get(k) is not None},
+        catalog={k: row[k] for k in columns if row.get(k) is not None},
     )  # fmt: skip
-
-
-def _try_lines(spectrum: Spectrum, z: float) -> tuple[LineFit | None, str]:
-    if not np.isfinite(z):
-        return None, "it has no redshift"
-    if not spectrum.good.any():
-        return None, "it has no good pixel"
-    try:
-        return measure_lines(spectrum, z), ""
-    except SpectrumError as error:
-        return None, str(error)
 
 
 def _check(spectrum: Spectrum, prediction: Prediction, neighbors: Neighbors, index: int | None) -> None:
@@ -309,9 +278,8 @@ def _check(spectrum: Spectrum, prediction: Prediction, neighbors: Neighbors, ind
 
 
 def _provenance(
-    kb: KnowledgeBase, prediction: Prediction, neighbors: Neighbors, target: Target | None, weighting: str
+    kb: KnowledgeBase, prediction: Prediction, neighbors: Neighbors, target: Target | None
 ) -> Provenance:
-    named = f"{target.weighting}, {target.normalise}" if target else ""
     return Provenance(
         encoder=", ".join(kb.encoders.get(view, "") for view in neighbors.weights) or kb.encoder,
         fingerprint=neighbors.fingerprint,
@@ -324,7 +292,7 @@ def _provenance(
         target=prediction.target or "",
         label_column=prediction.label,
         k=neighbors.k,
-        weighting=weighting or named,
+        weighting=f"{target.weighting}, {target.normalise}" if target else "",
         prevalence=_prevalence(target),
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from spectrove.explanation.argument import reason
 from spectrove.explanation.links import links
+from spectrove.explanation.panel import Names
 from spectrove.inference import Prediction
 
 #: Beginnings of columns that hold magnitudes, in catalogs of imaging surveys.
@@ -63,7 +64,10 @@ def meaning(name: str) -> Meaning | None:
 
 
 def follow_up(
-    ranked: Sequence[Prediction], rows: Mapping[str, Mapping[str, Any]], scale: float
+    ranked: Sequence[Prediction],
+    rows: Mapping[str, Mapping[str, Any]],
+    scale: float,
+    names: Names | None = None,
 ) -> list[dict[str, Any]]:
     """A row for each answer, in the order given.
 
@@ -71,13 +75,17 @@ def follow_up(
         ranked: Best first.
         rows: Object id to the values of its columns named by `places`; unknown ones None.
         scale: The unit of the neighbours' distances; see `Neighbors.scale`.
+        names: How classes read in a sentence.
     """
     known = [name for name in dict.fromkeys(n for row in rows.values() for n in row) if is_magnitude(name)]
-    return [_row(p, i + 1, rows.get(p.object_id, {}), known, scale) for i, p in enumerate(ranked)]
+    return [
+        _row(p, i + 1, rows.get(p.object_id, {}), known, reason(p, scale, names or {}))
+        for i, p in enumerate(ranked)
+    ]
 
 
 def _row(
-    p: Prediction, rank: int, row: Mapping[str, Any], magnitudes: Sequence[str], scale: float
+    p: Prediction, rank: int, row: Mapping[str, Any], magnitudes: Sequence[str], why: str
 ) -> dict[str, Any]:
     low, high = p.interval or (math.nan, math.nan)
     at = links(row)
@@ -93,7 +101,7 @@ def _row(
         "dec": _number(row.get("dec")),
         "z": _number(p.z),
         **{name: _number(row.get(name)) for name in magnitudes},
-        "reason": reason(p, scale),
+        "reason": why,
         "flags": ";".join(p.flags),
         "skyserver": at.get("skyserver", ""),
         "legacy": at.get("legacy", ""),

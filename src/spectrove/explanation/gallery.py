@@ -1,4 +1,4 @@
-"""Figures of a hunt: a contact sheet of the best hits, the histogram of probabilities, and the [N II] diagram."""
+"""Figures of a hunt: a contact sheet of the best hits, and the histogram of probabilities."""
 
 from __future__ import annotations
 
@@ -8,44 +8,30 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike
 
-from spectrove.explanation.deciding import DECIDES, behind
 from spectrove.explanation.evidence import Evidence
-from spectrove.explanation.line_labels import KIND_STYLE, LineLabel, mark_only, pretty, spread
+from spectrove.explanation.line_labels import KIND_STYLE, LineLabel, mark_only, spread
+from spectrove.explanation.panel import CloseUp
 from spectrove.explanation.plots import SMOOTH_BELOW, Trace, make_trace, smoothed
 from spectrove.explanation.style import (
+    DECIDES,
     GRID_COLOR,
     NORMAL,
     QUERY_COLOR,
     SMALL,
-    color_of,
     new_figure,
     tidy,
 )  # fmt: skip
-from spectrove.galaxies.diagram.plot import Point, draw_diagram, draw_points
-from spectrove.galaxies.lines import LINE
 from spectrove.inference import Prediction
 
-#: Names in each small panel with their lines, and the wavelength range of its right panel, rest angstrom.
-_MARKED = (
-    ("[O II]", ("oii_3729",)),
-    ("Hβ [O III]", ("hb", "oiii")),
-    ("Na D", ("nad_5890",)),
-    ("Hα", ("ha",)),
-)
-_CLOSE = ("Hα", 6480.0, 6760.0)
-_CLOSE_MARKED = (("Hα", ("ha",)), ("[N II]", ("nii",)), ("[S II]", ("sii_6716", "sii_6731")))
-#: Half the width of the window on the deciding line, rest angstrom.
-_REACH = 60.0
 #: Truth is shown by hatching as well as by colour.
 _TRUE, _FALSE, _UNKNOWN = ("#0072B2", ""), ("#E69F00", "////"), ("#BBBBBB", "....")
 
 
 def gallery_figure(hits: Sequence[Evidence], *, columns: int = 2) -> Figure:
-    """A contact sheet: each hit's whole spectrum and its Hα window, ranked, with probability and redshift.
+    """A contact sheet: each hit's whole spectrum and its close-up, ranked, with probability and redshift.
 
-    In a hunt for second galaxies the window is centred on the deciding line, which is marked in both panels.
+    What the answer rests on, if the close-up names it, is marked in both panels.
 
     Args:
         hits: Best first; the printed rank is the position in this order.
@@ -99,31 +85,6 @@ def probability_figure(
     return figure
 
 
-def hits_bpt_figure(
-    hits: Sequence[Evidence],
-    *,
-    background: tuple[ArrayLike, ArrayLike] | None = None,
-    truth: Mapping[str, bool] | None = None,
-) -> Figure:
-    """The [N II] diagram of the hits, numbered by rank, by our own measurement of their lines."""
-    figure = new_figure(5.6, 4.9)
-    ax = figure.add_axes((0.125, 0.12, 0.845, 0.83))
-    draw_diagram(ax, background)
-    points = []
-    for i, hit in enumerate(hits):
-        wrong = truth is not None and truth.get(hit.object_id) is False
-        color, marker = (color_of(0), "X") if wrong else (color_of(1), "o")
-        points.append(Point(hit.object_id, hit.query.bpt, color, marker, number=str(i + 1), size=6))
-    draw_points(ax, points)
-    absent = [p.number for p in points if p.place is None]
-    notes = [f"not on the diagram: {', '.join(absent)}"] if absent else []
-    notes += ["cross: truly not the target"] if any(p.marker == "X" for p in points) else []
-    ax.text(
-        0.02, 0.02, "\n".join(notes), transform=ax.transAxes, fontsize=SMALL, va="bottom", color="#444444"
-    )
-    return figure
-
-
 def _bars(ax: Axes, edges: np.ndarray, parts: list[tuple[np.ndarray, str, tuple[str, str]]]) -> None:
     base = np.zeros(len(edges) - 1)
     for counts, name, (color, hatch) in parts:
@@ -136,11 +97,15 @@ def _bars(ax: Axes, edges: np.ndarray, parts: list[tuple[np.ndarray, str, tuple[
 
 def _span(hits: Sequence[Evidence]) -> tuple[float, float]:
     """The wavelength range that covers every hit, so that all panels share one axis."""
-    traces = [t for t in (make_trace(hit.query) for hit in hits) if t is not None]
+    traces = [t for t in map(_trace, hits) if t is not None]
     good = [t.wavelength[np.isfinite(t.flux)] for t in traces]
     if not good:
         return 3600.0, 9200.0
     return min(float(w.min()) for w in good), max(float(w.max()) for w in good)
+
+
+def _trace(hit: Evidence) -> Trace | None:
+    return make_trace(hit.query, hit.panels.drawing.norm)
 
 
 def _cell(
@@ -148,67 +113,56 @@ def _cell(
     span: tuple[float, float],
 ) -> None:  # fmt: skip
     left, bottom, width, height = box
-    trace = make_trace(hit.query)
+    trace, closer = _trace(hit), hit.panels.close
     figure.text(
         left, bottom + height + 0.05 / figure.get_figheight(), _cell_title(hit, rank, trace), fontsize=SMALL,
         fontweight="bold", va="bottom",
     )  # fmt: skip
-    wide = figure.add_axes((left, bottom, 0.64 * width, height))
-    close = figure.add_axes((left + 0.715 * width, bottom, 0.235 * width, height))
-    window, names = _window(hit)
-    for ax, limits in ((wide, span), (close, window)):
-        tidy(ax, minor=False)
-        ax.set_xlim(*limits)
-        ax.tick_params(labelsize=7.5, labelbottom=last)
+    wide = figure.add_axes((left, bottom, (0.64 if closer else 0.95) * width, height))
+    _dress(wide, span, last)
+    close = None
+    if closer is not None:
+        close = figure.add_axes((left + 0.715 * width, bottom, 0.235 * width, height))
+        _dress(close, (closer.window.low, closer.window.high), last)
     if trace is None:
         wide.text(0.5, 0.5, "no good pixel", transform=wide.transAxes, ha="center", fontsize=SMALL)
         return
     known = bool(np.isfinite(hit.query.z))
-    _draw(wide, smoothed(trace).within(*span), _MARKED if known else (), cut=True)
-    _draw(close, trace.within(*window), names if known else (), cut=False)
-    if (line := _deciding(hit)) is not None:
-        for ax in (wide, close):
-            ax.plot(
-                [line],
-                [1.0],
-                "v",
-                color=DECIDES,
-                ms=7,
-                transform=ax.get_xaxis_transform(),
-                clip_on=False,
-                zorder=4,
-            )
-        close.axvspan(line - 8, line + 8, color=DECIDES, alpha=0.16, lw=0, zorder=0.3)
-    close.xaxis.set_major_locator(MaxNLocator(3))
+    _draw(wide, smoothed(trace).within(*span), hit.panels.drawing.marked if known else (), cut=True)
+    if closer is not None and close is not None:
+        _draw_closer(wide, close, closer, trace, known)
     if last:
         wide.set_xlabel(f"{'Rest' if known else 'Observed'} wavelength, vacuum (Å)", fontsize=SMALL)
 
 
-def _deciding(hit: Evidence) -> float | None:
-    """Wavelength of the deciding line in the frame of the plot, angstrom; None if no single line decides."""
-    candidate = behind(hit)
-    if candidate is None:
-        return None
-    return float(candidate["lines"][0]["wavelength"]) / (1 + (hit.query.z if np.isfinite(hit.query.z) else 0))
+def _dress(ax: Axes, limits: tuple[float, float], last: bool) -> None:
+    tidy(ax, minor=False)
+    ax.set_xlim(*limits)
+    ax.tick_params(labelsize=7.5, labelbottom=last)
 
 
-def _window(hit: Evidence) -> tuple[tuple[float, float], Sequence[tuple[str, tuple[str, ...]]]]:
-    """Wavelength range of the right panel and the names in it: the deciding line, otherwise Hα."""
-    if (line := _deciding(hit)) is None:
-        return _CLOSE[1:], _CLOSE_MARKED
-    return (line - _REACH, line + _REACH), ()
+def _draw_closer(wide: Axes, close: Axes, closer: CloseUp, trace: Trace, known: bool) -> None:
+    """The close-up of a spectrum, with the mark on what decides in both panels."""
+    window, line = closer.window, closer.decides
+    _draw(close, trace.within(window.low, window.high), closer.labels if known else (), cut=False)
+    if line is not None:
+        for ax in (wide, close):
+            at_top = ax.get_xaxis_transform()
+            ax.plot([line], [1.0], "v", color=DECIDES, ms=7, transform=at_top, clip_on=False, zorder=4)
+        close.axvspan(line - 8, line + 8, color=DECIDES, alpha=0.16, lw=0, zorder=0.3)
+    close.xaxis.set_major_locator(MaxNLocator(3))
 
 
 def _cell_title(hit: Evidence, rank: int, trace: Trace | None) -> str:
     p, z = hit.prediction.probability, hit.query.z
     title = f"{rank}   {hit.object_id}   " + ("P unknown" if p is None else f"P {p:.2f}")
     title += f"   z {z:.4f}" if np.isfinite(z) else "   no redshift"
-    if (candidate := behind(hit)) is not None:
-        title += f"  ▼ {pretty(candidate['lines'][0]['name'])}"
+    if hit.panels.close is not None and hit.panels.close.note:
+        title += f"  {hit.panels.close.note}"
     return title + ("   smoothed" if trace is not None and trace.sn < SMOOTH_BELOW else "")
 
 
-def _draw(ax: Axes, t: Trace, marked: Sequence[tuple[str, tuple[str, ...]]], *, cut: bool) -> None:
+def _draw(ax: Axes, t: Trace, marked: Sequence[LineLabel], *, cut: bool) -> None:
     if np.isfinite(t.flux).sum() < 10:
         ax.text(0.5, 0.45, "not covered", transform=ax.transAxes, ha="center", fontsize=7.5)
         ax.set_yticks([])
@@ -220,10 +174,7 @@ def _draw(ax: Axes, t: Trace, marked: Sequence[tuple[str, tuple[str, ...]]], *, 
     ax.plot(t.wavelength, t.flux, color=QUERY_COLOR, lw=0.6 if cut else 0.9)
     ax.set_ylim(bottom - 0.1 * (top - bottom), top + 0.36 * (top - bottom))
     ax.yaxis.set_major_locator(MaxNLocator(3, prune="upper"))
-    _mark(
-        ax,
-        [LineLabel(name, tuple(LINE[key].wavelength for key in keys), "emission") for name, keys in marked],
-    )
+    _mark(ax, marked)
 
 
 def _mark(ax: Axes, labels: Sequence[LineLabel]) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectrove.galaxies.lines import LINES
 from spectrove.lines import Line
 
 if TYPE_CHECKING:
@@ -39,14 +38,14 @@ class LineLabel:
 
 
 def pretty(name: str) -> str:
-    """A line's printed name with Greek letters: "H alpha" as "Hα"."""
+    """A line's printed name with Greek letters at its element: "Fe K alpha" as "Fe Kα"."""
     for word, letter in {"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ"}.items():
-        name = name.replace(f"H {word}", f"H{letter}")
+        name = name.replace(f" {word}", letter)
     return name
 
 
-def line_labels(low: float, high: float, lines: Sequence[Line] = LINES) -> list[LineLabel]:
-    """Labels of the lines between two rest wavelengths, in order, close doublets of one ion joined."""
+def line_labels(low: float, high: float, lines: Sequence[Line]) -> list[LineLabel]:
+    """Labels of those lines that lie between two rest wavelengths, in order, close doublets of one ion joined."""
     labels: list[LineLabel] = []
     for line in sorted(lines, key=lambda item: item.wavelength):
         if not low <= line.wavelength <= high:

@@ -7,7 +7,7 @@ import struct
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from spectrove.explanation.style import DPI
 
@@ -16,16 +16,23 @@ from spectrove.explanation.style import DPI
 _LEAST_PER_INCH = 90
 
 
-def render(template: str, **values: Any) -> str:
-    """The page that a template makes of values."""
-    return _environment().get_template(template).render(**values)
+def render(template: str, *, home: str = "", **values: Any) -> str:
+    """The page that a template makes of values.
+
+    Args:
+        template: Its file; it may extend and import those of this package.
+        home: The package that it belongs to; this one if "".
+        values: By name, escaped.
+    """
+    return _environment(home).get_template(template).render(**values)
 
 
 @cache
-def _environment() -> Environment:
+def _environment(home: str) -> Environment:
     """Every value is escaped; an undefined name is an error, not an empty string."""
+    own = PackageLoader("spectrove.explanation")
     environment = Environment(
-        loader=PackageLoader("spectrove.explanation"), autoescape=True, undefined=StrictUndefined,
+        loader=ChoiceLoader([PackageLoader(home), own]) if home else own, autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {"data_url": _data_url, "least_width": least_width}

@@ -1,8 +1,9 @@
-"""The query and its neighbours in the rest frame, with the lines of `spectrove.galaxies.lines` marked and named."""
+"""The query and its neighbours in the rest frame, with the lines of their domain marked and named."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from spectrove.explanation.evidence import Evidence, Measured, NeighborEvidence
+from spectrove.explanation.evidence import Evidence, NeighborEvidence
 from spectrove.explanation.line_labels import line_labels, mark_lines, mark_only, spread
+from spectrove.explanation.measured import Measured
+from spectrove.explanation.panel import Drawing, Window
 from spectrove.explanation.style import (
     FIT_COLOR,
     GHOST_COLOR,
@@ -25,16 +28,15 @@ from spectrove.explanation.style import (
     short,
     tidy,
 )  # fmt: skip
+from spectrove.lines import Line
 
-#: Where continua are compared: the paper's normalisation window, rest angstrom.
-NORM_WINDOW = (5300.0, 5850.0)
-#: Zoom panels: title and rest-frame range, angstrom.
-ZOOMS = (("Hβ – [O III]", 4800.0, 5065.0), ("[O I] – Hα – [N II] – [S II]", 6262.0, 6778.0))
 _KEY = (
-    "Above: flux density over its median at 5300–5850 Å (else over all pixels), offset{smooth}; strong "
-    "lines are cut off.  Grey: the query, repeated.\n"
+    "Above: flux density over its median{where}, offset{smooth}; strong lines are cut off.  "
+    "Grey: the query, repeated.\n"
 )
-_ZOOM_KEY = "Below: each on its own scale.  Band: ±1σ.  Dashed: our fit of the stellar continuum.  "
+_ZOOM_KEY = "Below: each on its own scale.  Band: ±1σ.  Dashed: {model}.  "
+#: Left end and width of the zoom panels, in widths of the figure, by their number.
+_ZOOM_PLACES = {1: ((0.062, 0.926),), 2: ((0.062, 0.36), (0.468, 0.52))}
 #: Below this median S/N per pixel the whole-range panel is smoothed, and says so.
 SMOOTH_BELOW, SMOOTH_WIDTH = 12.0, 5
 
@@ -61,8 +63,11 @@ class Trace:
         return Trace(self.wavelength, self.flux / norm, self.error / norm, continuum, self.sn)
 
 
-def make_trace(item: Measured, *, observed: bool = False) -> Trace | None:
-    """A spectrum as it is plotted: rest frame, normalised at 5300-5850 A (otherwise over all good pixels).
+def make_trace(
+    item: Measured, norm: tuple[float, float] | None = None, *, observed: bool = False
+) -> Trace | None:
+    """A spectrum as it is plotted: rest frame, its unit the median flux in the range `norm`, otherwise over all good
+    pixels.
 
     `observed` keeps the observed frame, as does a missing redshift. Masked pixels are NaN, so that a line
     plot leaves a gap. None without a spectrum or a good pixel.
@@ -74,15 +79,16 @@ def make_trace(item: Measured, *, observed: bool = False) -> Trace | None:
     rest = s.wavelength / (1 + z)
     flux = np.where(s.good, s.flux, np.nan).astype(float)
     error = np.where(s.good, 1 / np.sqrt(np.where(s.good, s.ivar, 1)), np.nan)
-    window = (rest > NORM_WINDOW[0]) & (rest < NORM_WINDOW[1]) & s.good
-    norm = float(np.nanmedian(flux[window] if window.sum() > 50 else flux))
-    norm = norm if norm > 0 else float(np.nanstd(flux)) or 1.0
+    low, high = norm or (-np.inf, np.inf)
+    window = (rest > low) & (rest < high) & s.good
+    unit = float(np.nanmedian(flux[window] if window.sum() > 50 else flux))
+    unit = unit if unit > 0 else float(np.nanstd(flux)) or 1.0
     continuum = None
-    if item.lines is not None:
+    if item.measurement.model is not None:
         continuum = np.full(len(rest), np.nan)
-        continuum[own] = np.asarray(item.lines.continuum, float) / norm
+        continuum[own] = np.asarray(item.measurement.model, float) / unit
     sn = float(np.nanmedian(np.abs(flux[s.good]) / error[s.good]))
-    return Trace(rest, flux / norm, error / norm, continuum, sn)
+    return Trace(rest, flux / unit, error / unit, continuum, sn)
 
 
 def spectrum_figure(evidence: Evidence, *, max_neighbors: int = 5) -> Figure:
@@ -95,28 +101,35 @@ def spectrum_figure(evidence: Evidence, *, max_neighbors: int = 5) -> Figure:
         evidence: The answer to plot.
         max_neighbors: Maximum number of neighbours; the table of the report lists all of them.
     """
-    query = make_trace(evidence.query)
+    drawing = evidence.panels.drawing
+    query = make_trace(evidence.query, drawing.norm)
     if query is None:
         figure = new_figure(11.0, 1.2)
         figure.text(0.5, 0.4, "The query has no good pixels: there is no spectrum to plot.", ha="center")
         return figure
     known_z = bool(np.isfinite(evidence.query.z))  # else all are drawn as observed
-    pairs = [(n, make_trace(n, observed=not known_z)) for n in evidence.neighbors][:max_neighbors]
+    pairs = [(n, make_trace(n, drawing.norm, observed=not known_z)) for n in evidence.neighbors][
+        :max_neighbors
+    ]
     shown = [n for n, t in pairs if t is not None]
     traces = [query] + [t for _, t in pairs if t is not None]
+    zooms = drawing.zooms if known_z else ()
     top, whole, between = 1.72 if known_z else 0.45, 1.2 + 0.72 * len(traces), 1.62
-    zoom, foot = (0.3 + 0.78 * len(traces), 0.9) if known_z else (0.0, 0.55)
-    height = top + whole + foot + (zoom + between if known_z else 0.5)
+    zoom, foot = (0.3 + 0.78 * len(traces), 0.9) if zooms else (0.0, 0.55)
+    height = top + whole + foot + (zoom + between if zooms else 0.5)
     figure = new_figure(11.0, height)
     _title(figure, evidence, height)
     ax = figure.add_axes((0.062, 1 - (top + whole) / height, 0.77, whole / height))
-    ends = _whole_range(ax, traces, known_z)
+    ends = _whole_range(ax, traces, known_z, drawing.lines)
     _names(ax, evidence, shown, ends)
-    if known_z:
-        for (title, low, high), (left, width) in zip(ZOOMS, ((0.062, 0.36), (0.468, 0.52)), strict=True):
-            _zoom(figure, (left, foot / height, width, zoom / height), title, low, high, traces)
+    for window, (left, width) in zip(zooms, _ZOOM_PLACES.get(len(zooms), ()), strict=True):
+        _zoom(figure, (left, foot / height, width, zoom / height), window, drawing.lines, traces)
     smooth = f", smoothed by {SMOOTH_WIDTH} pixels" if query.sn < SMOOTH_BELOW else ""
-    key = _KEY.format(smooth=smooth) + (_ZOOM_KEY if known_z else "") + "Gaps: masked pixels."
+    key = (
+        _key(drawing, smooth)
+        + (_ZOOM_KEY.format(model=drawing.model) if zooms else "")
+        + "Gaps: masked pixels."
+    )
     figure.text(0.062, 0.13 / height, key, fontsize=SMALL, color="#333333", va="bottom")
     middle = 1 - (top + whole / 2) / height
     figure.text(
@@ -131,6 +144,12 @@ def spectrum_figure(evidence: Evidence, *, max_neighbors: int = 5) -> Figure:
     return figure
 
 
+def _key(drawing: Drawing, smooth: str) -> str:
+    norm = drawing.norm
+    where = f" at {norm[0]:.0f}–{norm[1]:.0f} Å (else over all pixels)" if norm else ""
+    return _KEY.format(where=where, smooth=smooth)
+
+
 def _title(figure: Figure, evidence: Evidence, height: float) -> None:
     z = f"z = {evidence.query.z:.4f}" if np.isfinite(evidence.query.z) else "no redshift"
     figure.text(
@@ -139,7 +158,7 @@ def _title(figure: Figure, evidence: Evidence, height: float) -> None:
     )  # fmt: skip
 
 
-def _whole_range(ax: Axes, traces: list[Trace], known_z: bool) -> list[float]:
+def _whole_range(ax: Axes, traces: list[Trace], known_z: bool, lines: Sequence[Line]) -> list[float]:
     """Draw the upper panel; returns the height of each trace at its right end."""
     drawn = [smoothed(t) for t in traces]
     low = float(np.nanmin(drawn[0].wavelength[np.isfinite(drawn[0].flux)]))
@@ -151,16 +170,17 @@ def _whole_range(ax: Axes, traces: list[Trace], known_z: bool) -> list[float]:
     ax.set_xlabel(f"{frame} wavelength, vacuum (Å)", fontsize=NORMAL)
     tidy(ax)
     if known_z:
-        mark_lines(ax, line_labels(*ax.get_xlim()), size=SMALL)
+        mark_lines(ax, line_labels(*ax.get_xlim(), lines), size=SMALL)
     return ends
 
 
 def _zoom(
-    figure: Figure, box: tuple[float, float, float, float], title: str, low: float, high: float,
+    figure: Figure, box: tuple[float, float, float, float], window: Window, lines: Sequence[Line],
     traces: list[Trace],
 ) -> None:  # fmt: skip
     """One row per spectrum, each on its own scale, so that strong and weak lines are both visible."""
     left, bottom, width, height = box
+    low, high = window.low, window.high
     each = height / len(traces)
     cut = [_local(t.within(low, high)) for t in traces]
     for i, t in enumerate(cut):
@@ -174,12 +194,12 @@ def _zoom(
         )  # fmt: skip
         if i < len(cut) - 1:
             ax.tick_params(labelbottom=False)
-        labels = line_labels(low, high)
+        labels = line_labels(low, high, lines)
         if i == 0:
             mark_lines(ax, labels, size=SMALL, lift=0.28)
         else:
             mark_only(ax, labels)
-    ax.set_xlabel(f"Rest wavelength, vacuum (Å):  {title}", fontsize=NORMAL)
+    ax.set_xlabel(f"Rest wavelength, vacuum (Å):  {window.title}", fontsize=NORMAL)
     if left < 0.1:  # once is enough for both
         figure.text(
             0.017, bottom + height / 2, "Flux density / local median", fontsize=NORMAL, rotation=90,

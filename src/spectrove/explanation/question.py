@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from spectrove.explanation.against import Against, line_differences, needed_change, rank_of
-from spectrove.explanation.evidence import Evidence, measured
+from spectrove.explanation.against import Against, needed_change, rank_of
+from spectrove.explanation.evidence import Evidence, PanelMaker, measured
 from spectrove.explanation.influence import find_rival, influences
+from spectrove.explanation.panel import Comparison
 from spectrove.explanation.saliency import Saliency, saliency
 from spectrove.explanation.space import Coordinates, coordinates
 from spectrove.inference import Prediction
@@ -45,11 +47,17 @@ def with_saliency(evidence: Evidence, question: Question, query: SpectrumSet) ->
     space = space_of(evidence, question, query, near)
     if space is None:
         return evidence
-    return replace(evidence, saliency=saliency(space, query, near))
+    return replace(evidence, saliency=saliency(space, query, near, evidence.panels.drawing.bands))
 
 
-def with_against(evidence: Evidence, question: Question, query: SpectrumSet, object_id: str) -> Evidence:
-    """The evidence with the query beside an object of the base.
+def with_against(
+    evidence: Evidence,
+    question: Question,
+    query: SpectrumSet,
+    object_id: str,
+    panels: PanelMaker | None = None,
+) -> Evidence:
+    """The evidence with the query beside an object of the base, measured by the domain's `panels`.
 
     Raises:
         KnowledgeError: There is no such object in the base.
@@ -57,9 +65,9 @@ def with_against(evidence: Evidence, question: Question, query: SpectrumSet, obj
     other = question.base.spectra([object_id])
     near = stored(evidence, question)
     space = space_of(evidence, question, query, near)
-    beside = _beside(evidence, question, other)
+    beside = _beside(evidence, question, other, panels)
     if space is not None:
-        beside = _placed(beside, space, question, query, other)
+        beside = _placed(beside, space, question, query, other, evidence.panels.drawing.bands)
     return replace(evidence, against=beside)
 
 
@@ -81,24 +89,29 @@ def space_of(
     return coordinates(question.encoders, factors, question.metric.metrics, query, near, distance)
 
 
-def _beside(evidence: Evidence, question: Question, other: SpectrumSet) -> Against:
-    item = measured(other[0], other[0].z)
+def _beside(evidence: Evidence, question: Question, other: SpectrumSet, panels: PanelMaker | None) -> Against:
+    item = measured(other[0].object_id, other[0], panels)
     label = label_text(other[0].row.get(evidence.prediction.label))
     group = question.target.classes_of([label])[0] if question.target else label
     return Against(
         item, label, group, float("nan"), None, 0, max((n.distance for n in evidence.neighbors), default=float("nan")),
-        len(evidence.neighbors), lines=line_differences(evidence.query, item),
+        len(evidence.neighbors), comparison=panels.compare(evidence.query, item) if panels else Comparison(),
     )  # fmt: skip
 
 
 def _placed(
-    beside: Against, space: Coordinates, question: Question, query: SpectrumSet, other: SpectrumSet
+    beside: Against,
+    space: Coordinates,
+    question: Question,
+    query: SpectrumSet,
+    other: SpectrumSet,
+    bands: Sequence[tuple[str, float, float]],
 ) -> Against:
     own, theirs = space.prepared(query), space.prepared(other)
     if not len(theirs):
         return beside
     searched, name = question.searched(), beside.other.object_id
-    known = saliency(space, query, other)
+    known = saliency(space, query, other, bands)
     why: Saliency | None = known[0] if known else None
     placed = replace(
         beside,

@@ -9,34 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
 
 from spectrove.explanation.argument import argued, why_not
 from spectrove.explanation.citations import Citation, citations, gathered, used
-from spectrove.explanation.deciding import behind, behind_figure
-from spectrove.explanation.evidence import Evidence, Provenance
+from spectrove.explanation.evidence import Evidence, PanelMaker, Provenance
 from spectrove.explanation.expectations import expectations
-from spectrove.explanation.gallery import gallery_figure, hits_bpt_figure, probability_figure
+from spectrove.explanation.gallery import gallery_figure, probability_figure
 from spectrove.explanation.links import NAMES
 from spectrove.explanation.pages import render
+from spectrove.explanation.panel import FigurePanel, many
 from spectrove.explanation.plots import spectrum_figure
+from spectrove.explanation.rows import influence_rows, neighbor_rows
 from spectrove.explanation.saliency_plot import saliency_figure
 from spectrove.explanation.scores import Score, score
-from spectrove.explanation.sentences import cautions, many, why
+from spectrove.explanation.sentences import cautions, why
 from spectrove.explanation.style import png, save
-from spectrove.explanation.tables import (
-    RATIOS,
-    Table,
-    difference_rows,
-    influence_rows,
-    line_rows,
-    neighbor_rows,
-)
-from spectrove.galaxies.diagram.plot import bpt_figure
+from spectrove.explanation.tables import Table
 from spectrove.inference import Prediction
 from spectrove.inference.neighbors.voting import LEVEL
 
-Background = tuple[ArrayLike, ArrayLike]
 #: Number of neighbours in the figure of contributing wavelengths.
 _DRAWN = 5
 #: Maximum number of found objects listed on a page; with more it would be too long to open.
@@ -55,9 +46,11 @@ class Hunt:
         threshold: Probability from which an object counts as found.
         truth: Whether each object, by id, truly is the target, if known.
         tables: Further tables, such as the results of other encoders.
-        notes: Further sentences, for instance that lenses were injected into real hosts.
+        notes: Further sentences, for instance that objects were injected into real ones.
         refused: Names of spectra that could not be used, each with its sentence.
         table: Name of the file with every answer; "" if there is none.
+        panels: Those of the domain: names of classes, and figures of the hits together.
+        background: What these figures draw behind the objects, see `PanelMaker.background`.
     """
 
     target: str
@@ -70,7 +63,8 @@ class Hunt:
     notes: Sequence[str] = ()
     refused: Sequence[tuple[str, str]] = ()
     table: str = ""
-    background: Background | None = field(default=None, repr=False)
+    panels: PanelMaker | None = field(default=None, repr=False)
+    background: Any = field(default=None, repr=False)
 
     def ranked(self) -> list[Prediction]:
         """All answers, most probable first; equal ones by id; those without a probability last."""
@@ -106,7 +100,7 @@ class Hunt:
 
 
 def write_report(
-    evidence: Evidence, path: Path | str, *, background: Background | None = None, figures: bool = False
+    evidence: Evidence, path: Path | str, *, background: Any = None, figures: bool = False
 ) -> Path:
     """Write the page that explains one answer; returns its path.
 
@@ -115,19 +109,22 @@ def write_report(
     Args:
         evidence: The answer to report.
         path: The HTML file to write; an older one is replaced.
-        background: log [N II]/Ha and log [O III]/Hb of the base's own objects, for the diagram.
-        figures: Also write the figures beside the page, as NAME-spectra.png, NAME-bpt.png and so on.
+        background: What figures of the domain draw behind the objects, see `PanelMaker.background`.
+        figures: Also write the figures beside the page, as NAME-spectra.png and so on.
 
     Raises:
         DatasetError: If the file cannot be written.
     """
     path = Path(path)
     section = _section(evidence, background)
-    html = render("report.html", title=f"{evidence.object_id}: {_answer(evidence)}", item=section)
+    title = f"{evidence.object_id}: {_answer(evidence)}"
+    html = render("report.html", title=title, item=section, footer=evidence.panels.footer)
     if figures:
-        for name in ("behind", "spectra", "bpt", "saliency", "against"):
-            if (drawn := section[f"{name}_png"]) is not None:
-                save(drawn, path.with_name(f"{path.stem}-{name}.png"))
+        drawn = {name: section[f"{name}_png"] for name in ("spectra", "saliency", "against")}
+        drawn |= {one["name"]: one["png"] for one in (*section["first"], *section["figures"])}
+        for name, picture in drawn.items():
+            if picture is not None:
+                save(picture, path.with_name(f"{path.stem}-{name}.png"))
     return save(html.encode(), path)
 
 
@@ -160,10 +157,17 @@ def write_hunt_report(
     path = Path(path)
     several = [hunts] if isinstance(hunts, Hunt) else list(hunts)
     parts = [_hunt(hunt, i, top, others, progress) for i, hunt in enumerate(several)]
-    heading = title or "Hunt for " + ", ".join(many(_positive(hunt)) for hunt in several)
-    cited = gathered(pair for hunt in several for e in hunt.evidence[:top] for pair in used(e))
+    heading = title or "Hunt for " + ", ".join(_many(hunt) for hunt in several)
+    cited = gathered(one for hunt in several for e in hunt.evidence[:top] for one in used(e))
+    footer = next((hunt.panels.footer for hunt in several if hunt.panels), "")
     html = render(
-        "hunt.html", title=heading, intro=intro, hunts=parts, cited=_cited(cited), level=f"{LEVEL:.0%}"
+        "hunt.html",
+        title=heading,
+        intro=intro,
+        hunts=parts,
+        cited=_cited(cited),
+        level=f"{LEVEL:.0%}",
+        footer=footer,
     )
     if figures:
         for part in parts:
@@ -172,8 +176,10 @@ def write_hunt_report(
     return save(html.encode(), path)
 
 
-def _section(evidence: Evidence, background: Background | None) -> dict[str, Any]:
+def _section(evidence: Evidence, background: Any) -> dict[str, Any]:
     """What the template needs to show one answer."""
+    panels, against = evidence.panels, evidence.against
+    figures = [(figure, _panel(figure, background)) for figure in panels.figures]
     return {
         "id": evidence.object_id,
         "answer": _answer(evidence),
@@ -182,21 +188,30 @@ def _section(evidence: Evidence, background: Background | None) -> dict[str, Any
         "links": named_links(evidence.query.links),
         "cautions": cautions(evidence),
         "facts": _facts(evidence),
-        "behind_png": _behind(evidence),
+        "first": [drawn for figure, drawn in figures if figure.first],
         "spectra_png": png(spectrum_figure(evidence)),
         "saliency_png": _saliency(evidence),
         "against_png": _against(evidence),
         "why_not": why_not(evidence),
-        "differences": difference_rows(evidence),
+        "differences": against.comparison.tables if against else (),
         "influence": influence_rows(evidence),
         "cited": _cited(citations(evidence)),
-        "bpt_png": png(bpt_figure(evidence, background=background)),
+        "figures": [drawn for figure, drawn in figures if not figure.first],
         "neighbors": neighbor_rows(evidence),
-        "ratio_names": [name for name, _, _ in RATIOS],
-        "lines": line_rows(evidence),
-        "flux_unit": _flux_unit(evidence),
+        "columns": panels.columns,
+        "columns_note": panels.columns_note,
+        "row_notes": panels.row_notes,
+        "tables": panels.tables,
         "provenance": _provenance(evidence),
     }
+
+
+def _panel(figure: FigurePanel, background: Any) -> dict[str, Any]:
+    """A figure of the domain as the template needs it, drawn."""
+    return {
+        "name": figure.name, "alt": figure.alt, "caption": figure.caption, "kind": figure.kind,
+        "png": png(figure.draw(background)),
+    }  # fmt: skip
 
 
 def _cited(cited: Sequence[Citation]) -> dict[str, Any]:
@@ -212,12 +227,11 @@ def named_links(links: Mapping[str, str]) -> list[tuple[str, str]]:
 def _saliency(evidence: Evidence) -> bytes | None:
     if not evidence.saliency:
         return None
-    return png(saliency_figure(evidence.saliency[:_DRAWN], known_z=math.isfinite(evidence.query.z)))
-
-
-def _behind(evidence: Evidence) -> bytes | None:
-    drawn = behind_figure(evidence)
-    return None if drawn is None else png(drawn)
+    return png(
+        saliency_figure(
+            evidence.saliency[:_DRAWN], evidence.panels.drawing, known_z=math.isfinite(evidence.query.z)
+        )
+    )
 
 
 def _against(evidence: Evidence) -> bytes | None:
@@ -225,7 +239,8 @@ def _against(evidence: Evidence) -> bytes | None:
     if beside is None or beside.saliency is None:
         return None
     title = f"Wavelengths that contribute to the distance to {beside.other.object_id}"
-    return png(saliency_figure([beside.saliency], known_z=math.isfinite(evidence.query.z), title=title))
+    known_z = math.isfinite(evidence.query.z)
+    return png(saliency_figure([beside.saliency], evidence.panels.drawing, known_z=known_z, title=title))
 
 
 def _hunt(
@@ -246,7 +261,7 @@ def _hunt(
     return {
         "anchor": f"hunt-{number + 1}",
         "target": hunt.target,
-        "positive": many(_positive(hunt)),
+        "positive": _many(hunt),
         "description": hunt.description,
         "summary": _summary(hunt),
         "score": hunt.score(),
@@ -266,26 +281,23 @@ def _hunt(
 
 def _hunt_figures(hunt: Hunt, shown: Sequence[Evidence]) -> list[dict[str, Any]]:
     made: list[tuple[str, str, bool, Figure]] = []
-    window = "the deciding line (▼)" if any(behind(e) for e in shown) else "Hα window"
     if shown:
-        made.append(
-            ("gallery", f"The best hits, ranked: whole spectrum and {window}.", True, gallery_figure(shown))
-        )
+        made.append(("gallery", f"The best hits, ranked: {_seen(shown)}.", True, gallery_figure(shown)))
     made.append(
         ("probabilities", "Probabilities of all spectra.", False,
          probability_figure(hunt.predictions, threshold=hunt.threshold, truth=hunt.truth))
     )  # fmt: skip
-    if shown:
-        figure = hits_bpt_figure(shown, background=hunt.background, truth=hunt.truth)
-        made.append(
-            (
-                "bpt",
-                "The best hits on the [N II] diagram, numbered by rank; lines as measured here.",
-                False,
-                figure,
-            )
-        )
+    if shown and hunt.panels:
+        for one in hunt.panels.overview(shown, hunt.truth):
+            made.append((one.name, one.caption, False, one.draw(hunt.background)))
     return [{"name": n, "caption": c, "wide": wide, "png": png(figure)} for n, c, wide, figure in made]
+
+
+def _seen(shown: Sequence[Evidence]) -> str:
+    """What the contact sheet shows of each spectrum: "whole spectrum and deciding line"."""
+    close = [e.panels.close for e in shown if e.panels.close is not None]
+    close.sort(key=lambda c: c.decides is None)
+    return f"whole spectrum and {close[0].window.title}" if close else "whole spectrum"
 
 
 def _ranked_row(hunt: Hunt, p: Prediction, rank: int, anchors: Mapping[str, str]) -> dict[str, Any]:
@@ -319,12 +331,12 @@ def _summary(hunt: Hunt) -> str:
         f" (false ones expected from the probabilities: {found.false:.1f}); {found.sentence}" if hits else ""
     )
     plural = "spectrum" if n == 1 else "spectra"
-    what = many(_positive(hunt))
+    what = _many(hunt)
     return f"{len(hits)} of {n} {plural} {verb} called {what} at P ≥ {hunt.threshold:.2f}{expected}."
 
 
 def _answer(evidence: Evidence) -> str:
-    """The answer as a headline: "LINER, P 0.93"."""
+    """The answer as a headline: "quasar, P 0.93"."""
     p = evidence.prediction
     if p.none_of_these:
         return "none of these"
@@ -349,23 +361,7 @@ def _facts(evidence: Evidence) -> list[tuple[str, str]]:
     )
     source = f" ({evidence.z_source})" if evidence.z_source else ""
     facts.append(("Redshift", number(query.z, 5) + source if math.isfinite(query.z) else "none"))
-    if query.bpt is not None:
-        facts.append(("log [N II]/Hα", query.bpt.nii_ha.text()))
-        facts.append(("log [O III]/Hβ", query.bpt.oiii_hb.text()))
-        facts.append(("Class by its own lines", _own_class(evidence)))
-    return facts
-
-
-def _own_class(evidence: Evidence) -> str:
-    b = evidence.query.bpt
-    if b is None or b.no_lines:
-        return "no line detected"
-    return b.own_class or (" or ".join(b.possible) if b.possible else "unknown")
-
-
-def _flux_unit(evidence: Evidence) -> str:
-    spectrum = evidence.query.spectrum
-    return str((spectrum.row.get("flux_unit") if spectrum else None) or "the unit of the spectrum")
+    return [*facts, *evidence.panels.facts]
 
 
 def _provenance(evidence: Evidence) -> list[tuple[str, str]]:
@@ -414,6 +410,11 @@ def _rank(p: Prediction) -> tuple[float, float, str]:
 
 def _positive(hunt: Hunt) -> str:
     return next((p.positive for p in hunt.predictions if p.positive), hunt.target)
+
+
+def _many(hunt: Hunt) -> str:
+    """The hunted objects, as in "3 of 5 spectra are called quasars"."""
+    return many(_positive(hunt), hunt.panels.names if hunt.panels else {})
 
 
 def _anchor(number: int, object_id: str, place: Mapping[str, int]) -> str:

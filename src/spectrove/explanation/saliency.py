@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.explanation.bands import Band, bands
 from spectrove.explanation.space import Coordinates, Prepareds, replaced
-from spectrove.galaxies.bands import Band, bands
 from spectrove.plain import plain
 from spectrove.spectra import SpectrumSet
 
@@ -74,7 +74,7 @@ class Saliency:
         distance: Euclidean, in the space that was searched, the metric included.
         regions: Along the spectrum; together they cover it.
         errors: The part of the distance, in its unit, due to different pixel errors, not to flux. Encoders take the
-            errors as input, so spectra of one galaxy with different exposure times have different embeddings.
+            errors as input, so spectra of one object with different exposure times have different embeddings.
         rest: The distance that remains when flux and errors are replaced by the object's wherever both were observed:
             due to gaps, and to views without gradients. Attributions and rest add up to the distance.
         elsewhere: The part of `rest` due to views without gradients; the remainder is due to gaps.
@@ -130,18 +130,24 @@ class Saliency:
         }
 
 
-def saliency(space: Coordinates, query: SpectrumSet, others: SpectrumSet) -> tuple[Saliency, ...]:
+def saliency(
+    space: Coordinates,
+    query: SpectrumSet,
+    others: SpectrumSet,
+    named: Sequence[tuple[str, float, float]] = (),
+) -> tuple[Saliency, ...]:
     """For each of the other spectra, the contributions to its distance from the query.
 
     Args:
         space: How distances are measured.
         query: One spectrum.
         others: Any number; those that the encoders refuse are left out.
+        named: Regions that have a name, rest angstrom, as in `bands`.
     """
     own, theirs = space.prepared(query), space.prepared(others)
     if not len(own) or not len(theirs):
         return ()
-    places = regions_of(own, space.rest_frame(own))
+    places = regions_of(own, named if space.rest_frame(own) else ())
     pixels = gradients(space, own, theirs)
     found = []
     for j, name in enumerate(theirs.object_id.tolist()):
@@ -168,10 +174,10 @@ def saliency(space: Coordinates, query: SpectrumSet, others: SpectrumSet) -> tup
     return tuple(found)
 
 
-def regions_of(own: Prepareds, rest_frame: bool) -> tuple[Band, ...]:
-    """The regions that cover what was observed of the query, in any view."""
+def regions_of(own: Prepareds, named: Sequence[tuple[str, float, float]]) -> tuple[Band, ...]:
+    """The regions that cover what was observed of the query, in any view: those with a name, and between them."""
     low, high = (f(w) for f, w in ((min, [c[0] for c in own.coverage]), (max, [c[1] for c in own.coverage])))
-    return bands(float(low), float(high), lines=rest_frame)
+    return bands(float(low), float(high), named)
 
 
 def occluded(

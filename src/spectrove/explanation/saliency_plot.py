@@ -12,9 +12,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from spectrove.explanation.line_labels import line_labels, mark_lines, mark_only
+from spectrove.explanation.panel import Drawing
 from spectrove.explanation.saliency import Saliency
 from spectrove.explanation.style import LARGE, NORMAL, SMALL, color_of, new_figure, short, tidy
-from spectrove.galaxies.bands import LINE_BANDS
 
 #: Width of a bar of attributions, angstrom.
 BIN = 20.0
@@ -25,11 +25,14 @@ _SAID = 1.0
 _HOLLOW = "#FFFFFF"
 
 
-def saliency_figure(found: Sequence[Saliency], *, known_z: bool = True, title: str = "") -> Figure:
+def saliency_figure(
+    found: Sequence[Saliency], drawing: Drawing, *, known_z: bool = True, title: str = ""
+) -> Figure:
     """A row for each object: attributions along the spectrum on the left, the leading regions on the right.
 
     Args:
         found: Nearest first; numbers and colours are those of the other figures.
+        drawing: Lines and bands to mark.
         known_z: Whether wavelengths are in the rest frame, so that lines can be marked.
         title: Heading, where the objects are no numbered neighbours; a general one if "".
     """
@@ -43,8 +46,15 @@ def saliency_figure(found: Sequence[Saliency], *, known_z: bool = True, title: s
         bottom = (foot + (len(found) - 1 - i) * (each + gap)) / height
         ax = figure.add_axes((0.062, bottom, 0.575, each / height))
         bars = figure.add_axes((0.765, bottom, 0.215, each / height))
-        _along(ax, one, i, limits, f"{i + 1}  {short(one.object_id)}" if not title else short(one.object_id))
-        labels = line_labels(*limits) if known_z else []
+        _along(
+            ax,
+            one,
+            i,
+            limits,
+            drawing,
+            f"{i + 1}  {short(one.object_id)}" if not title else short(one.object_id),
+        )
+        labels = line_labels(*limits, drawing.lines) if known_z else []
         if i == 0:
             mark_lines(ax, labels, size=SMALL)
         else:
@@ -76,11 +86,13 @@ def _limits(found: Sequence[Saliency]) -> tuple[float, float]:
     return min(ends), max(ends)
 
 
-def _along(ax: Axes, one: Saliency, number: int, limits: tuple[float, float], name: str) -> None:
+def _along(
+    ax: Axes, one: Saliency, number: int, limits: tuple[float, float], drawing: Drawing, name: str
+) -> None:
     color = color_of(number)
     ax.set_xlim(*limits)
     tidy(ax)
-    for _, low, high in LINE_BANDS:
+    for _, low, high in drawing.bands:
         if limits[0] < high and low < limits[1]:
             ax.axvspan(max(low, limits[0]), min(high, limits[1]), color="#EEEEEE", lw=0, zorder=0.1)
     ax.axhline(0, color="#444444", lw=0.7, zorder=1)

@@ -22,6 +22,8 @@ QUERY_COLOR = "#111111"
 GHOST_COLOR = "#BBBBBB"
 FIT_COLOR = "#B000B0"
 GRID_COLOR = "#DDDDDD"
+#: The mark on what an answer rests on.
+DECIDES = "#D55E00"
 
 SMALL, NORMAL, LARGE = 8.5, 9.5, 11.0
 DPI = 150

@@ -1,12 +1,6 @@
-"""Rest-frame regions with names, that together cover a spectrum: around lines, and the continuum between."""
+"""Regions of a galaxy's spectrum around its lines."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from itertools import pairwise
-
-import numpy as np
-from numpy.typing import NDArray
 
 #: Regions around lines, rest angstrom (vacuum), in order, none upon another: name, both ends.
 LINE_BANDS: tuple[tuple[str, float, float], ...] = (
@@ -26,44 +20,3 @@ LINE_BANDS: tuple[tuple[str, float, float], ...] = (
     ("Hα + [N II]", 6522.0, 6612.0),
     ("[S II]", 6698.0, 6754.0),
 )
-#: Continuum between lines is cut into parts no longer than this, angstrom.
-LONGEST = 500.0
-
-
-@dataclass(frozen=True)
-class Band:
-    """One region: its name and its ends, in rest angstrom, or observed angstrom if the redshift is unknown."""
-
-    name: str
-    low: float
-    high: float
-
-    def holds(self, wavelength: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Which wavelengths lie in it, bool (n_pixels,)."""
-        return (wavelength >= self.low) & (wavelength < self.high)
-
-
-def bands(low: float, high: float, *, lines: bool = True) -> tuple[Band, ...]:
-    """Regions that together cover low to high, each wavelength once, in order.
-
-    Args:
-        low, high: Angstrom; the upper end is inside the last region.
-        lines: False where wavelengths are not in the rest frame, so that no line has a place.
-    """
-    end = float(np.nextafter(high, np.inf))
-    found: list[Band] = []
-    at = low
-    for name, left, right in LINE_BANDS if lines else ():
-        if right <= low or left >= high:
-            continue
-        found += _continuum(at, max(left, low))
-        found.append(Band(name, max(left, low), min(right, end)))
-        at = min(right, end)
-    return (*found, *_continuum(at, end))
-
-
-def _continuum(low: float, high: float) -> list[Band]:
-    if high <= low:
-        return []
-    edges = np.linspace(low, high, int(np.ceil((high - low) / LONGEST)) + 1)
-    return [Band(f"{a:.0f}–{b:.0f} Å", float(a), float(b)) for a, b in pairwise(edges)]

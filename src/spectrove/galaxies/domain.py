@@ -5,6 +5,7 @@ from __future__ import annotations
 from spectrove.domain import Domain, Residuals
 from spectrove.galaxies.lines import LINES
 from spectrove.galaxies.oddities.residual_reasons import ResidualReasons
+from spectrove.galaxies.panels import GalaxyPanels
 from spectrove.galaxies.quantities import ADMINISTRATION, QUANTITIES
 from spectrove.galaxies.review import LineReviewer
 from spectrove.knowledge import KnowledgeBase
@@ -67,4 +68,5 @@ GALAXIES = Domain(
     review=LineReviewer(),
     types=foreign_types,
     signs={"second_redshift": SecondRedshifts()},
+    panels=GalaxyPanels(),
 )

@@ -18,6 +18,7 @@ from spectrove.inference.embed import Embedded
 from spectrove.inference.numbers.estimate import Regression
 from spectrove.inference.question import Question
 from spectrove.knowledge import KnowledgeBase, Neighbors
+from spectrove.pipeline.domains import domain_of
 from spectrove.plain import plain
 from spectrove.spectra import CATALOG_FLAGS, SpectrumSet
 from spectrove.targets import Target
@@ -151,7 +152,7 @@ class Answers:
     def explain(
         self, i: int = 0, *, saliency: bool = False, against: str | None = None, target: Target | None = None
     ) -> Evidence:
-        """The reasons for the i-th answer: neighbours, weights, lines, provenance.
+        """The reasons for the i-th answer: neighbours, weights, measurements, provenance.
 
         Args:
             i: Place of the answer.
@@ -164,14 +165,15 @@ class Answers:
         """
         if self.question is None:
             raise SpectrumError("explain: these answers hold no prediction; call classify or hunt first.")
-        query = self.spectra.take([i])
+        query, panels = self.spectra.take([i]), domain_of(self.question.base).panels
         evidence = build_evidence(
-            self.question.base, query[0], self.predictions[i], self.neighbors, i, target=self.target or target
-        )
+            self.question.base, query[0], self.predictions[i], self.neighbors, i,
+            target=self.target or target, panels=panels,
+        )  # fmt: skip
         evidence = with_influence(evidence, self.question, query)
         if saliency:
             evidence = with_saliency(evidence, self.question, query)
-        return with_against(evidence, self.question, query, against) if against else evidence
+        return with_against(evidence, self.question, query, against, panels) if against else evidence
 
     def plot(self, i: int = 0) -> Figure:
         """A figure of the i-th spectrum over its neighbours, if it has any."""

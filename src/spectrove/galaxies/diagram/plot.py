@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,7 @@ from spectrove.explanation.style import (
     tidy,
 )  # fmt: skip
 from spectrove.galaxies.diagram.bpt import DIVIDING_LINES, Bpt, Ratio
+from spectrove.galaxies.diagram.measured import bpt_of
 
 X_LABEL, Y_LABEL = "log ([N II] 6583 / Hα)", "log ([O III] 5007 / Hβ)"
 #: The usual limits; wider where a point lies outside.
@@ -91,20 +92,45 @@ def bpt_figure(evidence: Evidence, *, background: tuple[ArrayLike, ArrayLike] | 
     points = [
         Point(
             f"{short(n.object_id)} ({n.label or 'no label'})",
-            n.bpt,
+            bpt_of(n),
             color_of(i),
             marker_of(i),
             number=str(i + 1),
         )
         for i, n in enumerate(evidence.neighbors)
     ]
-    query = Point(f"query {short(evidence.object_id)}", evidence.query.bpt, QUERY_COLOR, "*", size=17)
+    query = Point(f"query {short(evidence.object_id)}", bpt_of(evidence.query), QUERY_COLOR, "*", size=17)
     draw_diagram(ax, background)
     draw_points(ax, [query, *points])  # neighbours on top: the star is the largest
     _legend(figure, [query, *points])
     notes = ["Bars: 1σ. Arrows: 3σ limits.", "Lines measured by Spectrove."]
     notes += ["Grey: objects of the base."] if background is not None else []
     figure.text(0.7, 0.1, "\n".join(notes), fontsize=SMALL, color="#444444", va="bottom")
+    return figure
+
+
+def hits_bpt_figure(
+    hits: Sequence[Evidence],
+    *,
+    background: tuple[ArrayLike, ArrayLike] | None = None,
+    truth: Mapping[str, bool] | None = None,
+) -> Figure:
+    """The [N II] diagram of the hits, numbered by rank, by our own measurement of their lines."""
+    figure = new_figure(5.6, 4.9)
+    ax = figure.add_axes((0.125, 0.12, 0.845, 0.83))
+    draw_diagram(ax, background)
+    points = []
+    for i, hit in enumerate(hits):
+        wrong = truth is not None and truth.get(hit.object_id) is False
+        color, marker = (color_of(0), "X") if wrong else (color_of(1), "o")
+        points.append(Point(hit.object_id, bpt_of(hit.query), color, marker, number=str(i + 1), size=6))
+    draw_points(ax, points)
+    absent = [p.number for p in points if p.place is None]
+    notes = [f"not on the diagram: {', '.join(absent)}"] if absent else []
+    notes += ["cross: truly not the target"] if any(p.marker == "X" for p in points) else []
+    ax.text(
+        0.02, 0.02, "\n".join(notes), transform=ax.transAxes, fontsize=SMALL, va="bottom", color="#444444"
+    )
     return figure
 
 

@@ -14,11 +14,21 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from spectrove.explanation.deciding import DECIDES
 from spectrove.explanation.links import NAMES, links
 from spectrove.explanation.pages import render
-from spectrove.explanation.style import GRID_COLOR, NORMAL, QUERY_COLOR, SMALL, new_figure, png, save, tidy
+from spectrove.explanation.style import (
+    DECIDES,
+    GRID_COLOR,
+    NORMAL,
+    QUERY_COLOR,
+    SMALL,
+    new_figure,
+    png,
+    save,
+    tidy,
+)  # fmt: skip
 from spectrove.galaxies.oddities.reasons import REASONS
+from spectrove.galaxies.panels import FOOTER
 from spectrove.galaxies.residual.features import smoothed
 from spectrove.galaxies.residual.reconstruction import Residual
 from spectrove.inference.outlier_score import UNUSUAL, OutlierAnswer, summary
@@ -91,7 +101,7 @@ def write_outlier_page(
         if progress:
             progress(1)
     html = render(
-        "outliers.html", title="Spectra unlike the base",
+        "outliers.html", home="spectrove.galaxies", title="Spectra unlike the base", footer=FOOTER,
         summary=summary(answers), base=base, size=size, refused=refused,
         ranked=[_row(a, i, anchors.get(a.object_id, "")) for i, a in enumerate(ranked, 1) if a.object_id in shown],
         left_out=_left_out(len(ranked) - len(listed)), sections=sections,

@@ -132,9 +132,11 @@ def explain(
     cited = citations(evidence)
     if output:
         from spectrove.explanation.report import write_report
-        from spectrove.galaxies.diagram.background import background
+        from spectrove.pipeline.domains import domain_of
 
-        write_report(evidence, in_folder(output), background=background(base), figures=figures)
+        panels = domain_of(base).panels
+        behind = panels.background(base) if panels else None
+        write_report(evidence, in_folder(output), background=behind, figures=figures)
     if cite:
         write_bibtex(cited, in_folder(cite))
     if as_json:

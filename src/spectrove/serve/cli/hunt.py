@@ -178,8 +178,11 @@ def hunt(
             write_table(output, [p.to_dict() for p in predictions], origins)
         else:
             from spectrove.explanation.followup import follow_up, meaning
+            from spectrove.pipeline.domains import domain_of
 
-            write_table(output, follow_up(best, places, scale), origins, meaning)
+            panels = domain_of(base).panels
+            names = panels.names if panels else {}
+            write_table(output, follow_up(best, places, scale, names), origins, meaning)
     if report:
         write_page(
             in_folder(report),
@@ -246,8 +249,9 @@ def write_page(
     """The page of a hunt: every answer in a ranked table, the best with their evidence."""
     from spectrove import pipeline
     from spectrove.explanation.report import Hunt, write_hunt_report
-    from spectrove.galaxies.diagram.background import background
+    from spectrove.pipeline.domains import domain_of
 
+    panels = domain_of(base).panels
     with progress_bar("explaining", 2 * len(kept)) as advance:
         evidence = []
         for answers in kept:
@@ -260,6 +264,7 @@ def write_page(
             target.description,
             target.limit,
             table=everything.name if everything else "",
-            background=background(base),
+            panels=panels,
+            background=panels.background(base) if panels else None,
         )
         write_hunt_report(hunt_, path, top=len(kept), figures=figures, progress=advance)

@@ -1,29 +1,30 @@
-"""The lines that decide an answer: those of a second galaxy in a hunt for lenses, or a single emission line."""
+"""A galaxy behind another: the lines that a second redshift rests on, in sentences and figures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from spectrove.explanation.evidence import Evidence
 from spectrove.explanation.line_labels import line_labels, mark_only, pretty
-from spectrove.explanation.plots import Trace, make_trace
-from spectrove.explanation.style import FIT_COLOR, LARGE, NORMAL, QUERY_COLOR, SMALL, new_figure, tidy
-from spectrove.galaxies.diagram.bpt import is_detected
-from spectrove.galaxies.lines import LINE
+from spectrove.explanation.panel import CloseUp, Window
+from spectrove.galaxies.drawing import DRAWING
 
-#: Colour of the mark on the deciding line.
-DECIDES = "#D55E00"
-#: Joint S/N that noise and ordinary galaxies can reach (as in `inference.signs`); less than this is not significant.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from spectrove.explanation.plots import Trace
+
+#: Joint S/N that noise and ordinary galaxies can reach (as in `galaxies.lenses.signs`); less is not significant.
 NOISE_REACHES = 5.0
 #: Lines that get a panel, and how far it reaches on each side of the line, observed angstrom.
 _PANELS, _REACH = 3, 75.0
+#: Half the width of the close-up on the deciding line, rest angstrom.
+_CLOSE = 60.0
 
 
 def behind(evidence: Evidence) -> Mapping[str, Any] | None:
@@ -32,12 +33,17 @@ def behind(evidence: Evidence) -> Mapping[str, Any] | None:
     return next((c for c in found[:1] if c["lines"]), None)
 
 
+def sentence(evidence: Evidence) -> str:
+    """The redshift of a second galaxy in the residual, as a sentence; "" if none was looked for or found."""
+    from spectrove.galaxies.lenses import second_redshift
+
+    for candidate in evidence.prediction.second_redshift or ():
+        return f"The residual suggests {second_redshift.explain(candidate)}."
+    return ""
+
+
 def one_line(evidence: Evidence) -> str:
-    """A sentence if the answer, or its redshift, rests on a single line; otherwise ""."""
-    return _one_line_behind(evidence) or _one_line_redshift(evidence)
-
-
-def _one_line_behind(evidence: Evidence) -> str:
+    """A sentence if a second redshift rests on a single line; otherwise ""."""
     candidate = behind(evidence)
     if candidate is None or not evidence.prediction.is_target:
         return ""
@@ -50,17 +56,15 @@ def _one_line_behind(evidence: Evidence) -> str:
     )
 
 
-def _one_line_redshift(evidence: Evidence) -> str:
-    lines = evidence.query.lines
-    if evidence.z_source != "estimated" or lines is None:
-        return ""
-    seen = [key for key in lines.flux if key in LINE and is_detected(lines, key)]
-    if len(seen) != 1:
-        return ""
-    return (
-        f"The redshift was estimated and only one emission line, {pretty(LINE[seen[0]].name)}, is detected: "
-        "otherwise it rests on the shape of the continuum and its absorption lines."
-    )
+def close_up(evidence: Evidence) -> CloseUp | None:
+    """The surroundings of the line that decides, in the frame of the plot; None if no second galaxy is seen."""
+    candidate = behind(evidence)
+    if candidate is None:
+        return None
+    first, z = candidate["lines"][0], evidence.query.z
+    line = float(first["wavelength"]) / (1 + (z if np.isfinite(z) else 0))
+    window = Window("the deciding line (▼)", line - _CLOSE, line + _CLOSE)
+    return CloseUp(window, decides=line, note=f"▼ {pretty(first['name'])}")
 
 
 def behind_figure(evidence: Evidence) -> Figure | None:
@@ -68,7 +72,10 @@ def behind_figure(evidence: Evidence) -> Figure | None:
 
     Observed wavelengths. The host's own lines are marked as in other figures; the dashed curve is our stellar fit.
     """
-    candidate, trace = behind(evidence), make_trace(evidence.query, observed=True)
+    from spectrove.explanation.plots import make_trace
+    from spectrove.explanation.style import DECIDES, LARGE, NORMAL, SMALL, new_figure
+
+    candidate, trace = behind(evidence), make_trace(evidence.query, DRAWING.norm, observed=True)
     if candidate is None or trace is None:
         return None
     lines = candidate["lines"][:_PANELS]
@@ -94,6 +101,10 @@ def behind_figure(evidence: Evidence) -> Figure | None:
 
 def magnify(ax: Axes, trace: Trace, center: float, reach: float, *, host_z: float = math.nan) -> None:
     """A stretch of a spectrum with its errors and a marked place in the middle; the host's lines where z is known."""
+    from matplotlib.ticker import MaxNLocator
+
+    from spectrove.explanation.style import DECIDES, FIT_COLOR, QUERY_COLOR, SMALL, tidy
+
     low, high = center - reach, center + reach
     cut = trace.within(low, high)
     tidy(ax, minor=False)
@@ -103,7 +114,7 @@ def magnify(ax: Axes, trace: Trace, center: float, reach: float, *, host_z: floa
         [center], [1.0], "v", color=DECIDES, ms=9, transform=ax.get_xaxis_transform(), clip_on=False, zorder=4
     )
     if math.isfinite(host_z):
-        own = line_labels(low / (1 + host_z), high / (1 + host_z))
+        own = line_labels(low / (1 + host_z), high / (1 + host_z), DRAWING.lines)
         mark_only(ax, own, stretch=1 + host_z)
     if not np.isfinite(cut.flux).any():
         ax.text(0.5, 0.45, "no good pixel", transform=ax.transAxes, ha="center", fontsize=SMALL)
