@@ -16,8 +16,10 @@ from experiments.samples.bench import Bench, Split, Vectors
 from spectrove.encoders import Encoder
 from spectrove.encoders.network import whitening
 from spectrove.evaluation.classes import TASKS
+from spectrove.galaxies.domain import GALAXIES
 from spectrove.inference import hunt, metric_for
 from spectrove.inference.metric.linear import LinearMetric
+from spectrove.inference.pool import Pool
 from spectrove.knowledge import Neighbors
 from spectrove.targets import Target
 from spectrove.targets.target import id_hash
@@ -91,7 +93,7 @@ def answered(bench: Bench, split: Split, queries: Vectors, target: Target, ask: 
 def metric_of(bench: Bench, name: str, known: Vectors, target: Target, ask: Ask) -> LinearMetric | None:
     """The coordinates in which distances are measured, made of the base alone; None for the vectors' own."""
     if ask.metric == "auto":
-        return metric_for(bench.base(name, known), "auto", target=target).metric
+        return metric_for(Pool.of(bench.base(name, known), target=target), group=GALAXIES.group).metric
     vectors = known.embeddings.vectors.astype(float)
     if ask.whitening:
         mean, axes = whitening(vectors, ask.whitening)

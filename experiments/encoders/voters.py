@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,10 @@ from numpy.typing import NDArray
 from experiments.baselines.vectors import Fitted
 from experiments.samples.problems import GROUP, Problem
 from spectrove.embeddings import Embeddings
+from spectrove.galaxies.domain import GALAXIES
 from spectrove.inference import Prediction, answer, calibration_for, hunt, metric_for
+from spectrove.inference.pool import Pool
+from spectrove.inference.terms import terms_of
 from spectrove.knowledge import KnowledgeBase
 from spectrove.preprocess import Prepared
 from spectrove.targets import Target
@@ -66,15 +70,17 @@ def neighbors_say(
         for variant in variants:
             if variant == SUPERVISED or (variant == BEST_F1 and len(target.classes) > 2):
                 continue
-            metric = metric_for(base, "none" if variant == PLAIN else "auto", target=target)
+            pool = Pool.of(base, target=target)
+            metric = metric_for(pool, "none" if variant == PLAIN else "auto", group=GROUP)
             neighbors = base.search(
                 vectors, k, spectra=spectra, target=target, exclude_column=GROUP, metric=metric.metric
             )
             said = hunt(neighbors, target)
             if variant in (CALIBRATED, BEST_F1):
                 wanted = target.model_copy(update={"threshold": "f1"} if variant == BEST_F1 else {})
-                using = calibration_for(base, metric=metric, target=wanted, witness="none")
-                said = answer(said, using, base, vectors, spectra)
+                pool = replace(pool, target=wanted)
+                terms = terms_of(GALAXIES, pool, "none")
+                said = answer(said, calibration_for(pool, metric=metric, terms=terms), vectors, spectra)
             called = np.full(len(asked), "", dtype="U40")
             called[has_all[asked]] = called_classes(said, target)
             out[task, variant] = called

@@ -23,8 +23,11 @@ from spectrove.embeddings import Embeddings
 from spectrove.encoders import Encoder, load_encoder
 from spectrove.errors import DatasetError, RecipeError
 from spectrove.evaluation.protocol import check_groups, group_folds, group_names, not_trained_on
+from spectrove.galaxies.domain import GALAXIES
 from spectrove.galaxies.mock import load_recipe, make_survey
 from spectrove.inference import Prediction, answer, calibration_for, metric_for
+from spectrove.inference.pool import Pool
+from spectrove.inference.terms import terms_of
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.pipeline import Embedded
 from spectrove.readers import iter_dataset, read_dataset, read_spectra, write_dataset
@@ -239,7 +242,7 @@ class Workshop:
 
 def search(base: KnowledgeBase, queries: Embedded, target: Target, k: int) -> Neighbors:
     """The K nearest known objects of each query, as the target wants them searched."""
-    fitted = metric_for(base, target.metric, target=target)
+    fitted = metric_for(Pool.of(base, target=target), target.metric, group=GALAXIES.group)
     vectors = _views(base, queries, target)
     return base.search(vectors, k, spectra=queries.spectra, target=target, metric=fitted.metric)
 
@@ -256,9 +259,10 @@ def calibrate(
         raise RecipeError(
             "calibrated answers read pixels, and there are none. Set `pixels = true` in the recipe."
         )
-    metric = metric_for(base, target.metric, target=target)
-    using = calibration_for(base, metric=metric, target=target, witness="none")
-    return answer(answers, using, base, _views(base, queries, target), queries.spectra)
+    pool = Pool.of(base, target=target)
+    metric = metric_for(pool, target.metric, group=GALAXIES.group)
+    calibrated = calibration_for(pool, metric=metric, terms=terms_of(GALAXIES, pool, "none"))
+    return answer(answers, calibrated, _views(base, queries, target), queries.spectra)
 
 
 def _views(base: KnowledgeBase, queries: Embedded, target: Target) -> dict[str, Embeddings]:

@@ -33,10 +33,11 @@ class ClassWitness(Protocol):
     """What spectra themselves say of the classes of one question, beside their neighbours.
 
     Attributes:
-        name: As it is printed, "lines".
+        name: As JSON and tables name it, "lines".
     """
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def support(self, measured: Floats) -> Floats:
         """Log-likelihood of each class, (n_spectra, n_classes), from `Witness.measure`."""
@@ -50,12 +51,18 @@ class Witness(Protocol):
 
     #: Raised whenever the same spectrum gives other measurements.
     version: int
+    #: Name of its term in a calibration, and the words for it in sentences: "lines", "own lines".
+    term: str
+    title: str
 
     def of_classes(self, kinds: Mapping[str, str]) -> ClassWitness | None:
         """The witness for these classes (label value to class); None where it tells none of them apart."""
 
     def measure(self, spectra: SpectrumSet) -> Floats:
         """The measurement of each spectrum, (n_spectra, n_values); NaN where it cannot be made."""
+
+    def of_base(self, base: KnowledgeBase, object_id: Sequence[str]) -> Floats:
+        """The same for objects of a base, measured once and kept with it."""
 
 
 class Residuals(Protocol):
@@ -77,6 +84,9 @@ class Residuals(Protocol):
 
 class Signs(Protocol):
     """Terms that a target may name (`Target.signs`), learned on the searched objects of a base without labels."""
+
+    #: The words for it in sentences: "second redshift".
+    title: str
 
     def key(self, base: KnowledgeBase, target: Target | None, where: str | None) -> str:
         """Everything that the residuals depend on, as text."""

@@ -16,12 +16,16 @@ from spectrove.inference.calibration import of_base as calibrating
 from spectrove.inference.calibration.features import quality_of
 from spectrove.inference.calibration.logistic import fit_logistic
 from spectrove.inference.calibration.model import fit_calibration
+from spectrove.inference.pool import Pool
+from spectrove.inference.terms import Terms
 from spectrove.knowledge import KnowledgeBase
 from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.targets import Target
 from spectrove.targets import parse_target as parse
 
 TARGET = Target(name="t", label="kind", positive="a", classes={"a": ("a",), "b": ("b",)}, k=5, metric="none")
+#: The objects of a plate are never compared with each other.
+TERMS = Terms(group="plate", groups="plates")
 #: Two Gaussian classes in three dimensions, 2.5 sigma apart: the log-likelihood ratio is 2.5 x - 3.125.
 APART = 2.5
 
@@ -73,9 +77,9 @@ def ask(base, vectors, target=TARGET, ids=None, mode="auto", spectra=None):
     ids = [f"q{i:05d}" for i in range(len(vectors))] if ids is None else ids
     spectra = spectra_of(ids) if spectra is None else spectra
     query = {"shape": embedded(ids, vectors)}
-    using = calibration_for(base, mode, target=target)
+    using = calibration_for(Pool.of(base, target=target), mode, terms=TERMS)
     votes = hunt(base.search(query, target=target, spectra=spectra), target)
-    return answer(votes, using, base, query, spectra)
+    return answer(votes, using, query, spectra)
 
 
 def p_of(answers):
@@ -233,7 +237,7 @@ def test_it_is_kept_with_the_base_and_fitted_again_when_the_base_changes(tmp_pat
 )
 def test_too_few_labels_leave_the_shares_and_say_why(tmp_path, n, share, plates, reason):
     base = make(tmp_path / "x.kb", n, share, plates=np.arange(n) % plates)
-    using = calibration_for(base, target=TARGET)
+    using = calibration_for(Pool.of(base, target=TARGET), terms=TERMS)
     assert reason in using.sentence
     assert using.about["calibrated"] is False
     assert ask(base, QUERIES[:20]) == ask(base, QUERIES[:20], mode="none")
@@ -244,13 +248,13 @@ def test_a_column_of_too_many_values_is_not_calibrated(base, monkeypatch):
     """Neighbours of each of them would be looked for, and held."""
     monkeypatch.setattr(calibrating, "MOST_CLASSES", 1)
     monkeypatch.setattr(KnowledgeBase, "search_by_class", None)
-    using = calibration_for(base, labelled="kind", where="kind IS NOT NULL")
+    using = calibration_for(Pool.of(base, "kind", where="kind IS NOT NULL"), terms=TERMS)
     assert "2 different labels are known, a calibration takes 1 at most" in using.sentence
 
 
 def test_none_computes_nothing(base, monkeypatch):
     monkeypatch.setattr(calibrating, "_fit", None)
-    assert calibration_for(base, "none", target=TARGET) == calibrating.Calibrated()
+    assert calibration_for(Pool.of(base, target=TARGET), "none", terms=TERMS) == calibrating.Calibrated()
 
 
 def test_a_class_of_a_few_objects_has_its_share_of_the_base(tmp_path):
@@ -260,9 +264,9 @@ def test_a_class_of_a_few_objects_has_its_share_of_the_base(tmp_path):
     base = make(tmp_path / "x.kb", 600, labels=labels)
     spectra = spectra_of(["q"])
     query = {"shape": embedded(["q"], vectors[:1])}
-    using = calibration_for(base, labelled="kind")
+    using = calibration_for(Pool.of(base, "kind"), terms=TERMS)
     votes = vote_classes(base.search(query, labelled="kind", spectra=spectra), "kind")
-    [told] = answer(votes, using, base, query, spectra)
+    [told] = answer(votes, using, query, spectra)
     assert_allclose(told.probabilities["rare"], 3 / 600)
     assert_allclose(sum(told.probabilities.values()), 1)
     assert "rare" in told.set
@@ -349,7 +353,7 @@ def f1(found, true):
 
 
 def settled(base, target):
-    return calibration_for(base, target=target).settled(target).threshold
+    return calibration_for(Pool.of(base, target=target), terms=TERMS).settled(target).threshold
 
 
 def best_of(posterior, truth):
@@ -393,7 +397,7 @@ def test_it_is_the_same_from_a_base_that_is_opened_again(base):
 
 
 def test_without_a_calibration_a_half_decides(base):
-    assert calibration_for(base, "none", target=BEST).settled(BEST).threshold == 0.5
+    assert calibration_for(Pool.of(base, target=BEST), "none", terms=TERMS).settled(BEST).threshold == 0.5
     votes = ask(base, QUERIES, BEST, mode="none")
     assert [a.is_target for a in votes] == [a.probability >= 0.5 for a in votes]
 

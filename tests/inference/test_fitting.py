@@ -10,6 +10,7 @@ from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
 from spectrove.inference import classify, metric_for
 from spectrove.inference.metric import of_base as fitting
+from spectrove.inference.pool import Pool
 from spectrove.knowledge import KnowledgeBase
 from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.targets import load_target
@@ -74,7 +75,7 @@ def fail(*_args, **_more):
 
 
 def test_auto_takes_the_metric_where_it_helps_and_says_so(base):
-    fitted = metric_for(base, labelled="class_derived")
+    fitted = metric_for(Pool.of(base, "class_derived"), group="plate")
     assert fitted.about["name"] == "linear"
     assert fitted.about["f1"] > fitted.about["plain_f1"]
     assert fitted.sentence.startswith("distances in a metric fitted on class_derived (macro F1 ")
@@ -85,7 +86,7 @@ def test_auto_takes_the_metric_where_it_helps_and_says_so(base):
 
 def test_none_fits_nothing(base, monkeypatch):
     monkeypatch.setattr(fitting, "fit_metric", fail)
-    assert metric_for(base, "none", labelled="class_derived") == fitting.Fitted()
+    assert metric_for(Pool.of(base, "class_derived"), "none", group="plate") == fitting.Fitted()
     assert not (base.path / "metrics").exists()
 
 
@@ -97,30 +98,30 @@ def test_a_metric_that_does_not_help_is_left_out_unless_asked_for(base, monkeypa
         return metric, fitting.MetricReport(**{**report.to_dict(), "helps": False})
 
     monkeypatch.setattr(fitting, "fit_metric", useless)
-    assert metric_for(base, "auto", labelled="class_derived").metrics == ()
-    assert metric_for(base, "auto", labelled="class_derived").about["name"] == "none"
-    assert metric_for(base, "linear", labelled="class_derived").metric is not None
+    assert metric_for(Pool.of(base, "class_derived"), "auto", group="plate").metrics == ()
+    assert metric_for(Pool.of(base, "class_derived"), "auto", group="plate").about["name"] == "none"
+    assert metric_for(Pool.of(base, "class_derived"), "linear", group="plate").metric is not None
 
 
 def test_it_is_kept_with_the_base_and_fitted_again_when_the_base_changes(base, monkeypatch):
-    first = metric_for(base, labelled="class_derived")
+    first = metric_for(Pool.of(base, "class_derived"), group="plate")
     monkeypatch.setattr(fitting, "fit_metric", fail)
-    again = metric_for(KnowledgeBase.open(base.path), labelled="class_derived")
+    again = metric_for(Pool.of(KnowledgeBase.open(base.path), "class_derived"), group="plate")
     assert [m.fingerprint for m in again.metrics] == [m.fingerprint for m in first.metrics]
     assert again.report == first.report
     monkeypatch.undo()
     kept = list((base.path / "metrics").iterdir())
     base.delete("split = 'test'")
-    changed = metric_for(base, labelled="class_derived")
+    changed = metric_for(Pool.of(base, "class_derived"), group="plate")
     assert changed.metric.fingerprint != first.metric.fingerprint
     assert not kept[0].exists()
 
 
 def test_a_torn_file_is_fitted_again(base):
-    first = metric_for(base, labelled="class_derived")
+    first = metric_for(Pool.of(base, "class_derived"), group="plate")
     [path] = (base.path / "metrics").iterdir()
     path.write_bytes(path.read_bytes()[:40])
-    again = metric_for(KnowledgeBase.open(base.path), labelled="class_derived")
+    again = metric_for(Pool.of(KnowledgeBase.open(base.path), "class_derived"), group="plate")
     assert again.metric.fingerprint == first.metric.fingerprint
 
 
@@ -129,14 +130,14 @@ def test_a_base_that_may_only_be_read_is_fitted_once_a_session(base, monkeypatch
         raise OSError("read-only file system")
 
     monkeypatch.setattr("spectrove.knowledge.files.Folder.write", refuse)
-    first = metric_for(base, labelled="class_derived")
+    first = metric_for(Pool.of(base, "class_derived"), group="plate")
     monkeypatch.setattr(fitting, "fit_metric", fail)
-    assert metric_for(base, labelled="class_derived").metrics is first.metrics
+    assert metric_for(Pool.of(base, "class_derived"), group="plate").metrics is first.metrics
 
 
 def test_linear_without_labels_is_refused_with_the_reason(base):
     with pytest.raises(KnowledgeError, match=r"no metric can be fitted on survey\. Fewer than two classes"):
-        metric_for(base, "linear", labelled="survey")
+        metric_for(Pool.of(base, "survey"), "linear", group="plate")
 
 
 def test_only_objects_that_are_searched_are_seen(tmp_path):
@@ -144,7 +145,9 @@ def test_only_objects_that_are_searched_are_seen(tmp_path):
     lies = [CLASSES[(i + 1) % 3] if i < 20 else c for i, c in enumerate(LABELS)]
     prints = {
         where: [
-            metric_for(base, "linear", labelled="class_derived", where=where).metric.fingerprint
+            metric_for(
+                Pool.of(base, "class_derived", where=where), "linear", group="plate"
+            ).metric.fingerprint
             for base in (
                 make(tmp_path / f"{where is None}-a.kb"),
                 make(tmp_path / f"{where is None}-b.kb", lies),
@@ -164,9 +167,11 @@ def test_the_label_of_an_object_of_the_base_has_no_part_in_its_own_answer(tmp_pa
     for name, labels in (("a", LABELS), ("b", lies)):
         base = make(tmp_path / f"{name}.kb", labels)
         known = base.searched(labelled="class_derived")
-        report = metric_for(make(tmp_path / f"{name}-true.kb"), labelled="class_derived").report
+        report = metric_for(
+            Pool.of(make(tmp_path / f"{name}-true.kb"), "class_derived"), group="plate"
+        ).report
         metrics = [
-            metric_for(base, "linear", labelled="class_derived").metric,
+            metric_for(Pool.of(base, "class_derived"), "linear", group="plate").metric,
             *fitting.fold_metrics(known.vectors, known.values, known.fold, fitting.FOLDS, report),
         ]
         by_id = base.search(query, 5, labelled="class_derived", metric=metrics)
@@ -182,7 +187,7 @@ def test_the_label_of_an_object_of_the_base_has_no_part_in_its_own_answer(tmp_pa
 
 def test_answers_with_a_metric_depend_on_nobody_else(base):
     """Alone, in any batch and order, known and unknown together; and never on the queries' catalog values."""
-    metrics = metric_for(base, labelled="class_derived").metrics
+    metrics = metric_for(Pool.of(base, "class_derived"), group="plate").metrics
     ids, vectors = np.concatenate([IDS[:20], NEW]), np.vstack([VECTORS[:20], NEW_VECTORS])
     lie = [{"class_derived": "LINER", "plate": 0, "z": 5.0} for _ in ids]
 
@@ -199,11 +204,14 @@ def test_answers_with_a_metric_depend_on_nobody_else(base):
 
 
 def test_a_hunt_is_judged_by_its_classes_and_fitted_on_the_values(base):
-    fitted = metric_for(base, target=load_target("liner"))
+    fitted = metric_for(Pool.of(base, target=load_target("liner")), group="plate")
     assert fitted.report.classes == ("LINER", "SF", "quiescent")
     assert fitted.label == "class_derived"
     other = load_target("liner").model_copy(update={"filter": "plate > 3"})
-    assert metric_for(base, "linear", target=other).metric.fingerprint != fitted.metric.fingerprint
+    assert (
+        metric_for(Pool.of(base, target=other), "linear", group="plate").metric.fingerprint
+        != fitted.metric.fingerprint
+    )
 
 
 def test_order_of_rows_another_column_and_writing_again_change_nothing(base, tmp_path):
@@ -220,7 +228,7 @@ def test_order_of_rows_another_column_and_writing_again_change_nothing(base, tmp
     query = embedded(NEW, NEW_VECTORS)
     answers = []
     for one in (base, other, again):
-        fitted = metric_for(one, "linear", labelled="class_derived")
+        fitted = metric_for(Pool.of(one, "class_derived"), "linear", group="plate")
         found = one.search(query, 3, labelled="class_derived", metric=fitted.metrics)
         known = one.searched(labelled="class_derived")
         answers.append((fitted.metric.matrix, known.fold, found.object_id, found.distance))

@@ -13,6 +13,7 @@ from experiments.samples.problems import GROUP, Problem
 from spectrove.embeddings import Embeddings
 from spectrove.evaluation.metrics import resampled
 from spectrove.inference import classify, metric_for
+from spectrove.inference.pool import Pool
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import Embedded, trusted
 from spectrove.spectra import SpectrumSet
@@ -85,7 +86,8 @@ def _fold(
     base = KnowledgeBase.in_memory(known.with_rows(table), {"shape": own}, encoder="base")
     for vote in VOTES:
         where = trusted(base, COLUMN) if "pruned" in vote else None
-        metric = metric_for(base, "none" if vote == "plain" else "auto", labelled=COLUMN, where=where).metric
+        pool = Pool.of(base, COLUMN, where=where)
+        metric = metric_for(pool, "none" if vote == "plain" else "auto", group=GROUP).metric
         neighbors = base.search(
             asked, k, spectra=queries, labelled=COLUMN, where=where, metric=metric, exclude_column=GROUP
         )

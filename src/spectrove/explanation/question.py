@@ -110,7 +110,7 @@ def _placed(
     own, theirs = space.prepared(query), space.prepared(other)
     if not len(theirs):
         return beside
-    searched, name = question.searched(), beside.other.object_id
+    searched, name = question.pool.searched(), beside.other.object_id
     known = saliency(space, query, other, bands)
     why: Saliency | None = known[0] if known else None
     placed = replace(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from spectrove.domain import Domain, Residuals
+from collections.abc import Mapping, Sequence
+
+from spectrove.domain import ClassWitness, Domain, Floats, Residuals
 from spectrove.galaxies.lines import LINES
 from spectrove.galaxies.oddities.residual_reasons import ResidualReasons
 from spectrove.galaxies.panels import GalaxyPanels
@@ -27,8 +29,35 @@ def estimate_redshifts(spectra: SpectrumSet, n: int, level: float) -> list[Redsh
     return estimate.estimate_redshifts(spectra, n=n, level=level)
 
 
+class OwnLines:
+    """The object's own emission lines in the [N II] diagram, as a witness that targets and labels may name."""
+
+    version = 1
+    term, title = "lines", "own lines"
+
+    def of_classes(self, kinds: Mapping[str, str]) -> ClassWitness | None:
+        """The regions of the diagram for these classes; None where lines tell none of them apart."""
+        from spectrove.galaxies.line_witness import line_witness
+
+        return line_witness("bpt_nii", kinds)
+
+    def measure(self, spectra: SpectrumSet) -> Floats:
+        """The share of the line errors in each region of the diagram, (n_spectra, n_regions)."""
+        from spectrove.galaxies.line_witness import line_shares
+
+        return line_shares(spectra)
+
+    def of_base(self, base: KnowledgeBase, object_id: Sequence[str]) -> Floats:
+        """The same for objects of a base, kept in KB/lines/."""
+        from spectrove.galaxies.line_witness import line_shares_of_base
+
+        return line_shares_of_base(base, object_id)
+
+
 class SecondRedshifts:
     """The lines of a second galaxy behind a galaxy, as a sign that a target may name."""
+
+    title = "second redshift"
 
     def key(self, base: KnowledgeBase, target: Target | None, where: str | None) -> str:
         """Everything that the residuals common to the galaxies depend on, as text."""
@@ -67,6 +96,7 @@ GALAXIES = Domain(
     reasons=ResidualReasons(),
     review=LineReviewer(),
     types=foreign_types,
+    witnesses={"bpt_nii": OwnLines()},
     signs={"second_redshift": SecondRedshifts()},
     panels=GalaxyPanels(),
 )

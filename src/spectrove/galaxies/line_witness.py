@@ -48,6 +48,11 @@ class LineWitness:
     kinds: tuple[str, ...]
     regions: tuple[tuple[str, ...], ...]
 
+    @property
+    def name(self) -> str:
+        """Name of its term in a calibration."""
+        return "lines"
+
     def support(self, share: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log of the share of the line errors in the region of each kind, (n_spectra, n_kinds).
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from spectrove.inference.calibration.answer import answer
 from spectrove.inference.calibration.model import Calibration, CalibrationReport, fit_calibration
-from spectrove.inference.calibration.of_base import Calibrated, CalibrationMode, answer, calibration_for
+from spectrove.inference.calibration.of_base import Calibrated, CalibrationMode, calibration_for
 from spectrove.inference.metric.linear import LinearMetric, MetricReport, fit_metric
 from spectrove.inference.metric.of_base import Fitted, metric_for
 from spectrove.inference.neighbors.classify import classify

@@ -7,25 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.domain import Domain
 from spectrove.encoders import Encoder
-from spectrove.inference.calibration.of_base import Calibrated, far_limit
-from spectrove.inference.calibration.of_base import answer as calibrate
+from spectrove.inference.calibration.answer import answer as calibrate
+from spectrove.inference.calibration.answer import far_limit
+from spectrove.inference.calibration.of_base import Calibrated
 from spectrove.inference.embed import Embedded, embed_queries
 from spectrove.inference.far import less_noise
 from spectrove.inference.metric.of_base import Fitted
 from spectrove.inference.neighbors.classify import classify
 from spectrove.inference.neighbors.hunt import hunt
 from spectrove.inference.open_redshift import over_redshifts
+from spectrove.inference.pool import Pool
 from spectrove.inference.prediction import Prediction
 from spectrove.inference.verdict import with_verdicts
-from spectrove.knowledge import KnowledgeBase, Neighbors, Searched
-from spectrove.knowledge.space import Space
+from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.redshift_estimate import RedshiftEstimate
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
@@ -37,42 +37,6 @@ class Vote:
 
     weighting: str = "exp"
     normalise: str = "sum"
-
-
-@dataclass(frozen=True)
-class Pool:
-    """The objects of a base that are searched.
-
-    Attributes:
-        base: The base.
-        space: Views and their weights in the distance.
-        label: The label column of a classification; "" in a hunt.
-        target: What is hunted; None in a classification.
-        where: SQL condition on the objects.
-        allow_self: Whether an object may find itself.
-    """
-
-    base: KnowledgeBase
-    space: Space
-    label: str = ""
-    target: Target | None = None
-    where: str | None = None
-    allow_self: bool = False
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The target, or label and views, as `KnowledgeBase.search` takes them."""
-        if self.target is not None:
-            return {"target": self.target}
-        return {"labelled": self.label, "view": self.space.weights}
-
-    def without(self, object_id: str) -> Pool:
-        """The same without one object; all of them if its id is ""."""
-        if not object_id:
-            return self
-        quoted = object_id.replace("'", "''")
-        condition = f"object_id != '{quoted}'"
-        return replace(self, where=f"({self.where}) AND {condition}" if self.where else condition)
 
 
 @dataclass(frozen=True)
@@ -156,8 +120,8 @@ class Question:
         self, pool: Pool, votes: Sequence[Prediction], neighbors: Neighbors, embedded: Embedded
     ) -> list[Prediction]:
         """Calibrated probabilities; "far_from_all" where noise does not explain the distance."""
-        calibrated = self.calibration.searching(pool.where)
-        predictions = calibrate(votes, calibrated, self.base, embedded.views, embedded.spectra)
+        calibrated = self.calibration.searching(pool)
+        predictions = calibrate(votes, calibrated, embedded.views, embedded.spectra)
         if calibrated.calibration is None:
             return predictions
         limit = far_limit(calibrated.calibration)
@@ -177,7 +141,3 @@ class Question:
     def target(self) -> Target | None:
         """What is hunted; None in a classification."""
         return self.pool.target
-
-    def searched(self) -> Searched:
-        """The objects searched, with their vectors."""
-        return self.base.searched(where=self.pool.where, **self.pool.arguments)

@@ -18,7 +18,9 @@ from spectrove.inference import Calibrated, calibration_for, metric_for
 from spectrove.inference.embed import BATCH, Embedded, embed, embed_queries, in_batches
 from spectrove.inference.labels.review import Review
 from spectrove.inference.numbers.estimate import Estimate
-from spectrove.inference.question import Pool, Question, Vote
+from spectrove.inference.pool import Pool
+from spectrove.inference.question import Question, Vote
+from spectrove.inference.terms import terms_of
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.answers import (
     Answer,
@@ -159,22 +161,19 @@ def _ask(pool: Pool, spectra: SpectrumSet, chosen: ClassifyOptions | HuntOptions
 def _question(pool: Pool, chosen: ClassifyOptions | HuntOptions) -> Question:
     """The question, with metric and calibration fitted on the objects searched."""
     base, target = pool.base, pool.target
-    searched: dict[str, Any] = {"labelled": pool.label or None, "target": target, "where": pool.where}
-    if target is None:
-        searched["view"] = pool.space.weights
+    domain = domain_of(base)
     mode = chosen.metric or (target.metric if target else "auto")
-    metric = metric_for(base, mode, **searched)
+    metric = metric_for(pool, mode, group=domain.group)
     if chosen.calibration == "auto" and pool.allow_self:
         calibration = Calibrated(reason="an object may be its own neighbour.")
     else:
-        calibration = calibration_for(
-            base, chosen.calibration, metric=metric, witness=chosen.witness, **searched
-        )
+        terms = terms_of(domain, pool, chosen.witness)
+        calibration = calibration_for(pool, chosen.calibration, metric=metric, terms=terms)
     if target is not None:
         pool = replace(pool, target=calibration.settled(target))
     votes = Vote(chosen.weighting, chosen.normalise) if isinstance(chosen, ClassifyOptions) else Vote()
     encoders = encoders_of(base, pool.space.views, chosen.encoder)
-    return Question(pool, domain_of(base), encoders, metric, calibration, votes, chosen.redshifts or {})
+    return Question(pool, domain, encoders, metric, calibration, votes, chosen.redshifts or {})
 
 
 def explain(base: KnowledgeBase, answers: Answers, i: int = 0, **options: Any) -> Evidence:

@@ -10,11 +10,14 @@ import pytest
 
 from experiments.samples.injected import with_lenses
 from spectrove import pipeline
+from spectrove.galaxies.domain import GALAXIES
 from spectrove.galaxies.lenses import signs
 from spectrove.galaxies.lenses.signs import SECOND_REDSHIFT, common_residuals_for
 from spectrove.galaxies.mock import load_recipe, make_survey
 from spectrove.inference import calibration_for, metric_for
 from spectrove.inference.calibration import of_base as calibrating
+from spectrove.inference.pool import Pool
+from spectrove.inference.terms import terms_of
 from spectrove.targets import load_target
 
 TARGET = load_target("strong_lens")
@@ -152,7 +155,8 @@ def test_a_base_of_few_galaxies_still_answers(hosts, tmp_path):
     assert residuals.whole is None
     assert residuals.folds == ()
     assert len(residuals.signs(hosts.take(np.arange(3)))) == 3
-    using = calibration_for(small, metric=metric_for(small, target=TARGET), target=TARGET)
+    pool = Pool.of(small, target=TARGET)
+    using = calibration_for(pool, metric=metric_for(pool, group="plate"), terms=terms_of(GALAXIES, pool))
     assert using.reason
     answers = pipeline.hunt(small, hosts.take(np.arange(55, 59)), TARGET)
     assert len(answers.predictions) == 4

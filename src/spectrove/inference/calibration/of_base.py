@@ -1,42 +1,30 @@
-"""Calibration of a base: fitted once on its own labels and stored in KB/calibrations/; and calibrated answers."""
+"""Calibration of a base: fitted once on its own labels and kept with it, in KB/calibrations/."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.embeddings import Embeddings
-from spectrove.galaxies.line_witness import (
-    LINES_VERSION,
-    LineWitness,
-    line_shares,
-    line_shares_of_base,
-    line_witness,
-)
+from spectrove.domain import ClassWitness, Residuals
+from spectrove.inference.calibration.classes import MOST_CLASSES, hunted, kinds_of, prior_of
 from spectrove.inference.calibration.features import NEAREST, for_classes, quality_of
 from spectrove.inference.calibration.logistic import Logistic
-from spectrove.inference.calibration.model import Calibration, CalibrationReport, fit_calibration, interval
+from spectrove.inference.calibration.model import Calibration, CalibrationReport, fit_calibration
 from spectrove.inference.kept import Arrays, Content, fitted_once
-from spectrove.inference.metric.of_base import GROUP, Fitted
-from spectrove.inference.neighbors.voting import TIE
-from spectrove.inference.prediction import Prediction
-from spectrove.knowledge import KnowledgeBase
-from spectrove.knowledge.classwise import ClassDistances
+from spectrove.inference.metric.of_base import Fitted
+from spectrove.inference.pool import Pool
+from spectrove.inference.terms import Terms
 from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
 from spectrove.statistics import thinned
-from spectrove.targets import Target, diagram_of, label_text
+from spectrove.targets import Target, label_text
 from spectrove.targets.target import id_hash
-
-if TYPE_CHECKING:  # it needs torch, which most questions do not
-    from spectrove.galaxies.lenses.signs import CommonResiduals
 
 #: Calibrate probabilities on the labels of the base if there are enough of them, or never.
 CalibrationMode = Literal["auto", "none"]
@@ -44,38 +32,21 @@ CalibrationMode = Literal["auto", "none"]
 #: Increased whenever the same labels and vectors give another calibration.
 CALIBRATION_VERSION = 4
 
-#: Least number of objects of the hunted class (without a target, of each of two classes), and of plates.
+#: Least number of objects of the hunted class (without a target, of each of two classes), and of groups.
 FEWEST_OBJECTS = 30
 FEWEST_GROUPS = 5
 
-#: Largest number of classes of a label column; neighbours are searched in each class.
-MOST_CLASSES = 100
-
-#: A label value with at least this many objects is a subclass of its own in a hunt.
-FEWEST_OF_KIND = 5
-
-#: A question requires the lines of its diagram unless a larger fraction of the labelled objects lacks them.
+#: A question requires the measurement of its witness unless a larger fraction of the labelled objects lacks it.
 MOST_UNCOVERED = 0.05
 
 #: Objects measured to decide this in a base without a calibration.
 FEW = 60
-
-#: A spectrum belongs to none of the classes if a larger fraction of its line draws lies outside their regions.
-ELSEWHERE = 0.9
-
-#: Name of the calibration feature measured from the emission lines of the object.
-LINES = "lines"
 
 #: Most objects used in the fit; of a larger base each class contributes an equal part.
 MOST_OBJECTS = 4000
 
 #: Spectra read at once.
 BLOCK = 512
-
-#: A query is `far_from_all` if its nearest neighbour is farther than this factor times the distance that all but this
-#: fraction of the known objects stay within, beyond the effect of its noise. A factor of 1.0 flags 1 to 2% of SDSS
-#: galaxies of other plates and 3 to 4% of their rare classes; 1.3 flags .7%, and 0 of 174 LINERs.
-FAR, FAR_TIMES = 0.01, 1.3
 
 
 @dataclass(frozen=True)
@@ -85,26 +56,32 @@ class Calibrated:
     Attributes:
         calibration: None if probabilities are plain vote shares.
         reason: Why there is no calibration, a sentence; "" if there is one or none was requested.
-        label: The label column.
-        asked: The arguments of the search; the threshold of a target is a number.
+        pool: The objects searched; the threshold of its target is a number.
         metric: The metric in which distances are measured.
-        residuals: Residuals common to the galaxies searched, if the target uses second redshifts.
-        lines: Line evidence for the classes, if label or target name a diagram.
-        needs_lines: Whether the question requires the lines: nearly all labelled objects of the base have them.
+        terms: What the spectra themselves may be asked.
+        witness: What their measurements say of the classes of this question.
+        required: Whether the question requires these measurements: nearly all labelled objects of the base have them.
+        residuals: The terms of the hunted class, if the calibration uses them.
     """
 
     calibration: Calibration | None = None
     reason: str = ""
-    label: str = ""
-    asked: Mapping[str, Any] | None = None
+    pool: Pool | None = None
     metric: Fitted | None = None
-    residuals: CommonResiduals | None = None
-    lines: LineWitness | None = None
-    needs_lines: bool = False
+    terms: Terms = field(default_factory=Terms)
+    witness: ClassWitness | None = None
+    required: bool = False
+    residuals: Residuals | None = None
 
-    def searching(self, where: str | None) -> Calibrated:
-        """The same calibration, among the objects that meet another SQL condition."""
-        return self if self.asked is None else replace(self, asked={**self.asked, "where": where})
+    def searching(self, pool: Pool) -> Calibrated:
+        """The same calibration, among other objects."""
+        return self if self.calibration is None else replace(self, pool=pool)
+
+    def measure(self, spectra: SpectrumSet) -> NDArray[np.float64] | None:
+        """The measurement of each spectrum for the witness, (n_spectra, n_values); None without a witness."""
+        if self.witness is None or self.terms.witness is None:
+            return None
+        return self.terms.witness.measure(spectra)
 
     def settled(self, target: Target) -> Target:
         """The target with a numerical threshold: "f1" becomes the threshold of largest expected F1 in the population.
@@ -117,7 +94,7 @@ class Calibrated:
         limit = (
             target.limit
             if known is None
-            else known.best_f1(_hunted(known.kinds, known.classes, target), _prior(known, target))
+            else known.best_f1(hunted(known.kinds, known.classes, target), prior_of(known, target))
         )
         return target.model_copy(update={"threshold": limit})
 
@@ -126,9 +103,9 @@ class Calibrated:
         known = self.calibration
         if known is None:
             return None
-        prior = _prior(known, target)
+        prior = prior_of(known, target)
         shares = known.base_prior if prior is None else prior
-        return float(shares[_hunted(known.kinds, known.classes, target)].sum())
+        return float(shares[hunted(known.kinds, known.classes, target)].sum())
 
     @property
     def about(self) -> dict[str, Any]:
@@ -137,7 +114,7 @@ class Calibrated:
             return {"calibrated": False, **({"reason": self.reason} if self.reason else {})}
         report = asdict(self.calibration.report)
         report.pop("reason")
-        return {"calibrated": True, "label": self.label, **report}
+        return {"calibrated": True, "label": self.pool.column if self.pool else "", **report}
 
     @property
     def sentence(self) -> str:
@@ -145,350 +122,168 @@ class Calibrated:
         if self.calibration is None:
             return f"plain vote shares, not calibrated: {self.reason}" if self.reason else ""
         report = self.calibration.report
-        form = " and ".join([report.form, *_named(report.witnesses)])
+        form = " and ".join([report.form, *self.terms.titles(report.witnesses)])
         return (
-            f"probabilities calibrated on {report.n_objects} objects of {report.n_groups} plates by {form} "
-            f"(log-loss {report.log_loss:.3f}, five votes {report.vote_log_loss:.3f}, own plate left out)"
+            f"probabilities calibrated on {report.n_objects} objects of {report.n_groups} {self.terms.groups} by "
+            f"{form} (log-loss {report.log_loss:.3f}, five votes {report.vote_log_loss:.3f}, own "
+            f"{self.terms.group_noun} left out)"
         )
 
 
 def calibration_for(
-    base: KnowledgeBase,
+    pool: Pool,
     mode: CalibrationMode = "auto",
     *,
     metric: Fitted | None = None,
-    labelled: str | None = None,
-    target: Target | None = None,
-    view: str | Mapping[str, float] | None = None,
-    where: str | None = None,
-    witness: str = "auto",
+    terms: Terms | None = None,
 ) -> Calibrated:
     """The calibration of a vote on a label column or of a hunt.
 
-    It is fitted on the searched objects. Each is answered without itself and its plate, in a metric fitted without
+    It is fitted on the searched objects. Each is answered without itself and its group, in a metric fitted without
     its fold. The evidence for a class does not depend on the number of its objects in the base. The few parameters are
     fitted to all objects, so an object of the base that is classified again has contributed to them as one of many.
 
     Args:
-        base: The base; a calibration fitted before on this version is read from its folder.
+        pool: The objects searched; a calibration fitted before on this version of the base is kept with it.
         mode: "auto" calibrates if there are enough labels, "none" never.
-        metric: From `metric_for` with the same arguments.
-        labelled, target, view, where: As in `KnowledgeBase.search`.
-        witness: Use of the object's own lines as evidence: "auto" if target or label column name a diagram, "none"
-            never, or the name of a diagram.
+        metric: From `metric_for` with the same pool.
+        terms: What the spectra themselves are asked, from `terms_of`.
     """
     if mode == "none":
         return Calibrated()
-    metric = metric or Fitted()
-    label = labelled or (target.label if target else "")
-    asked: dict[str, Any] = {"labelled": labelled, "target": target, "view": view, "where": where}
-    diagram = diagram_of(witness, target, label)
-    key = _identity(base, metric, diagram, **asked)
-    fit = partial(_fit, base, asked, metric, diagram)
-    made = fitted_once(base, "calibrations", key, fit, _to_arrays, _from_arrays)
+    metric, terms = metric or Fitted(), terms or Terms()
+    key = _identity(pool, metric, terms)
+    fit = partial(_fit, pool, metric, terms)
+    made = fitted_once(pool.base, "calibrations", key, fit, _to_arrays, _from_arrays)
     if isinstance(made, str):
-        lines, needed = base.remember(("lines of", key), partial(_lines_alone, base, asked, diagram))
-        return Calibrated(reason=made, label=label, lines=lines, needs_lines=needed)
-    second = any(name != LINES for name in made.report.witnesses)
-    residuals = _residuals(base, target, where) if second else None
-    lines = line_witness(diagram, made.kinds)
-    found = Calibrated(made, "", label, asked, metric, residuals, lines, made.report.needs_lines)
-    return replace(found, asked=asked | {"target": found.settled(target)}) if target else found
+        witness, required = pool.base.remember(("witness of", key), partial(_witness_alone, pool, terms))
+        return Calibrated(reason=made, terms=terms, witness=witness, required=required)
+    witness = terms.witness.of_classes(made.kinds) if terms.witness else None
+    used = any(witness is None or name != witness.name for name in made.report.witnesses)
+    calibrated = Calibrated(
+        made, "", pool, metric, terms, witness, made.report.needs_lines,
+        terms.residuals(pool) if used else None,
+    )  # fmt: skip
+    if pool.target is None:
+        return calibrated
+    return replace(calibrated, pool=replace(pool, target=calibrated.settled(pool.target)))
 
 
-def answer(
-    predictions: Sequence[Prediction],
-    using: Calibrated,
-    base: KnowledgeBase,
-    views: Mapping[str, Embeddings],
-    spectra: SpectrumSet,
-) -> list[Prediction]:
-    """The predictions with calibrated probabilities instead of vote shares.
-
-    Args:
-        predictions: From the vote, one for each spectrum.
-        using: From `calibration_for`; without a calibration the predictions are returned unchanged.
-        base, views, spectra: The base searched, and vectors and spectra of the queries.
-    """
-    calibration = using.calibration
-    if not predictions:
-        return []
-    if calibration is None or using.asked is None:
-        return (
-            list(predictions) if using.lines is None else _by_lines(predictions, using, line_shares(spectra))
-        )
-    metrics = using.metric.metrics if using.metric else ()
-    target: Target | None = using.asked["target"]
-    found = base.search_by_class(
-        views, NEAREST, spectra=spectra, metric=metrics, kinds=calibration.kinds, **using.asked
-    )
-    distance = _aligned(found, calibration.classes)
-    share = line_shares(spectra) if using.lines else None
-    signs = using.residuals.signs(spectra) if using.residuals else None
-    witness = _witness(calibration, target, using.lines, share, signs)
-    evidence = calibration.evidence(distance, quality_of(spectra), witness)
-    prior = _prior(calibration, target)
-    into = _classes(calibration, target)
-    probability = calibration.probabilities(evidence, prior) @ into.matrix
-    if using.lines and share is not None:
-        # Line draws in regions of no class of the base are evidence for none of its classes.
-        elsewhere = using.lines.outside(share)[:, None]
-        expected = (calibration.base_prior if prior is None else prior) @ into.matrix
-        probability = (1 - elsewhere) * probability + elsewhere * expected
-    told = _told_apart(calibration, evidence[0], witness, prior)
-    p_distance = calibration.p_distance(distance)
-    far = distance[:, :, 0].min(axis=1) > far_limit(calibration)
-    sets = calibration.sets(evidence[0])
-    answers = [
-        p
-        if p.value is None
-        else _calibrated(
-            p, into.names, probability[:, i], float(p_distance[i]), bool(far[i]), into.among(sets[i]), target
-        )
-        for i, p in enumerate(predictions)
-    ]
-    if told is not None:
-        answers = [
-            replace(p, witnesses={name: into.shares(said[i]) for name, said in told.items()})
-            for i, p in enumerate(answers)
-        ]
-    return answers if share is None else _by_lines(answers, using, share)
-
-
-def _witness(
-    calibration: Calibration,
-    target: Target | None,
-    lines: LineWitness | None,
-    share: NDArray[np.float64] | None,
-    signs: NDArray[np.float64] | None,
-) -> NDArray[np.float64] | None:
-    """Features from the spectra themselves, (n_queries, n_kinds, n_witnesses); None without any."""
-    parts = []
-    if LINES in calibration.report.witnesses and lines is not None and share is not None:
-        parts.append(lines.support(share)[:, :, None])
-    if signs is not None and target is not None:
-        parts.append(for_classes(signs, _hunted(calibration.kinds, calibration.classes, target)))
-    return np.concatenate(parts, axis=2) if parts else None
-
-
-def far_limit(calibration: Calibration) -> float:
-    """The scaled nearest-neighbour distance beyond which a query is `far_from_all`."""
-    return FAR_TIMES * float(np.quantile(calibration.own, 1 - FAR)) if len(calibration.own) else np.inf
-
-
-@dataclass(frozen=True)
-class _Classes:
-    """The classes of an answer, and the subclasses ("kinds") of a calibration that belong to each.
-
-    Attributes:
-        names: The classes.
-        kinds: The subclasses.
-        matrix: 1 where a subclass belongs to a class, (n_kinds, n_classes).
-    """
-
-    names: tuple[str, ...]
-    kinds: tuple[str, ...]
-    matrix: NDArray[np.float64]
-
-    def shares(self, of_kinds: NDArray[np.float64]) -> dict[str, float]:
-        """Probability of each class, from the probabilities of the subclasses, (n_kinds,)."""
-        return dict(zip(self.names, (of_kinds @ self.matrix).tolist(), strict=True))
-
-    def among(self, kinds: Sequence[str]) -> tuple[str, ...]:
-        """The classes of these subclasses."""
-        inside = np.isin(self.kinds, list(kinds)) @ self.matrix
-        return tuple(name for name, n in zip(self.names, inside.tolist(), strict=True) if n)
-
-
-def _classes(calibration: Calibration, target: Target | None) -> _Classes:
-    kinds = calibration.classes
-    if target is None:
-        return _Classes(kinds, kinds, np.eye(len(kinds)))
-    of = class_of_kind(calibration.kinds, target)
-    names = tuple(target.classes)
-    return _Classes(names, kinds, np.array([[of.get(k) == n for n in names] for k in kinds], dtype=float))
-
-
-def class_of_kind(kinds: Mapping[str, str], target: Target) -> dict[str, str]:
-    """Class of each subclass in the target.
-
-    Args:
-        kinds: Subclass of each label value.
-    """
-    classes = dict(zip(kinds, target.classes_of(kinds), strict=True))
-    return {kind: name for value, kind in kinds.items() if (name := classes[value]) is not None}
-
-
-def _hunted(kinds: Mapping[str, str], names: Sequence[str], target: Target) -> NDArray[np.bool_]:
-    """Mask of the subclasses that belong to the hunted class, (n_kinds,)."""
-    of = class_of_kind(kinds, target)
-    return np.array([of.get(name) == target.positive for name in names])
-
-
-def _told_apart(
-    calibration: Calibration,
-    evidence: NDArray[np.float64],
-    witness: NDArray[np.float64] | None,
-    prior: NDArray[np.float64] | None,
-) -> dict[str, NDArray[np.float64]] | None:
-    """Probabilities by neighbours alone and by lines alone, (n_queries, n_kinds); None if lines are not used."""
-    if witness is None or calibration.report.witnesses != (LINES,):
-        return None
-    lines = calibration.witnessed(witness)
-    return {
-        "neighbours": calibration.probabilities(evidence - lines, prior),
-        LINES: calibration.probabilities(lines, prior),
-    }
-
-
-def _by_lines(
-    predictions: Sequence[Prediction], using: Calibrated, share: NDArray[np.float64]
-) -> list[Prediction]:
-    """The predictions, flagged if the lines are not covered or belong to a class that the base lacks."""
-    assert using.lines is not None
-    covered = np.isfinite(share).all(axis=1)
-    elsewhere = using.lines.outside(share) > ELSEWHERE
-    flags = np.where(covered, np.where(elsewhere, "lines_elsewhere", ""), "")
-    flags = np.where(covered | (not using.needs_lines), flags, "lines_not_covered")
-    return [
-        replace(p, flags=(*p.flags, flag)) if flag else p
-        for p, flag in zip(predictions, flags.tolist(), strict=True)
-    ]
-
-
-def _prior(calibration: Calibration, target: Target | None) -> NDArray[np.float64] | None:
-    """Prior of each subclass in the population hunted; None if it is that of the base."""
-    if target is None:
-        return None
-    of = class_of_kind(calibration.kinds, target)
-    counts = dict(zip(calibration.classes, calibration.counts.tolist(), strict=True))
-    total = {name: sum(n for kind, n in counts.items() if of.get(kind) == name) for name in target.classes}
-    population = target.population(total)
-    if population is None:
-        return None
-    return np.array([population[of[kind]] * n / max(total[of[kind]], 1) for kind, n in counts.items()])
-
-
-def _aligned(found: ClassDistances, classes: tuple[str, ...]) -> NDArray[np.float64]:
-    """Distances to the classes of the calibration; infinite for a class that the search did not find."""
-    if found.classes == classes:
-        return found.distance
-    distance = np.full((len(found.distance), len(classes), found.distance.shape[2]), np.inf)
-    for j, name in enumerate(classes):
-        if name in found.classes:
-            distance[:, j] = found.distance[:, found.classes.index(name)]
-    return distance
-
-
-def _calibrated(
-    prediction: Prediction,
-    classes: tuple[str, ...],
-    probability: NDArray[np.float64],
-    p_distance: float,
-    far: bool,
-    inside: tuple[str, ...],
-    target: Target | None,
-) -> Prediction:
-    """One prediction; `probability` is (1 + n_resampled, n_classes)."""
-    shares = dict(zip(classes, probability[0].tolist(), strict=True))
-    best = max(shares, key=lambda name: (shares[name] > max(shares.values()) - TIE, name == prediction.value))
-    told = classes.index(target.positive if target else best)
-    low, high = interval(probability[0, [told]], probability[1:, [told]])
-    flags = prediction.flags
-    if far and "far_from_all" not in flags:
-        flags = (*flags, "far_from_all")
-    return replace(
-        prediction,
-        value=best,
-        probabilities=shares,
-        interval=(float(low[0]), float(high[0])),
-        is_target=None if target is None else shares[target.positive] >= target.limit - TIE,
-        flags=flags,
-        calibrated=True,
-        p_distance=p_distance,
-        set=inside,
-    )
-
-
-# --- fitting on a base ----------------------------------------------------------------------------------------
-
-
-def _identity(base: KnowledgeBase, metric: Fitted, diagram: str | None, **asked: Any) -> str:
+def _identity(pool: Pool, metric: Fitted, terms: Terms) -> str:
     """Everything the calibration depends on, as text."""
-    target: Target | None = asked["target"]
-    space, prints = base.space(asked["view"], target), base.fingerprints
-    hunted = {"label", "classes", "positive", "composition", "filter", "signs"}
+    target = pool.target
+    kept = {"label", "classes", "positive", "composition", "filter", "signs"}
     return canonical_json(
         {
             "calibration_version": CALIBRATION_VERSION,
-            "version": base.version,
-            "views": [[name, weight, prints[name]] for name, weight in space.weights.items()],
+            "version": pool.base.version,
+            "views": pool.view_identity,
             "metric": [m.fingerprint for m in metric.metrics],
-            "label": asked["labelled"],
-            "target": target.model_dump(mode="json", include=hunted) if target else None,
-            "where": asked["where"],
-            "residuals": _residuals_key(base, target, asked["where"]),
-            "lines": [diagram, LINES_VERSION] if diagram else None,
+            "label": pool.label or None,
+            "target": target.model_dump(mode="json", include=kept) if target else None,
+            "where": pool.where,
+            "residuals": terms.key_of_residuals(pool),
+            "lines": terms.identity,
         }
     )
 
 
-def _fit(
-    base: KnowledgeBase, asked: dict[str, Any], metric: Fitted, diagram: str | None
-) -> Calibration | str:
+@dataclass(frozen=True)
+class _Objects:
+    """The labelled objects that a calibration is fitted on.
+
+    Attributes:
+        object_id: Shape (n_objects,).
+        kind: Subclass of each, and `kinds` the subclass of each label value.
+        group: Number of the group of each; objects of one group are never compared.
+    """
+
+    object_id: list[str]
+    kind: NDArray[np.str_]
+    kinds: Mapping[str, str]
+    group: NDArray[np.int64]
+
+
+def _fit(pool: Pool, metric: Fitted, terms: Terms) -> Calibration | str:
     """The calibration, or a report with the reason why there is none."""
-    target: Target | None = asked["target"]
-    known = base.searched(**asked, group=GROUP)
+    objects = _objects(pool, terms)
+    if isinstance(objects, str):
+        return objects
+    residuals = terms.residuals(pool)
+    blocks = _blocks(pool, metric, terms, objects, residuals)
+    classes = blocks[0].classes
+    truth = np.array([classes.index(name) for name in objects.kind.tolist()])
+    features: dict[str, NDArray[np.float64]] = {}
+    witness = terms.witness.of_classes(objects.kinds) if terms.witness else None
+    measured = None
+    if witness is not None and terms.witness is not None:
+        measured = terms.witness.of_base(pool.base, objects.object_id)
+        features[witness.name] = witness.support(measured)
+    if residuals is not None and pool.target is not None:
+        signs = np.concatenate([part.signs for part in blocks])
+        spoken = for_classes(signs, hunted(objects.kinds, classes, pool.target))
+        features |= {name: spoken[:, :, j] for j, name in enumerate(residuals.names)}
+    made = fit_calibration(
+        np.concatenate([part.distance for part in blocks]), truth, objects.group,
+        np.concatenate([part.quality for part in blocks]), classes, blocks[0].counts, witnesses=features,
+    )  # fmt: skip
+    required = measured is not None and _required(measured)
+    return replace(made, kinds=objects.kinds, report=replace(made.report, needs_lines=required))
+
+
+def _objects(pool: Pool, terms: Terms) -> _Objects | str:
+    """The objects to fit on, or why they are too few."""
+    target, known = pool.target, pool.searched(terms.group)
     values = [label_text(v) or "" for v in known.values]
     named = [name or "" for name in target.classes_of(values)] if target else values
     texts = np.array([label_text(g) or f"\x00{i}" for i, g in enumerate(known.groups)], dtype=str)
-    if reason := _too_few(np.array(named, dtype=str), texts, target):
+    if reason := _too_few(np.array(named, dtype=str), texts, target, terms.groups):
         return reason
-    kinds = _kinds(values, named if target else None)
+    kinds = kinds_of(values, named if target else None)
     names = np.array([kinds[value] for value in values], dtype=str)
     chosen = _thin(names, known.object_id, MOST_OBJECTS)
-    ids = known.object_id[chosen].tolist()
-    views = base.space(asked["view"], target).views
-    exclude = GROUP if GROUP in base.columns else None
-    vectors = {view: base.embeddings(view) for view in views}
+    _, group = np.unique(texts[chosen], return_inverse=True)
+    return _Objects(known.object_id[chosen].tolist(), names[chosen], kinds, group)
+
+
+@dataclass(frozen=True)
+class _Features:
+    """What a block of objects is judged by.
+
+    Attributes:
+        classes, counts: The subclasses and their numbers of objects.
+        distance: To the nearest objects of each subclass, (n_objects, n_kinds, n_nearest).
+        quality: Of the spectra, from `features.quality_of`.
+        signs: Terms of the hunted class, (n_objects, n_terms); empty without any.
+    """
+
+    classes: tuple[str, ...]
+    counts: NDArray[np.int64]
+    distance: NDArray[np.float64]
+    quality: NDArray[np.float64]
+    signs: NDArray[np.float64]
+
+
+def _blocks(
+    pool: Pool, metric: Fitted, terms: Terms, objects: _Objects, residuals: Residuals | None
+) -> list[_Features]:
+    """The features of the objects, each without itself and its group, in blocks."""
+    base, ids = pool.base, objects.object_id
+    exclude = terms.group if terms.group in base.columns else None
+    vectors = {view: base.embeddings(view) for view in pool.space.views}
     places = {view: {name: i for i, name in enumerate(e.object_id.tolist())} for view, e in vectors.items()}
-    residuals = _residuals(base, target, asked["where"]) if target and target.signs else None
-    lines = line_witness(diagram, kinds)
-    share = line_shares_of_base(base, ids) if lines else None
-    distance, quality, signs = [], [], []
-    classes: tuple[str, ...] = ()
-    counts = np.zeros(0, dtype=np.int64)
+    blocks = []
     for start in range(0, len(ids), BLOCK):
         part = ids[start : start + BLOCK]
         spectra = base.spectra(part)
         query = {v: e.take(np.array([places[v][name] for name in part])) for v, e in vectors.items()}
         found = base.search_by_class(
-            query,
-            NEAREST,
-            spectra=spectra,
-            exclude_column=exclude,
-            metric=metric.metrics,
-            kinds=kinds,
-            **asked,
-        )
-        classes, counts = found.classes, found.counts
-        distance.append(found.distance)
-        quality.append(quality_of(spectra))
-        if residuals:
-            signs.append(residuals.signs(spectra))
-    truth = np.array([classes.index(name) for name in names[chosen].tolist()])
-    _, group = np.unique(texts[chosen], return_inverse=True)
-    witnesses: dict[str, NDArray[np.float64]] = {}
-    if lines and share is not None:
-        witnesses[LINES] = lines.support(share)
-    if residuals and target:
-        spoken = for_classes(np.concatenate(signs), _hunted(kinds, classes, target))
-        witnesses |= {name: spoken[:, :, j] for j, name in enumerate(residuals.names)}
-    made = fit_calibration(
-        np.concatenate(distance), truth, group, np.concatenate(quality), classes, counts, witnesses=witnesses
-    )
-    needed = share is not None and _needed(share)
-    return replace(made, kinds=kinds, report=replace(made.report, needs_lines=needed))
+            query, NEAREST, spectra=spectra, exclude_column=exclude, metric=metric.metrics, kinds=objects.kinds,
+            where=pool.where, **pool.arguments,
+        )  # fmt: skip
+        signs = residuals.signs(spectra) if residuals is not None else np.zeros((len(part), 0))
+        blocks.append(_Features(found.classes, found.counts, found.distance, quality_of(spectra), signs))
+    return blocks
 
 
 def _to_arrays(made: Calibration | str) -> Content | None:
@@ -521,38 +316,23 @@ def _from_arrays(arrays: Arrays, texts: Mapping[str, str]) -> Calibration | str:
     )  # fmt: skip
 
 
-def _lines_alone(
-    base: KnowledgeBase, asked: dict[str, Any], diagram: str | None
-) -> tuple[LineWitness | None, bool]:
-    """Line evidence for a question without a calibration, and whether the question requires the lines."""
-    known = base.searched(**asked)
-    lines = line_witness(diagram, {text: text for v in known.values if (text := label_text(v))})
-    if lines is None:
+def _witness_alone(pool: Pool, terms: Terms) -> tuple[ClassWitness | None, bool]:
+    """The witness of a question without a calibration, and whether the question requires its measurement."""
+    if terms.witness is None:
+        return None, False
+    known = pool.searched()
+    witness = terms.witness.of_classes({text: text for v in known.values if (text := label_text(v))})
+    if witness is None:
         return None, False
     order = np.argsort([id_hash(name) for name in known.object_id.tolist()], kind="stable")
-    share = line_shares_of_base(base, known.object_id[order[:FEW]].tolist())
-    return lines, _needed(share)
+    return witness, _required(terms.witness.of_base(pool.base, known.object_id[order[:FEW]].tolist()))
 
 
-def _needed(share: NDArray[np.float64]) -> bool:
-    return bool(np.mean(np.isnan(share).any(axis=1)) <= MOST_UNCOVERED)
+def _required(measured: NDArray[np.float64]) -> bool:
+    return bool(np.mean(np.isnan(measured).any(axis=1)) <= MOST_UNCOVERED)
 
 
-def _residuals_key(base: KnowledgeBase, target: Target | None, where: str | None) -> str | None:
-    if target is None or not target.signs:
-        return None
-    from spectrove.galaxies.lenses.signs import residuals_key
-
-    return residuals_key(base, target, where)
-
-
-def _residuals(base: KnowledgeBase, target: Target | None, where: str | None) -> CommonResiduals:
-    from spectrove.galaxies.lenses.signs import common_residuals_for
-
-    return common_residuals_for(base, target=target, where=where)
-
-
-def _too_few(names: NDArray[np.str_], groups: NDArray[np.str_], target: Target | None) -> str:
+def _too_few(names: NDArray[np.str_], groups: NDArray[np.str_], target: Target | None, noun: str) -> str:
     """Why the labels are too few for a calibration; "" if they suffice."""
     counted, sizes = np.unique(names, return_counts=True)
     counts = dict(zip(counted.tolist(), sizes.tolist(), strict=True))
@@ -565,31 +345,9 @@ def _too_few(names: NDArray[np.str_], groups: NDArray[np.str_], target: Target |
         return f"{len(counts)} different labels are known, a calibration takes {MOST_CLASSES} at most."
     if len(np.unique(groups)) < FEWEST_GROUPS:
         return (
-            f"the known objects are of {len(np.unique(groups))} plates, a calibration needs {FEWEST_GROUPS}."
+            f"the known objects are of {len(np.unique(groups))} {noun}, a calibration needs {FEWEST_GROUPS}."
         )
     return ""
-
-
-def _kinds(values: Sequence[str], classes: Sequence[str] | None) -> dict[str, str]:
-    """Subclass of each label value: the value itself, or one subclass for all rare values of a hunted class.
-
-    A hunt then gives the same probabilities as a classification by the same column.
-
-    Args:
-        values: Label values of the objects, (n_objects,).
-        classes: Their classes in the target, (n_objects,); None without a target.
-    """
-    counts = Counter(values)
-    if classes is None:
-        return {value: value for value in sorted(counts)}
-    of = dict(zip(values, classes, strict=True))
-    kinds = {v: v if counts[v] >= FEWEST_OF_KIND else f"other {of[v]}" for v in sorted(counts)}
-    return kinds if len(set(kinds.values())) <= MOST_CLASSES else {v: of[v] for v in sorted(counts)}
-
-
-def _named(witnesses: Sequence[str]) -> list[str]:
-    """Names of the further evidence beside the neighbours, to print."""
-    return list(dict.fromkeys("own lines" if name == LINES else "second redshift" for name in witnesses))
 
 
 def _thin(names: NDArray[np.str_], object_id: NDArray[np.str_], most: int) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from spectrove.errors import KnowledgeError, ShapeError
 from spectrove.inference.metric.linear import LinearMetric
 from spectrove.inference.metric.of_base import metric_for
+from spectrove.inference.pool import Pool
 from spectrove.knowledge import KnowledgeBase, Searched
 from spectrove.knowledge.search import SAME_OBJECT_ARCSEC
 from spectrove.targets import MetricMode, label_text
@@ -81,7 +82,8 @@ def label_votes(
     Raises:
         KnowledgeError: Fewer than two classes have two objects.
     """
-    known = base.searched(labelled=label, view=view, where=where, group=group)
+    pool = Pool.of(base, label, view=view, where=where)
+    known = pool.searched(group)
     names = np.array([label_text(value) for value in known.values], dtype=str)
     classes, given, counts = np.unique(names, return_inverse=True, return_counts=True)
     if (counts >= FEWEST).sum() < 2:
@@ -89,7 +91,7 @@ def label_votes(
             f"{base.path}: {label} has {len(classes)} values among {len(names)} labelled objects, expected at least "
             f"two with {FEWEST} objects each. Name another column; kb info lists them."
         )
-    fitted = metric_for(base, metric, labelled=label, view=view, where=where)
+    fitted = metric_for(pool, metric, group=group)
     itself = _hidden(base, known)
     share, near = neighbor_votes(
         known.vectors, given, len(classes), itself, k, known.fold, fitted.metrics[1:]

@@ -11,15 +11,13 @@ from typing import Any
 from spectrove.errors import KnowledgeError
 from spectrove.inference.kept import Arrays, Content, fitted_once
 from spectrove.inference.metric.linear import LinearMetric, MetricReport, fit_metric, fold_metrics
-from spectrove.knowledge import FOLDS, KnowledgeBase
+from spectrove.inference.pool import Pool
+from spectrove.knowledge import FOLDS
 from spectrove.provenance import canonical_json
-from spectrove.targets import MetricMode, Target, label_text
+from spectrove.targets import MetricMode, label_text
 
 #: Increased whenever the same labels and vectors give another metric.
 METRIC_VERSION = 2
-
-#: Objects with equal values in this column are never on both sides of a fold, if the base has it.
-GROUP = "plate"
 
 #: The metric, those of the folds, and their quality.
 Kept = tuple[tuple[LinearMetric, ...], MetricReport]
@@ -67,15 +65,7 @@ class Fitted:
         )
 
 
-def metric_for(
-    base: KnowledgeBase,
-    mode: MetricMode = "auto",
-    *,
-    labelled: str | None = None,
-    target: Target | None = None,
-    view: str | Mapping[str, float] | None = None,
-    where: str | None = None,
-) -> Fitted:
+def metric_for(pool: Pool, mode: MetricMode = "auto", *, group: str = "") -> Fitted:
     """The metric for a vote on a label column or for a hunt.
 
     It is fitted on the searched objects, and an object of the base is answered in a metric fitted without its label.
@@ -83,59 +73,46 @@ def metric_for(
     by the vote on these values: a hunt and a classification by the same column use the same distances.
 
     Args:
-        base: The base; a metric fitted before on this version is read from its folder.
+        pool: The objects searched; a metric fitted before on this version of the base is kept with it.
         mode: "auto" uses a metric if it improves the cross-validated vote, "linear" always, "none" never.
-        labelled, target, view, where: As in `KnowledgeBase.search`.
+        group: Objects with equal values in this column are never on both sides of a fold; "" where they stand alone.
 
     Raises:
         KnowledgeError: The mode is "linear" and no metric can be fitted.
     """
     if mode == "none":
         return Fitted()
-    label = labelled or (target.label if target else "")
-    asked: dict[str, Any] = {"labelled": labelled, "target": target, "view": view, "where": where}
-    key = _identity(base, **asked)
-    metrics, report = fitted_once(base, "metrics", key, partial(_fit, base, asked), _to_arrays, _from_arrays)
+    fit = partial(_fit, pool, group)
+    metrics, report = fitted_once(pool.base, "metrics", _identity(pool), fit, _to_arrays, _from_arrays)
     if mode == "linear" and report.reason:
         raise KnowledgeError(
-            f"{base.path}: no metric can be fitted on {label}. {report.reason} Ask without a metric, or add "
+            f"{pool.base.path}: no metric can be fitted on {pool.column}. {report.reason} Ask without a metric, or add "
             "labelled objects."
         )
     use = mode == "linear" or report.helps
-    return Fitted(metrics if use else (), report, label)
+    return Fitted(metrics if use else (), report, pool.column)
 
 
-def _identity(
-    base: KnowledgeBase,
-    labelled: str | None,
-    target: Target | None,
-    view: str | Mapping[str, float] | None,
-    where: str | None,
-) -> str:
+def _identity(pool: Pool) -> str:
     """Everything the metric depends on, as text."""
-    space, version = base.space(view, target), base.version
-    prints = base.fingerprints
-    hunted = (
-        target.model_dump(mode="json", include={"label", "classes", "composition", "filter"})
-        if target
-        else None
-    )
+    base, target = pool.base, pool.target
+    hunted = {"label", "classes", "composition", "filter"}
     return canonical_json(
         {
             "metric_version": METRIC_VERSION,
-            "version": version,
-            "views": [[name, weight, prints[name]] for name, weight in space.weights.items()],
-            "label": labelled,
-            "target": hunted,
-            "where": where,
+            "version": base.version,
+            "views": pool.view_identity,
+            "label": pool.label or None,
+            "target": target.model_dump(mode="json", include=hunted) if target else None,
+            "where": pool.where,
         }
     )
 
 
-def _fit(base: KnowledgeBase, asked: dict[str, Any]) -> Kept:
-    known = base.searched(**asked, group=GROUP)
+def _fit(pool: Pool, group: str) -> Kept:
+    known = pool.searched(group)
     labels = [label_text(value) for value in known.values]
-    groups = [label_text(group) for group in known.groups]
+    groups = [label_text(value) for value in known.groups]
     metric, report = fit_metric(known.vectors, labels, groups)
     if report.reason:
         return (metric,), report

@@ -1,0 +1,76 @@
+"""The objects of a base that a question searches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from spectrove.knowledge import KnowledgeBase, Searched
+from spectrove.knowledge.space import Space
+from spectrove.targets import Target
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The objects of a base that are searched.
+
+    Attributes:
+        base: The base.
+        space: Views and their weights in the distance.
+        label: The label column of a classification; "" in a hunt.
+        target: What is hunted; None in a classification.
+        where: SQL condition on the objects.
+        allow_self: Whether an object may find itself.
+    """
+
+    base: KnowledgeBase
+    space: Space
+    label: str = ""
+    target: Target | None = None
+    where: str | None = None
+    allow_self: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        base: KnowledgeBase,
+        label: str = "",
+        *,
+        target: Target | None = None,
+        view: str | Mapping[str, float] | None = None,
+        where: str | None = None,
+        allow_self: bool = False,
+    ) -> Pool:
+        """The objects searched for a label column or a target, in the views named, else in those of the target."""
+        return cls(base, base.space(view, target), label, target, where, allow_self)
+
+    @property
+    def column(self) -> str:
+        """The label column, of a classification or of the target."""
+        return self.target.label if self.target else self.label
+
+    @property
+    def view_identity(self) -> list[list[Any]]:
+        """Name, weight and fingerprint of each view."""
+        prints = self.base.fingerprints
+        return [[name, weight, prints[name]] for name, weight in self.space.weights.items()]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The target, or label and views, as `KnowledgeBase.search` takes them."""
+        if self.target is not None:
+            return {"target": self.target}
+        return {"labelled": self.label, "view": self.space.weights}
+
+    def without(self, object_id: str) -> Pool:
+        """The same without one object; all of them if its id is ""."""
+        if not object_id:
+            return self
+        quoted = object_id.replace("'", "''")
+        condition = f"object_id != '{quoted}'"
+        return replace(self, where=f"({self.where}) AND {condition}" if self.where else condition)
+
+    def searched(self, group: str = "") -> Searched:
+        """The objects, with their vectors and labels, and their values in the column `group`."""
+        return self.base.searched(where=self.where, group=group, **self.arguments)
