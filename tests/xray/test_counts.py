@@ -69,3 +69,25 @@ def test_rows_can_be_replaced(three):
     assert labelled[1].row["class"] == "YSO"
     with pytest.raises(ShapeError, match="rows"):
         three.with_rows(three.rows.slice(1))
+
+
+def test_noise_is_added_to_whole_numbers(three):
+    """As many counts on average, their scatter that of the counts; the same for the same trial."""
+    many = CountSet.concatenate([three.take([0])] * 30)
+    many = CountSet(**{**vars(many), "object_id": np.array([f"o{i}" for i in range(30)])})
+    again = many.noisier(0)
+    assert again.counts.dtype == np.int32
+    steps = (again.counts - many.counts).reshape(30, N)
+    bright = three[0].counts >= 3
+    assert abs(steps.mean()) < 0.1
+    assert 0.8 < (steps[:, bright].var(axis=0) / three[0].counts[bright]).mean() < 1.2
+    assert_array_equal(many.noisier(0).counts, again.counts)
+    assert (many.noisier(1).counts != again.counts).any()
+
+
+def test_quality_is_signal_to_noise_of_all_counts(three):
+    both, behind = three[0].counts.sum(), three[0].background_scale * three[0].background.sum()
+    expected = np.log10((both - behind) / np.sqrt(both))
+    assert three.measured_quality().shape == (3, 2)
+    assert abs(three.measured_quality()[0, 0] - expected) < 1e-12
+    assert three.measured_quality()[0, 1] == 1

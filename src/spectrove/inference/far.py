@@ -60,7 +60,12 @@ def less_noise(
 
 
 def noisier(spectra: SpectrumSet, trial: int) -> SpectrumSet:
-    """The spectra with noise of the size of their errors added; every object has its own random numbers."""
+    """The spectra with noise of the size of their errors added; every object has its own random numbers.
+
+    Spectra that are no fluxes add their own noise.
+    """
+    if not isinstance(spectra, SpectrumSet):
+        return spectra.noisier(trial)
     flux = spectra.flux.copy()
     for i, object_id in enumerate(spectra.object_id.tolist()):
         span = slice(int(spectra.offsets[i]), int(spectra.offsets[i + 1]))

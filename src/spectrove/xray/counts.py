@@ -192,6 +192,23 @@ class CountSet:
             rows=_rows_table([s.row for s in spectra]),
         )
 
+    def measured_quality(self) -> NDArray[np.float64]:
+        """Log10 of the signal-to-noise of all counts, and the fraction of good channels, (n_spectra, 2)."""
+        found = np.zeros((len(self), 2))
+        for i, one in enumerate(self):
+            both, behind = one.counts[one.good].sum(), one.background_scale * one.background[one.good].sum()
+            found[i] = np.log10(max((both - behind) / np.sqrt(max(both, 1)), 0.1)), one.good.mean()
+        return found
+
+    def noisier(self, trial: int) -> CountSet:
+        """The spectra with their Poisson noise added once more; every object has its own random numbers."""
+        counts, background = self.counts.copy(), self.background.copy()
+        for i, object_id in enumerate(self.object_id.tolist()):
+            span = slice(int(self.offsets[i]), int(self.offsets[i + 1]))
+            rng = np.random.default_rng([trial, *object_id.encode()])
+            counts[span], background[span] = rng.poisson(counts[span]), rng.poisson(background[span])
+        return replace(self, counts=counts, background=background)
+
     def to_arrow(self) -> pa.Table:
         """A row per spectrum: object_id, the channels as lists of integers, exposure and response, then the row."""
         offsets = pa.array(self.offsets, pa.int64())

@@ -93,8 +93,10 @@ def five_votes(distance: NDArray[np.float64]) -> NDArray[np.float64]:
 def quality_of(spectra: SpectrumSet) -> NDArray[np.float64]:
     """Log10 of the median S/N per pixel, and the fraction of good pixels, shape (n_spectra, 2).
 
-    Measured from flux, inverse variance and mask alone.
+    Measured from flux, inverse variance and mask alone; spectra that are no fluxes measure their own quality.
     """
+    if not isinstance(spectra, SpectrumSet):
+        return spectra.measured_quality()
     found = np.zeros((len(spectra), 2))
     for i in range(len(spectra)):
         spectrum, _ = spectra[i].with_gaps_filled()
