@@ -70,6 +70,9 @@ PROGRAMS: dict[str, Experiment] = {
     "ablations": Experiment("experiments.ablations.run", "the effect of each design choice"),
     "mock_vs_real": Experiment("experiments.mock_vs_real.run", "how similar mock and real galaxies are"),
     "demo": Experiment("experiments.demo", "three hunts on a mock survey, with a report"),
+    "xray": Experiment(
+        "experiments.xray.run", "classes of real X-ray sources by hardness ratios and energy bins"
+    ),
 }
 
 #: All of them under the heading that the list shows.

@@ -28,7 +28,7 @@ CLASSES = {
     "HighPM*": "LM-STAR", "WolfRayet*": "HM-STAR",
 }  # fmt: skip
 
-#: Objects of the PHA sets that are active galaxies by their name; one of the Chandra Source Catalog is of no known class.
+#: Names of objects of the PHA sets that are active galaxies; one of the Chandra Source Catalog is of no known class.
 GALAXIES = ("3C", "4C", "PKS", "Q0740", "SDSSJ", "B3")
 
 

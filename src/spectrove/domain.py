@@ -25,6 +25,7 @@ from spectrove.targets import Target
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
+    from spectrove.readers.light import Light
 
 Floats = NDArray[np.float64]
 
@@ -274,6 +275,7 @@ class Domain:
         review: What stored spectra themselves say about their labels and redshifts.
         panels: Sentences, tables and figures of an explanation: an `explanation.evidence.PanelMaker`.
         mock: A simulated survey.
+        files: Files that the readers of fluxes do not know, and the class of the sets that they give.
     """
 
     name: str
@@ -300,3 +302,4 @@ class Domain:
     review: Reviewer | None = None
     panels: Any = None
     mock: Mock | None = None
+    files: Light | None = None

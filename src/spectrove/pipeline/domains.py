@@ -8,11 +8,13 @@ from spectrove.domain import Domain
 from spectrove.errors import KnowledgeError
 from spectrove.galaxies.domain import GALAXIES
 from spectrove.knowledge import KnowledgeBase
+from spectrove.xray.domain import XRAY
 
 T = TypeVar("T")
 
 DOMAINS: dict[str, Domain] = {
     "galaxies": GALAXIES,
+    "xray": XRAY,
 }
 
 #: The domain of a new base, and of one that does not name its own.

@@ -34,26 +34,6 @@ class Light(Protocol):
         """Sets of spectra in the order of the files, the files that were refused, and how many were read."""
 
 
-def light_of(paths: Sequence[Path], lights: Mapping[str, Light], datasets: Mapping[str, set[str]]) -> str:
-    """Name of the kind of light of some files or datasets; "" where none of these kinds knows them.
-
-    Args:
-        paths: Files, of which the first few are opened.
-        lights: The kinds that can be recognised, by name.
-        datasets: The columns of each dataset, by its path.
-    """
-    for name, light in lights.items():
-        if any(light.measured <= columns for columns in datasets.values()):
-            return name
-        if any(light.recognises(path) for path in paths[:FEW]):
-            return name
-    return ""
-
-
-#: Files that are opened to find the kind of light of all.
-FEW = 8
-
-
 def batch_of(light: Light | None) -> Any:
     """The class of the sets of spectra of a kind of light."""
     return SpectrumSet if light is None else light.batch

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from spectrove.domain import Domain
-from spectrove.encoders import Encoder
+from spectrove.xray.files import PhaFiles
+
+if TYPE_CHECKING:
+    from spectrove.encoders import Encoder
 
 
 def _hardness() -> type[Encoder]:
@@ -21,4 +26,5 @@ XRAY = Domain(
     group="obsid",
     groups="observations",
     kinds={"hardness_pca": _hardness},
+    files=PhaFiles(),
 )

@@ -141,8 +141,10 @@ def read_pha(path: Path | str, files: Files | None = None) -> list[Counts]:
 
 
 def _spectrum(parts: _Parts, files: Files) -> Counts:
-    named = {key: _beside(parts, key) for key in ("RESPFILE", "ANCRFILE", "BACKFILE")}
-    files.named |= {p.resolve() for p in named.values() if p is not None}
+    named: dict[str, Path | None] = {}
+    for key in ("RESPFILE", "ANCRFILE", "BACKFILE"):
+        named[key] = place = _beside(parts, key)
+        files.named |= {place.resolve()} if place is not None else set()
     response = _response(parts, named["RESPFILE"], named["ANCRFILE"], files)
     counts = _on_channels(parts, "COUNTS", response)
     exposure = parts.number("EXPOSURE", 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from spectrove.serve.cli.progress import done_of, progress_bar
 from spectrove.version import __version__
 
 if TYPE_CHECKING:
+    from spectrove.domain import Domain
     from spectrove.encoders import Encoder
     from spectrove.inference import Calibrated, Fitted
     from spectrove.knowledge import KnowledgeBase
@@ -30,12 +32,12 @@ BATCH = 512
 
 def open_base(path: Path, where: str | None = None) -> KnowledgeBase:
     """The base at `path`; refused unless the condition is valid and at least one object meets it."""
-    from spectrove.knowledge import KnowledgeBase
+    from spectrove.pipeline.kinds import open_base as opened
 
     if not (path / "kb.json").is_file():
         with asking():
-            return KnowledgeBase.open(path)  # says what is there instead
-    base = KnowledgeBase.open(path)
+            return opened(path)  # says what is there instead
+    base = opened(path)
     if where is not None:
         with asking():
             if not base.count(where):
@@ -127,7 +129,7 @@ class Asked:
 
         if self.redshift.z is not None:
             return at_redshift(batch, self.redshift.z)
-        if self.redshift.missing_z == "refuse":
+        if self.redshift.missing_z == "refuse" or self.domain.redshift is None:
             return batch
         completed, self.redshifts = complete_redshifts(batch)
         return completed
@@ -142,6 +144,13 @@ class Asked:
         tried = ", none could be estimated" if self.redshift.missing_z == "estimate" else ""
         sentence = f"{before}{NO_REDSHIFT.replace(',', tried + ',', 1)}. {self.redshift.advice}"
         return replace(refusal, error=sentence)
+
+    @cached_property
+    def domain(self) -> Domain:
+        """The kind of light of the spectra."""
+        from spectrove.pipeline.kinds import domain_of_spectra
+
+        return domain_of_spectra(self.paths)
 
     @property
     def _all_datasets(self) -> bool:
@@ -174,7 +183,7 @@ class Asked:
         from spectrove.readers import iter_dataset
 
         for path in self.paths:
-            batches = iter_dataset(path, where=self.queries, batch_size=BATCH)
+            batches = iter_dataset(path, where=self.queries, batch_size=BATCH, light=self.domain.files)
             with asking():  # a condition that is not understood shows with the first batch
                 first = next(batches, None)
             if first is not None:
@@ -187,7 +196,9 @@ class Asked:
         from spectrove.readers.dataset import select
 
         with progress_bar("reading") as advance:
-            spectra, refusals = read_spectra(self.paths, progress=done_of(advance), **self._keywords)
+            spectra, refusals = read_spectra(
+                self.paths, progress=done_of(advance), light=self.domain.files, **self._keywords
+            )
         self.unread += [refusal for refusal in refusals if not refusal.partial]
         self.told.add(refusals)
         with asking():

@@ -44,13 +44,17 @@ def ingest(
     Files that are there already and unchanged are skipped, so an interrupted run can be repeated.
     """
     need_paths([*paths, *(catalog or ())])
+    from spectrove.pipeline.kinds import domain_of_spectra
     from spectrove.readers import ingest as ingest_files
 
     with asking():
         need_suffix(output)
         keywords = reading.keywords()
+    light = domain_of_spectra(paths).files
     with progress_bar("reading") as advance:
-        report = ingest_files(paths, output, catalogs=catalog or (), progress=done_of(advance), **keywords)
+        report = ingest_files(
+            paths, output, catalogs=catalog or (), progress=done_of(advance), light=light, **keywords
+        )
     print_refusals(report.refusals, as_json=as_json)
     if as_json:
         print_json(as_row(report))

@@ -33,8 +33,13 @@ FromWhere = Annotated[
     str | None, typer.Option("--where", metavar="SQL", help="Condition on the rows that go in.")
 ]
 Encoder = Annotated[
-    str,
-    typer.Option("--encoder", metavar="NAME|DIR", help="Encoder of the view shape: base, pca, or a folder."),
+    str | None,
+    typer.Option(
+        "--encoder",
+        metavar="NAME|DIR",
+        help="Encoder of the view shape: base, pca, or a folder.",
+        show_default="base",
+    ),
 ]
 View = Annotated[
     list[str],
@@ -66,7 +71,7 @@ MOST_VALUES = 12
 def create(
     kb: options.Base,
     source: From,
-    encoder: Encoder = "base",
+    encoder: Encoder = None,
     view: View = [],  # noqa: B006 (typer reads it, nobody changes it)
     where: FromWhere = None,
     overwrite: Overwrite = False,
@@ -81,11 +86,12 @@ def create(
     from spectrove import pipeline
     from spectrove.encoders import load_encoder
 
-    network = load_encoder(encoder_place(encoder))
-    standard = {} if "none" in view else pipeline.standard_views()
+    domain = asked.domain.name
+    network = load_encoder(encoder_place(encoder or asked.domain.encoder))
+    standard = {} if "none" in view else pipeline.standard_views(domain)
     views = pipeline.loaded(standard | named_views([text for text in view if text != "none"]))
     with replacing(kb) as temporary, progress_bar("embedding") as advance:
-        _, refusals = pipeline.create(temporary, asked, network, views=views, progress=advance)
+        _, refusals = pipeline.create(temporary, asked, network, views=views, domain=domain, progress=advance)
     base = open_base(kb)
     tell_left_out(asked, refusals)
     if as_json:

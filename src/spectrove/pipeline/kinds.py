@@ -1,0 +1,45 @@
+"""Which kind of light spectra are of, before they are read; and bases opened with sets of their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from spectrove.domain import Domain
+from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.domains import DEFAULT_DOMAIN, DOMAINS, domain_of
+from spectrove.readers.dataset import dataset_columns
+from spectrove.readers.files import find_files, is_dataset
+
+#: Files that are looked into to find the kind of all.
+FEW = 8
+
+
+def domain_of_spectra(paths: Iterable[Path | str]) -> Domain:
+    """The kind of light of files or datasets, by their first bytes and columns; galaxies where nothing else fits.
+
+    Raises:
+        DatasetError: If a path is not there.
+    """
+    paths = list(paths)
+    columns = [dataset_columns(path) for path in paths if is_dataset(path)]
+    others = [path for path in paths if not is_dataset(path)]
+    files = find_files(others)[:FEW] if others else []
+    for domain in DOMAINS.values():
+        light = domain.files
+        if light is not None and (
+            any(light.measured <= names for names in columns) or any(map(light.recognises, files))
+        ):
+            return domain
+    return DOMAINS[DEFAULT_DOMAIN]
+
+
+def open_base(path: Path | str) -> KnowledgeBase:
+    """The base at a path, whose spectra are sets of its kind of light.
+
+    Raises:
+        KnowledgeError: There is no base, or it is of a kind that this Spectrove does not know.
+    """
+    base = KnowledgeBase.open(path)
+    light = domain_of(base).files
+    return base if light is None else KnowledgeBase.open(path, batch=light.batch)
