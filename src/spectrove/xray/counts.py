@@ -50,6 +50,24 @@ class Counts:
         """Channels that may be used."""
         return ~np.isin(self.quality, BAD_QUALITY)
 
+    @property
+    def z(self) -> float:
+        """Redshift that a catalog gives; NaN if none."""
+        value = self.row.get("z")
+        return float("nan") if value is None else float(value)
+
+    def about(self) -> dict[str, Any]:
+        """The spectrum in numbers, as `kb show` prints them."""
+        return {
+            "measured": {
+                "counts": int(self.counts.sum()),
+                "background": round(float(self.background_scale * self.background.sum()), 1),
+                "channels": len(self.counts),
+                "good_channels": int(self.good.sum()),
+                "exposure_s": round(self.exposure, 1),
+            }
+        }
+
 
 @dataclass(frozen=True)
 class CountSet:

@@ -27,7 +27,12 @@ FEWEST = 50
 
 
 def signal_to_noise(spectra: SpectrumSet) -> NDArray[np.float64]:
-    """Median flux/error of the good pixels of each spectrum, (n_spectra,); 0 without a good pixel."""
+    """Median flux/error of the good pixels of each spectrum, (n_spectra,); 0 without a good pixel.
+
+    Spectra that are no fluxes measure their own.
+    """
+    if not isinstance(spectra, SpectrumSet):
+        return 10 ** spectra.measured_quality()[:, 0]
     found = np.zeros(len(spectra))
     for i in range(len(spectra)):
         spectrum = spectra[i]

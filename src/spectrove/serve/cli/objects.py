@@ -125,16 +125,27 @@ def about_object(base: KnowledgeBase, object_id: str) -> dict[str, Any]:
     row = {name: value for name, value in spectrum.row.items() if name != "flags"}
     quoted = "object_id = '" + object_id.replace("'", "''") + "'"
     views = {view: bool(len(base.embeddings(view, quoted))) for view in base.views}
-    wavelength = spectrum.wavelength
     return {
         "object_id": object_id,
-        "pixels": len(wavelength),
-        "good_pixels": int(spectrum.good.sum()),
-        "wavelength": [float(wavelength[0]), float(wavelength[-1])] if len(wavelength) else None,
+        **_measured(spectrum),
         "views": views,
         "flags": list(spectrum.row.get("flags") or ()),
         "nearest": _nearest(base, object_id, quoted, views),
         "row": {name: value for name, value in row.items() if value is not None},
+    }
+
+
+def _measured(spectrum: Any) -> dict[str, Any]:
+    """A spectrum in numbers: its pixels; a spectrum that is no flux says what it has instead."""
+    from spectrove.spectra import Spectrum
+
+    if not isinstance(spectrum, Spectrum):
+        return spectrum.about()
+    wavelength = spectrum.wavelength
+    return {
+        "pixels": len(wavelength),
+        "good_pixels": int(spectrum.good.sum()),
+        "wavelength": [float(wavelength[0]), float(wavelength[-1])] if len(wavelength) else None,
     }
 
 
@@ -161,12 +172,16 @@ def _nearest(
 
 def _described(one: dict[str, Any]) -> list[tuple[str, str]]:
     """The lines of one object: name and value."""
-    span = "" if one["wavelength"] is None else ", {:.0f}-{:.0f} A".format(*one["wavelength"])
+    span = ", {:.0f}-{:.0f} A".format(*one["wavelength"]) if one.get("wavelength") else ""
+    pixels = f"{one['pixels']} pixels, {one['good_pixels']} good{span}" if "pixels" in one else ""
+    spectrum = pixels or ", ".join(
+        f"{name.replace('_', ' ')} {value}" for name, value in one["measured"].items()
+    )
     near = one["nearest"]
     labels = "".join(f", {name} {value}" for name, value in (near["labels"] if near else {}).items())
     return [
         ("object_id", one["object_id"]),
-        ("spectrum", f"{one['pixels']} pixels, {one['good_pixels']} good{span}"),
+        ("spectrum", spectrum),
         ("views", ", ".join(f"{v}{'' if there else ' (none)'}" for v, there in one["views"].items())),
         ("flags", ", ".join(one["flags"]) or "none"),
         ("nearest", f"{near['object_id']} (d {near['distance']:.2f}{labels})" if near else "none"),
