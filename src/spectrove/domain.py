@@ -65,6 +65,9 @@ class Witness(Protocol):
     def of_base(self, base: KnowledgeBase, object_id: Sequence[str]) -> Floats:
         """The same for objects of a base, measured once and kept with it."""
 
+    def class_alone(self, queries: SpectrumSet, target: Target) -> dict[str, str]:
+        """The class that the measurement alone makes most probable, by object id; none where it cannot be made."""
+
 
 class Residuals(Protocol):
     """Log-likelihood terms of a hunted class from what ordinary objects of a base leave of a spectrum.
@@ -257,8 +260,8 @@ class Domain:
         encoder: The encoder of a new base.
         views: Further views of a new base, to the encoder of each.
         label: The label column that is asked for where none is named.
-        group: The column whose objects are never on both sides of a fold: "plate"; "" where objects stand alone.
-        groups: The same in the plural, in sentences: "plates".
+        group: The column whose objects are never on both sides of a fold; "" where objects stand alone.
+        groups: The same in the plural, in sentences.
         lines: Lines that a region may name and that figures mark.
         quantities: Numeric columns with a unit or limits, by name.
         administration: Numeric columns that describe the observation, not the object.

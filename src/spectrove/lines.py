@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Line:
     """A spectral line: catalog key, printed name, rest vacuum wavelength in angstrom, kind.
 
-    `together` are names of this line with others: "Ca HK", of Ca H and Ca K.
+    `together` are names of this line with others: "AB", of A and B.
     """
 
     key: str

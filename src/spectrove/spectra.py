@@ -45,7 +45,7 @@ FLAGS: dict[str, str] = {
     "z_uncertain": "The redshift was estimated from the spectrum, and another one may be right.",
     "star": "The survey's pipeline calls this object a star.",
     "sky": "This is a sky fibre.",
-    "specobjid_mismatch": "The file's specobjid is not the one its plate, MJD, fibre and run2d give.",
+    "specobjid_mismatch": "The file's specobjid is not the one that the file's other identifiers give.",
     "duplicate": "Another file gave the same object id; that one was kept first.",
     "low_coverage": "Less than half of the encoder's wavelength range held good pixels.",
     "scale_elsewhere": "The scaling window was not covered; the median of all good pixels was used.",

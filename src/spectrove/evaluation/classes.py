@@ -21,10 +21,10 @@ from spectrove.evaluation.protocol import (
     not_trained_on,
     stripped,
 )
-from spectrove.galaxies.line_classes import regions_of
-from spectrove.galaxies.line_witness import line_shares, line_witness
-from spectrove.galaxies.lines import BPT_CLASSES
+from spectrove.inference.pool import Pool
+from spectrove.inference.terms import terms_of
 from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.domains import domain_of
 from spectrove.preprocess import Prepared
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target, load_target
@@ -78,7 +78,7 @@ def cross_validate(
 ) -> tuple[dict[Asked, list[Outcome]], str]:
     """Outcomes of each task, method and noise, one a seed, and a sentence on what the encoder had seen.
 
-    A PCA encoder is fitted again on the training plates of each fold, from its recipe alone. Any other encoder is
+    A PCA encoder is fitted again on the training groups of each fold, from its recipe alone. Any other encoder is
     used as it is, and objects that it was trained on are left out of the queries. Queries are stripped of everything
     in their rows but id, redshift and place.
     """
@@ -124,7 +124,7 @@ def _fold_outcomes(
     k: int,
     seed: int,
 ) -> Iterator[tuple[Asked, Outcome]]:
-    """Answers of one fold, from a real knowledge base of its training plates."""
+    """Answers of one fold, from a real knowledge base of its training groups."""
     asked = spectra.take(fold.queries)
     vectors = encoder.encode(prepared.take(fold.base))
     base = KnowledgeBase.in_memory(spectra.take(fold.base), {"shape": vectors}, encoder="fold")
@@ -147,7 +147,7 @@ def _answers(
     """Each of `METHODS` and the class of every query, by id."""
     for method in METHODS:
         if method == "lines":
-            yield method, _by_lines(queries, target)
+            yield method, _by_witness(base, queries, target)
             continue
         answers = pipeline.hunt(
             base, queries, target, k=k, encoder={"shape": encoder}, metric="none" if method == "votes" else None,
@@ -157,24 +157,10 @@ def _answers(
         yield method, dict(zip((p.object_id for p in answers.predictions), said, strict=True))
 
 
-def _by_lines(queries: SpectrumSet, target: Target) -> dict[str, str]:
-    """The class that the line fit alone finds most probable; none where lines are not covered."""
-    values = [value for of in target.classes.values() for value in map(str, of) if value != "*"]
-    classes = dict(zip(values, target.classes_of(values), strict=True))
-    kinds = {v: str(c) for v, c in classes.items()} if len(set(classes.values())) > 1 else {}
-    if not kinds:  # one class against all others: each region but its own is another
-        own = {region for value in values for region in regions_of(value)}
-        other = next(c for c in target.classes if c != target.positive)
-        kinds = {
-            region: target.positive if region in own else other for region in (*BPT_CLASSES, "quiescent")
-        }
-    witness = line_witness("bpt_nii", kinds)
-    if witness is None:
-        return {}
-    share = line_shares(queries)
-    best = witness.support(share).argmax(axis=1)
-    rows = np.flatnonzero(np.isfinite(share).all(axis=1)).tolist()
-    return {str(queries.object_id[i]): witness.kinds[int(best[i])] for i in rows}
+def _by_witness(base: KnowledgeBase, queries: SpectrumSet, target: Target) -> dict[str, str]:
+    """The class that the spectra themselves make most probable; none where they cannot be measured."""
+    witness = terms_of(domain_of(base), Pool.of(base, target=target)).witness
+    return {} if witness is None else witness.class_alone(queries, target)
 
 
 def _values(answers: Sequence, target: Target) -> NDArray[np.str_]:
@@ -194,7 +180,7 @@ def _join(parts: Sequence[Outcome]) -> Outcome:
 def _seen(encoder: Encoder, refit: bool, n_left_out: int, n_refused: int) -> str:
     refused = f"; {n_refused} spectra could not be prepared" if n_refused else ""
     if refit:
-        return f"{encoder.name}: fitted on the training plates of each fold{refused}"
+        return f"{encoder.name}: fitted on the training groups of each fold{refused}"
     seen = (
         f"{n_left_out} objects it was trained on are not scored"
         if n_left_out

@@ -59,7 +59,7 @@ def score_hunt(
     """Hunt in labelled queries and compare with their labels.
 
     Only queries whose label belongs to one of the target's classes, and which the encoder was not trained on, are
-    scored; no group (plate) may also be in the base.
+    scored; no group may also be in the base.
 
     Raises:
         LeakError: A group is on both sides, or the encoder was trained on every query.

@@ -1,4 +1,4 @@
-"""Precision, recall and F1, with intervals that know that objects of one plate are not independent."""
+"""Precision, recall and F1, with intervals that know that objects of one group are not independent."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def class_scores(
     Args:
         truth: A sequence (one entry a repetition of the protocol) of true classes, (n_objects,).
         predicted: Predicted classes likewise; a class outside `classes`, or "", counts as wrong.
-        groups: The plate (or other group) of each object likewise.
+        groups: The group of each object likewise.
         classes: The classes that count.
         seed: Of the bootstrap.
 
@@ -58,7 +58,7 @@ def class_scores(
 
 @dataclass(frozen=True)
 class Resampled:
-    """Figures of some answers, and of many draws of the same plates with replacement.
+    """Figures of some answers, and of many draws of the same groups with replacement.
 
     Attributes:
         names: The classes and "macro".
@@ -81,7 +81,7 @@ class Resampled:
     def minus(self, other: Resampled, name: str) -> Score:
         """How much higher the F1 of a class is than in other answers to the same queries, drawn with the same seed.
 
-        Both are drawn again together, plate by plate, so that what is hard about a plate is hard for both: the
+        Both are drawn again together, group by group, so that what is hard about a group is hard for both: the
         interval is narrower than those of the two figures suggest.
         """
         at = self.names.index(name), FIGURES.index("f1")

@@ -1,4 +1,4 @@
-"""Who may be scored with what: folds by plate, and the check that nothing scored was trained on."""
+"""Who may be scored with what: folds by group, and the check that nothing scored was trained on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Fold:
 
 
 def group_folds(spectra: SpectrumSet, column: str, n_folds: int, seed: int) -> list[Fold]:
-    """Folds that keep each group (plate) on one side; objects without a group are groups of their own.
+    """Folds that keep each group on one side; objects without a group are groups of their own.
 
     Raises:
         CatalogError: If the column is missing, or there are fewer groups than folds.

@@ -14,7 +14,7 @@ from spectrove.evaluation.rates import exact_limits
 #: Bins of equal numbers of objects in the calibration error, and of the diagram.
 BINS = 10
 
-#: Bootstrap resamples of the plates.
+#: Bootstrap resamples of the groups.
 RESAMPLES = 400
 
 #: Borders of the bins in which a hunt at a low prevalence is checked.
@@ -42,7 +42,7 @@ def calibration_error(
 def error_with_interval(
     probability: NDArray[np.float64], hit: NDArray[np.bool_], group: NDArray[np.str_], seed: int = 0
 ) -> dict[str, float]:
-    """The calibration error as value, low and high (95%), and n; plates are drawn anew.
+    """The calibration error as value, low and high (95%), and n; groups are drawn anew.
 
     A bin's gap is never negative, so that draws have larger errors than the value, as the value has a larger one than
     the truth: the upper end is that of the draws, the lower end that of the draws less how much larger they are.

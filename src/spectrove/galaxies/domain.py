@@ -53,6 +53,12 @@ class OwnLines:
 
         return line_shares_of_base(base, object_id)
 
+    def class_alone(self, queries: SpectrumSet, target: Target) -> dict[str, str]:
+        """The class that the lines alone make most probable."""
+        from spectrove.galaxies.line_witness import class_alone
+
+        return class_alone(queries, target)
+
 
 class SecondRedshifts:
     """The lines of a second galaxy behind a galaxy, as a sign that a target may name."""

@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.galaxies.line_classes import REGIONS, class_shares, judged, measured, region_shares, regions_of
+from spectrove.galaxies.lines import BPT_CLASSES
 from spectrove.inference.kept import measured_once
 from spectrove.inference.per_spectrum import PerSpectrum
 from spectrove.knowledge import KnowledgeBase
 from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
+from spectrove.targets import Target
 
 #: Raised whenever the same spectrum's lines say something else.
 LINES_VERSION = 1
@@ -95,6 +97,26 @@ def line_shares(spectra: SpectrumSet) -> NDArray[np.float64]:
 
 
 _shares = PerSpectrum(lambda spectra: [region_shares(measured(s)) for s in spectra])
+
+
+def class_alone(queries: SpectrumSet, target: Target) -> dict[str, str]:
+    """The class that the lines alone make most probable, by object id; none where they are not covered."""
+    values = [value for of in target.classes.values() for value in map(str, of) if value != "*"]
+    classes = dict(zip(values, target.classes_of(values), strict=True))
+    kinds = {v: str(c) for v, c in classes.items()} if len(set(classes.values())) > 1 else {}
+    if not kinds:  # one class against all others: each region but its own is another
+        own = {region for value in values for region in regions_of(value)}
+        other = next(c for c in target.classes if c != target.positive)
+        kinds = {
+            region: target.positive if region in own else other for region in (*BPT_CLASSES, "quiescent")
+        }
+    witness = line_witness("bpt_nii", kinds)
+    if witness is None:
+        return {}
+    share = line_shares(queries)
+    best = witness.support(share).argmax(axis=1)
+    rows = np.flatnonzero(np.isfinite(share).all(axis=1)).tolist()
+    return {str(queries.object_id[i]): witness.kinds[int(best[i])] for i in rows}
 
 
 def line_shares_of_base(

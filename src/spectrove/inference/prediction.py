@@ -47,7 +47,7 @@ class Prediction:
         value: The most probable class; None without a vote.
         probabilities: Probability of each class, summing to one; empty without a vote.
         interval: 68% interval of the probability of `value` (of the hunted class in a hunt): from bootstrap samples of
-            the plates if the probability is calibrated, else from the number of votes.
+            the groups if the probability is calibrated, else from the number of votes.
         reason_no_interval: Why `interval` is None, a sentence; "" otherwise.
         neighbors: The neighbours, nearest first, with weights that sum to one over all voters.
         flags: Names of flags, see `spectra.FLAGS`.

@@ -17,7 +17,7 @@ from spectrove.spectra import SpectrumSet
 
 #: Half width of the region of a line, rest angstrom.
 HALF_WIDTH = 40.0
-#: Lines of one ion nearer than this to each other share a name: [O III] 4959 and 5007.
+#: Lines of one ion nearer than this to each other share a name, as those of a doublet have.
 TOGETHER = 100.0
 #: Least width of a region, rest angstrom: about six pixels.
 NARROWEST = 15.0
@@ -116,7 +116,7 @@ def _folded(text: str) -> str:
 
 
 def _short(line: Line) -> str:
-    """The name without its wavelength: "oiii", "halpha"."""
+    """The name without its wavelength: as a key of the domain's lines."""
     return re.sub(r"\d+$", "", _folded(line.name))
 
 

@@ -382,7 +382,7 @@ class KnowledgeBase:
 
         Args:
             where, view, labelled, target: As in `search`.
-            group: Column of `Searched.groups`, such as `plate`; "" for none.
+            group: Column of `Searched.groups`; "" for none.
         """
         space = self.space(view, target)
         found = snapshot(self._store, self._reader, space)
@@ -421,7 +421,7 @@ class KnowledgeBase:
             allow_self: True lets a query find itself. By default objects with the id of the query, or within
                 2 arcsec of it if `spectra` has its position, are excluded.
             labelled: Search only objects with a value in this column.
-            exclude_column: Exclude objects with the query's value in this column, such as `plate`.
+            exclude_column: Exclude objects with the query's value in this column.
             target: Search only the objects of the target: its classes, its filter and its composition. The
                 target is checked first.
             metric: Metric in which distances are measured, such as an `inference.LinearMetric`. If there are

@@ -33,7 +33,7 @@ def refine(
     """The encoder after more training on these spectra and on mocks like those it began with.
 
     Its `training_ids` grow by those of the spectra, so that `evaluate` refuses to score them. Give it the training
-    plates of one fold and nothing else.
+    groups of one fold and nothing else.
 
     Args:
         encoder: A network encoder that reads measurements off its vectors.

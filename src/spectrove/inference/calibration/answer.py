@@ -25,7 +25,7 @@ ELSEWHERE = 0.9
 
 #: A query is `far_from_all` if its nearest neighbour is farther than this factor times the distance that all but this
 #: fraction of the known objects stay within, beyond the effect of its noise. A factor of 1.0 flags 1 to 2% of SDSS
-#: galaxies of other plates and 3 to 4% of their rare classes; 1.3 flags .7%, and 0 of 174 LINERs.
+#: galaxies of other fields and 3 to 4% of their rare classes; 1.3 flags .7%, and 0 of 174 LINERs.
 FAR, FAR_TIMES = 0.01, 1.3
 
 

@@ -4,7 +4,7 @@ A hunt for one object in a thousand needs likelihood ratios of a thousand, which
 features are therefore the distances to the nearest objects of each class, a kernel-weighted vote of the fifty nearest,
 and, if available, features of the spectrum itself: a second redshift (`signs`) and its emission lines (`witness`). A
 small regularised logistic model turns them into log-likelihoods. It is fitted on the known objects, each without
-itself and its plate among the neighbours.
+itself and its group among the neighbours.
 
 Chosen by measurement, two mock bases of 1,500 each answering another mock survey (log-loss per object of five
 classes): five votes .211 and .187, the kernel alone .163 and .136, mean log distance .149 and .135, both .149 and .134.
@@ -41,10 +41,10 @@ FORMS: dict[str, tuple[tuple[str, ...], bool]] = {
     "distance and kernel, by quality": (("distance", "kernel"), True),
 }
 
-#: Losses, form, whether witnesses are used, temperature, features, and evidence from models fitted without the plate.
+#: Losses, form, whether witnesses are used, temperature, features, and evidence from models fitted without the group.
 _Tried = tuple[NDArray[np.float64], str, bool, float, NDArray[np.float64], NDArray[np.float64]]
 
-#: Number of folds (by plate) to compare forms, and of bootstrap samples of plates for the interval.
+#: Number of folds (by group) to compare forms, and of bootstrap samples of groups for the interval.
 FOLDS = 5
 RESAMPLES = 40
 
@@ -60,14 +60,14 @@ SET_LEVEL = 0.9
 
 @dataclass(frozen=True)
 class CalibrationReport:
-    """Quality of a calibration, cross-validated by plate.
+    """Quality of a calibration, cross-validated by group.
 
     Attributes:
         form: Name in `FORMS`.
         temperature: Of the kernel.
         log_loss: Per object, of the calibrated probabilities.
         vote_log_loss: The same for five votes with e^-d; shares below .01 are raised to .01.
-        n_objects, n_groups: Numbers of objects and plates.
+        n_objects, n_groups: Numbers of objects and groups.
         witnesses: Names of the features taken from the spectrum itself.
         needs_lines: Whether nearly all objects have the lines of the diagram of the question.
         reason: Why there is no calibration, a sentence; "" if there is one.
@@ -93,7 +93,7 @@ class Calibration:
         counts: Searched objects of each class, shape (n_classes,).
         known: Positions of the classes with evidence.
         model: The logistic model.
-        resampled: The same model fitted to bootstrap samples of the plates.
+        resampled: The same model fitted to bootstrap samples of the groups.
         quality: Mean and width of each quality measure, shape (2, n_measures).
         left_out: Evidence for the known objects from models fitted without their fold, (n_objects, n_known).
         truth: Their classes, positions in `known`, (n_objects,).
@@ -177,7 +177,7 @@ class Calibration:
         """Probability threshold of the hunted classes with the largest expected F1; at most 0.5.
 
         It is half of the largest expected F1, computed from the cross-validated probabilities of the known objects
-        (fitted without their plate) in a population with this prior (that of the base if None).
+        (fitted without their group) in a population with this prior (that of the base if None).
 
         Args:
             hunted: Mask of the hunted classes, (n_classes,).
@@ -226,7 +226,7 @@ class Calibration:
 def interval(
     probability: NDArray[np.float64], resampled: NDArray[np.float64], level: float = LEVEL
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """68% interval of a calibrated probability, from calibrations fitted to bootstrap samples of the plates.
+    """68% interval of a calibrated probability, from calibrations fitted to bootstrap samples of the groups.
 
     Args:
         probability: Shape (n,).
@@ -252,12 +252,12 @@ def fit_calibration(
     witnesses: Mapping[str, NDArray[np.float64]] | None = None,
     seed: int = 0,
 ) -> Calibration:
-    """The calibration with the best predictions for objects of other plates.
+    """The calibration with the best predictions for objects of other groups.
 
     Args:
-        distance: Scaled distances to the nearest of each class without the own plate, (n_objects, n_classes, NEAREST).
+        distance: Scaled distances to the nearest of each class without the own group, (n_objects, n_classes, NEAREST).
         truth: Class of each object, a position in `classes`.
-        groups: Plate of each object, as a number.
+        groups: Group of each object, as a number.
         quality: Quality measures, (n_objects, n_measures).
         classes: Names.
         counts: Objects of each class in the base; may exceed the numbers given here.

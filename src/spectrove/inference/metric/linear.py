@@ -4,8 +4,8 @@ The transformed vector consists of the scores of a regularised multinomial logis
 itself on a smaller scale: near objects are likely to be of one class, and among those similar. The encoder is not
 retrained, and no query takes part.
 
-Chosen by measurement (819 galaxies of five classes, folds by plate, K = 3, all settings chosen on the training
-plates; macro F1 / F1 of LINERs): plain neighbours .79 / .45, shrinkage LDA .81 / .50, neighbourhood components
+Chosen by measurement (819 galaxies of five classes, folds by group, K = 3, all settings chosen on the training
+groups; macro F1 / F1 of LINERs): plain neighbours .79 / .45, shrinkage LDA .81 / .50, neighbourhood components
 .80 / .48, this form .84 / .59; on vectors of PCA .77 / .47, .81 / .55, .81 / .51, .85 / .64.
 """
 
@@ -94,7 +94,7 @@ class LinearMetric:
 
 @dataclass(frozen=True)
 class MetricReport:
-    """Quality of a metric, cross-validated by group (plate).
+    """Quality of a metric, cross-validated by group.
 
     Attributes:
         helps: Whether the macro F1 of the vote is larger than with plain distances.
@@ -145,7 +145,7 @@ def fit_metric(
     Args:
         vectors: Shape (n, d), of known objects only.
         labels: Class name of each object; objects with None or "" are not used.
-        groups: Group of each object that is kept on one side of a fold, such as the plate; None or "" for an
+        groups: Group of each object that is kept on one side of a fold; None or "" for an
             object without a group.
         classes: Classes of the vote if they are coarser than `labels` (the classes of a target); None for objects
             without a vote. Finer labels give the better metric.
@@ -272,7 +272,7 @@ def _unfit(fine: NDArray[np.str_], coarse: NDArray[np.str_], group: NDArray[np.s
     if len(_lasting(fine)) < 2 or len(_lasting(coarse)) < 2:
         return f"Fewer than two classes have {FEWEST} objects."
     if (n := len(np.unique(group))) < 2:
-        return f"All labelled objects share {n} group (plate), so nothing can be cross-validated."
+        return f"All labelled objects share {n} group, so nothing can be cross-validated."
     return ""
 
 
