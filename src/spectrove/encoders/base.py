@@ -122,6 +122,9 @@ class Encoder(ABC):
 
     def prepare(self, spectra: SpectrumSet) -> tuple[Any, list[Refusal]]:
         """Input for `encode`, an `Input`, of all spectra that it can take; and the reasons for refusing the others."""
+        if not isinstance(spectra, SpectrumSet):
+            none = prepare(SpectrumSet.from_spectra([]), self.preprocess)[0]
+            return none, [Refusal(name, _no_fluxes(name)) for name in spectra.object_id.tolist()]
         return prepare(spectra, self.preprocess)
 
     def encode(self, prepared: Input) -> Embeddings:
@@ -172,6 +175,10 @@ class Encoder(ABC):
     @abstractmethod
     def _vectors(self, batch: Any) -> NDArray:
         """Vectors of one batch, a part of what `prepare` gave; (n_spectra, n_dimensions)."""
+
+
+def _no_fluxes(name: str) -> str:
+    return f"{name}: no flux on wavelengths, which this encoder needs. Ask a base of its own kind of spectra."
 
 
 def check_shapes(recipe: EncoderRecipe, weights: Weights, expected: Mapping[str, tuple[int, ...]]) -> None:

@@ -165,6 +165,7 @@ class Answers:
         """
         if self.question is None:
             raise SpectrumError("explain: these answers hold no prediction; call classify or hunt first.")
+        _need_fluxes(self.spectra, "explain")
         query, panels = self.spectra.take([i]), domain_of(self.question.base).panels
         evidence = build_evidence(
             self.question.base, query[0], self.predictions[i], self.neighbors, i,
@@ -179,6 +180,7 @@ class Answers:
         """A figure of the i-th spectrum over its neighbours, if it has any."""
         from spectrove.explanation.overlay import overlay_figure
 
+        _need_fluxes(self.spectra, "plot")
         names = [str(n) for n in self.neighbors.object_id[i] if n] if len(self.neighbors) else []
         known = self.base.spectra(names) if self.base is not None and names else ()
         return overlay_figure(self.spectra[i], list(known), title=f"{self.spectra.object_id[i]}: {self.verb}")
@@ -194,6 +196,15 @@ class Answers:
         """The first rows as a table, for a notebook."""
         shown = self.take(range(min(len(self), SHOWN)))
         return f"<p>{repr(self)[1:-1]}</p>{shown.to_pandas().to_html(index=False)}"
+
+
+def _need_fluxes(spectra: Any, verb: str) -> None:
+    """Refuse what is drawn over wavelengths for spectra that have none."""
+    if not isinstance(spectra, SpectrumSet):
+        raise SpectrumError(
+            f"{verb}: these spectra have no fluxes, expected some to draw. The neighbours and their weights are in "
+            "the answers themselves: to_dicts(), or --json."
+        )
 
 
 def matches_of(neighbors: Neighbors) -> tuple[Match, ...]:
