@@ -14,7 +14,7 @@ from spectrove.explanation.expectations import expectations
 from spectrove.explanation.followup import follow_up, is_magnitude, meaning, places
 from spectrove.explanation.links import links
 from spectrove.inference import Prediction, Vote
-from spectrove.serve.cli.output import write_table
+from spectrove.serve.output import write_table
 
 TEST = ("--queries", "split = 'test'")
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from spectrove.errors import DatasetError, Refusal
 from spectrove.flat import flat_row, flat_table
-from spectrove.serve.cli.guard import AskedWronglyError
-from spectrove.serve.cli.output import (
+from spectrove.serve.exits import UsageError
+from spectrove.serve.output import (
     WRITERS,
     check_output,
     print_json,
@@ -102,7 +102,7 @@ def test_a_spectrum_that_cannot_be_used_is_named_with_its_file(capsys):
 @pytest.mark.parametrize("name", ["answers.txt", "answers", "answers.fits.gz"])
 def test_an_unknown_suffix_is_refused_before_the_work(tmp_path, name):
     """The choices are named."""
-    with pytest.raises(AskedWronglyError, match=r"names no format.*\.parquet \.fits \.ecsv"):
+    with pytest.raises(UsageError, match=r"names no format.*\.parquet \.fits \.ecsv"):
         check_output(tmp_path / name)
 
 
@@ -113,7 +113,7 @@ def test_a_folder_that_is_not_there_is_made_when_there_is_something_to_write(tmp
     assert not path.parent.exists()
     write_table(path, [{"object_id": "a"}], {})
     assert path.read_text("utf-8").splitlines()[1] == '"a"'
-    with pytest.raises(AskedWronglyError, match=r"answers\.csv is a file, expected a folder"):
+    with pytest.raises(UsageError, match=r"answers\.csv is a file, expected a folder"):
         check_output(path / "more.csv")
 
 

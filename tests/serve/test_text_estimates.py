@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spectrove.serve.cli.text_estimates import redshift_table
+from spectrove.serve.text_estimates import redshift_table
 
 
 def test_a_candidate_that_fits_better_than_the_answer_has_one_sign():

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import Annotated
 
 import typer
 
-from spectrove.serve.cli import options, text
-from spectrove.serve.cli.asking import (
-    Asked,
-    Tally,
-    about,
-    answered,
-    encoders_of,
-    open_base,
-    tell_calibration,
-    tell_metric,
-)
-from spectrove.serve.cli.guard import asking
-from spectrove.serve.cli.output import Told, check_output, print_lines, say, write_table
-
-if TYPE_CHECKING:
-    from spectrove.inference import Prediction
-    from spectrove.pipeline import Answers
-    from spectrove.spectra import SpectrumSet
+from spectrove.serve import text
+from spectrove.serve.bases import encoders_of, open_base
+from spectrove.serve.cli import options
+from spectrove.serve.exits import usage_errors
+from spectrove.serve.output import check_output
+from spectrove.serve.reading import Reading, Redshift
+from spectrove.serve.run import Outputs, Request, Show, run
 
 Label = Annotated[
     str,
@@ -35,73 +25,50 @@ Trusted = Annotated[
 ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """Arguments and options of `spectrove classify`."""
+
+    kb: options.Base
+    spectra: options.Spectra
+    label: Label
+    k: options.K = 3
+    where: options.Where = None
+    queries: options.Queries = None
+    metric: options.Metric = "auto"
+    calibration: options.Calibration = "auto"
+    witness: options.WitnessOption = "auto"
+    trusted: Trusted = False
+    encoder: options.QueryEncoder = None
+    allow_self: options.AllowSelf = False
+    as_json: options.Json = False
+    output: options.Output = None
+    reading: Reading
+    redshift: Redshift
+
+
 @options.grouped
-def classify(
-    kb: options.Base,
-    spectra: options.Spectra,
-    label: Label,
-    k: options.K = 3,
-    where: options.Where = None,
-    queries: options.Queries = None,
-    metric: options.Metric = "auto",
-    calibration: options.Calibration = "auto",
-    witness: options.WitnessOption = "auto",
-    trusted: Trusted = False,
-    encoder: options.QueryEncoder = None,
-    allow_self: options.AllowSelf = False,
-    as_json: options.Json = False,
-    output: options.Output = None,
-    *,
-    reading: options.Reading,
-    redshift: options.Redshift,
-) -> None:
+def classify(typed: Typed) -> None:
     """Classify each spectrum.
 
     Its nearest labelled neighbours vote; near ones have more weight.
     """
-    check_output(output)
-    asked = Asked(spectra, queries, reading=reading, redshift=redshift, told=Told(as_json))
-    base = open_base(kb, where)
+    check_output(typed.output)
+    queries = options.query_batches(typed)
+    base = open_base(typed.kb, typed.where)
     from spectrove import pipeline
+    from spectrove.pipeline.verbs import VERBS
 
-    with asking():
+    label, where, verb = typed.label, typed.where, VERBS["classify"]
+    with usage_errors():
         pipeline.check_label(base, label)
-    networks = encoders_of(base, encoder)
-    if trusted:
-        where = pipeline.trusted(base, label, where=where, metric=metric)
-
-    def ask(batch: SpectrumSet) -> Answers:
-        return pipeline.classify(
-            base,
-            batch,
-            label,
-            k=k,
-            where=where,
-            metric=metric,
-            calibration=calibration,
-            witness=witness,
-            allow_self=allow_self,
-            encoder=networks,
-            redshifts=asked.redshifts,
-        )
-
-    tally = Tally(asked)
-    predictions: list[Prediction] = []
-    fitted = calibrated = None
-    for answers in answered(asked, ask, tally):
-        predictions += answers.predictions
-        fitted, calibrated = answers.metric, answers.calibration
-        if as_json:
-            print_lines((p.to_dict() for p in answers.predictions), output)
-    if output:
-        write_table(
-            output, [p.to_dict() for p in predictions], about(base, networks, fitted, label=label, k=k)
-        )
-    if not as_json:
-        for line in text.class_table(predictions):
-            say(line)
-    wrote = f"   wrote {output}" if output else ""
-    say(f" {text.class_summary(predictions)}{tally.cautions()}{wrote}", as_json=as_json)
-    tell_metric(fitted)
-    tell_calibration(calibrated)
-    raise typer.Exit(tally.exit_code)
+    encoders = encoders_of(base, typed.encoder)
+    if typed.trusted:
+        where = pipeline.trusted(base, label, where=where, metric=typed.metric)
+    show = Show(
+        table=lambda predictions, _: text.class_table(predictions),
+        summary=lambda results: text.class_summary(results.predictions),
+        notes=lambda _: {"label": label, "k": typed.k},
+    )
+    request = Request(verb, base, queries, encoders, (label,), options.given(typed, verb, where=where))
+    run(request, Outputs(typed.as_json, typed.output), show)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spectrove.errors import CatalogError, KnowledgeError
-from spectrove.serve.cli import options, text
-from spectrove.serve.cli.asking import open_base
-from spectrove.serve.cli.guard import AskedWronglyError, asking
-from spectrove.serve.cli.output import check_output, print_json, print_lines, say, write_table
-from spectrove.serve.cli.progress import progress_bar
+from spectrove.serve import text
+from spectrove.serve.bases import open_base
+from spectrove.serve.cli import options
+from spectrove.serve.exits import UsageError, usage_errors
+from spectrove.serve.output import check_output, print_json, print_lines, say, write_table
+from spectrove.serve.progress import progress_bar
 
 if TYPE_CHECKING:
     from spectrove.knowledge import KnowledgeBase
@@ -49,7 +50,7 @@ def curate(
     """
     if (label is None) == (apply is None):
         found = "neither" if label is None else "both"
-        raise AskedWronglyError(
+        raise UsageError(
             KnowledgeError(
                 f"kb curate takes --label COLUMN or --apply FILE, found {found}. Give one of them."
             )
@@ -60,7 +61,7 @@ def curate(
     base = open_base(kb, where)
     from spectrove import pipeline
 
-    with asking():
+    with usage_errors():
         pipeline.check_label(base, str(label))
     with progress_bar("measuring lines", None if no_lines else base.count(where)) as advance:
         review = pipeline.curate(
@@ -112,9 +113,9 @@ def _apply(kb: Path, path: Path, as_json: bool) -> None:
 
     base: KnowledgeBase = open_base(kb)
     if not path.is_file():
-        raise AskedWronglyError(CatalogError(f"{path}: there is no such review. Correct the path."))
+        raise UsageError(CatalogError(f"{path}: there is no such review. Correct the path."))
     before = base.version
-    with asking():
+    with usage_errors():
         applied = apply_review(base, read_catalog(path).to_pylist())
     if as_json:
         print_json(

@@ -2,156 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from spectrove.errors import SpectroveError
-from spectrove.serve.cli import options, text_estimates
-from spectrove.serve.cli.asking import Asked, Tally, about, answered, encoders_of, open_base
-from spectrove.serve.cli.guard import AskedWronglyError, asking
-from spectrove.serve.cli.output import Told, check_output, print_lines, say, write_table
-from spectrove.serve.cli.progress import progress_bar
+from spectrove.serve import text_estimates
+from spectrove.serve.bases import encoders_of, open_base
+from spectrove.serve.cli import options
+from spectrove.serve.exits import UsageError, usage_errors
+from spectrove.serve.output import check_output
+from spectrove.serve.reading import Reading, Redshift
+from spectrove.serve.run import Outputs, Request, Show, run
 
 if TYPE_CHECKING:
     from spectrove.knowledge import KnowledgeBase
-    from spectrove.pipeline import Answers
-    from spectrove.spectra import SpectrumSet
+    from spectrove.pipeline.verbs import Verb
 
 Quantity = Annotated[
     str,
     typer.Option("--quantity", metavar="NAME", help="Numeric column of the base, or z for the redshift."),
 ]
 Level = Annotated[float, typer.Option("--level", metavar="P", help="Coverage of the intervals.")]
-
-
-#: Redshifts that are listed for each spectrum.
-BEST = 5
-
 K = Annotated[
     int | None,
     typer.Option("-k", metavar="N", min=1, help="Neighbours per spectrum; by default 10, and 3 for z."),
 ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """Arguments and options of `spectrove estimate`."""
+
+    kb: options.Base
+    spectra: options.Spectra
+    quantity: Quantity
+    k: K = None
+    level: Level = 0.68
+    where: options.Where = None
+    queries: options.Queries = None
+    encoder: options.QueryEncoder = None
+    allow_self: options.AllowSelf = False
+    as_json: options.Json = False
+    output: options.Output = None
+    reading: Reading
+    redshift: Redshift
+
+
 @options.grouped
-def estimate(
-    kb: options.Base,
-    spectra: options.Spectra,
-    quantity: Quantity,
-    k: K = None,
-    level: Level = 0.68,
-    where: options.Where = None,
-    queries: options.Queries = None,
-    encoder: options.QueryEncoder = None,
-    allow_self: options.AllowSelf = False,
-    as_json: options.Json = False,
-    output: options.Output = None,
-    *,
-    reading: options.Reading,
-    redshift: options.Redshift,
-) -> None:
+def estimate(typed: Typed) -> None:
     """Estimate the redshift or another number of each spectrum.
 
     What the trend over the base says, corrected by the nearest spectra whose value is known.
     """
-    check_output(output)
-    asked = Asked(spectra, queries, reading=reading, redshift=redshift, told=Told(as_json))
-    base = open_base(kb, where)
-    if quantity == "z":
-        _refuse_for_z(where, allow_self, redshift)
-        return _redshift(base, asked, k or 3, level, encoder, as_json, output)
-    from spectrove import pipeline
-    from spectrove.pipeline.options import EstimateOptions
+    check_output(typed.output)
+    queries = options.query_batches(typed)
+    base = open_base(typed.kb, typed.where)
+    from spectrove.pipeline.verbs import VERBS
 
-    with asking():
-        pipeline.check_quantity(base, quantity, level)
-    networks = encoders_of(base, encoder)
-    voters = k or EstimateOptions().k
-
-    def ask(batch: SpectrumSet) -> Answers:
-        return pipeline.estimate(
-            base, batch, quantity, k=voters, level=level, where=where, allow_self=allow_self, encoder=networks
-        )
-
-    tally = Tally(asked)
-    found: list[dict[str, Any]] = []
-    for answers in answered(asked, ask, tally):
-        found += _told(answers, as_json, output)
-    notes = about(base, networks, quantity=quantity, k=voters, level=level)
-    _finish(found, text_estimates.estimate_table, tally, as_json, output, notes)
+    is_z = typed.quantity == "z"
+    verb = VERBS["redshift" if is_z else "estimate"]
+    _check(base, typed)
+    encoders = encoders_of(base, typed.encoder)
+    request = Request(
+        verb, base, queries, encoders, () if is_z else (typed.quantity,), options.given(typed, verb)
+    )
+    table = text_estimates.redshift_table if is_z else text_estimates.estimate_table
+    run(request, Outputs(typed.as_json, typed.output), _show(typed, table, verb))
 
 
-def _refuse_for_z(where: str | None, allow_self: bool, redshift: options.Redshift) -> None:
-    """Refuse options that have no effect on a redshift."""
+def _show(typed: Typed, table: Callable[[Sequence[Mapping[str, Any]]], list[str]], verb: Verb) -> Show:
+    """How estimates are shown: by a table of their plain values."""
+    k = typed.k or verb.options().k  # type: ignore[attr-defined]
+    return Show(
+        table=lambda estimates, _: table([e.to_dict() for e in estimates]),
+        summary=lambda results: text_estimates.estimate_summary([e.to_dict() for e in results.predictions]),
+        notes=lambda _: {"quantity": typed.quantity, "k": k, "level": typed.level},
+        rows=lambda estimates: [_flat(e.to_dict()) for e in estimates],
+    )
+
+
+def _check(base: KnowledgeBase, typed: Typed) -> None:
+    """Refuse what cannot be estimated, and options that have no effect on a redshift."""
+    if typed.quantity != "z":
+        from spectrove import pipeline
+
+        with usage_errors():
+            pipeline.check_quantity(base, typed.quantity, typed.level)
+        return
     useless = {
-        "--where": (where is not None, "templates decide, not objects"),
-        "--allow-self": (allow_self, "templates decide, not objects"),
-        "--missing-z": (redshift.missing_z != "refuse", "it is estimated for every spectrum"),
-        "-z": (redshift.z is not None, "no redshift that is known already has a part in it"),
+        "--where": (typed.where is not None, "templates decide, not objects"),
+        "--allow-self": (typed.allow_self, "templates decide, not objects"),
+        "--missing-z": (typed.redshift.missing_z != "refuse", "it is estimated for every spectrum"),
+        "-z": (typed.redshift.z is not None, "no redshift that is known already has a part in it"),
     }
-    for option, (given, why) in useless.items():
-        if given:
-            raise AskedWronglyError(
-                SpectroveError(f"estimate --quantity z takes no {option}: {why}. Leave it out.")
-            )
-
-
-def _redshift(
-    base: KnowledgeBase,
-    asked: Asked,
-    k: int,
-    level: float,
-    encoder: str | None,
-    as_json: bool,
-    output: Path | None,
-) -> None:
-    """Estimate redshifts, without reading any redshift of the query."""
-    import numpy as np
-
-    from spectrove.pipeline.redshift import redshift
-
-    if not 0 < level < 1:
-        raise AskedWronglyError(SpectroveError(f"level is {level:g}, expected a number between 0 and 1."))
-    networks, tally = encoders_of(base, encoder), Tally(asked)
-    found: list[dict[str, Any]] = []
-    with progress_bar("answering") as advance:
-        for batch in asked:
-            estimates = redshift(base, batch, n=BEST, level=level, k=k, encoder=networks)
-            found += _told(estimates, as_json, output)
-            tally.answered += sum(bool(np.isfinite(e.z)) for e in estimates)
-            advance(len(batch))
-    notes = about(base, networks, quantity="z", k=k, level=level)
-    _finish(found, text_estimates.redshift_table, tally, as_json, output, notes)
-
-
-def _told(estimates: Iterable[Any], as_json: bool, output: Path | None) -> list[dict[str, Any]]:
-    """Plain values of each estimate, printed as JSON if requested."""
-    rows = [estimate.to_dict() for estimate in estimates]
-    if as_json:
-        print_lines(rows, output)
-    return rows
-
-
-def _finish(
-    found: list[dict[str, Any]],
-    table: Callable[[Sequence[Mapping[str, Any]]], list[str]],
-    tally: Tally,
-    as_json: bool,
-    output: Path | None,
-    notes: Mapping[str, Any],
-) -> None:
-    """Print the table and the summary, write the file, and exit."""
-    if output:
-        write_table(output, [_flat(row) for row in found], notes)
-    if not as_json:
-        for line in table(found):
-            say(line)
-    wrote = f"   wrote {output}" if output else ""
-    say(f" {text_estimates.estimate_summary(found)}{tally.cautions()}{wrote}", as_json=as_json)
-    raise typer.Exit(tally.exit_code)
+    for option, (was_typed, why) in useless.items():
+        if was_typed:
+            raise UsageError(SpectroveError(f"estimate --quantity z takes no {option}: {why}. Leave it out."))
+    if not 0 < typed.level < 1:
+        raise UsageError(SpectroveError(f"level is {typed.level:g}, expected a number between 0 and 1."))
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:

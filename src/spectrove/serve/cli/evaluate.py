@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 from spectrove.errors import CatalogError, DatasetError, SpectroveError
+from spectrove.serve.batches import need_paths
 from spectrove.serve.cli import options
-from spectrove.serve.cli.asking import need_paths
-from spectrove.serve.cli.guard import AskedWronglyError, asking
-from spectrove.serve.cli.output import check_output, print_json, say, write_table
-from spectrove.serve.cli.progress import stages
+from spectrove.serve.exits import UsageError, usage_errors
+from spectrove.serve.output import check_output, print_json, say, write_table
+from spectrove.serve.progress import stages
 
 What = Annotated[
     str,
@@ -101,9 +101,7 @@ def evaluate(
         _experiment(what, dataset, sizes | {"only": _names(only, ";")}, output or DEFAULT_FOLDER, as_json)
         return
     if dataset is None:
-        raise AskedWronglyError(
-            SpectroveError(f"evaluate {what} needs a DATASET. Name one that ingest wrote.")
-        )
+        raise UsageError(SpectroveError(f"evaluate {what} needs a DATASET. Name one that ingest wrote."))
     protocol = {"folds": folds, "group": group, "seeds": seeds or 1, "k": k, "normalise": normalise}
     _on_dataset(what, dataset, protocol | {"encoders": _names(encoder, ",")}, output, as_json)
 
@@ -116,7 +114,7 @@ def _on_dataset(
     need_paths([dataset])
     from spectrove.evaluation import evaluate as measure
 
-    with asking():
+    with usage_errors():
         need_column(dataset, protocol["group"])
     with stages() as progress:
         measured = measure(what, dataset, progress=progress, **protocol)
@@ -153,7 +151,7 @@ def checkout(what: str, module: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name not in ("experiments", f"experiments.{module}"):
             raise
-        raise AskedWronglyError(
+        raise UsageError(
             SpectroveError(
                 f"evaluate {what}: only classes are measured by the installed package; tables and studies are in a "
                 f"checkout of Spectrove. Get one and run `python -m experiments {what}` in it."
@@ -176,7 +174,7 @@ def _check_experiment(what: str, dataset: str | None, names: tuple[str, ...], fo
     elif folder.exists() and not folder.is_dir():
         refused = DatasetError(f"{folder}: this is a file, expected a folder. Name a folder.")
     if refused:
-        raise AskedWronglyError(refused)
+        raise UsageError(refused)
 
 
 def _names(text: str | None, separator: str) -> list[str]:

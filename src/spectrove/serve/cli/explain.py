@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spectrove.errors import DatasetError, KnowledgeError
+from spectrove.serve.bases import encoders_of, open_base
+from spectrove.serve.batches import Counts, QueryBatches
 from spectrove.serve.cli import options
-from spectrove.serve.cli.asking import (
-    Asked,
-    Tally,
-    answered,
-    encoders_of,
-    open_base,
-    tell_calibration,
-    tell_metric,
-)
-from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError, asking
-from spectrove.serve.cli.hunt import Prevalence
-from spectrove.serve.cli.output import Told, check_output, in_folder, print_json, say
+from spectrove.serve.cli.hunt import Prevalence, checked_target
+from spectrove.serve.exits import FAILED, UsageError, usage_errors
+from spectrove.serve.output import check_output, in_folder, print_json, say
+from spectrove.serve.reading import Reading, Redshift
+from spectrove.serve.run import Request, answered, print_methods
 
 if TYPE_CHECKING:
     from spectrove.explanation.evidence import Evidence
     from spectrove.knowledge import KnowledgeBase
-    from spectrove.pipeline import Answers
     from spectrove.spectra import SpectrumSet
+    from spectrove.targets import Target
 
 One = Annotated[str, typer.Argument(metavar="SPECTRUM", help="A file, or a DATASET with --id.")]
 Page = Annotated[
@@ -60,99 +56,117 @@ ObjectId = Annotated[
 ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """Arguments and options of `spectrove explain`."""
+
+    kb: options.Base
+    spectrum: One
+    output: Page = None
+    target: TargetName = None
+    label: Label = None
+    object_id: ObjectId = None
+    k: options.TargetK = None
+    where: options.Where = None
+    queries: options.Queries = None
+    metric: options.TargetMetric = None
+    encoder: options.QueryEncoder = None
+    allow_self: options.AllowSelf = False
+    figures: Figures = False
+    against: Against = None
+    cite: Cite = None
+    calibration: options.Calibration = "auto"
+    witness: options.WitnessOption = "auto"
+    prevalence: Prevalence = None
+    as_json: options.Json = False
+    reading: Reading
+    redshift: Redshift
+
+    @property
+    def spectra(self) -> list[str]:
+        """The file or dataset as those of other commands."""
+        return [self.spectrum]
+
+
 @options.grouped
-def explain(
-    kb: options.Base,
-    spectrum: One,
-    output: Page = None,
-    target: TargetName = None,
-    label: Label = None,
-    object_id: ObjectId = None,
-    k: options.TargetK = None,
-    where: options.Where = None,
-    queries: options.Queries = None,
-    metric: options.TargetMetric = None,
-    encoder: options.QueryEncoder = None,
-    allow_self: options.AllowSelf = False,
-    figures: Figures = False,
-    against: Against = None,
-    cite: Cite = None,
-    calibration: options.Calibration = "auto",
-    witness: options.WitnessOption = "auto",
-    prevalence: Prevalence = None,
-    as_json: options.Json = False,
-    *,
-    reading: options.Reading,
-    redshift: options.Redshift,
-) -> None:
+def explain(typed: Typed) -> None:
     """Explain the answer for one spectrum.
 
     Neighbours, their weights, line measurements and diagrams, as text or a page.
     """
-    check_output(output, (".html",))
-    check_output(cite, (".bib",))
-    if target and label:
-        raise typer.BadParameter("give --target or --label, not both", param_hint="--label")
-    if figures and not output:
-        raise typer.BadParameter("the figures go beside the page: give -o too", param_hint="--figures")
+    _check(typed)
     from spectrove.targets import load_target
 
-    if prevalence is not None and not target:
-        raise typer.BadParameter("it is that of a hunted class: give --target too", param_hint="--prevalence")
-    wanted = load_target(target) if target else None
-    if wanted and prevalence is not None:
-        wanted = wanted.model_copy(update={"prevalence": prevalence, "prior": None})
-    asked = Asked([spectrum], queries, reading=reading, redshift=redshift, told=Told(as_json))
-    base = open_base(kb, where)
-    if wanted:
-        wanted.check(base.columns)
-        wanted.check(base.columns, base.label_values(wanted.label))
-    column = choose_label(base, label) if wanted is None else ""
-    networks = encoders_of(base, encoder, base.space(target=wanted).views)
+    target = load_target(typed.target) if typed.target else None
+    queries = options.query_batches(typed)
+    base = open_base(typed.kb, typed.where)
     from spectrove import pipeline
 
-    def ask(batch: SpectrumSet) -> Answers:
-        said: dict[str, Any] = {"where": where, "allow_self": allow_self, "encoder": networks}
-        said |= {"calibration": calibration, "witness": witness, "redshifts": asked.redshifts}
-        if wanted:
-            return pipeline.hunt(base, batch, wanted, k=k, metric=metric, **said)
-        return pipeline.classify(base, batch, column, k=k or 3, metric=metric or "auto", **said)
+    request = _request(typed, base, queries, target)
+    counts = Counts(queries)
+    [answers] = answered(request, [queries.with_redshifts(the_one(queries, typed.object_id))], counts)
+    if not counts.answered:
+        raise typer.Exit(FAILED)  # why is on stderr already
+    if typed.against is not None:
+        with usage_errors():
+            base.spectra([typed.against])
+    [subject] = request.subject
+    target = subject if typed.target else None
+    evidence = pipeline.explain(base, answers, target=target, saliency=True, against=typed.against)
+    _write(typed, base, evidence, f"--target {subject.name}" if typed.target else f"--label {subject}")
+    print_methods(answers, target)
+    raise typer.Exit(counts.exit_code)
 
-    tally = Tally(asked)
-    chosen = asked.with_redshifts(the_one(asked, object_id))
-    answers = next(answered([chosen], ask, tally))
-    if not tally.answered:
-        raise typer.Exit(COULD_NOT)  # why is on stderr already
+
+def _check(typed: Typed) -> None:
+    """Refuse options that do not go together, before anything is read."""
+    check_output(typed.output, (".html",))
+    check_output(typed.cite, (".bib",))
+    if typed.target and typed.label:
+        raise typer.BadParameter("give --target or --label, not both", param_hint="--label")
+    if typed.figures and not typed.output:
+        raise typer.BadParameter("the figures go beside the page: give -o too", param_hint="--figures")
+    if typed.prevalence is not None and not typed.target:
+        raise typer.BadParameter("it is that of a hunted class: give --target too", param_hint="--prevalence")
+
+
+def _request(typed: Typed, base: KnowledgeBase, queries: QueryBatches, target: Target | None) -> Request:
+    """The hunt or the classification that is explained."""
+    from spectrove.pipeline.verbs import VERBS
+
+    verb = VERBS["hunt" if target else "classify"]
+    given = options.given(typed, verb)
+    if target:
+        target = checked_target(base, target, given)
+    subject = target or choose_label(base, typed.label)
+    encoders = encoders_of(base, typed.encoder, base.space(target=target).views)
+    return Request(verb, base, queries, encoders, (subject,), given)
+
+
+def _write(typed: Typed, base: KnowledgeBase, evidence: Evidence, question: str) -> None:
+    """Write the page and the references, and print the reasons."""
     from spectrove.explanation.citations import citations, write_bibtex
 
-    if against is not None:
-        with asking():
-            base.spectra([against])
-    evidence = pipeline.explain(base, answers, target=wanted, saliency=True, against=against)
     cited = citations(evidence)
-    if output:
+    if typed.output:
         from spectrove.explanation.report import write_report
         from spectrove.pipeline.domains import domain_of
 
         panels = domain_of(base).panels
-        behind = panels.background(base) if panels else None
-        write_report(evidence, in_folder(output), background=behind, figures=figures)
-    if cite:
-        write_bibtex(cited, in_folder(cite))
-    if as_json:
+        background = panels.background(base) if panels else None
+        write_report(evidence, in_folder(typed.output), background=background, figures=typed.figures)
+    if typed.cite:
+        write_bibtex(cited, in_folder(typed.cite))
+    if typed.as_json:
         print_json(evidence.to_dict() | {"citations": [c.to_dict() for c in cited]})
-    for line in told(evidence):
-        say(f" {line}", as_json=as_json)
-    asked_for = f"--target {wanted.name}" if wanted else f"--label {column}"
-    files = ", ".join(str(path) for path in (output, cite) if path)
-    say(f" to cite: {'; '.join(c.work.short for c in cited)}", as_json=as_json)
-    say(f" explained by {asked_for}" + (f"   wrote {files}" if files else ""), as_json=as_json)
-    tell_metric(answers.metric)
-    tell_calibration(answers.calibration, wanted)
-    raise typer.Exit(tally.exit_code)
+    files = ", ".join(str(path) for path in (typed.output, typed.cite) if path)
+    wrote = f"   wrote {files}" if files else ""
+    works = "; ".join(c.work.short for c in cited)
+    for line in (*reasons(evidence), f"to cite: {works}", f"explained by {question}{wrote}"):
+        say(f" {line}", as_json=typed.as_json)
 
 
-def told(evidence: Evidence) -> list[str]:
+def reasons(evidence: Evidence) -> list[str]:
     """The lines of text: the reason, the argument, cautions, and why another object is not a neighbour."""
     from spectrove.explanation.argument import argued, why_not
     from spectrove.explanation.sentences import cautions, why
@@ -165,11 +179,11 @@ def told(evidence: Evidence) -> list[str]:
     ]
 
 
-def the_one(asked: Asked, object_id: str | None) -> SpectrumSet:
+def the_one(queries: QueryBatches, object_id: str | None) -> SpectrumSet:
     """The selected spectrum; refused unless there is exactly one."""
     found: list[SpectrumSet] = []
     names: list[str] = []
-    for batch in asked.batches():
+    for batch in queries.batches():
         ids = batch.object_id.tolist()
         names += ids
         found += [batch.take([i]) for i, name in enumerate(ids) if object_id in (None, name)][:2]
@@ -183,7 +197,7 @@ def the_one(asked: Asked, object_id: str | None) -> SpectrumSet:
         if object_id is None
         else f"holds no {object_id} (but {shown})"
     )
-    raise AskedWronglyError(DatasetError(f"{', '.join(asked.paths)}: {finding}. Name one of them with --id."))
+    raise UsageError(DatasetError(f"{', '.join(queries.paths)}: {finding}. Name one of them with --id."))
 
 
 def choose_label(base: KnowledgeBase, label: str | None) -> str:
@@ -191,12 +205,12 @@ def choose_label(base: KnowledgeBase, label: str | None) -> str:
     if label is not None:
         from spectrove.pipeline import check_label
 
-        with asking():
+        with usage_errors():
             check_label(base, label)
         return label
     known = list(base.info()["labels"])
     if not known:
-        raise AskedWronglyError(
+        raise UsageError(
             KnowledgeError(
                 f"{base.path}: no label column to explain by. Name one with --label, or a --target."
             )

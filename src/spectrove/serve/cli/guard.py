@@ -5,39 +5,19 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from spectrove.errors import DatasetError, RecipeError, SpectroveError, TargetError
-
-DONE, COULD_NOT, ASKED_WRONGLY, INTERRUPTED = 0, 1, 2, 130
+from spectrove.serve.exits import DONE, FAILED, INTERRUPTED, WRONG_USAGE, UsageError, drop_stdout
 
 #: Where in its own source Lance says that it stumbled; nothing to act on.
 RUST_PLACE = re.compile(r",? *\S+\.rs:\d+:\d+")
 
-#: Errors that are about the question, wherever they are raised.
-ABOUT_THE_QUESTION = (TargetError, RecipeError)
-
-
-class AskedWronglyError(Exception):
-    """An error caused by wrong usage: it ends with exit code 2."""
-
-    def __init__(self, error: SpectroveError) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-@contextmanager
-def asking() -> Iterator[None]:
-    """Treat every error inside as wrong usage: a name, a column or a condition that does not exist."""
-    try:
-        yield
-    except SpectroveError as error:
-        raise AskedWronglyError(error) from error
+#: Errors that are wrong usage, wherever they are raised.
+ALWAYS_USAGE = (TargetError, RecipeError)
 
 
 class GuardedGroup(TyperGroup):
@@ -48,10 +28,10 @@ class GuardedGroup(TyperGroup):
             result = super().invoke(ctx)
             sys.stdout.flush()  # so that a closed pipe shows here and not at interpreter exit
             return result
-        except AskedWronglyError as asked:
-            raise _ended(asked.error, ASKED_WRONGLY) from asked
+        except UsageError as wrong:
+            raise _ended(wrong.error, WRONG_USAGE) from wrong
         except SpectroveError as error:
-            code = ASKED_WRONGLY if isinstance(error, ABOUT_THE_QUESTION) else COULD_NOT
+            code = WRONG_USAGE if isinstance(error, ALWAYS_USAGE) else FAILED
             raise _ended(error, code) from error
         except KeyboardInterrupt as error:
             typer.echo("interrupted; run the same command to continue", err=True)
@@ -65,19 +45,13 @@ class GuardedGroup(TyperGroup):
             refused = DatasetError(
                 f"{place}: {error.strerror or error}. Make room or check its rights, then run again."
             )
-            raise _ended(refused, COULD_NOT) from error
+            raise _ended(refused, FAILED) from error
 
 
 def _ended(error: SpectroveError, code: int) -> typer.Exit:
     sentence = " ".join(RUST_PLACE.sub("", str(error)).replace("?.", "?").split())
     typer.echo(f"{type(error).__name__}: {sentence}", err=True)
     return typer.Exit(code)
-
-
-def drop_stdout() -> None:
-    """Discard buffered output, so that it does not fail again when the interpreter ends."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def quiet_libraries() -> None:

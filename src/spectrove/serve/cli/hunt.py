@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spectrove.serve.cli import options, text
-from spectrove.serve.cli.asking import (
-    Asked,
-    Tally,
-    about,
-    answered,
-    encoders_of,
-    open_base,
-    tell_calibration,
-    tell_metric,
-)
-from spectrove.serve.cli.output import Told, check_output, in_folder, print_lines, say, write_table
-from spectrove.serve.cli.progress import progress_bar
+from spectrove.serve import text
+from spectrove.serve.bases import encoders_of, open_base
+from spectrove.serve.cli import options
+from spectrove.serve.output import check_output, say
+from spectrove.serve.progress import progress_bar
+from spectrove.serve.reading import Reading, Redshift
+from spectrove.serve.run import Outputs, Request, Results, Show, run
 
 if TYPE_CHECKING:
+    from spectrove.explanation.panel import Names
     from spectrove.inference import Prediction
     from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
-    from spectrove.spectra import SpectrumSet
     from spectrove.targets import Target
 
 
@@ -90,118 +85,126 @@ Figures = Annotated[
 IN_REPORT = 12
 
 
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """Arguments and options of `spectrove hunt`."""
+
+    kb: options.Base
+    spectra: options.Spectra
+    target: TargetName
+    top: Top = None
+    k: options.TargetK = None
+    where: options.Where = None
+    queries: options.Queries = None
+    metric: options.TargetMetric = None
+    calibration: options.Calibration = "auto"
+    witness: options.WitnessOption = "auto"
+    prevalence: Prevalence = None
+    threshold: Threshold = None
+    encoder: options.QueryEncoder = None
+    allow_self: options.AllowSelf = False
+    as_json: options.Json = False
+    output: options.Output = None
+    report: Report = None
+    figures: Figures = False
+    reading: Reading
+    redshift: Redshift
+
+
 @options.grouped
-def hunt(
-    kb: options.Base,
-    spectra: options.Spectra,
-    target: TargetName,
-    top: Top = None,
-    k: options.TargetK = None,
-    where: options.Where = None,
-    queries: options.Queries = None,
-    metric: options.TargetMetric = None,
-    calibration: options.Calibration = "auto",
-    witness: options.WitnessOption = "auto",
-    prevalence: Prevalence = None,
-    threshold: Threshold = None,
-    encoder: options.QueryEncoder = None,
-    allow_self: options.AllowSelf = False,
-    as_json: options.Json = False,
-    output: options.Output = None,
-    report: Report = None,
-    figures: Figures = False,
-    *,
-    reading: options.Reading,
-    redshift: options.Redshift,
-) -> None:
+def hunt(typed: Typed) -> None:
     """Find the spectra that match a target.
 
     With probability and evidence, most probable first; --json keeps the order of the input.
     """
-    check_output(output)
-    check_output(report, (".html",))
-    if figures and not report:
+    check_output(typed.output)
+    check_output(typed.report, (".html",))
+    if typed.figures and not typed.report:
         raise typer.BadParameter("the figures go beside the page: give --report too", param_hint="--figures")
     from spectrove.targets import load_target
 
-    wanted = load_target(target)
-    if prevalence is not None:
-        # The option overrides the prevalence and prior of the target.
-        wanted = wanted.model_copy(update={"prevalence": prevalence, "prior": None})
-    if threshold is not None:
-        number = threshold if threshold == "f1" else float(threshold)
-        wanted = wanted.model_copy(update={"threshold": number})
-    asked = Asked(spectra, queries, reading=reading, redshift=redshift, told=Told(as_json))
-    base = open_base(kb, where)
-    wanted.check(base.columns)
-    wanted.check(base.columns, base.label_values(wanted.label))
-    views = base.space(target=wanted).views
-    networks = encoders_of(base, encoder, views)
-    hint_at_views(base, wanted, views)
-    from spectrove import pipeline
+    target = load_target(typed.target)
+    queries = options.query_batches(typed)
+    base = open_base(typed.kb, typed.where)
+    from spectrove.pipeline.verbs import VERBS
 
-    def ask(batch: SpectrumSet) -> Answers:
-        return pipeline.hunt(
-            base,
-            batch,
-            wanted,
-            k=k,
-            where=where,
-            metric=metric,
-            calibration=calibration,
-            witness=witness,
-            allow_self=allow_self,
-            encoder=networks,
-            redshifts=asked.redshifts,
-        )
+    verb = VERBS["hunt"]
+    target = checked_target(base, target, options.given(typed, verb))
+    views = base.space(target=target).views
+    encoders = encoders_of(base, typed.encoder, views)
+    hint_at_views(base, target, views)
+    request = Request(verb, base, queries, encoders, (target,), options.given(typed, verb))
+    outputs = Outputs(typed.as_json, typed.output, typed.report, typed.top)
+    run(request, outputs, _show(typed, base, target))
 
-    tally = Tally(asked)
-    predictions: list[Prediction] = []
-    kept: list[Answers] = []
-    places: dict[str, dict[str, Any]] = {}
-    scale = math.nan
-    fitted, calibrated, settled = None, None, wanted
-    for answers in answered(asked, ask, tally):
-        predictions += answers.predictions
-        fitted, calibrated, settled = answers.metric, answers.calibration, answers.target or wanted
-        kept = best_of(kept, answers, top or IN_REPORT) if report else []
-        if output and top is not None:
-            places, scale = places | places_of(answers), answers.neighbors.scale
-        if as_json and top is None:
-            print_lines((p.to_dict() for p in answers.predictions), output, report)
-    best = ranked(predictions)[:top]
-    if as_json and top is not None:
-        print_lines((p.to_dict() for p in best), output, report)
-    if output:
-        origins = about(base, networks, fitted, target=wanted.name, k=k or wanted.k, limit=settled.limit)
-        if top is None:
-            write_table(output, [p.to_dict() for p in predictions], origins)
-        else:
-            from spectrove.explanation.followup import follow_up, meaning
-            from spectrove.pipeline.domains import domain_of
 
-            panels = domain_of(base).panels
-            names = panels.names if panels else {}
-            write_table(output, follow_up(best, places, scale, names), origins, meaning)
-    if report:
-        write_page(
-            in_folder(report),
-            base,
-            settled,
-            predictions,
-            kept,
-            figures,
-            everything=output if top is None else None,
-        )
-    if not as_json:
-        for line in text.hunt_table(best, settled):
-            say(line)
-    files = ", ".join(str(path) for path in (output, report) if path)
-    wrote = f"   wrote {files}" if files else ""
-    say(f" {text.hunt_summary(predictions, settled, wanted)}{tally.cautions()}{wrote}", as_json=as_json)
-    tell_metric(fitted)
-    tell_calibration(calibrated, wanted)
-    raise typer.Exit(tally.exit_code)
+def checked_target(base: KnowledgeBase, target: Target, given: Mapping[str, Any]) -> Target:
+    """The target with the prevalence and threshold that were given; refused unless the base can answer for it."""
+    from spectrove.pipeline.options import HuntOptions
+
+    target = HuntOptions(**given).applied(target)
+    target.check(base.columns)
+    target.check(base.columns, base.label_values(target.label))
+    return target
+
+
+def _show(typed: Typed, base: KnowledgeBase, target: Target) -> Show:
+    """How a hunt is shown; with --top its file is a list for follow-up."""
+    from spectrove.explanation.followup import meaning
+    from spectrove.pipeline.domains import domain_of
+
+    panels = domain_of(base).panels
+    follow_up = FollowUp(panels.names if panels else {}) if typed.output and typed.top is not None else None
+
+    def notes(results: Results) -> dict[str, Any]:
+        return {"target": target.name, "k": typed.k or target.k, "limit": settled(results).limit}
+
+    def settled(results: Results) -> Target:
+        return (results.last and results.last.target) or target
+
+    def page(path: Path, results: Results) -> None:
+        write_page(path, base, settled(results), results, typed)
+
+    show = Show(
+        table=lambda best, answers: text.hunt_table(best, answers.target or target),
+        summary=lambda results: text.hunt_summary(results.predictions, settled(results), target),
+        notes=notes,
+        order="highest rank",
+        page=page,
+        pictures=IN_REPORT,
+        target=target,
+    )
+    return replace(show, each=follow_up.add, rows=follow_up.rows, meaning=meaning) if follow_up else show
+
+
+@dataclass
+class FollowUp:
+    """Makes the list for observers: the best answers with positions, magnitudes and ids of their objects.
+
+    Attributes:
+        names: How classes read in a sentence.
+        places: The values of each object's row, by object id, as far as it has them.
+        scale: The unit of the neighbours' distances.
+    """
+
+    names: Names
+    places: dict[str, dict[str, Any]] = field(default_factory=dict)
+    scale: float = math.nan
+
+    def add(self, answers: Answers) -> None:
+        """Take the values from the spectra of a batch."""
+        from spectrove.explanation.followup import places
+
+        table = answers.spectra.rows
+        rows = table.select(places(table.column_names)).to_pylist()
+        self.places |= dict(zip(answers.spectra.object_id.tolist(), rows, strict=True))
+        self.scale = answers.neighbors.scale
+
+    def rows(self, best: Sequence[Prediction]) -> list[dict[str, Any]]:
+        """Rows of the list."""
+        from spectrove.explanation.followup import follow_up
+
+        return follow_up(best, self.places, self.scale, self.names)
 
 
 def hint_at_views(base: KnowledgeBase, target: Target, views: Sequence[str]) -> None:
@@ -215,43 +218,15 @@ def hint_at_views(base: KnowledgeBase, target: Target, views: Sequence[str]) -> 
             )
 
 
-def ranked(predictions: list[Prediction]) -> list[Prediction]:
-    """Most probable first, for equal probabilities those with nearer neighbours; those without an answer last."""
-    return sorted(predictions, key=lambda p: p.rank, reverse=True)
-
-
-def places_of(answers: Answers) -> dict[str, dict[str, Any]]:
-    """Position, magnitudes and ids of each object, by object id, as far as its row has them."""
-    from spectrove.explanation.followup import places
-
-    table = answers.spectra.rows
-    rows = table.select(places(table.column_names)).to_pylist()
-    return dict(zip(answers.spectra.object_id.tolist(), rows, strict=True))
-
-
-def best_of(kept: list[Answers], more: Answers, n: int) -> list[Answers]:
-    """The n most probable answers, one in each, so that the memory of all others can be released."""
-    pool = [(answers, i) for answers in (*kept, more) for i in range(len(answers.predictions))]
-    pool.sort(key=lambda one: one[0].predictions[one[1]].rank, reverse=True)
-    return [answers if len(answers) == 1 else answers.take([i]) for answers, i in pool[:n]]
-
-
-def write_page(
-    path: Path,
-    base: KnowledgeBase,
-    target: Target,
-    predictions: list[Prediction],
-    kept: list[Answers],
-    figures: bool,
-    *,
-    everything: Path | None = None,
-) -> None:
+def write_page(path: Path, base: KnowledgeBase, target: Target, results: Results, typed: Typed) -> None:
     """The page of a hunt: every answer in a ranked table, the best with their evidence."""
     from spectrove import pipeline
     from spectrove.explanation.report import Hunt, write_hunt_report
     from spectrove.pipeline.domains import domain_of
 
     panels = domain_of(base).panels
+    kept = results.pictured
+    everything = typed.output.name if typed.output and typed.top is None else ""
     with progress_bar("explaining", 2 * len(kept)) as advance:
         evidence = []
         for answers in kept:
@@ -259,12 +234,12 @@ def write_page(
             advance(1)
         hunt_ = Hunt(
             target.name,
-            predictions,
+            results.predictions,
             evidence,
             target.description,
             target.limit,
-            table=everything.name if everything else "",
+            table=everything,
             panels=panels,
             background=panels.background(base) if panels else None,
         )
-        write_hunt_report(hunt_, path, top=len(kept), figures=figures, progress=advance)
+        write_hunt_report(hunt_, path, top=len(kept), figures=typed.figures, progress=advance)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spectrove.errors import DatasetError
-from spectrove.serve.cli import options, text
-from spectrove.serve.cli.asking import need_paths
-from spectrove.serve.cli.guard import COULD_NOT, DONE, asking
-from spectrove.serve.cli.output import print_json, print_refusals, say
-from spectrove.serve.cli.progress import done_of, progress_bar
+from spectrove.serve import text
+from spectrove.serve.batches import need_paths
+from spectrove.serve.cli import options
+from spectrove.serve.exits import DONE, FAILED, usage_errors
+from spectrove.serve.output import print_json, print_refusals, say
+from spectrove.serve.progress import done_of, progress_bar
+from spectrove.serve.reading import Reading
 
 if TYPE_CHECKING:
     from spectrove.readers import IngestReport
@@ -37,7 +39,7 @@ def ingest(
     catalog: Catalogs = None,
     as_json: options.Json = False,
     *,
-    reading: options.Reading,
+    reading: Reading,
 ) -> None:
     """Read files of spectra into a dataset.
 
@@ -47,7 +49,7 @@ def ingest(
     from spectrove.pipeline.kinds import domain_of_spectra
     from spectrove.readers import ingest as ingest_files
 
-    with asking():
+    with usage_errors():
         need_suffix(output)
         keywords = reading.keywords()
     light = domain_of_spectra(paths).files
@@ -60,7 +62,7 @@ def ingest(
         print_json(as_row(report))
     for line in summary(report):
         say(line, as_json=as_json)
-    raise typer.Exit(DONE if all(refusal.partial for refusal in report.refusals) else COULD_NOT)
+    raise typer.Exit(DONE if all(refusal.partial for refusal in report.refusals) else FAILED)
 
 
 def need_suffix(dataset: Path) -> None:

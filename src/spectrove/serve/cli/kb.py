@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spectrove.errors import KnowledgeError, Refusal, SpectroveError
-from spectrove.serve.cli import options, text
-from spectrove.serve.cli.asking import Asked, open_base
+from spectrove.serve import text
+from spectrove.serve.bases import open_base
+from spectrove.serve.batches import QueryBatches
+from spectrove.serve.cli import options
 from spectrove.serve.cli.curate import curate
-from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError, asking
 from spectrove.serve.cli.objects import export, list_objects, show
-from spectrove.serve.cli.output import Told, print_json, print_refusals, say
-from spectrove.serve.cli.progress import progress_bar
+from spectrove.serve.exits import FAILED, UsageError, usage_errors
+from spectrove.serve.output import RefusalLines, print_json, print_refusals, say
+from spectrove.serve.progress import progress_bar
+from spectrove.serve.reading import Reading, Redshift
 
 if TYPE_CHECKING:
     from spectrove.knowledge import KnowledgeBase
@@ -77,28 +80,30 @@ def create(
     overwrite: Overwrite = False,
     as_json: options.Json = False,
     *,
-    reading: options.Reading,
-    redshift: options.Redshift,
+    reading: Reading,
+    redshift: Redshift,
 ) -> None:
     """A new knowledge base from a dataset."""
     refuse_occupied(kb, overwrite)
-    asked = Asked(source, where, "--where", reading, redshift, Told(as_json))
+    queries = QueryBatches(source, where, "--where", reading, redshift, RefusalLines(as_json))
     from spectrove import pipeline
     from spectrove.encoders import load_encoder
 
-    domain = asked.domain.name
-    network = load_encoder(encoder_place(encoder or asked.domain.encoder))
-    standard = {} if "none" in view else pipeline.standard_views(domain)
+    domain = queries.domain
+    network = load_encoder(encoder_place(encoder or domain.encoder))
+    standard = {} if "none" in view else pipeline.standard_views(domain.name)
     views = pipeline.loaded(standard | named_views([text for text in view if text != "none"]))
     with replacing(kb) as temporary, progress_bar("embedding") as advance:
-        _, refusals = pipeline.create(temporary, asked, network, views=views, domain=domain, progress=advance)
+        _, refusals = pipeline.create(
+            temporary, queries, network, views=views, domain=domain.name, progress=advance
+        )
     base = open_base(kb)
-    tell_left_out(asked, refusals)
+    print_left_out(queries, refusals)
     if as_json:
         print_json(base.info())
     objects = text.count(len(base), "object", "objects")
     say(f" {objects}, {views_text(base)}{left_out(refusals)}   wrote {kb}", as_json=as_json)
-    raise typer.Exit(COULD_NOT if asked.unread else 0)
+    raise typer.Exit(FAILED if queries.unread else 0)
 
 
 @options.grouped
@@ -109,22 +114,22 @@ def add(
     upsert: Upsert = False,
     as_json: options.Json = False,
     *,
-    reading: options.Reading,
-    redshift: options.Redshift,
+    reading: Reading,
+    redshift: Redshift,
 ) -> None:
     """Add objects to a base.
 
     Those that are there already stay as they are, unless --upsert replaces them.
     """
-    asked = Asked(source, where, "--where", reading, redshift, Told(as_json))
+    queries = QueryBatches(source, where, "--where", reading, redshift, RefusalLines(as_json))
     base = open_base(kb)
     from spectrove import pipeline
 
     before = len(base)
     known = Known(base, upsert)
     with progress_bar("embedding") as advance:
-        refusals = pipeline.add(base, known.new(asked), upsert=upsert, progress=advance)
-    tell_left_out(asked, refusals)
+        refusals = pipeline.add(base, known.new(queries), upsert=upsert, progress=advance)
+    print_left_out(queries, refusals)
     done = {
         "added": len(base) - before,
         "replaced": known.count if upsert else 0,
@@ -140,7 +145,7 @@ def add(
         f"{kb} has {len(base)}, version {base.version}",
         as_json=as_json,
     )
-    raise typer.Exit(COULD_NOT if asked.unread else 0)
+    raise typer.Exit(FAILED if queries.unread else 0)
 
 
 def reencode(
@@ -174,7 +179,7 @@ def delete(kb: options.Base, where: Doomed, as_json: options.Json = False) -> No
     """Delete objects; rollback brings them back."""
     base = open_base(kb)
     before = base.version
-    with asking():
+    with usage_errors():
         base.count(where or "")
     n = base.delete(where)
     if as_json:
@@ -229,7 +234,7 @@ def rollback(kb: options.Base, version: Version, as_json: options.Json = False) 
     base = open_base(kb)
     listed = version in {known["version"] for known in base.versions()}
     # A version that does not exist is wrong usage (exit code 2); a base that cannot be written is not.
-    with nullcontext() if listed else asking():
+    with nullcontext() if listed else usage_errors():
         new = base.rollback(version)
     if as_json:
         print_json({"version": new, "objects": len(base)})
@@ -272,9 +277,9 @@ class Known:
         self.upsert = upsert
         self.count = 0
 
-    def new(self, asked: Asked) -> Iterator[SpectrumSet]:
+    def new(self, queries: QueryBatches) -> Iterator[SpectrumSet]:
         """The batches without the objects that the base holds; with `upsert` all objects."""
-        for batch in asked:
+        for batch in queries:
             fresh = [i for i, name in enumerate(batch.object_id.tolist()) if name not in self.ids]
             self.count += len(batch) - len(fresh)
             yield batch if self.upsert else batch.take(fresh)
@@ -284,15 +289,13 @@ def refuse_occupied(path: Path, overwrite: bool) -> None:
     """Refuse a path unless a base may be created there; a folder that is not a base is never replaced."""
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir():
-        raise AskedWronglyError(
-            KnowledgeError(f"{path}: {above} is a file, expected a folder. Correct the path.")
-        )
+        raise UsageError(KnowledgeError(f"{path}: {above} is a file, expected a folder. Correct the path."))
     is_base = (path / "kb.json").is_file()
     if not path.exists() or (is_base and overwrite) or (path.is_dir() and not any(path.iterdir())):
         return
     found = "a knowledge base is there already" if is_base else "something that is no knowledge base is there"
     hint = "Replace it with --overwrite, add to it with kb add, or choose" if is_base else "Choose"
-    raise AskedWronglyError(KnowledgeError(f"{path}: {found}. {hint} another name."))
+    raise UsageError(KnowledgeError(f"{path}: {found}. {hint} another name."))
 
 
 @contextmanager
@@ -348,12 +351,13 @@ def views_text(base: KnowledgeBase) -> str:
     return ", ".join(parts)
 
 
-def tell_left_out(asked: Asked, refusals: list[Refusal]) -> None:
+def print_left_out(queries: QueryBatches, refusals: list[Refusal]) -> None:
     """Report the spectra that the encoder could not embed."""
-    asked.told.add(
-        map(asked.advised, refusals), dict.fromkeys((r.name for r in refusals), ", ".join(asked.paths))
+    queries.refusals.add(
+        map(queries.with_advice, refusals),
+        dict.fromkeys((r.name for r in refusals), ", ".join(queries.paths)),
     )
-    asked.told.tell()
+    queries.refusals.flush()
 
 
 def left_out(refusals: list[Any]) -> str:

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from spectrove.errors import DatasetError
+from spectrove.serve.batches import need_paths
 from spectrove.serve.cli import options
-from spectrove.serve.cli.asking import need_paths
-from spectrove.serve.cli.output import print_json, say
-from spectrove.serve.cli.progress import done_of, progress_bar
+from spectrove.serve.output import print_json, say
+from spectrove.serve.progress import done_of, progress_bar
 
 N = Annotated[int, typer.Option("-n", "--number", metavar="N", min=1, help="How many spectra.")]
 Folder = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the files.")]

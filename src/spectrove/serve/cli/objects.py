@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spectrove.errors import DatasetError
-from spectrove.serve.cli import options, text
-from spectrove.serve.cli.asking import BATCH, open_base
-from spectrove.serve.cli.guard import AskedWronglyError, asking
-from spectrove.serve.cli.output import (
+from spectrove.serve import text
+from spectrove.serve.bases import open_base
+from spectrove.serve.batches import BATCH
+from spectrove.serve.cli import options
+from spectrove.serve.exits import UsageError, usage_errors
+from spectrove.serve.output import (
     check_output,
     in_folder,
     print_json,
@@ -20,7 +22,7 @@ from spectrove.serve.cli.output import (
     say,
     write_table,
 )
-from spectrove.serve.cli.progress import progress_bar
+from spectrove.serve.progress import progress_bar
 
 if TYPE_CHECKING:
     from spectrove.knowledge import KnowledgeBase
@@ -44,7 +46,7 @@ SCREEN = 20
 def show(kb: options.Base, object_id: Ids, as_json: options.Json = False) -> None:
     """Show everything that a base holds about an object."""
     base = open_base(kb)
-    with asking():
+    with usage_errors():
         base.spectra(object_id)  # an id that is not there is refused before anything is printed
     described = [about_object(base, name) for name in object_id]
     if as_json:
@@ -70,7 +72,7 @@ def list_objects(
     check_output(output)
     base = open_base(kb, where)
     chosen = [name.strip() for name in (columns or "").split(",") if name.strip()] or default_columns(base)
-    with asking():
+    with usage_errors():
         table = base.rows(where, chosen)
     table = table.sort_by("object_id")
     n = table.num_rows
@@ -211,11 +213,11 @@ def refuse_taken(path: Path) -> None:
     if path.is_dir() and not any(path.iterdir()):
         return
     if path.exists():
-        raise AskedWronglyError(
+        raise UsageError(
             DatasetError(f"{path}: something is there already, expected a new name. Choose another name.")
         )
     if path.suffix not in ("", ".lance"):
-        raise AskedWronglyError(
+        raise UsageError(
             DatasetError(
                 f"{path}: expected a dataset NAME.lance, or a folder without suffix for FITS files. Choose such a name."
             )

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from spectrove.serve.batches import need_paths
 from spectrove.serve.cli import options
-from spectrove.serve.cli.asking import need_paths
-from spectrove.serve.cli.guard import INTERRUPTED, asking
-from spectrove.serve.cli.output import print_json, say
-from spectrove.serve.cli.progress import stages
+from spectrove.serve.exits import INTERRUPTED, usage_errors
+from spectrove.serve.output import print_json, say
+from spectrove.serve.progress import stages
 
 Recipe = Annotated[
     str,
@@ -47,7 +47,7 @@ def train(
     from spectrove.training import train as run
 
     wanted = load_recipe(recipe)
-    with asking():
+    with usage_errors():
         datasets = [read_dataset(path, queries) for path in data or ()]
     try:
         with stages() as progress:

@@ -1,86 +1,42 @@
-"""Shared by all commands that answer: opening the base, reading the queries, answering in batches."""
+"""The spectra that a command asks about, in batches, and how many of them were answered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from glob import glob
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from spectrove.errors import DatasetError, KnowledgeError, Refusal, SpectroveError
-from spectrove.serve.cli.guard import COULD_NOT, AskedWronglyError, asking
-from spectrove.serve.cli.options import Reading, Redshift
-from spectrove.serve.cli.output import Told, say
-from spectrove.serve.cli.progress import done_of, progress_bar
-from spectrove.version import __version__
+from spectrove.errors import DatasetError, Refusal, SpectroveError
+from spectrove.serve.exits import FAILED, UsageError, usage_errors
+from spectrove.serve.output import RefusalLines
+from spectrove.serve.progress import done_of, progress_bar
+from spectrove.serve.reading import Reading, Redshift
 
 if TYPE_CHECKING:
     from spectrove.domain import Domain
-    from spectrove.encoders import Encoder
-    from spectrove.inference import Calibrated, Fitted
-    from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
     from spectrove.redshift_estimate import RedshiftEstimate
     from spectrove.spectra import SpectrumSet
-    from spectrove.targets import Target
 
 #: Spectra that are read, encoded and answered together.
 BATCH = 512
-
-
-def open_base(path: Path, where: str | None = None) -> KnowledgeBase:
-    """The base at `path`; refused unless the condition is valid and at least one object meets it."""
-    from spectrove.pipeline.kinds import open_base as opened
-
-    if not (path / "kb.json").is_file():
-        with asking():
-            return opened(path)  # says what is there instead
-    base = opened(path)
-    if where is not None:
-        with asking():
-            if not base.count(where):
-                raise KnowledgeError(
-                    f"{path}: none of the {len(base)} objects meets --where {where!r}. Loosen the condition; "
-                    "kb info lists the columns and their values."
-                )
-    return base
-
-
-def encoders_of(
-    base: KnowledgeBase, named: str | None, views: Iterable[str] | None = None
-) -> dict[str, Encoder]:
-    """The encoders of these views (by default of the default view), from the place given by the user or the base."""
-    from spectrove.encoders import load_encoder
-    from spectrove.errors import RecipeError
-    from spectrove.knowledge import DEFAULT_VIEW
-
-    found, places = {}, base.encoders
-    for view in views or base.space().views:
-        place = named if named and view == DEFAULT_VIEW else places[view]
-        try:
-            found[view] = load_encoder(place)
-        except RecipeError as error:
-            where = f"the place of the encoder of view {view} according to the base {base.path}"
-            hint = (
-                f"give another place with --encoder, or compute the view again with kb reencode {base.path}"
-            )
-            raise RecipeError(f"{error}" if place == named else f"{error} ({where}; {hint})") from error
-    return found
 
 
 def need_paths(paths: Sequence[str | Path]) -> None:
     """Refuse paths and globs unless something is there."""
     for path in paths:
         if not Path(path).exists() and not glob(str(path), recursive=True):
-            raise AskedWronglyError(
+            raise UsageError(
                 DatasetError(f"{path}: there is no such file, folder or dataset. Correct the path.")
             )
 
 
 @dataclass
-class Asked:
+class QueryBatches:
     """The query spectra: iterate over batches, then read `unread` and `count`.
 
     `option` is the name of the option for the condition `queries`. `redshifts` are the estimates for the spectra of
@@ -92,14 +48,14 @@ class Asked:
     option: str = "--queries"
     reading: Reading = field(default_factory=Reading)
     redshift: Redshift = field(default_factory=Redshift)
-    told: Told = field(default_factory=Told)
+    refusals: RefusalLines = field(default_factory=RefusalLines)
     unread: list[Refusal] = field(default_factory=list)
     redshifts: dict[str, RedshiftEstimate] = field(default_factory=dict)
     count: int = 0
 
     def __post_init__(self) -> None:
         need_paths(self.paths)
-        with asking():
+        with usage_errors():
             self._keywords = self.reading.keywords()
             self._need_files()
 
@@ -109,7 +65,7 @@ class Asked:
             for batch in self._alone(self.batches()) if self.redshift.z is not None else self.batches():
                 yield self.with_redshifts(batch)
         finally:
-            self.told.tell()
+            self.refusals.flush()
 
     def batches(self) -> Iterator[SpectrumSet]:
         """Batches in the order of the input, as read; refusals are reported at the end."""
@@ -119,7 +75,7 @@ class Asked:
                 self.count += len(batch)
                 yield batch
         finally:
-            self.told.tell()
+            self.refusals.flush()
         if not self.count:
             raise self._nothing()
 
@@ -134,7 +90,7 @@ class Asked:
         completed, self.redshifts = complete_redshifts(batch)
         return completed
 
-    def advised(self, refusal: Refusal) -> Refusal:
+    def with_advice(self, refusal: Refusal) -> Refusal:
         """The refusal; for a spectrum without a redshift with advice on the options of this command."""
         from spectrove.preprocess.prepare import NO_REDSHIFT
 
@@ -160,9 +116,9 @@ class Asked:
 
     def _need_files(self) -> None:
         """Refuse options about reading unless there is a file to read."""
-        if self._all_datasets and self.reading.said:
+        if self._all_datasets and self.reading.given:
             raise DatasetError(
-                f"{', '.join(self.paths)}: already ingested, too late for {' and '.join(self.reading.said)}. Name "
+                f"{', '.join(self.paths)}: already ingested, too late for {' and '.join(self.reading.given)}. Name "
                 "the files themselves, or ingest them again with these options."
             )
 
@@ -171,7 +127,7 @@ class Asked:
         found = next(batches)
         n = len(found) + sum(map(len, batches))
         if n > 1:
-            raise AskedWronglyError(
+            raise UsageError(
                 DatasetError(
                     f"{', '.join(self.paths)}: holds {n} spectra, and -z is the redshift of one. Choose one with "
                     f"{self.option}, or give the redshifts as column z of a catalog (ingest --catalog)."
@@ -184,7 +140,7 @@ class Asked:
 
         for path in self.paths:
             batches = iter_dataset(path, where=self.queries, batch_size=BATCH, light=self.domain.files)
-            with asking():  # a condition that is not understood shows with the first batch
+            with usage_errors():  # a condition that is not understood shows with the first batch
                 first = next(batches, None)
             if first is not None:
                 yield first
@@ -200,8 +156,8 @@ class Asked:
                 self.paths, progress=done_of(advance), light=self.domain.files, **self._keywords
             )
         self.unread += [refusal for refusal in refusals if not refusal.partial]
-        self.told.add(refusals)
-        with asking():
+        self.refusals.add(refusals)
+        with usage_errors():
             spectra = select(spectra, self.queries)
         yield from in_batches(spectra, BATCH)
 
@@ -217,81 +173,41 @@ class Asked:
 
 
 @dataclass
-class Tally:
-    """Counts of answered and refused queries."""
+class Counts:
+    """Numbers of answered and refused queries."""
 
-    asked: Asked
+    queries: QueryBatches
     answered: int = 0
     refused: int = 0
+
+    def add(self, answers: Answers, batch: SpectrumSet) -> None:
+        """Count the answers to a batch, and report the spectra of it that have none."""
+        self.refuse(answers.refusals, batch)
+        self.answered += n_answered(answers)
 
     def refuse(self, refusals: Sequence[Refusal], batch: SpectrumSet) -> None:
         """Count and report the spectra of a batch that have no answer."""
         paths = dict(zip(batch.object_id.tolist(), batch.column("path"), strict=True))
-        self.asked.told.add(map(self.asked.advised, refusals), paths)
+        self.queries.refusals.add(map(self.queries.with_advice, refusals), paths)
         self.refused += len(refusals)
 
     @property
     def exit_code(self) -> int:
         """1 if a file could not be read or no spectrum was answered, otherwise 0."""
-        return COULD_NOT if self.asked.unread or not self.answered else 0
+        return FAILED if self.queries.unread or not self.answered else 0
 
     def cautions(self) -> str:
         """The numbers of spectra without an answer, for the summary; "" if there are none."""
         parts = []
         if self.refused:
             parts.append(f"{self.refused} without an answer")
-        if self.asked.unread:
-            parts.append(f"{len(self.asked.unread)} unreadable")
+        if self.queries.unread:
+            parts.append(f"{len(self.queries.unread)} unreadable")
         return "".join(f", {part}" for part in parts)
 
 
-def answered(
-    batches: Iterable[SpectrumSet], ask: Callable[[SpectrumSet], Answers], tally: Tally
-) -> Iterator[Answers]:
-    """Answers batch by batch, with the flags of their spectra; refusals are reported."""
-    try:
-        with progress_bar("answering") as advance:
-            for batch in batches:
-                answers = ask(batch)
-                tally.refuse(answers.refusals, batch)
-                tally.answered += len(answers.spectra)
-                advance(len(batch))
-                yield answers
-    finally:
-        tally.asked.told.tell()
-
-
-def tell_metric(fitted: Fitted | None) -> None:
-    """Print the metric of the distances on stderr, if one was tried."""
-    if fitted is not None and fitted.sentence:
-        say(f" {fitted.sentence}", as_json=True)
-
-
-def tell_calibration(calibration: Calibrated | None, target: Target | None = None) -> None:
-    """Print on stderr how probabilities were obtained, and for which prevalence."""
-    if calibration is None or not calibration.sentence:
-        return
-    say(f" {calibration.sentence}", as_json=True)
-    share = None if target is None else calibration.prevalence(target)
-    if target is None or share is None:
-        return
-    given = target.prior is not None or target.prevalence is not None
-    whose = "expected" if given else "of the base; give another with --prevalence"
-    say(f" prevalence of {target.positive} {share:.3g}, {whose}", as_json=True)
-
-
-def about(
-    base: KnowledgeBase, networks: Mapping[str, Encoder], fitted: Fitted | None = None, **asked: Any
-) -> dict[str, Any]:
-    """The provenance of the answers in a file: base, version, encoder, metric."""
-    report = fitted.report if fitted else None
-    if fitted and report and not report.reason:
-        asked |= {"metric": fitted.about["name"], "metricf1": report.f1, "plainf1": report.plain_f1}
-    return {
-        "creator": f"spectrove {__version__}",
-        "base": base.path.name,
-        "version": base.version,
-        "encoder": ",".join(base.encoders[view] for view in networks),
-        "fprint": ",".join(network.fingerprint for network in networks.values()),
-        **asked,
-    }
+def n_answered(answers: Answers) -> int:
+    """Number of spectra of which something is said; a redshift where none fits is NaN."""
+    if answers.verb == "redshift":
+        return sum(math.isfinite(estimate.z) for estimate in answers)
+    return len(answers)

@@ -16,7 +16,7 @@ import typer
 from spectrove.errors import DatasetError, Refusal
 from spectrove.flat import flat_table
 from spectrove.plain import plain
-from spectrove.serve.cli.guard import AskedWronglyError, drop_stdout
+from spectrove.serve.exits import UsageError, drop_stdout
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,7 +57,7 @@ def print_lines(rows: Iterable[Any], *files: Path | None) -> None:
 
 
 @dataclass
-class Told:
+class RefusalLines:
     """Refusals, printed on stderr.
 
     With `--json` one line for each as it occurs. Otherwise at the end, with one sentence for all that are refused
@@ -75,9 +75,9 @@ class Told:
                 line = {"path": paths.get(refusal.name), "object_id": refusal.name}
             self.waiting.append({**line, "error": refusal.error})
         if self.at_once:
-            self.tell()
+            self.flush()
 
-    def tell(self) -> None:
+    def flush(self) -> None:
         """Print the refusals that have not been printed yet."""
         alike: dict[tuple[bool, str], list[dict[str, Any]]] = {}
         for line in self.waiting:
@@ -106,11 +106,11 @@ def _reason(line: Mapping[str, Any]) -> str:
 def print_refusals(
     refusals: Iterable[Refusal], paths: Mapping[str, str] | None = None, *, as_json: bool = False
 ) -> int:
-    """Print refusals as `Told` does; returns their number."""
-    told = Told(as_json)
+    """Print refusals as `RefusalLines` does; returns their number."""
+    lines = RefusalLines(as_json)
     listed = list(refusals)
-    told.add(listed, paths)
-    told.tell()
+    lines.add(listed, paths)
+    lines.flush()
     return len(listed)
 
 
@@ -125,7 +125,7 @@ def check_output(path: Path | None, suffixes: Sequence[str] = ()) -> None:
         return
     known = tuple(suffixes) or tuple(WRITERS)
     if path.suffix.lower() not in known:
-        raise AskedWronglyError(
+        raise UsageError(
             DatasetError(
                 f"{path}: the suffix {path.suffix or '(none)'} names no format, expected one of "
                 f"{' '.join(known)}. Give the file one of these."
@@ -133,11 +133,9 @@ def check_output(path: Path | None, suffixes: Sequence[str] = ()) -> None:
         )
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir():
-        raise AskedWronglyError(
-            DatasetError(f"{path}: {above} is a file, expected a folder. Correct the path.")
-        )
+        raise UsageError(DatasetError(f"{path}: {above} is a file, expected a folder. Correct the path."))
     if path.is_dir():
-        raise AskedWronglyError(DatasetError(f"{path}: this is a folder, expected a file. Name a file."))
+        raise UsageError(DatasetError(f"{path}: this is a folder, expected a file. Name a file."))
 
 
 def in_folder(path: Path) -> Path:

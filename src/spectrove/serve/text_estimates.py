@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spectrove.serve.cli.text import columns, count
+from spectrove.serve.text import columns, count
 
 Row = Mapping[str, Any]
 

@@ -1,0 +1,99 @@
+"""The verbs: what can be asked of a base. The command line is held to this table; other doors are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from spectrove.pipeline import classify, hunt, search
+from spectrove.pipeline.answers import Answers
+from spectrove.pipeline.estimate import estimate
+from spectrove.pipeline.options import (
+    ClassifyOptions,
+    EstimateOptions,
+    HuntOptions,
+    Options,
+    OutlierOptions,
+    RedshiftOptions,
+    RegionOptions,
+    SearchOptions,
+)
+from spectrove.pipeline.outliers import outliers
+from spectrove.pipeline.redshift import redshift
+from spectrove.pipeline.regions import search_region
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One thing that can be asked of a base.
+
+    Attributes:
+        name: Of the function in Python: `spectrove.NAME(base, spectra, ...)`.
+        ask: That function: base, spectra, the subject if there is one, options as keywords.
+        options: Its options, with types, defaults and a sentence each.
+        subject: What is asked about beside the spectra: a target, a label column, a quantity, regions; "" if nothing.
+        columns: Keys of one answer, as `Answers.to_dicts` and --json give it; some answers lack some of them.
+        summary: What it does, in a sentence.
+        command: The command that asks it.
+    """
+
+    name: str
+    ask: Callable[..., Answers]
+    options: type[Options]
+    subject: Literal["", "target", "label", "quantity", "regions"]
+    columns: tuple[str, ...]
+    summary: str
+    command: str
+
+
+_SEARCH = ("object_id", "neighbors", "flags")
+_POSTERIOR = (
+    "object_id",
+    "neighbors",
+    "metric",
+    "p_distance",
+    "set",
+    "calibrated",
+    "flags",
+    "none_of_these",
+    "witnesses",
+)
+_NUMBER = ("object_id", "quantity", "value", "interval", "level", "unit", "confident", "flags", "neighbors")
+
+VERBS: dict[str, Verb] = {
+    "search": Verb(
+        "search", search, SearchOptions, "", _SEARCH,
+        "Find the nearest known spectra of each spectrum.", "search",
+    ),
+    "search_region": Verb(
+        "search_region", search_region, RegionOptions, "regions", (*_SEARCH, "regions"),
+        "Find the known spectra most similar to each spectrum in parts of the spectrum.", "search --region",
+    ),
+    "hunt": Verb(
+        "hunt", hunt, HuntOptions, "target",
+        (
+            *_POSTERIOR, "target", "probability", "interval", "is_target", "z", "z_source", "reason_no_interval",
+            "second_redshift",
+        ),
+        "Find the spectra that match a target.", "hunt",
+    ),
+    "classify": Verb(
+        "classify", classify, ClassifyOptions, "label", (*_POSTERIOR, "label", "value", "probabilities"),
+        "Classify each spectrum.", "classify",
+    ),
+    "estimate": Verb(
+        "estimate", estimate, EstimateOptions, "quantity", (*_NUMBER, "p_distance", "trend"),
+        "Estimate the redshift or another number of each spectrum.", "estimate",
+    ),
+    "redshift": Verb(
+        "redshift", redshift, RedshiftOptions, "",
+        (*_NUMBER, "type", "type_margins", "z_candidates", "warnings", "cautions"),
+        "Estimate the redshift of each spectrum, without reading any.", "estimate --quantity z",
+    ),
+    "outliers": Verb(
+        "outliers", outliers, OutlierOptions, "",
+        ("object_id", "score", "p_value", "reason", "why", "regions", "flags"),
+        "Find spectra unlike those of the base, and say why.", "outliers",
+    ),
+}  # fmt: skip

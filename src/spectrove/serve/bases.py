@@ -1,0 +1,54 @@
+"""The base that a command asks, and its encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spectrove.errors import KnowledgeError
+from spectrove.serve.exits import usage_errors
+
+if TYPE_CHECKING:
+    from spectrove.encoders import Encoder
+    from spectrove.knowledge import KnowledgeBase
+
+
+def open_base(path: Path, where: str | None = None) -> KnowledgeBase:
+    """The base at `path`; refused unless the condition is valid and at least one object meets it."""
+    from spectrove.pipeline.kinds import open_base as opened
+
+    if not (path / "kb.json").is_file():
+        with usage_errors():
+            return opened(path)  # says what is there instead
+    base = opened(path)
+    if where is not None:
+        with usage_errors():
+            if not base.count(where):
+                raise KnowledgeError(
+                    f"{path}: none of the {len(base)} objects meets --where {where!r}. Loosen the condition; "
+                    "kb info lists the columns and their values."
+                )
+    return base
+
+
+def encoders_of(
+    base: KnowledgeBase, given: str | None, views: Iterable[str] | None = None
+) -> dict[str, Encoder]:
+    """The encoders of these views (by default of the default view), from the place given by the user or the base."""
+    from spectrove.encoders import load_encoder
+    from spectrove.errors import RecipeError
+    from spectrove.knowledge import DEFAULT_VIEW
+
+    encoders, places = {}, base.encoders
+    for view in views or base.space().views:
+        place = given if given and view == DEFAULT_VIEW else places[view]
+        try:
+            encoders[view] = load_encoder(place)
+        except RecipeError as error:
+            where = f"the place of the encoder of view {view} according to the base {base.path}"
+            hint = (
+                f"give another place with --encoder, or compute the view again with kb reencode {base.path}"
+            )
+            raise RecipeError(f"{error}" if place == given else f"{error} ({where}; {hint})") from error
+    return encoders
