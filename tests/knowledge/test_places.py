@@ -114,7 +114,7 @@ def test_an_address_is_told_from_a_folder():
         {"view": {"shape": 1.0, "own": 0.3}},
         {"exclude_column": "plate"},
     ],
-    ids=str,
+    ids=lambda how: "+".join(how) or "plain",
 )
 def test_a_base_in_memory_finds_what_one_in_a_folder_finds(
     in_memory, on_disk, ids, make_spectra, make_vectors, how
