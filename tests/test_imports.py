@@ -15,7 +15,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "spectrove"
 
 #: Lowest first. A part imports itself and lower lines, never its own line or a higher one.
 ORDER = (
-    {"errors", "version", "plain"},
+    {"errors", "version", "plain", "moved"},
+    {"ingest", "explain", "mock"},
     {"provenance", "processes", "flat", "gaps", "lines", "pixels"},
     {"spectra"},
     {"catalog", "embeddings", "targets", "redshift_estimate"},
@@ -245,6 +246,9 @@ def test_importing_a_module_only_defines_things(path: Path):
             while isinstance(base, ast.Attribute | ast.Subscript):
                 base = base.value
             changed = base is not target and isinstance(base, ast.Name) and base.id in imported
+            changed &= (
+                ast.unparse(target) != "sys.modules[__name__].__class__"
+            )  # its own: how a module is called
             assert not changed, f"line {node.lineno} changes what another module owns"
 
 

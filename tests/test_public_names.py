@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import spectrove
+from spectrove.moved import MOVED, at
 
 API = Path(__file__).parents[1] / "docs" / "api.md"
 
@@ -29,10 +33,91 @@ def test_every_public_name_can_be_used(name: str):
     assert value.__doc__
 
 
-def test_no_public_name_is_hidden_by_a_package_of_the_same_name():
-    """A package takes the place of a function of its own name as soon as it is imported."""
-    packages = {path.stem for path in Path(spectrove.__file__).parent.iterdir()}
-    assert not packages & set(spectrove.__all__)
+def test_no_public_name_is_hidden_by_a_module_of_the_same_name():
+    """A module takes the place of a function of its own name as soon as it is imported; those that do can be called."""
+    modules = {path.stem for path in Path(spectrove.__file__).parent.iterdir()}
+    assert modules & set(spectrove.__all__) <= {name.removeprefix("spectrove.") for name in OLD_MODULES}
+
+
+OLD_MODULES = [f"spectrove.{name}" for name, names in MOVED.items() if "" in names or name == "mock"]
+
+
+@pytest.mark.parametrize("old", [f"spectrove.{m}.{n}" for m, names in MOVED.items() for n in names if n])
+def test_names_that_moved_work_with_a_warning(old: str):
+    """The warning says the new name, which has what the old one gives."""
+    module, _, name = old.rpartition(".")
+    with pytest.warns(DeprecationWarning, match=f"{re.escape(old)} is spectrove[.a-zA-Z_]+ now") as said:
+        found = getattr(import_module(module), name)
+    assert found is at(str(said[0].message).split(" is spectrove.")[1].split(" now;")[0])
+    assert said[0].filename == __file__
+
+
+@pytest.mark.parametrize("module", OLD_MODULES)
+def test_names_that_never_were_are_missing_from_old_modules(module: str):
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = import_module(module).no_such_name
+
+
+def test_functions_can_be_called_after_the_old_module_of_their_name_was_imported():
+    """In a process of its own: what was imported stays."""
+    code = """
+import warnings, spectrove
+from spectrove import ingest
+assert ingest.__module__ == "spectrove.readers.dataset", ingest
+warnings.simplefilter("ignore", DeprecationWarning)
+from spectrove.ingest import read_dataset
+import spectrove.explain
+for function, wrong in ((spectrove.ingest, "x"), (spectrove.explain, None)):
+    try:
+        function(wrong, wrong)
+    except Exception as error:
+        assert type(error).__name__ in ("DatasetError", "AttributeError"), error
+print(type(spectrove.ingest).__name__, spectrove.readers.read_dataset is read_dataset)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "OldModule True", done.stderr
+
+
+def named_calls() -> list[str]:
+    """Every call of ours by its full name in README.md and docs, and what they import."""
+    root = API.parents[1]
+    text = "\n".join(
+        p.read_text("utf-8") for p in (root / "README.md", *sorted((root / "docs").glob("*.md")))
+    )
+    calls = set(re.findall(r"(?<![\w.`/])`?(spectrove(?:\.\w+)+)\(", text))
+    for module, names in re.findall(r"from (spectrove[\w.]*) import ([\w, ]+)", text):
+        calls |= {f"@{module}:{name.strip()}" for name in names.split(",")}
+    return sorted(calls)
+
+
+def test_every_call_that_the_documents_name_works_after_import_spectrove_alone():
+    """In a fresh process, and each as if it were the first thing that is asked for."""
+    code = """
+import importlib, sys
+for name in sys.argv[1:]:
+    for module in [m for m in sys.modules if m.split(".")[0] == "spectrove"]:
+        del sys.modules[module]
+    import spectrove
+    if name.startswith("@"):
+        home, _, one = name[1:].partition(":")
+        module = importlib.import_module(home)
+        found = getattr(module, one, None) or importlib.import_module(f"{home}.{one}")
+    else:
+        found = eval(name)
+        assert callable(found), name
+print("done")
+"""
+    calls = named_calls()
+    assert {
+        "spectrove.open",
+        "spectrove.ingest",
+        "spectrove.inference.metric_for",
+        "spectrove.explain",
+    } <= set(calls)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *calls], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "done", done.stderr
 
 
 def test_what_is_shown_is_one_short_line(tmp_path: Path):

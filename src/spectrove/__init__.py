@@ -1,5 +1,10 @@
 """Spectrove: a search engine for astronomical spectra.
 
+    import spectrove
+
+    base = spectrove.open("sdss.kb")
+    answers = base.hunt("unknown/*.fits", "liner")
+
 Names are loaded when they are first used, so that importing the package costs nothing.
 """
 
@@ -17,17 +22,32 @@ if TYPE_CHECKING:
     from spectrove.explanation.evidence import Evidence
     from spectrove.inference import Prediction
     from spectrove.knowledge import KnowledgeBase, Neighbors
-    from spectrove.pipeline import classify, create, hunt, reencode, search
-    from spectrove.pipeline.estimate import estimate
-    from spectrove.pipeline.outliers import outliers
-    from spectrove.pipeline.redshift import redshift
-    from spectrove.readers import read_spectra
+    from spectrove.pipeline import (
+        at_redshift,
+        classify,
+        complete_redshifts,
+        curate,
+        estimate,
+        explain,
+        hunt,
+        outliers,
+        redshift,
+        reencode,
+        search,
+        search_region,
+        with_redshifts,
+    )
+    from spectrove.pipeline.answers import Answers
+    from spectrove.pipeline.base import Base, create, open
+    from spectrove.pipeline.queries import queries
+    from spectrove.readers import ingest, read_spectra
     from spectrove.spectra import Spectrum, SpectrumSet
     from spectrove.targets import Target, load_target
 
-#: Public name to the module that defines it. The functions `ingest` and `explain` are not among them: a
-#: package hides a function of its own name as soon as it is imported.
+#: Public name to the module that defines it.
 _HOMES = {
+    "Answers": "spectrove.pipeline.answers",
+    "Base": "spectrove.pipeline.base",
     "Embeddings": "spectrove.embeddings",
     "Evidence": "spectrove.explanation.evidence",
     "KnowledgeBase": "spectrove.knowledge",
@@ -37,20 +57,43 @@ _HOMES = {
     "SpectrumSet": "spectrove.spectra",
     "SpectroveError": "spectrove.errors",
     "Target": "spectrove.targets",
+    "at_redshift": "spectrove.pipeline",
     "classify": "spectrove.pipeline",
-    "create": "spectrove.pipeline",
+    "complete_redshifts": "spectrove.pipeline",
+    "create": "spectrove.pipeline.base",
+    "curate": "spectrove.pipeline",
     "estimate": "spectrove.pipeline",
+    "explain": "spectrove.pipeline",
     "hunt": "spectrove.pipeline",
+    "ingest": "spectrove.readers",
     "load_encoder": "spectrove.encoders",
     "load_target": "spectrove.targets",
+    "open": "spectrove.pipeline.base",
     "outliers": "spectrove.pipeline",
+    "queries": "spectrove.pipeline.queries",
     "read_spectra": "spectrove.readers",
     "redshift": "spectrove.pipeline",
     "reencode": "spectrove.pipeline",
     "search": "spectrove.pipeline",
+    "search_region": "spectrove.pipeline",
+    "with_redshifts": "spectrove.pipeline",
 }
 
+#: Packages that are reached by their names as well: `spectrove.inference.metric_for`.
+_PACKAGES = (
+    "encoders",
+    "explanation",
+    "galaxies",
+    "inference",
+    "knowledge",
+    "pipeline",
+    "readers",
+    "targets",
+)
+
 __all__ = [
+    "Answers",
+    "Base",
     "Embeddings",
     "Evidence",
     "KnowledgeBase",
@@ -60,21 +103,32 @@ __all__ = [
     "Spectrum",
     "SpectrumSet",
     "Target",
+    "at_redshift",
     "classify",
+    "complete_redshifts",
     "create",
+    "curate",
     "estimate",
+    "explain",
     "hunt",
+    "ingest",
     "load_encoder",
     "load_target",
+    "open",
     "outliers",
+    "queries",
     "read_spectra",
     "redshift",
     "reencode",
     "search",
+    "search_region",
+    "with_redshifts",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return import_module(f"spectrove.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'spectrove' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

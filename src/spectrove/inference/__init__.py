@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from spectrove.inference.calibration.answer import answer
 from spectrove.inference.calibration.model import Calibration, CalibrationReport, fit_calibration
 from spectrove.inference.calibration.of_base import Calibrated, CalibrationMode, calibration_for
@@ -11,6 +13,7 @@ from spectrove.inference.neighbors.classify import classify
 from spectrove.inference.neighbors.hunt import hunt
 from spectrove.inference.neighbors.voting import NORMALISE, WEIGHTS, Ballot, share_interval, vote
 from spectrove.inference.prediction import Prediction, Vote
+from spectrove.moved import forwarding
 
 __all__ = [
     "NORMALISE",
@@ -35,3 +38,6 @@ __all__ = [
     "share_interval",
     "vote",
 ]
+
+if not TYPE_CHECKING:  # names of version 0.1, with a warning
+    __getattr__ = forwarding(__name__)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from html import escape
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -55,7 +55,7 @@ class KnowledgeBase:
         encoder: str,
         domain: str = DEFAULT_DOMAIN,
         complete: bool = True,
-    ) -> KnowledgeBase:
+    ) -> Self:
         """A new base at `path`, where nothing may be (or an empty folder).
 
         Args:
@@ -97,7 +97,7 @@ class KnowledgeBase:
         *,
         encoder: str,
         domain: str = DEFAULT_DOMAIN,
-    ) -> KnowledgeBase:
+    ) -> Self:
         """A new base that never touches the disk and is gone with the process.
 
         It answers as one in a folder. What is fitted on it is kept in memory.
@@ -112,7 +112,7 @@ class KnowledgeBase:
         self._store.complete()
 
     @classmethod
-    def open(cls, path: str | PathLike[str], *, batch: type[Batch] = SpectrumSet) -> KnowledgeBase:
+    def open(cls, path: str | PathLike[str], *, batch: type[Batch] = SpectrumSet) -> Self:
         """The knowledge base in the folder, or at the address, `path`.
 
         Args:

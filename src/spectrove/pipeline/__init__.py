@@ -10,7 +10,7 @@ What a kind of light brings (galaxies, ...) comes from `domains.py`; the table o
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spectrove.errors import KnowledgeError
 from spectrove.explanation.evidence import Evidence
@@ -22,6 +22,7 @@ from spectrove.inference.pool import Pool
 from spectrove.inference.question import Question, Vote
 from spectrove.inference.terms import terms_of
 from spectrove.knowledge import KnowledgeBase
+from spectrove.moved import forwarding
 from spectrove.pipeline.answers import (
     Answer,
     Answers,
@@ -38,6 +39,7 @@ from spectrove.pipeline.encoders import Encoders, encoders_of, loaded
 from spectrove.pipeline.estimate import check_quantity, estimate
 from spectrove.pipeline.options import ClassifyOptions, HuntOptions, SearchOptions, options_of
 from spectrove.pipeline.outliers import outlier_reference, outliers, write_outlier_page
+from spectrove.pipeline.queries import any_spectra
 from spectrove.pipeline.redshift import at_redshift, complete_redshifts, redshift, with_redshifts
 from spectrove.pipeline.regions import search_region
 from spectrove.spectra import SpectrumSet
@@ -81,7 +83,11 @@ __all__ = [
     "write_outlier_page",
 ]
 
+if not TYPE_CHECKING:  # names of version 0.1, with a warning
+    __getattr__ = forwarding(__name__)
 
+
+@any_spectra
 def search(base: KnowledgeBase, spectra: SpectrumSet, **options: Any) -> Answers:
     """The nearest known spectra of each query, in one view or in several weighted views.
 
@@ -106,6 +112,7 @@ def search(base: KnowledgeBase, spectra: SpectrumSet, **options: Any) -> Answers
     )  # fmt: skip
 
 
+@any_spectra
 def classify(base: KnowledgeBase, spectra: SpectrumSet, label: str, **options: Any) -> Answers:
     """The class of each query from its nearest labelled neighbours, with the probability of every class.
 
@@ -124,6 +131,7 @@ def classify(base: KnowledgeBase, spectra: SpectrumSet, label: str, **options: A
     return _ask(pool, spectra, chosen)
 
 
+@any_spectra
 def hunt(base: KnowledgeBase, spectra: SpectrumSet, target: Target | str, **options: Any) -> Answers:
     """Probability that each spectrum belongs to the target.
 

@@ -20,9 +20,11 @@ from spectrove.pipeline.answers import Answers, described, provenance_of
 from spectrove.pipeline.domains import domain_of
 from spectrove.pipeline.encoders import encoders_of
 from spectrove.pipeline.options import EstimateOptions, options_of
+from spectrove.pipeline.queries import any_spectra
 from spectrove.spectra import SpectrumSet
 
 
+@any_spectra
 def estimate(base: KnowledgeBase, spectra: SpectrumSet, quantity: str, **options: Any) -> Answers:
     """The quantity of each spectrum by neighbour regression, with a conformal interval.
 

@@ -19,9 +19,11 @@ from spectrove.pipeline.answers import Answers, provenance_of
 from spectrove.pipeline.domains import domain_of, needed
 from spectrove.pipeline.encoders import Encoders, encoders_of
 from spectrove.pipeline.options import OutlierOptions, options_of
+from spectrove.pipeline.queries import any_spectra
 from spectrove.spectra import SpectrumSet
 
 
+@any_spectra
 def outliers(base: KnowledgeBase, spectra: SpectrumSet, **options: Any) -> Answers:
     """Outlier score, p-value and reason of each spectrum; spectra without a vector in any view are refused.
 

@@ -17,6 +17,7 @@ from spectrove.pipeline.answers import Answers, provenance_of
 from spectrove.pipeline.domains import domain_of, needed
 from spectrove.pipeline.encoders import encoders_of
 from spectrove.pipeline.options import RedshiftOptions, options_of
+from spectrove.pipeline.queries import any_spectra
 from spectrove.redshift_estimate import RedshiftEstimate
 from spectrove.spectra import CORE_COLUMNS, SpectrumSet
 
@@ -27,6 +28,7 @@ LEVEL = 0.68
 ESTIMATED = "estimated"
 
 
+@any_spectra
 def redshift(base: KnowledgeBase | None, spectra: SpectrumSet, **options: Any) -> Answers:
     """The redshift of each spectrum with its n best candidates; what a row says of it is never read.
 

@@ -22,9 +22,11 @@ from spectrove.pipeline.answers import Answers, Match, described, matches_of, pr
 from spectrove.pipeline.domains import domain_of
 from spectrove.pipeline.encoders import encoders_of
 from spectrove.pipeline.options import RegionOptions, options_of
+from spectrove.pipeline.queries import any_spectra
 from spectrove.spectra import SpectrumSet
 
 
+@any_spectra
 def search_region(
     base: KnowledgeBase,
     spectra: SpectrumSet,

@@ -1,0 +1,117 @@
+"""A knowledge base that answers: every verb as a method, for spectra of every form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike, fspath
+from typing import Any
+
+from spectrove import pipeline
+from spectrove.embeddings import Embeddings
+from spectrove.encoders import Encoder
+from spectrove.errors import Refusal
+from spectrove.explanation.evidence import Evidence
+from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.answers import Answers
+from spectrove.pipeline.domains import DEFAULT_DOMAIN
+from spectrove.pipeline.queries import Spectra, batches_of
+from spectrove.targets import Target
+
+Progress = Callable[[int], None]
+
+
+class Base(KnowledgeBase):
+    """A `KnowledgeBase` whose methods are the verbs: `spectrove.open("sdss.kb").hunt("unknown/*.fits", "liner")`.
+
+    Spectra are a path, a folder, a glob or a dataset; a `SpectrumSet` or a `Spectrum`; spectra of specutils; an astropy
+    table; ids of objects of the base; or a list of these. Beside its own options every verb takes those of reading
+    (`pipeline.queries.READING`): `queries` (SQL on the spectra), `survey`, `columns`, `medium`, units. What cannot be
+    read is among the refusals of the answers.
+
+    It is a `KnowledgeBase` everywhere. `search` of `Embeddings` is the search of vectors, as there.
+    """
+
+    def search(self, query: Any, k: int | None = None, **options: Any) -> Any:
+        """The nearest known spectra of each spectrum, as `Answers`; of vectors, as `Neighbors`.
+
+        Args:
+            query: Spectra; or `Embeddings`, also by view, which are searched for as `KnowledgeBase.search` does.
+            k: Neighbours; 3 if None.
+            options: As for `spectrove.search`, or as for `KnowledgeBase.search`.
+        """
+        if _are_vectors(query):
+            return super().search(query, k, **options)
+        return pipeline.search(self, query, **({} if k is None else {"k": k}), **options)
+
+    def classify(self, spectra: Spectra, label: str, **options: Any) -> Answers:
+        """The class of each spectrum, as `spectrove.classify`."""
+        return pipeline.classify(self, spectra, label, **options)
+
+    def hunt(self, spectra: Spectra, target: Target | str, **options: Any) -> Answers:
+        """Probability that each spectrum belongs to a target, as `spectrove.hunt`."""
+        return pipeline.hunt(self, spectra, target, **options)
+
+    def estimate(self, spectra: Spectra, quantity: str, **options: Any) -> Answers:
+        """A number for each spectrum with its interval, as `spectrove.estimate`."""
+        return pipeline.estimate(self, spectra, quantity, **options)
+
+    def redshift(self, spectra: Spectra, **options: Any) -> Answers:
+        """The redshift of each spectrum, as `spectrove.redshift`."""
+        return pipeline.redshift(self, spectra, **options)
+
+    def outliers(self, spectra: Spectra, **options: Any) -> Answers:
+        """How unlike the base each spectrum is, as `spectrove.outliers`."""
+        return pipeline.outliers(self, spectra, **options)
+
+    def search_region(self, spectra: Spectra, regions: Sequence[Any], **options: Any) -> Answers:
+        """The known spectra most similar in some regions, as `spectrove.search_region`."""
+        return pipeline.search_region(self, spectra, regions, **options)
+
+    def explain(self, answers: Answers, i: int = 0, **options: Any) -> Evidence:
+        """The reasons for the i-th answer, as `spectrove.explain`."""
+        return pipeline.explain(self, answers, i, **options)
+
+    def __repr__(self) -> str:
+        return f"<Base {super().__repr__().removeprefix('<KnowledgeBase ')}"
+
+
+def open(path: str | PathLike[str]) -> Base:
+    """The knowledge base in a folder, ready to be asked.
+
+    Raises:
+        KnowledgeError: There is no base, it is incomplete, or a newer spectrove made it.
+    """
+    return Base.open(path)
+
+
+def create(
+    path: str | PathLike[str],
+    spectra: Spectra,
+    encoder: Encoder | str | None = None,
+    *,
+    views: Mapping[str, Encoder | str] | None = None,
+    domain: str = DEFAULT_DOMAIN,
+    progress: Progress | None = None,
+    **reading: Any,
+) -> tuple[Base, list[Refusal]]:
+    """A new knowledge base of spectra with known labels, ready to be asked, and the spectra that were left out.
+
+    Args:
+        path: Folder to make, for instance "sdss.kb".
+        spectra: As for every verb; or an iterable of `SpectrumSet`, for more spectra than fit into memory.
+        encoder: Encoder of the view "shape", that of the kind of light if None. Spectra that it refuses are left out.
+        views: Encoders of further views; the standard ones if None.
+        domain: The kind of light, a key of `pipeline.DOMAINS`.
+        progress: Called with the number of spectra added.
+        reading: How files are read, see `pipeline.queries.READING`.
+    """
+    batches, unread = batches_of(spectra, **reading)
+    base, refusals = pipeline.create(
+        fspath(path), batches, encoder, views=views, domain=domain, progress=progress
+    )
+    return Base.open(base.path), [*unread, *refusals]
+
+
+def _are_vectors(query: Any) -> bool:
+    """Whether these are vectors, of one view or by view."""
+    return isinstance(query, Embeddings | Mapping)
