@@ -114,12 +114,12 @@ def test_one_in_a_thousand_means_one_in_a_thousand(base):
     assert 0.3 * true.mean() < found.mean() < 1.3 * true.mean()
 
 
-def test_the_composition_of_the_base_does_not_bias_a_hunt_with_a_prevalence(tmp_path):
+def test_the_composition_of_the_base_does_not_bias_a_hunt_with_a_prevalence():
     """One percent, ten or half of the base are targets: the same answers within noise, where votes differ widely."""
     target = TARGET.model_copy(update={"prevalence": 0.05})
     logits, votes = [], []
     for share, n in ((0.01, 3100), (0.1, 700), (0.5, 500)):
-        base = make(tmp_path / f"{share}.kb", n, share, seed=round(100 * share))
+        base = make("memory://base", n, share, seed=round(100 * share))
         p = p_of(ask(base, QUERIES, target))
         logits.append(np.log(p / (1 - p)))
         plain = TARGET.model_copy(update={"prevalence": None})
@@ -133,9 +133,9 @@ def test_the_composition_of_the_base_does_not_bias_a_hunt_with_a_prevalence(tmp_
     assert max(chance) - min(chance) < 0.03
 
 
-def test_labels_that_mean_nothing_give_the_base_rate(tmp_path):
+def test_labels_that_mean_nothing_give_the_base_rate():
     labels = np.random.default_rng(5).permutation(draw(700, 0.3, 1)[1])
-    found = p_of(ask(make(tmp_path / "x.kb", labels=labels), QUERIES))
+    found = p_of(ask(make("memory://base", labels=labels), QUERIES))
     assert_allclose(found.mean(), 0.3, atol=0.05)
     assert found.std() < 0.08
 
@@ -157,7 +157,7 @@ def test_an_object_of_the_base_does_not_answer_for_itself(base):
     assert all(a.p_distance == 1 for a in other)
 
 
-def test_a_plate_does_not_answer_for_itself(tmp_path):
+def test_a_plate_does_not_answer_for_itself():
     """Labels that only repeat within a plate, as calibration faults do, are worth nothing: the base rate."""
     rng = np.random.default_rng(3)
     plates = np.arange(600) // 30
@@ -165,9 +165,7 @@ def test_a_plate_does_not_answer_for_itself(tmp_path):
     vectors = (place[plates] + 0.05 * rng.normal(size=(600, 3))).astype(np.float32)
     ids = np.array([f"o{i:05d}" for i in range(600)])
     views = {"shape": embedded(ids, vectors)}
-    base = KnowledgeBase.create(
-        tmp_path / "x.kb", spectra_of(ids, label[plates], plates), views, encoder="made"
-    )
+    base = KnowledgeBase.in_memory(spectra_of(ids, label[plates], plates), views, encoder="made")
     found = p_of(ask(base, rng.normal(size=(200, 3)).astype(np.float32)))
     votes = p_of(ask(base, rng.normal(size=(200, 3)).astype(np.float32), mode="none"))
     assert found.std() < 0.5 * votes.std()
@@ -196,10 +194,10 @@ def test_what_is_far_from_all_is_flagged(base):
     assert "far_from_all" not in near.flags
 
 
-def test_the_interval_holds_the_probability_and_is_narrower_with_more_plates(tmp_path):
+def test_the_interval_holds_the_probability_and_is_narrower_with_more_plates():
     widths = []
     for n in (300, 2000):
-        base = make(tmp_path / f"{n}.kb", n=n, plates=np.arange(n) // 15)
+        base = make("memory://base", n=n, plates=np.arange(n) // 15)
         answers = ask(base, QUERIES[:200])
         assert all(a.interval[0] <= a.probability <= a.interval[1] for a in answers)
         widths.append(np.mean([a.interval[1] - a.interval[0] for a in answers]))
@@ -235,8 +233,8 @@ def test_it_is_kept_with_the_base_and_fitted_again_when_the_base_changes(tmp_pat
         (300, 0.95, 20, "two classes of 30 known objects"),
     ],
 )
-def test_too_few_labels_leave_the_shares_and_say_why(tmp_path, n, share, plates, reason):
-    base = make(tmp_path / "x.kb", n, share, plates=np.arange(n) % plates)
+def test_too_few_labels_leave_the_shares_and_say_why(n, share, plates, reason):
+    base = make("memory://base", n, share, plates=np.arange(n) % plates)
     using = calibration_for(Pool.of(base, target=TARGET), terms=TERMS)
     assert reason in using.sentence
     assert using.about["calibrated"] is False
@@ -257,11 +255,11 @@ def test_none_computes_nothing(base, monkeypatch):
     assert calibration_for(Pool.of(base, target=TARGET), "none", terms=TERMS) == calibrating.Calibrated()
 
 
-def test_a_class_of_a_few_objects_has_its_share_of_the_base(tmp_path):
+def test_a_class_of_a_few_objects_has_its_share_of_the_base():
     vectors, labels = draw(600, 0.3, 1)
     labels = labels.astype("U4")
     labels[:3] = "rare"
-    base = make(tmp_path / "x.kb", 600, labels=labels)
+    base = make("memory://base", 600, labels=labels)
     spectra = spectra_of(["q"])
     query = {"shape": embedded(["q"], vectors[:1])}
     using = calibration_for(Pool.of(base, "kind"), terms=TERMS)

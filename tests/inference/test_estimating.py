@@ -139,11 +139,11 @@ def test_a_new_version_of_the_base_is_fitted_anew(tmp_path):
     assert len(list((base.path / "calibrations").glob("*.safetensors"))) == 1
 
 
-def test_unlabelled_objects_have_no_part(tmp_path):
+def test_unlabelled_objects_have_no_part():
     """Neither as neighbours nor in the calibration."""
     values = VALUES.copy()
     values[::3] = np.nan
-    base = make(tmp_path / "c.kb", values)
+    base = make("memory://base", values)
     asked = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3, group="plate")
     assert len(asked.known.object_id) == len(asked.conformal) == 100
     assert not set(asked.known.object_id) & set(IDS[::3])
@@ -158,10 +158,10 @@ def test_a_query_that_is_in_the_base_gets_a_trend_that_never_saw_it(base):
     assert model[0] > 0
 
 
-def test_values_with_large_errors_are_told_so(tmp_path):
+def test_values_with_large_errors_are_told_so():
     """The column of errors is found and kept on the scale."""
     errors = np.where(np.arange(N) < 10, 3.0, 0.0)
-    base = make(tmp_path / "d.kb", age_err=errors.tolist())
+    base = make("memory://base", age_err=errors.tolist())
     asked = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3, group="plate")
     assert asked.known.error[:10].min() > 0
     assert (asked.known.error[10:] == 0).all()

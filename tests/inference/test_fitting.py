@@ -140,7 +140,7 @@ def test_linear_without_labels_is_refused_with_the_reason(base):
         metric_for(Pool.of(base, "survey"), "linear", group="plate")
 
 
-def test_only_objects_that_are_searched_are_seen(tmp_path):
+def test_only_objects_that_are_searched_are_seen():
     """Lies in the labels of the test split change nothing where the train split is searched."""
     lies = [CLASSES[(i + 1) % 3] if i < 20 else c for i, c in enumerate(LABELS)]
     prints = {
@@ -149,8 +149,8 @@ def test_only_objects_that_are_searched_are_seen(tmp_path):
                 Pool.of(base, "class_derived", where=where), "linear", group="plate"
             ).metric.fingerprint
             for base in (
-                make(tmp_path / f"{where is None}-a.kb"),
-                make(tmp_path / f"{where is None}-b.kb", lies),
+                make("memory://base"),
+                make("memory://base", lies),
             )
         ]
         for where in ("split = 'train'", None)
@@ -159,17 +159,15 @@ def test_only_objects_that_are_searched_are_seen(tmp_path):
     assert prints[None][0] != prints[None][1]
 
 
-def test_the_label_of_an_object_of_the_base_has_no_part_in_its_own_answer(tmp_path):
+def test_the_label_of_an_object_of_the_base_has_no_part_in_its_own_answer():
     """The settings apart, which all labels choose together: its metric is that of its fold, by id and by place."""
     query, lies = embedded(IDS[:1], VECTORS[:1]), ["LINER", *LABELS[1:]]
     here = spectra_of(["elsewhere"], [{"ra": 0.0, "dec": 1.0 / 3600}])
     told = []
-    for name, labels in (("a", LABELS), ("b", lies)):
-        base = make(tmp_path / f"{name}.kb", labels)
+    for labels in (LABELS, lies):
+        base = make("memory://base", labels)
         known = base.searched(labelled="class_derived")
-        report = metric_for(
-            Pool.of(make(tmp_path / f"{name}-true.kb"), "class_derived"), group="plate"
-        ).report
+        report = metric_for(Pool.of(make("memory://base"), "class_derived"), group="plate").report
         metrics = [
             metric_for(Pool.of(base, "class_derived"), "linear", group="plate").metric,
             *fitting.fold_metrics(known.vectors, known.values, known.fold, fitting.FOLDS, report),
@@ -214,7 +212,7 @@ def test_a_hunt_is_judged_by_its_classes_and_fitted_on_the_values(base):
     )
 
 
-def test_order_of_rows_another_column_and_writing_again_change_nothing(base, tmp_path):
+def test_order_of_rows_another_column_and_writing_again_change_nothing(base):
     """Neither folds nor fits know in which order, or how often, the objects were written."""
     order = np.random.default_rng(1).permutation(N)
     more = [row | {"extra": float(i)} for i, row in enumerate(rows())]
@@ -222,8 +220,8 @@ def test_order_of_rows_another_column_and_writing_again_change_nothing(base, tmp
         spectra_of(IDS[order], [more[i] for i in order]),
         {"shape": embedded(IDS[order], VECTORS[order])},
     )
-    other = KnowledgeBase.create(tmp_path / "other.kb", *shuffled, encoder="made")
-    again = make(tmp_path / "again.kb")
+    other = KnowledgeBase.in_memory(*shuffled, encoder="made")
+    again = make("memory://base")
     again.upsert(*shuffled)
     query = embedded(NEW, NEW_VECTORS)
     answers = []

@@ -40,11 +40,10 @@ def vectors_of(index):
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    path = tmp_path_factory.mktemp("invariants") / "x.kb"
+def base():
     everything = np.arange(N)
-    return KnowledgeBase.create(
-        path, spectra_of(IDS, true_rows()), {"shape": vectors_of(everything)}, encoder=""
+    return KnowledgeBase.in_memory(
+        spectra_of(IDS, true_rows()), {"shape": vectors_of(everything)}, encoder=""
     )
 
 
@@ -71,27 +70,27 @@ def test_an_answer_never_depends_on_the_querys_catalog_values(base):
     assert answers(base, query, spectra_of(IDS, [{}] * N)) == expected
 
 
-def test_removing_the_query_from_the_base_does_not_change_its_answer(base, tmp_path):
+def test_removing_the_query_from_the_base_does_not_change_its_answer(base):
     """It is never its own neighbour, so its own label can have no part in the answer (the scale apart)."""
     query = vectors_of(np.array([0]))
     rest = np.arange(1, N)
-    others = KnowledgeBase.create(
-        tmp_path / "rest.kb", spectra_of(IDS[rest], true_rows()[1:]), {"shape": vectors_of(rest)}, encoder=""
+    others = KnowledgeBase.in_memory(
+        spectra_of(IDS[rest], true_rows()[1:]), {"shape": vectors_of(rest)}, encoder=""
     )
     inside = replace(base.search(query, target=TARGET), scale=1.0)
     outside = replace(others.search(query, target=TARGET), scale=1.0)
     assert [p.to_dict() for p in hunt(inside, TARGET)] == [p.to_dict() for p in hunt(outside, TARGET)]
 
 
-def test_the_querys_label_in_the_base_does_not_leak(base, tmp_path):
+def test_the_querys_label_in_the_base_does_not_leak(base):
     """Its entry in the base says LINER or SF: the answer about it is the same."""
     query = vectors_of(np.array([0]))
     rows = true_rows()
     results = []
     for value in ("LINER", "SF"):
         rows[0]["class_derived"] = value
-        changed = KnowledgeBase.create(
-            tmp_path / f"{value}.kb", spectra_of(IDS, rows), {"shape": vectors_of(np.arange(N))}, encoder=""
+        changed = KnowledgeBase.in_memory(
+            spectra_of(IDS, rows), {"shape": vectors_of(np.arange(N))}, encoder=""
         )
         results.append([p.to_dict() for p in hunt(changed.search(query, target=TARGET), TARGET)])
     assert results[0] == results[1]

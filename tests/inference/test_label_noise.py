@@ -111,7 +111,7 @@ def tiny(i: int, label: str | None, plate: int) -> Spectrum:
 
 
 @pytest.mark.parametrize("metric", ["none", "auto"])
-def test_votes_on_the_labels_of_a_base(tmp_path, metric):
+def test_votes_on_the_labels_of_a_base(metric):
     """Through a real base, plain and in the folds' metrics."""
     from spectrove.embeddings import Embeddings
 
@@ -120,7 +120,7 @@ def test_votes_on_the_labels_of_a_base(tmp_path, metric):
     views = Embeddings(
         vectors.astype(np.float32), spectra.object_id, "f" * 16, np.tile([3700.0, 8700.0], (N, 1)), "x"
     )
-    base = KnowledgeBase.create(tmp_path / "c.kb", spectra, {"shape": views}, encoder="x")
+    base = KnowledgeBase.in_memory(spectra, {"shape": views}, encoder="x")
     votes = label_votes(base, "kind", group="plate", metric=metric)
     assert votes.classes == CLASSES
     assert votes.given.tolist() == given.tolist()

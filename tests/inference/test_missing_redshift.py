@@ -69,8 +69,8 @@ def test_estimates_of_other_spectra_are_refused(survey):
         pipeline.with_redshifts(survey, [])
 
 
-def test_a_base_names_neighbours_and_changes_no_redshift(survey, tmp_path):
-    base, _ = pipeline.create(tmp_path / "kb", [survey.take(np.arange(4, 14))], "pca", views={})
+def test_a_base_names_neighbours_and_changes_no_redshift(survey):
+    base, _ = pipeline.create("memory://base", [survey.take(np.arange(4, 14))], "pca", views={})
     asked = survey.take([1, 2])
     alone = pipeline.redshift(None, asked)
     beside = pipeline.redshift(base, asked, k=2)
@@ -79,8 +79,8 @@ def test_a_base_names_neighbours_and_changes_no_redshift(survey, tmp_path):
     assert {"object_id", "distance", "z"} == set(beside[0].neighbors[0])
 
 
-def test_the_redshift_that_came_along_changes_nothing_with_a_base(survey, tmp_path):
-    base, _ = pipeline.create(tmp_path / "kb", [survey.take(np.arange(4, 14))], "pca", views={})
+def test_the_redshift_that_came_along_changes_nothing_with_a_base(survey):
+    base, _ = pipeline.create("memory://base", [survey.take(np.arange(4, 14))], "pca", views={})
     asked = survey.take([1, 2])
     honest = [e.to_dict() for e in pipeline.redshift(base, asked)]
     assert [e.to_dict() for e in pipeline.redshift(base, without(asked, {0, 1}))] == honest

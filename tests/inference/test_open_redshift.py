@@ -27,9 +27,8 @@ def survey():
 
 
 @pytest.fixture(scope="module")
-def base(survey, tmp_path_factory):
-    path = tmp_path_factory.mktemp("open") / "kb"
-    return pipeline.create(path, [survey.take(np.arange(50))], "pca", views={})[0]
+def base(survey):
+    return pipeline.create("memory://base", [survey.take(np.arange(50))], "pca", views={})[0]
 
 
 def at(spectra, z):

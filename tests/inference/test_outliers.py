@@ -41,11 +41,10 @@ def without_light(ids, plates):
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
+def cloud():
     """A base of points around 0, ten to a plate."""
     ids = [f"o{i:04d}" for i in range(N)]
-    path = tmp_path_factory.mktemp("cloud") / "x.kb"
-    return KnowledgeBase.create(path, without_light(ids, np.arange(N) // 10), points(ids, 1), encoder="")
+    return KnowledgeBase.in_memory(without_light(ids, np.arange(N) // 10), points(ids, 1), encoder="")
 
 
 def p_values(base, vectors, ids):
@@ -73,15 +72,13 @@ def test_the_bases_own_objects_have_uniform_p_values_too(cloud):
         assert binom.cdf((p <= level).sum(), N, level) > 1e-3
 
 
-def test_a_few_odd_objects_in_the_base_raise_no_false_alarms_and_hide_none_of_other_kinds(cloud, tmp_path):
+def test_a_few_odd_objects_in_the_base_raise_no_false_alarms_and_hide_none_of_other_kinds(cloud):
     """2% of the base lie far off in different directions: alarms stay rare, and what is farther is found."""
     ids = [f"o{i:04d}" for i in range(N)]
     views = points(ids, 1)
     for view in VIEWS:
         views[view].vectors[:8] += 12 * np.eye(8, DIMENSIONS, dtype=np.float32)
-    base = KnowledgeBase.create(
-        tmp_path / "odd.kb", without_light(ids, np.arange(N) // 10), views, encoder=""
-    )
+    base = KnowledgeBase.in_memory(without_light(ids, np.arange(N) // 10), views, encoder="")
     names = [f"q{i:04d}" for i in range(500)]
     assert (p_values(base, points(names, 2), names) <= 0.01).mean() < 0.02
     assert (p_values(base, points(names, 3, shift=30.0), names) <= 0.01).all()
@@ -101,10 +98,10 @@ def test_what_was_measured_is_kept_with_the_base_until_it_changes(cloud, tmp_pat
     assert len(list((base.path / "outliers").glob("*.safetensors"))) == 1
 
 
-def test_a_base_without_the_residual_view_says_what_to_do(tmp_path):
+def test_a_base_without_the_residual_view_says_what_to_do():
     ids = [f"o{i:04d}" for i in range(5)]
     views = {"shape": points(ids, 1)["shape"]}
-    base = KnowledgeBase.create(tmp_path / "x.kb", without_light(ids, range(5)), views, encoder="")
+    base = KnowledgeBase.in_memory(without_light(ids, range(5)), views, encoder="")
     with pytest.raises(KnowledgeError, match="kb reencode"):
         pipeline.outlier_reference(base)
 
@@ -128,8 +125,8 @@ def survey():
 
 
 @pytest.fixture(scope="module")
-def base(survey, tmp_path_factory):
-    return pipeline.create(tmp_path_factory.mktemp("reasons") / "x.kb", [survey.take(range(30))], "pca")[0]
+def base(survey):
+    return pipeline.create("memory://base", [survey.take(range(30))], "pca")[0]
 
 
 @pytest.fixture(scope="module")

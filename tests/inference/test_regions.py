@@ -164,7 +164,7 @@ def survey():
 
 
 @pytest.fixture(scope="module")
-def base(survey, tmp_path_factory):
+def base(survey):
     """Sixty ordinary galaxies, five of which have a twin with a broad H alpha."""
     broad = [with_broad_line(survey[i], f"broad-{i}", 0.8 + 0.1 * i) for i in range(N_BROAD)]
     known = SpectrumSet.concatenate([survey, SpectrumSet.from_spectra(broad)])
@@ -173,8 +173,7 @@ def base(survey, tmp_path_factory):
         pca=PcaRecipe(n_components=4, iterations=3),
     )  # fmt: skip
     encoder = fit_pca(recipe, prepare(survey, recipe.preprocess)[0])
-    path = tmp_path_factory.mktemp("regions") / "r.kb"
-    return pipeline.create(path, [known], encoder, views={})[0], encoder
+    return pipeline.create("memory://base", [known], encoder, views={})[0], encoder
 
 
 @pytest.fixture(scope="module")
@@ -235,13 +234,13 @@ def test_who_shares_too_little_of_the_region_comes_last_and_is_flagged(base, que
     assert not measured[measured.argmin() :].any()
 
 
-def test_half_masked_neighbours_are_said_to_be(base, queries, survey, tmp_path):
+def test_half_masked_neighbours_are_said_to_be(base, queries, survey):
     _, encoder = base
     rest = survey[5].wavelength / (1 + survey[5].z)
     hidden = np.where(abs(rest - 6564.6) < 30, int(Mask.BADPIXEL), 0).astype(np.int32)
     blind = replace(survey[5], mask=survey[5].mask | hidden)
     known = SpectrumSet.from_spectra([blind, survey[6], survey[7]])
-    small = pipeline.create(tmp_path / "s.kb", [known], encoder, views={})[0]
+    small = pipeline.create("memory://base", [known], encoder, views={})[0]
     found = pipeline.search_region(small, queries, ["Halpha"], encoder=encoder)
     assert (found.neighbors.object_id[:, -1] == survey[5].object_id).all()
     assert np.isinf(there(found)[:, -1]).all()

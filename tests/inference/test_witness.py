@@ -34,10 +34,9 @@ def survey():
 
 
 @pytest.fixture(scope="module")
-def base(survey, tmp_path_factory):
-    path = tmp_path_factory.mktemp("witness") / "mock.kb"
+def base(survey):
     known = survey.take(np.flatnonzero(np.array(survey.column("split")) == "train"))
-    return pipeline.create(path, [known], "pca", views={})[0]
+    return pipeline.create("memory://base", [known], "pca", views={})[0]
 
 
 @pytest.fixture(scope="module")
@@ -163,10 +162,10 @@ def test_lines_of_a_class_that_the_base_lacks_are_none_of_its_classes(base, quer
     assert np.mean([max(p.probabilities.values()) > 0.9 for p in answers]) <= 0.02
 
 
-def test_a_question_whose_base_lacks_the_lines_does_not_ask_for_them(base, queries, tmp_path):
+def test_a_question_whose_base_lacks_the_lines_does_not_ask_for_them(base, queries):
     """Where the base's own labelled galaxies have no H alpha, their labels do not rest on it."""
     known = without(base.spectra(base.embeddings().object_id.tolist()), 6400, 6800)
-    blind = pipeline.create(tmp_path / "blind.kb", [known], "pca", views={})[0]
+    blind = pipeline.create("memory://base", [known], "pca", views={})[0]
     answers = pipeline.classify(blind, without(queries, 6400, 6800), LABEL).predictions
     assert not any("lines_not_covered" in p.flags for p in answers)
 

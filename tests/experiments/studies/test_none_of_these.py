@@ -18,8 +18,8 @@ def survey():
 
 
 @pytest.fixture(scope="module")
-def base(survey, tmp_path_factory):
-    return pipeline.create(tmp_path_factory.mktemp("none") / "mock.kb", [survey], "pca", views={})[0]
+def base(survey):
+    return pipeline.create("memory://base", [survey], "pca", views={})[0]
 
 
 def test_it_is_in_the_table():

@@ -93,7 +93,7 @@ def test_signs_speak_for_the_hunted_class_wherever_it_stands(base, queries):
     )
 
 
-def test_nobody_has_a_part_in_what_it_is_asked_with(base, hosts, tmp_path):
+def test_nobody_has_a_part_in_what_it_is_asked_with(base, hosts):
     """With one object's pixels changed the fold without it stays the same, and the others do not."""
     residuals = common_residuals_for(base, target=TARGET)
     changed = str(residuals.object_id[7])
@@ -102,7 +102,7 @@ def test_nobody_has_a_part_in_what_it_is_asked_with(base, hosts, tmp_path):
     i = known.object_id.tolist().index(changed)
     flux = known.flux.copy()
     flux[known.offsets[i] : known.offsets[i + 1]] *= np.linspace(0.5, 1.5, np.diff(known.offsets)[i])
-    other = pipeline.create(tmp_path / "o.kb", [replace(known, flux=flux)], "base")[0]
+    other = pipeline.create("memory://base", [replace(known, flux=flux)], "base")[0]
     again = common_residuals_for(other, target=TARGET)
     same = [np.array_equal(a.mean, b.mean) for a, b in zip(residuals.folds, again.folds, strict=True)]
     assert same == [f == fold for f in range(len(same))]
@@ -136,21 +136,21 @@ def test_no_label_of_a_query_has_a_part(base, queries):
     )
 
 
-def test_one_field_of_the_sky_is_parted_by_object(hosts, tmp_path):
+def test_one_field_of_the_sky_is_parted_by_object(hosts):
     known = with_lenses(hosts.take(np.arange(80)), 3, line_sn_range=(8.0, 40.0))
     rows = known.rows
     for name in ("ra", "dec"):
         here = 10 + np.arange(len(rows)) * 5e-4
         rows = rows.set_column(rows.column_names.index(name), name, pa.array(here, pa.float64()))
-    field = pipeline.create(tmp_path / "field.kb", [known.with_rows(rows)], "base")[0]
+    field = pipeline.create("memory://base", [known.with_rows(rows)], "base")[0]
     residuals = common_residuals_for(field, target=TARGET)
     assert residuals.whole is not None
     assert len(residuals.folds) == len(set(residuals.fold.tolist()))
 
 
-def test_a_base_of_few_galaxies_still_answers(hosts, tmp_path):
+def test_a_base_of_few_galaxies_still_answers(hosts):
     known = with_lenses(hosts.take(np.arange(55)), 3, line_sn_range=(8.0, 40.0))
-    small = pipeline.create(tmp_path / "small.kb", pipeline.in_batches(known), "base")[0]
+    small = pipeline.create("memory://base", pipeline.in_batches(known), "base")[0]
     residuals = common_residuals_for(small, target=TARGET)  # enough for all together, not without a fold
     assert residuals.whole is None
     assert residuals.folds == ()
