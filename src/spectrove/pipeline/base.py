@@ -13,7 +13,7 @@ from spectrove.errors import Refusal
 from spectrove.explanation.evidence import Evidence
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.answers import Answers
-from spectrove.pipeline.domains import DEFAULT_DOMAIN
+from spectrove.pipeline.domains import DEFAULT_DOMAIN, domain_of
 from spectrove.pipeline.queries import Spectra, batches_of
 from spectrove.targets import Target
 
@@ -79,9 +79,12 @@ def open(path: str | PathLike[str]) -> Base:
     """The knowledge base in a folder, ready to be asked.
 
     Raises:
-        KnowledgeError: There is no base, it is incomplete, or a newer spectrove made it.
+        KnowledgeError: There is no base, it is incomplete, or a newer spectrove made it; or it is of a kind of light that
+            this one does not know.
     """
-    return Base.open(path)
+    base = Base.open(path)
+    light = domain_of(base).files
+    return base if light is None else Base.open(path, batch=light.batch)
 
 
 def create(
@@ -109,7 +112,7 @@ def create(
     base, refusals = pipeline.create(
         fspath(path), batches, encoder, views=views, domain=domain, progress=progress
     )
-    return Base.open(base.path), [*unread, *refusals]
+    return open(str(base.path)), [*unread, *refusals]
 
 
 def _are_vectors(query: Any) -> bool:
