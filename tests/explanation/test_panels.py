@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from spectrove import explanation
 from spectrove.explanation.argument import alternative, argued
 from spectrove.explanation.citations import citations
 from spectrove.explanation.evidence import Evidence
@@ -35,6 +38,13 @@ from spectrove.lines import Line
 
 NAMES = {"blazar": ("a blazar", "blazars")}
 DRAWING = Drawing(lines=(Line("fe", "Fe K alpha", 6500.0),), zooms=(Window("Fe K", 6400.0, 6600.0),))
+
+
+#: Words of galaxies; a sign of their science in rooms that every kind of light shares.
+GALAXIES = re.compile(
+    r"H[αβγδ]|H alpha|H beta|\[(N|O|S|Ne) I+\]|LINER|Seyfert|bpt|\bplates?\b|galax|\blens|stellar",
+    re.IGNORECASE,
+)
 
 
 def draw(background: Any):
@@ -164,3 +174,12 @@ def test_a_base_whose_light_has_nothing_to_say_is_explained_by_its_neighbours(li
     )
     assert "ranked: whole spectrum." in hunt
     assert set(bare.to_dict()["query"]) == {"object_id", "z", "links", "not_measured_because", "z_source"}
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(explanation.__file__).parent.rglob("*.*")), ids=lambda path: path.name
+)
+def test_no_file_here_has_a_word_of_galaxies(path: Path):
+    """Not a line, a class, a plate or a diagram."""
+    if path.suffix in (".py", ".html"):
+        assert [match.group() for match in GALAXIES.finditer(path.read_text("utf-8"))] == []
