@@ -80,9 +80,9 @@ class SecondRedshifts:
 
 def foreign_types(base: KnowledgeBase, spectra: SpectrumSet) -> dict[str, str]:
     """Object id to "star", "quasar", "galaxy" or "none", of spectra whose type the base does not hold."""
-    from spectrove.inference.verdict import foreign_types as of_templates
+    from spectrove.galaxies.redshift import foreign
 
-    return of_templates(base, spectra)
+    return foreign.foreign_types(base, spectra)
 
 
 GALAXIES = Domain(
@@ -98,10 +98,10 @@ GALAXIES = Domain(
     quantities=QUANTITIES,
     administration=ADMINISTRATION,
     redshift=estimate_redshifts,
+    types=foreign_types,
     outlier_views=OUTLIER_VIEWS,
     reasons=ResidualReasons(),
     review=LineReviewer(),
-    types=foreign_types,
     witnesses={"bpt_nii": OwnLines()},
     signs={"second_redshift": SecondRedshifts()},
     panels=GalaxyPanels(),

@@ -13,7 +13,8 @@ from spectrove.encoders import Encoder, load_encoder, shipped_encoders
 from spectrove.errors import KnowledgeError, Refusal
 from spectrove.inference.embed import BATCH, embed, vectors_of
 from spectrove.knowledge import KnowledgeBase
-from spectrove.pipeline.domains import DEFAULT_DOMAIN, domain_called
+from spectrove.knowledge.schema import DEFAULT_DOMAIN
+from spectrove.pipeline.domains import domain_called
 from spectrove.pipeline.encoders import loaded
 from spectrove.spectra import SpectrumSet
 
@@ -41,8 +42,7 @@ def create(
         views: Encoders of further views; `standard_views` if None.
         domain: The kind of light.
     """
-    named = domain_called(domain).encoder if encoder is None else encoder
-    main = load_encoder(named) if isinstance(named, str) else named
+    main = _loaded(domain_called(domain).encoder if encoder is None else encoder, domain)
     others = loaded(standard_views(domain) if views is None else views)
     base: KnowledgeBase | None = None
     refusals: list[Refusal] = []
@@ -67,6 +67,14 @@ def create(
     base.optimize()
     base.complete()
     return base, refusals
+
+
+def _loaded(encoder: Encoder | str, domain: str) -> Encoder:
+    if encoder == "":
+        raise KnowledgeError(
+            f"create: the domain {domain_called(domain).name} names no encoder of a new base. Name one or its folder."
+        )
+    return load_encoder(encoder) if isinstance(encoder, str) else encoder
 
 
 def add(

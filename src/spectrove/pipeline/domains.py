@@ -8,6 +8,7 @@ from spectrove.domain import Domain
 from spectrove.errors import KnowledgeError
 from spectrove.galaxies.domain import GALAXIES
 from spectrove.knowledge import KnowledgeBase
+from spectrove.knowledge.schema import DEFAULT_DOMAIN
 from spectrove.xray.domain import XRAY
 
 T = TypeVar("T")
@@ -17,19 +18,16 @@ DOMAINS: dict[str, Domain] = {
     "xray": XRAY,
 }
 
-#: The domain of a new base, and of one that does not name its own.
-DEFAULT_DOMAIN = "galaxies"
 
-
-def domain_called(name: str) -> Domain:
-    """The kind of light of this name.
+def domain_called(name: str, where: str = "") -> Domain:
+    """The kind of light of this name; `where` it is named, for the sentence.
 
     Raises:
         KnowledgeError: This Spectrove does not know it.
     """
     if name not in DOMAINS:
         raise KnowledgeError(
-            f"{name!r} is no kind of light that this Spectrove knows, expected one of {', '.join(DOMAINS)}. "
+            f"{where}{name!r} is no kind of light that this Spectrove knows, expected one of {', '.join(DOMAINS)}. "
             "Name one of these, or install a newer Spectrove."
         )
     return DOMAINS[name]
@@ -41,7 +39,7 @@ def domain_of(base: KnowledgeBase | None) -> Domain:
     Raises:
         KnowledgeError: This Spectrove does not know it.
     """
-    return domain_called(getattr(base, "domain", DEFAULT_DOMAIN))
+    return domain_called(DEFAULT_DOMAIN) if base is None else domain_called(base.domain, f"{base.path}: ")
 
 
 def needed(part: T | None, domain: Domain, verb: str, name: str) -> T:
