@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spectrove.domain import Reason
-from spectrove.encoders import Encoder
 from spectrove.spectra import SpectrumSet
+
+if TYPE_CHECKING:
+    from spectrove.encoders import Encoder
 
 
 class ResidualReasons:
