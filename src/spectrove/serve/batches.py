@@ -94,8 +94,8 @@ class QueryBatches:
         """The refusal; for a spectrum without a redshift with advice on the options of this command."""
         from spectrove.preprocess.prepare import NO_REDSHIFT
 
-        before, found, _ = refusal.error.partition(NO_REDSHIFT)
-        if not found:
+        before, reason, _ = refusal.error.partition(NO_REDSHIFT)
+        if not reason:
             return refusal
         tried = ", none could be estimated" if self.redshift.missing_z == "estimate" else ""
         sentence = f"{before}{NO_REDSHIFT.replace(',', tried + ',', 1)}. {self.redshift.advice}"
@@ -124,8 +124,8 @@ class QueryBatches:
 
     def _alone(self, batches: Iterator[SpectrumSet]) -> Iterator[SpectrumSet]:
         """Refuse -z unless there is exactly one spectrum."""
-        found = next(batches)
-        n = len(found) + sum(map(len, batches))
+        first = next(batches)
+        n = len(first) + sum(map(len, batches))
         if n > 1:
             raise UsageError(
                 DatasetError(
@@ -133,7 +133,7 @@ class QueryBatches:
                     f"{self.option}, or give the redshifts as column z of a catalog (ingest --catalog)."
                 )
             )
-        yield found
+        yield first
 
     def _from_datasets(self) -> Iterator[SpectrumSet]:
         from spectrove.readers import iter_dataset

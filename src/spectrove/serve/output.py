@@ -198,8 +198,8 @@ def _described(table: pa.Table, meaning: Callable[[str], Meaning | None]) -> pa.
     fields = []
     for one in table.schema:
         known = meaning(one.name)
-        told = {"unit": known.unit, "ucd": known.ucd, "description": known.description} if known else {}
-        fields.append(one.with_metadata({k: v for k, v in told.items() if v}))
+        metadata = {"unit": known.unit, "ucd": known.ucd, "description": known.description} if known else {}
+        fields.append(one.with_metadata({k: v for k, v in metadata.items() if v}))
     return table.cast(pa.schema(fields))
 
 
@@ -230,10 +230,10 @@ def _write_astropy(table: pa.Table, path: Path, notes: Mapping[str, str], kind: 
             columns[name] = np.array([bool(value) for value in column.to_pylist()], dtype=bool)
         else:
             columns[name] = column.to_numpy()
-        if told := {k.decode(): v.decode() for k, v in (table.field(name).metadata or {}).items()}:
-            ucd = {"ucd": told["ucd"]} if "ucd" in told else {}
+        if metadata := {k.decode(): v.decode() for k, v in (table.field(name).metadata or {}).items()}:
+            ucd = {"ucd": metadata["ucd"]} if "ucd" in metadata else {}
             columns[name] = Column(
-                columns[name], unit=told.get("unit"), description=told.get("description"), meta=ucd
+                columns[name], unit=metadata.get("unit"), description=metadata.get("description"), meta=ucd
             )
     meta = {name.upper()[:8]: value for name, value in notes.items()}
     Table(columns, meta=meta).write(path, format=kind, overwrite=True)

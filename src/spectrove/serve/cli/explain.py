@@ -181,38 +181,41 @@ def reasons(evidence: Evidence) -> list[str]:
 
 def the_one(queries: QueryBatches, object_id: str | None) -> SpectrumSet:
     """The selected spectrum; refused unless there is exactly one."""
-    found: list[SpectrumSet] = []
+    chosen: list[SpectrumSet] = []
     names: list[str] = []
     for batch in queries.batches():
         ids = batch.object_id.tolist()
         names += ids
-        found += [batch.take([i]) for i, name in enumerate(ids) if object_id in (None, name)][:2]
-        if object_id is not None and found:
+        chosen += [batch.take([i]) for i, name in enumerate(ids) if object_id in (None, name)][:2]
+        if object_id is not None and chosen:
             break
-    if len(found) == 1:
-        return found[0]
+    if len(chosen) == 1:
+        return chosen[0]
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-    finding = (
+    problem = (
         f"holds {len(names)} spectra ({shown})"
         if object_id is None
         else f"holds no {object_id} (but {shown})"
     )
-    raise UsageError(DatasetError(f"{', '.join(queries.paths)}: {finding}. Name one of them with --id."))
+    raise UsageError(DatasetError(f"{', '.join(queries.paths)}: {problem}. Name one of them with --id."))
 
 
 def choose_label(base: KnowledgeBase, label: str | None) -> str:
-    """The label column to explain: the one given, otherwise class_derived, otherwise the first in the base."""
+    """The label column to explain: the one given, else that of the kind of light, else the first in the base."""
     if label is not None:
         from spectrove.pipeline import check_label
 
         with usage_errors():
             check_label(base, label)
         return label
-    known = list(base.info()["labels"])
-    if not known:
+    labels = list(base.info()["labels"])
+    if not labels:
         raise UsageError(
             KnowledgeError(
                 f"{base.path}: no label column to explain by. Name one with --label, or a --target."
             )
         )
-    return "class_derived" if "class_derived" in known else known[0]
+    from spectrove.pipeline.domains import domain_of
+
+    usual = domain_of(base).label
+    return usual if usual in labels else labels[0]

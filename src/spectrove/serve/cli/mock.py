@@ -38,12 +38,12 @@ def mock(
 
     from spectrove.galaxies.mock import load_recipe, write_survey
 
-    said = load_recipe(recipe) if recipe else None
+    wanted = load_recipe(recipe) if recipe else None
     processes = workers or os.cpu_count() or 1
     try:
         with progress_bar("simulating", number) as advance:
             catalog = write_survey(
-                number, output, recipe=said, seed=seed, workers=processes, progress=done_of(advance)
+                number, output, recipe=wanted, seed=seed, workers=processes, progress=done_of(advance)
             )
     except OSError as error:
         raise DatasetError(
