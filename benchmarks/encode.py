@@ -19,9 +19,10 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from spectrove.encoders import ENCODERS, Encoder, load_encoder, load_recipe, shipped_encoders
-from spectrove.encoders.network import build_network
+from spectrove.encoders import ENCODERS, Encoder
+from spectrove.encoders.network_encoder import build_network
 from spectrove.galaxies.mock import make_survey
+from spectrove.pipeline.shipped import load_encoder, load_recipe, shipped_encoders
 from spectrove.preprocess import Prepared, prepare
 
 #: Spectra a second that `prepare` and `encode` together have to reach with the network, on two cores.

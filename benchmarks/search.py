@@ -22,8 +22,8 @@ import pyarrow as pa
 
 from spectrove.embeddings import Embeddings
 from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.shipped import load_target
 from spectrove.spectra import CORE_COLUMNS, SpectrumSet
-from spectrove.targets import load_target
 
 K = 3
 PIXELS = 4

@@ -14,7 +14,7 @@ from experiments.ablations.points import Ask, Point
 from experiments.paper.scoring import called_class
 from experiments.samples.bench import Bench, Split, Vectors
 from spectrove.encoders import Encoder
-from spectrove.encoders.network import whitening
+from spectrove.encoders.network_encoder import whitening
 from spectrove.evaluation.classes import TASKS
 from spectrove.galaxies.domain import GALAXIES
 from spectrove.inference import hunt, metric_for

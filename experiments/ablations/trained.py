@@ -8,8 +8,9 @@ from typing import Any
 
 from experiments.paper.recipes import Mock, merged
 from experiments.samples.bench import Bench, digest
-from spectrove.encoders import Encoder, EncoderRecipe, load_encoder, load_recipe
-from spectrove.training import train
+from spectrove.encoders import Encoder, EncoderRecipe
+from spectrove.pipeline.shipped import load_encoder, load_recipe
+from spectrove.pipeline.train import train
 
 HERE = Path(__file__).resolve().parent
 

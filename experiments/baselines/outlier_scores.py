@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest, RandomForestClassifier
 
-from spectrove.encoders import load_recipe
 from spectrove.encoders.pca import scores
+from spectrove.pipeline.shipped import load_recipe
 from spectrove.preprocess import Prepared
 from spectrove.training.empca import empca
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
-from spectrove.encoders.recipe import load_recipe
+from spectrove.pipeline.shipped import load_recipe
 from spectrove.preprocess import Prepared, PreprocessRecipe
 from spectrove.provenance import fingerprint
 

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.encoders import load_recipe
 from spectrove.errors import RecipeError, ShapeError
+from spectrove.pipeline.shipped import load_recipe
 from spectrove.preprocess import Prepared, PreprocessRecipe
 from spectrove.training import fit_pca
 

@@ -21,9 +21,9 @@ from experiments.encoders.rows import (
 )
 from experiments.encoders.voters import PLAIN
 from experiments.samples.problems import NOISY
-from spectrove.encoders import load_recipe
 from spectrove.errors import RecipeError
-from spectrove.training import train
+from spectrove.pipeline.shipped import load_recipe
+from spectrove.pipeline.train import train
 
 #: Real problems that a supervised network is asked about: training it for each fold takes long.
 ALL, REAL_CLASSES = ("classes", "lens", "outlier", *NOISY), ("classes", *NOISY)

@@ -29,11 +29,13 @@ from experiments.encoders.voters import (
 )
 from experiments.samples.problems import COPY, NOISY, Problem
 from spectrove.embeddings import Embeddings
-from spectrove.encoders import Encoder, NetworkEncoder, load_encoder, shipped_encoders
+from spectrove.encoders import Encoder, NetworkEncoder
 from spectrove.errors import LeakError, RecipeError
 from spectrove.evaluation.protocol import group_names
+from spectrove.galaxies.domain import GALAXIES
 from spectrove.galaxies.line_fit import measure_lines
 from spectrove.galaxies.mock.labels import catalog_columns
+from spectrove.pipeline.shipped import load_encoder, shipped_encoders
 from spectrove.preprocess import Prepared
 from spectrove.provenance import file_hash
 from spectrove.targets import label_text
@@ -41,6 +43,9 @@ from spectrove.training import TrainingData, mock_share, refine
 
 #: Fold to the views of its knowledge base.
 ViewsOf = Callable[[int], dict[str, Embeddings]]
+
+#: Encoders that are there to be measured and are not shipped: "base_self".
+HERE = Path(__file__).parents[1] / "weights"
 
 #: Changed by hand whenever a method here gives other answers with the same settings.
 VERSION = 1
@@ -64,6 +69,8 @@ class Trained:
         own = self.folder / name
         if (own / "weights.safetensors").exists():
             return load_encoder(str(own))
+        if (HERE / name).is_dir():
+            return load_encoder(str(HERE / name))
         if name not in shipped_encoders():
             raise RecipeError(
                 f"encoder {name}: not shipped, and not in {self.folder}. Train it: spectrove train {name}.toml "
@@ -206,7 +213,7 @@ class RefinedRow(NeighborRow):
 
         def refined(fold: int) -> dict[str, Embeddings]:
             base = problem.spectra.take(problem.folds[fold].base)
-            encoder = refine(start, base, mocks=mocks, steps=self.steps, seed=problem.seed)
+            encoder = refine(start, base, domain=GALAXIES, mocks=mocks, steps=self.steps, seed=problem.seed)
             queries = set(problem.spectra.object_id[problem.folds[fold].queries].tolist())
             if seen := sorted(queries & encoder.training_ids):
                 raise LeakError(
@@ -222,7 +229,7 @@ def _mocks_of(encoder: str, trained: Trained) -> TrainingData:
     """Mocks to refine with, made once a process."""
     start = trained.encoder(encoder)
     assert isinstance(start, NetworkEncoder)
-    return mock_share(start)
+    return mock_share(start, domain=GALAXIES)
 
 
 # --- supervised ---------------------------------------------------------------------------------------------

@@ -25,10 +25,10 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from spectrove.encoders import load_encoder
 from spectrove.galaxies.line_fit import measure_lines
 from spectrove.galaxies.mock import MockRecipe, load_recipe, make_survey
 from spectrove.galaxies.mock.labels import catalog_columns
+from spectrove.pipeline.shipped import load_encoder
 from spectrove.preprocess import Prepared, prepare
 from spectrove.readers import read_spectra
 from spectrove.spectra import SpectrumSet

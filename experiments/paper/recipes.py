@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spectrove.errors import RecipeError
-from spectrove.targets import Target, load_target
+from spectrove.pipeline.shipped import load_target
+from spectrove.targets import Target
 from spectrove.targets.target import Normalise, Weighting
 
 SampleName = Literal["mock", "real", "lenses", "outliers", "archive"]

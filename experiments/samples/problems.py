@@ -18,11 +18,12 @@ from spectrove.evaluation.classes import TASKS
 from spectrove.evaluation.noise import degrade
 from spectrove.evaluation.protocol import Fold, check_groups, group_folds, group_names
 from spectrove.galaxies.mock import MockRecipe, load_recipe, make_survey
+from spectrove.pipeline.shipped import load_target
 from spectrove.preprocess import Prepared, PreprocessRecipe, prepare
 from spectrove.provenance import canonical_json, file_hash
 from spectrove.readers import ingest, read_dataset, write_dataset
 from spectrove.spectra import SpectrumSet
-from spectrove.targets import Target, load_target
+from spectrove.targets import Target
 
 #: Seed of the first mock test survey; the others follow. No training ever uses these.
 MOCK_SEED = 7001

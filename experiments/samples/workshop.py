@@ -20,7 +20,7 @@ from experiments.paper.recipes import Mock, Real, Recipe
 from experiments.samples.injected import LENS_HOSTS, with_lenses, with_outliers
 from spectrove import pipeline
 from spectrove.embeddings import Embeddings
-from spectrove.encoders import Encoder, load_encoder
+from spectrove.encoders import Encoder
 from spectrove.errors import DatasetError, RecipeError
 from spectrove.evaluation.protocol import check_groups, group_folds, group_names, not_trained_on
 from spectrove.galaxies.domain import GALAXIES
@@ -30,6 +30,7 @@ from spectrove.inference.pool import Pool
 from spectrove.inference.terms import terms_of
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.pipeline import Embedded
+from spectrove.pipeline.shipped import load_encoder
 from spectrove.readers import iter_dataset, read_dataset, read_spectra, write_dataset
 from spectrove.readers.dataset import select
 from spectrove.spectra import PIXEL_COLUMNS, SpectrumSet

@@ -13,7 +13,7 @@ from experiments.samples.problems import Problem
 from experiments.studies.rare import rare_rows, vote_shares
 from experiments.studies.setting import Setting
 from spectrove import pipeline
-from spectrove.encoders import Encoder, load_encoder
+from spectrove.encoders import Encoder
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.protocol import not_trained_on, stripped
 from spectrove.evaluation.rates import proportion
@@ -21,6 +21,7 @@ from spectrove.evaluation.reliability import draw_reliability, error_with_interv
 from spectrove.inference import Prediction
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import embed, loaded, standard_views
+from spectrove.pipeline.shipped import load_encoder
 from spectrove.targets import Target
 
 #: Problem to the tasks of it that are asked.

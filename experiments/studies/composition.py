@@ -12,7 +12,7 @@ from experiments.samples.problems import Problem
 from experiments.studies.rare import elsewhere, vote_shares
 from experiments.studies.setting import Setting
 from spectrove import pipeline
-from spectrove.encoders import Encoder, load_encoder
+from spectrove.encoders import Encoder
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.metrics import class_scores
 from spectrove.evaluation.protocol import not_trained_on, stripped
@@ -20,8 +20,9 @@ from spectrove.galaxies.mock import load_recipe, make_survey
 from spectrove.inference.neighbors.hunt import with_prior
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import Embedded, embed
+from spectrove.pipeline.shipped import load_encoder, load_target
 from spectrove.spectra import SpectrumSet
-from spectrove.targets import Composition, Target, load_target
+from spectrove.targets import Composition, Target
 
 #: Shares of targets in the searched part of the base.
 SHARES = {"mock": (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5), "real": (0.02, 0.05, 0.1, 0.2, 0.5)}

@@ -26,9 +26,10 @@ from spectrove.inference.calibration.of_base import CALIBRATION_VERSION
 from spectrove.inference.metric.of_base import METRIC_VERSION
 from spectrove.inference.neighbors.hunt import with_prior
 from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.shipped import load_target
 from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
-from spectrove.targets import Target, load_target
+from spectrove.targets import Target
 
 #: How frequent the hunted are.
 PREVALENCE = 1e-3

@@ -17,7 +17,6 @@ from spectrove.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from spectrove.embeddings import Embeddings
-    from spectrove.encoders import load_encoder
     from spectrove.errors import SpectroveError
     from spectrove.explanation.evidence import Evidence
     from spectrove.inference import Prediction
@@ -40,9 +39,10 @@ if TYPE_CHECKING:
     from spectrove.pipeline.answers import Answers
     from spectrove.pipeline.base import Base, create, open
     from spectrove.pipeline.queries import queries
+    from spectrove.pipeline.shipped import load_encoder, load_target
     from spectrove.readers import ingest, read_spectra
     from spectrove.spectra import Spectrum, SpectrumSet
-    from spectrove.targets import Target, load_target
+    from spectrove.targets import Target
 
 #: Public name to the module that defines it.
 _HOMES = {
@@ -66,8 +66,8 @@ _HOMES = {
     "explain": "spectrove.pipeline",
     "hunt": "spectrove.pipeline",
     "ingest": "spectrove.readers",
-    "load_encoder": "spectrove.encoders",
-    "load_target": "spectrove.targets",
+    "load_encoder": "spectrove.pipeline.shipped",
+    "load_target": "spectrove.pipeline.shipped",
     "open": "spectrove.pipeline.base",
     "outliers": "spectrove.pipeline",
     "queries": "spectrove.pipeline.queries",

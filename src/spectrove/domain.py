@@ -10,22 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from spectrove.knowledge import KnowledgeBase
-from spectrove.lines import Line
-from spectrove.redshift_estimate import RedshiftEstimate
-from spectrove.spectra import SpectrumSet
-from spectrove.targets import Target
-
 if TYPE_CHECKING:
-    from spectrove.encoders import Encoder
+    import pyarrow as pa
+
+    from spectrove.encoders import Encoder, EncoderRecipe
+    from spectrove.knowledge import KnowledgeBase
+    from spectrove.lines import Line
     from spectrove.readers.light import Light
+    from spectrove.redshift_estimate import RedshiftEstimate
+    from spectrove.spectra import SpectrumSet
+    from spectrove.targets import Target
 
 Floats = NDArray[np.float64]
 
@@ -210,8 +211,8 @@ class Reasons(Protocol):
 class Mock(Protocol):
     """A simulated survey with known truth."""
 
-    def recipe(self, name: str) -> Any:
-        """A recipe by name or file, a pydantic model."""
+    def recipe(self, name: Path | str | None) -> Any:
+        """A recipe by name or file, a pydantic model; the default if None."""
 
     def make(self, n: int, recipe: Any, seed: int, workers: int) -> SpectrumSet:
         """n spectra."""
@@ -224,6 +225,29 @@ class Progress(Protocol):
     """Told how much of a long task is done."""
 
     def __call__(self, done: int, total: int, /) -> None: ...
+
+
+class Trainer(Protocol):
+    """What fits the encoders of one kind, and a report of plain values, such as the number of spectra.
+
+    Args:
+        recipe: Of the encoder.
+        datasets: Spectra to learn from besides the mocks of the recipe.
+        source: Folder of the encoder, for `load_encoder`.
+        workers: Processes that make mocks.
+        tell: The progress of a stage by its name, "mock spectra".
+    """
+
+    def __call__(
+        self,
+        recipe: EncoderRecipe,
+        datasets: Sequence[SpectrumSet],
+        /,
+        *,
+        source: str,
+        workers: int,
+        tell: Callable[[str], Progress],
+    ) -> tuple[Encoder, dict[str, Any]]: ...
 
 
 @dataclass(frozen=True)
@@ -260,13 +284,14 @@ class Domain:
         encoder: The encoder of a new base.
         views: Further views of a new base, to the encoder of each.
         label: The label column that is asked for where none is named.
+        columns: Label columns to the witness of their values, where no target names one.
         group: The column whose objects are never on both sides of a fold; "" where objects stand alone.
         groups: The same in the plural, in sentences.
         lines: Lines that a region may name and that figures mark.
         quantities: Numeric columns with a unit or limits, by name.
         administration: Numeric columns that describe the observation, not the object.
         kinds: Encoder kind to a function that gives its class.
-        trainers: Encoder kind to what fits it, where `training` does not know the kind.
+        trainers: Encoder kind to what fits it, for the kinds in `kinds`.
         measurements: Names of the measurements that networks may learn to predict.
         measured: Values and errors of measurements by name, from a table of rows.
         witnesses: Measurements of the spectrum itself that targets and labels may name, by name.
@@ -287,13 +312,14 @@ class Domain:
     encoder: str = ""
     views: Mapping[str, str] = field(default_factory=dict)
     label: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
     group: str = ""
     groups: str = ""
     lines: tuple[Line, ...] = ()
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
     administration: frozenset[str] = frozenset()
     kinds: Mapping[str, Callable[[], type[Encoder]]] = field(default_factory=dict)
-    trainers: Mapping[str, Callable[..., Encoder]] = field(default_factory=dict)
+    trainers: Mapping[str, Trainer] = field(default_factory=dict)
     measurements: tuple[str, ...] = ()
     measured: Callable[[pa.Table, Sequence[str]], tuple[NDArray, NDArray]] | None = None
     witnesses: Mapping[str, Witness] = field(default_factory=dict)
@@ -306,3 +332,7 @@ class Domain:
     panels: Any = None
     mock: Mock | None = None
     files: Light | None = None
+
+    def folders(self, name: str) -> tuple[Path, ...]:
+        """The folder "weights", "recipes" or "targets" of the home; it need not exist. Empty without a home."""
+        return (Path(str(resources.files(self.home))) / name,) if self.home else ()

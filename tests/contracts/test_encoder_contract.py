@@ -1,23 +1,34 @@
-"""One contract, run over every kind of encoder."""
+"""One contract, run over every kind of encoder: those of the general rooms, of every domain, and one of no flux."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from spectrove.encoders import ENCODERS, EncoderRecipe, load_encoder, save_encoder
-from spectrove.encoders.network import build_network
-from spectrove.encoders.recipe import MaskRecipe, NetworkRecipe, PcaRecipe
-from spectrove.errors import FingerprintError, RecipeError
+from spectrove.encoders import ENCODERS, Encoder, EncoderRecipe, load_encoder, save_encoder
+from spectrove.encoders.base import check_shapes
+from spectrove.encoders.network_encoder import build_network
+from spectrove.encoders.recipe import TABLES, MaskRecipe, NetworkRecipe, PcaRecipe
+from spectrove.errors import FingerprintError, RecipeError, Refusal
 from spectrove.galaxies.residual.encoder import FEATURES
 from spectrove.galaxies.residual.own_lines import MEASURED
 from spectrove.galaxies.residual.recipe import SurpriseRecipe
+from spectrove.inference.embed import embed
+from spectrove.pipeline.domains import DOMAINS
 from spectrove.preprocess import Prepared, PreprocessRecipe
+from spectrove.spectra import Spectrum, SpectrumSet
+from spectrove.xray.binned import Binned
 
 PREPROCESS = PreprocessRecipe(n_pixels=120)
 RECIPES = {
+    "counts": EncoderRecipe(name="small-counts", kind="counts", counts={"version": 3}),
+    "hardness_pca": EncoderRecipe(
+        name="small-hardness", kind="hardness_pca", hardness_pca={"n_bins": 8, "n_components": 3}
+    ),
     "pca": EncoderRecipe(name="small-pca", kind="pca", preprocess=PREPROCESS, pca=PcaRecipe(n_components=6)),
     "surprise": EncoderRecipe(
         name="small-surprise", kind="surprise", preprocess=PREPROCESS,
@@ -47,8 +58,83 @@ RECIPES = {
 }  # fmt: skip
 
 
-def prepared(n=9, seed=0, preprocess=PREPROCESS):
+@dataclass(frozen=True)
+class Counts:
+    """Input that is no flux on a grid: numbers of photons in as many channels as a detector has, and its background."""
+
+    object_id: np.ndarray
+    counts: tuple[np.ndarray, ...]
+    background: np.ndarray
+    fingerprint: str
+    coverage: np.ndarray
+    flags: tuple[tuple[str, ...], ...]
+
+    def __len__(self):
+        return len(self.object_id)
+
+    def take(self, index):
+        index = np.flatnonzero(index) if index.dtype == bool else index
+        return replace(
+            self, object_id=self.object_id[index], counts=tuple(self.counts[i] for i in index),
+            background=self.background[index], coverage=self.coverage[index], flags=tuple(self.flags[i] for i in index),
+        )  # fmt: skip
+
+
+class CountsEncoder(Encoder):
+    """Photons above the background in halves of the channels; its recipe has a table of its own and no grid."""
+
+    @classmethod
+    def complete(cls, recipe):
+        return recipe.model_copy(update={"own": {"version": 1, "power": 0.5, **recipe.own}})
+
+    def __init__(self, recipe, weights, **more):
+        super().__init__(recipe, weights, **more)
+        check_shapes(recipe, self.weights, {"scale": (2,)})
+
+    frame = "observed"
+    n_dimensions = 2
+
+    @property
+    def preparation(self):
+        return f"counts {self.recipe.own['version']}"
+
+    def prepare(self, spectra):
+        n = len(spectra)
+        counts = tuple(np.asarray(s.flux) for s in spectra)
+        made = Counts(
+            spectra.object_id,
+            counts,
+            np.ones(n),
+            self.preparation,
+            np.tile([1.0, 10.0], (n, 1)),
+            (("few",),) * n,
+        )
+        few = np.array([c.sum() < 1 for c in counts], dtype=bool)
+        refusals = [Refusal(i, f"{i}: no photon.") for i in spectra.object_id[few].tolist()]
+        return made.take(~few), refusals
+
+    def _vectors(self, batch):
+        halves = np.array([[c[: len(c) // 2].sum(), c[len(c) // 2 :].sum()] for c in batch.counts]).reshape(
+            -1, 2
+        )
+        return (
+            np.maximum(halves - batch.background[:, None], 0) ** self.recipe.own["power"]
+            * self.weights["scale"]
+        )
+
+
+#: Kinds of all domains, and one that no domain has.
+KINDS = {name: kind for d in DOMAINS.values() for name, kind in d.kinds.items()} | {
+    "counts": lambda: CountsEncoder
+}
+
+
+def prepared(encoder, n=9, seed=0):
+    """Input for an encoder, made from n spectra, or made up on the grid of its recipe."""
     rng = np.random.default_rng(seed)
+    if encoder.recipe.kind in PREPARED:
+        return PREPARED[encoder.recipe.kind](encoder, n, rng)
+    preprocess = encoder.preprocess
     flux = rng.normal(0, 1, (n, preprocess.n_pixels)).astype(np.float32)
     ivar = rng.uniform(0.5, 2, flux.shape).astype(np.float32)
     ivar[:, :15] = 0
@@ -59,6 +145,32 @@ def prepared(n=9, seed=0, preprocess=PREPROCESS):
     )  # fmt: skip
 
 
+def counted(encoder, n, rng):
+    """Counts of n spectra of different lengths."""
+    if not n:
+        return Counts(np.zeros(0, str), (), np.zeros(0), encoder.preparation, np.zeros((0, 2)), ())
+    return encoder.prepare(SpectrumSet.from_spectra([photons(f"s{i}", rng, 20 + i) for i in range(n)]))[0]
+
+
+def photons(name, rng, n_channels, rate=3.0):
+    counts = rng.poisson(rate, n_channels).astype(float)
+    one = np.ones(n_channels)
+    return Spectrum(name, np.linspace(3600, 8800, n_channels), counts, one, 0 * one, np.nan * one, {"z": 0.0})
+
+
+def binned(encoder, n, rng):
+    """Square roots of rates in energy bins, and two hardness ratios, of n X-ray spectra."""
+    n_bins = encoder.settings.n_bins
+    return Binned(
+        np.array([f"s{i}" for i in range(n)], dtype=str), rng.uniform(-1, 1, (n, 2)), rng.uniform(0, 1, (n, n_bins)),
+        rng.uniform(1, 2, (n, n_bins)), np.tile([1.8, 25.0], (n, 1)), ((),) * n, encoder.preparation,
+    )  # fmt: skip
+
+
+#: Kinds whose input is no flux on a grid: what makes input of n spectra.
+PREPARED = {"counts": counted, "hardness_pca": binned}
+
+
 def make(case):
     rng = np.random.default_rng(3)
     recipe = RECIPES[case]
@@ -67,6 +179,12 @@ def make(case):
         weights = {"mean": rng.normal(size=120), "components": axes, "deviation": np.linspace(3, 1, 6)}
     elif case == "surprise":
         weights = surprise_weights(rng)
+    elif case == "hardness_pca":
+        axes = np.linalg.qr(rng.normal(size=(8, 3)))[0].T
+        weights = {"mean": rng.normal(size=8), "components": axes, "deviation": np.linspace(3, 1, 3)}
+        weights |= {"ratio_mean": np.zeros(2), "ratio_deviation": np.ones(2)}
+    elif case == "counts":
+        weights = {"scale": np.array([1.0, 2.0])}
     else:
         torch.manual_seed(3)
         module = build_network(recipe)
@@ -77,7 +195,8 @@ def make(case):
         }
         for part in ("centre", "scale") if recipe.network.measurements else ():
             weights[f"float32.measure_{part}"] = np.ones(len(recipe.network.measurements), np.float32)
-    return ENCODERS[recipe.kind](recipe, weights, training_ids=frozenset({"t1", "t2"}))
+    kind = ENCODERS.get(recipe.kind) or KINDS[recipe.kind]()
+    return kind(recipe, weights, training_ids=frozenset({"t1", "t2"}))
 
 
 def surprise_weights(rng):
@@ -95,11 +214,12 @@ def encoder(request):
 
 
 def test_every_kind_is_in_this_test():
-    assert {r.kind for r in RECIPES.values()} == set(ENCODERS)
+    assert {r.kind for r in RECIPES.values()} == {*ENCODERS, *KINDS}
+    assert TABLES.keys() == ENCODERS.keys()
 
 
 def test_a_vector_per_spectrum_with_its_id_and_fingerprint(encoder):
-    embeddings = encoder.encode(prepared())
+    embeddings = encoder.encode(prepared(encoder))
     assert embeddings.vectors.shape == (9, encoder.n_dimensions)
     assert embeddings.vectors.dtype == np.float32
     assert np.isfinite(embeddings.vectors).all()
@@ -108,39 +228,42 @@ def test_a_vector_per_spectrum_with_its_id_and_fingerprint(encoder):
 
 
 def test_company_and_batch_size_do_not_matter(encoder):
-    whole = encoder.encode(prepared()).vectors
+    whole = encoder.encode(prepared(encoder)).vectors
     encoder.batch_size = 2
-    assert_allclose(encoder.encode(prepared()).vectors, whole, atol=1e-5)
-    assert_allclose(encoder.encode(prepared().take(np.array([7]))).vectors[0], whole[7], atol=1e-5)
+    assert_allclose(encoder.encode(prepared(encoder)).vectors, whole, atol=1e-5)
+    assert_allclose(encoder.encode(prepared(encoder).take(np.array([7]))).vectors[0], whole[7], atol=1e-5)
 
 
 def test_values_behind_the_mask_do_not_matter(encoder):
-    clean = prepared()
-    spoiled = prepared()
+    if encoder.recipe.kind in PREPARED:
+        pytest.skip("not flux on a grid")
+    clean = prepared(encoder)
+    spoiled = prepared(encoder)
     spoiled.flux[:, :15] = 1e3
     assert_allclose(encoder.encode(spoiled).vectors, encoder.encode(clean).vectors, atol=1e-5)
 
 
 def test_no_spectra_give_no_vectors(encoder):
-    assert encoder.encode(prepared(0)).vectors.shape == (0, encoder.n_dimensions)
+    assert encoder.encode(prepared(encoder, 0)).vectors.shape == (0, encoder.n_dimensions)
 
 
 def test_a_saved_encoder_is_the_same_encoder(encoder, tmp_path):
-    again = load_encoder(save_encoder(encoder, tmp_path / "e"))
+    again = load_encoder(save_encoder(encoder, tmp_path / "e"), kinds=KINDS)
     assert again.fingerprint == encoder.fingerprint
     assert again.training_ids == {"t1", "t2"}
-    assert_array_equal(again.encode(prepared()).vectors, encoder.encode(prepared()).vectors)
+    assert_array_equal(again.encode(prepared(encoder)).vectors, encoder.encode(prepared(encoder)).vectors)
 
 
 def test_a_moved_encoder_keeps_its_fingerprint(encoder, tmp_path):
-    first = load_encoder(save_encoder(encoder, tmp_path / "here"))
-    second = load_encoder(save_encoder(encoder, tmp_path / "there"))
+    first = load_encoder(save_encoder(encoder, tmp_path / "here"), kinds=KINDS)
+    second = load_encoder(save_encoder(encoder, tmp_path / "there"), kinds=KINDS)
     assert first.fingerprint == second.fingerprint
 
 
 def test_spectra_of_another_preparation_are_refused(encoder):
-    with pytest.raises(FingerprintError, match="prepared with recipe"):
-        encoder.encode(prepared(preprocess=PreprocessRecipe(n_pixels=120, softening=0.5)))
+    others = replace(prepared(encoder), fingerprint="another")
+    with pytest.raises(FingerprintError, match="prepared with recipe another, expected"):
+        encoder.encode(others)
 
 
 def test_a_damaged_file_is_named(encoder, tmp_path):
@@ -148,7 +271,7 @@ def test_a_damaged_file_is_named(encoder, tmp_path):
     weights = folder / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-40])
     with pytest.raises(RecipeError, match="damaged file"):
-        load_encoder(folder)
+        load_encoder(folder, kinds=KINDS)
 
 
 def test_weights_of_another_shape_are_refused(encoder):
@@ -157,12 +280,34 @@ def test_weights_of_another_shape_are_refused(encoder):
         type(encoder)(encoder.recipe, weights)
 
 
+def test_a_spectrum_that_is_refused_has_no_vector_and_a_reason():
+    """What general code asks of any input: ids, flags, coverage, and to be taken from."""
+    rng = np.random.default_rng(0)
+    spectra = SpectrumSet.from_spectra([photons("dark", rng, 12, rate=0), photons("bright", rng, 30)])
+    embedded = embed(spectra, make("counts"))
+    assert embedded.embeddings.object_id.tolist() == ["bright"]
+    assert [r.name for r in embedded.refusals] == ["dark"]
+    assert embedded.spectra.column("flags") == [["few"]]
+    assert_array_equal(embedded.embeddings.coverage, [[1, 10]])
+
+
+def test_an_encoder_without_a_grid_says_so():
+    with pytest.raises(RecipeError, match="kind counts prepares its own input"):
+        _ = make("counts").preprocess
+
+
+def test_the_own_table_is_part_of_what_a_vector_depends_on():
+    """Unless the kind says otherwise, as the residual view does."""
+    other = EncoderRecipe(name="small-counts", kind="counts", counts={"version": 3, "power": 1.0})
+    assert CountsEncoder(other, make("counts").weights).fingerprint != make("counts").fingerprint
+
+
 def test_bf16_finds_the_same_neighbours():
     """Number format is provenance: the three nearest stay the three nearest."""
     encoder = make("masked_transformer")
-    full = encoder.encode(prepared(60)).vectors
+    full = encoder.encode(prepared(encoder, 60)).vectors
     encoder.compute_dtype = torch.bfloat16
-    half = encoder.encode(prepared(60)).vectors
+    half = encoder.encode(prepared(encoder, 60)).vectors
 
     def nearest(vectors):
         d = np.linalg.norm(vectors[:, None] - vectors[None], axis=2) + 1e9 * np.eye(60)

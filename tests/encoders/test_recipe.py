@@ -9,9 +9,10 @@ import torch
 
 from spectrove.encoders.masked_transformer import MaskedTransformer
 from spectrove.encoders.masking import draw_mask
-from spectrove.encoders.network import build_network
-from spectrove.encoders.recipe import MaskRecipe, load_recipe, recipe_toml, shipped_recipes
+from spectrove.encoders.network_encoder import build_network
+from spectrove.encoders.recipe import MaskRecipe, recipe_toml
 from spectrove.errors import RecipeError
+from spectrove.pipeline.shipped import load_recipe, shipped_recipes
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
@@ -53,16 +54,17 @@ def test_no_shipped_recipe_learns_from_the_mocks_that_encoders_are_judged_on():
     [
         ("name='x'\nkind='cnn'\n[mask]\n[network]\n", "needs network.bottleneck"),
         (
-            "name='x'\nkind='cnn'\n[mask]\n[network]\nbottleneck=8\nmeasurements=['liner']",
-            "measurements names",
-        ),
-        (
             "name='x'\nkind='masked_transformer'\n[mask]\n[network]\nmeasurements=['ha_ew']",
             "need a bottleneck",
         ),
         ("name = 'x'\nkind = 'pca'\n[pca]\nn_component = 3", "pca.n_component"),
         ("name = 'x'\nkind = 'pca'", "needs the tables"),
-        ("name = 'x'\nkind = 'forest'", "kind"),
+        ("name = 'x'\nkind = 'forest'", "kind is 'forest', expected one of cnn, .*surprise"),
+        ("name = 'x'\nkind = 'surprise'\n[surprise]\nn_component = 3\n[preprocess]", "surprise.n_component"),
+        ("name = 'x'\nkind = 'surprise'\n[surprise]\n[preprocess]\nn_pixels = 5691", "even"),
+        ("name = 'x'\nkind = 'surprise'\n[surprise]", "prepares its own input"),
+        ("name = 'x'\nkind = 'surprise'\n[preprocess]", "needs the tables"),
+        ("name = 'x'\nkind = 'pca'\n[pca]\n[surprise]", "surprise"),
         ("name = ", "not TOML"),
         ("name='x'\nkind='masked_transformer'\n[mask]\n[network]\nwidth=10\nheads=3", "divisible"),
     ],

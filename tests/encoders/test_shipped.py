@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import spectrove
 from spectrove.encoders import load_encoder
+from spectrove.pipeline.shipped import shipped_encoders
 
-FINGERPRINTS = {
+#: Encoders that are there to be measured, and are not shipped.
+MEASURED = Path(__file__).parents[2] / "experiments" / "weights"
+
+SHIPPED = {
     "base": "ca417bc63b742842",
-    "base_measured": "0f5e6d02b61800f8",
-    "base_self": "689adfe02a9b39c7",
+    "hardness": "df9b42066067852b",
     "pca": "e6ce1fc2a6efa3f9",
     "surprise": "493af0b075a17a5b",
 }
+OTHERS = {"base_measured": "0f5e6d02b61800f8", "base_self": "689adfe02a9b39c7"}
 
 
-@pytest.mark.parametrize("name", FINGERPRINTS)
+def test_every_shipped_encoder_is_in_this_test():
+    assert shipped_encoders() == sorted(SHIPPED)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_encoder_keeps_its_fingerprint(name):
-    assert load_encoder(name).fingerprint == FINGERPRINTS[name]
+    assert spectrove.load_encoder(name).fingerprint == SHIPPED[name]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_an_encoder_of_the_experiments_keeps_its_fingerprint(name):
+    assert load_encoder(MEASURED / name).fingerprint == OTHERS[name]

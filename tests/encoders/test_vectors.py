@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 
 from spectrove.encoders import EncoderRecipe
 from spectrove.encoders.masked_transformer import MaskedTransformer
-from spectrove.encoders.network import whitening
+from spectrove.encoders.network_encoder import whitening
 from spectrove.encoders.pca import PcaEncoder
 from spectrove.encoders.recipe import NetworkRecipe, PcaRecipe
 from spectrove.preprocess import Prepared, PreprocessRecipe

@@ -12,9 +12,9 @@ from experiments.baselines.networks import NETWORK_CLASSIFIERS, GalSpecNet, Netw
 from experiments.baselines.on_mocks import files, train_mock_baselines
 from experiments.baselines.spender import SPENDER_PREPROCESS, Spender, SpenderPlan, fit_spender
 from experiments.baselines.vectors import OBSERVED, REST, VECTOR_METHODS, HalfWhitenedPca, RandomForest
-from spectrove.encoders import load_recipe
-from spectrove.encoders.network import build_network
+from spectrove.encoders.network_encoder import build_network
 from spectrove.errors import RecipeError
+from spectrove.pipeline.shipped import load_recipe
 from spectrove.preprocess import Prepared
 
 QUICK = Plan(epochs=12, patience=12, batch_size=8)
@@ -183,5 +183,5 @@ def test_mock_trained_baselines_learn_once_and_say_from_what(tmp_path, monkeypat
 
 def test_what_methods_are_shown_is_what_the_encoders_are_shown():
     """So that a difference between rows is not one of preprocessing."""
-    assert load_recipe("base").preprocess == REST
-    assert load_recipe("galspecencoder").preprocess == OBSERVED
+    assert load_recipe("base").on_grid == REST
+    assert load_recipe("galspecencoder").on_grid == OBSERVED

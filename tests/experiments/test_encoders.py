@@ -20,7 +20,7 @@ from spectrove.errors import DatasetError, LeakError, RecipeError
 from spectrove.evaluation.metrics import class_scores, resampled
 from spectrove.evaluation.noise import degrade
 from spectrove.evaluation.protocol import Fold
-from spectrove.targets import load_target
+from spectrove.pipeline.shipped import load_target
 
 SIZES = Sizes(n_mock=100, n_hosts=60)
 
@@ -207,7 +207,7 @@ def test_what_is_refined_or_fitted_sees_the_base_of_its_fold_alone(lens, monkeyp
 
     monkeypatch.setattr(Trained, "encoder", lambda self, name: Start())
     monkeypatch.setattr(rows, "refine", refine)
-    monkeypatch.setattr(rows, "mock_share", lambda start: None)
+    monkeypatch.setattr(rows, "mock_share", lambda start, **more: None)
     with pytest.raises(LeakError, match="refined on"):
         rows.RefinedRow().views(lens, Trained(tmp_path))(0)
 

@@ -164,7 +164,7 @@ def by_base() -> Callable[..., Evidence]:
 @pytest.fixture(scope="session")
 def liner(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     """A LINER among two LINERs and a Seyfert, explained by the whole path."""
-    from spectrove.targets import load_target
+    from spectrove.pipeline.shipped import load_target
 
     known = [
         build_spectrum("1445-53062-0466", "LINER", z=0.07),

@@ -10,8 +10,8 @@ import pytest
 from spectrove.explanation.report import write_report
 from spectrove.explanation.sentences import why
 from spectrove.galaxies.diagram.measured import bpt_of
+from spectrove.pipeline.shipped import load_target
 from spectrove.spectra import Spectrum
-from spectrove.targets import load_target
 
 
 def read_some(data_dir: Path, n: int) -> list[tuple[Spectrum, str]]:

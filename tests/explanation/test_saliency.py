@@ -11,7 +11,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from spectrove.encoders import ENCODERS, EncoderRecipe
-from spectrove.encoders.network import build_network
+from spectrove.encoders.network_encoder import build_network
 from spectrove.encoders.recipe import MaskRecipe, NetworkRecipe, PcaRecipe
 from spectrove.explanation.argument import carried
 from spectrove.explanation.bands import Band, bands

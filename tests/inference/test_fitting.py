@@ -12,8 +12,8 @@ from spectrove.inference import classify, metric_for
 from spectrove.inference.metric import of_base as fitting
 from spectrove.inference.pool import Pool
 from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.shipped import load_target
 from spectrove.spectra import Spectrum, SpectrumSet
-from spectrove.targets import load_target
 
 N = 120
 CLASSES = ("SF", "LINER", "quiescent")

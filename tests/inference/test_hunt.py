@@ -13,8 +13,9 @@ from numpy.testing import assert_allclose
 from spectrove.errors import KnowledgeError, TargetError
 from spectrove.inference import hunt
 from spectrove.inference.neighbors.hunt import with_prior
+from spectrove.pipeline.shipped import load_target
 from spectrove.spectra import Spectrum, SpectrumSet
-from spectrove.targets import Target, load_target
+from spectrove.targets import Target
 
 LINER = load_target("liner")
 

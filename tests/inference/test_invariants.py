@@ -10,8 +10,8 @@ import pytest
 from spectrove.embeddings import Embeddings
 from spectrove.inference import classify, hunt
 from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.shipped import load_target
 from spectrove.spectra import Spectrum, SpectrumSet
-from spectrove.targets import load_target
 
 N = 60
 IDS = np.array([f"{i:04d}-51602-0001" for i in range(N)])

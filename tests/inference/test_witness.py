@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 
 from spectrove import pipeline
 from spectrove.galaxies import line_witness as witness
+from spectrove.galaxies.domain import GALAXIES
 from spectrove.galaxies.line_classes import REGIONS, region_shares
 from spectrove.galaxies.line_fit import measure_lines
 from spectrove.galaxies.line_witness import line_shares, line_shares_of_base, line_witness
@@ -17,10 +18,12 @@ from spectrove.galaxies.mock import make_survey
 from spectrove.inference.far import less_noise, noisier
 from spectrove.inference.prediction import Prediction
 from spectrove.inference.verdict import with_verdicts
+from spectrove.pipeline.shipped import load_target
 from spectrove.spectra import SpectrumSet
-from spectrove.targets import Target, diagram_of, load_target
+from spectrove.targets import Target, diagram_of
 
 LABEL = "class_derived"
+COLUMNS = GALAXIES.columns
 FIVE = ("SF", "Composite", "Seyfert2-like", "LINER", "quiescent")
 COMPOSITE = Target(
     name="c", label=LABEL, positive="Composite", classes={"Composite": ("Composite",), "other": ("*",)},
@@ -92,11 +95,11 @@ def test_stronger_noise_spreads_the_shares(queries):
 
 
 def test_which_diagram_a_question_asks_is_said_by_target_label_or_option():
-    assert diagram_of("auto", load_target("liner"), LABEL) == "bpt_nii"
-    assert diagram_of("auto", None, LABEL) == "bpt_nii"
-    assert diagram_of("auto", None, "morph") is None
-    assert diagram_of("none", load_target("liner"), LABEL) is None
-    assert diagram_of("bpt_nii", None, "my_classes") == "bpt_nii"
+    assert diagram_of("auto", load_target("liner"), LABEL, COLUMNS) == "bpt_nii"
+    assert diagram_of("auto", None, LABEL, COLUMNS) == "bpt_nii"
+    assert diagram_of("auto", None, "morph", COLUMNS) is None
+    assert diagram_of("none", load_target("liner"), LABEL, COLUMNS) is None
+    assert diagram_of("bpt_nii", None, "my_classes", COLUMNS) == "bpt_nii"
 
 
 # --- lines in answers ------------------------------------------------------------------------------------------

@@ -11,14 +11,14 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from spectrove import pipeline
-from spectrove.encoders import EncoderRecipe, load_encoder, save_encoder
+from spectrove.encoders import EncoderRecipe, save_encoder
 from spectrove.encoders.recipe import PcaRecipe
 from spectrove.errors import FingerprintError, KnowledgeError, SpectrumError
 from spectrove.galaxies.mock import load_recipe, make_survey
 from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.shipped import load_encoder, load_target
 from spectrove.preprocess import PreprocessRecipe, prepare
 from spectrove.spectra import SpectrumSet
-from spectrove.targets import load_target
 from spectrove.training import fit_pca
 
 PREPROCESS = PreprocessRecipe(n_pixels=400, scale="continuum", continuum_width=0.02, softening=0.3)

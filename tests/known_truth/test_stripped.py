@@ -13,11 +13,12 @@ from astropy.io import fits
 from numpy.testing import assert_array_equal
 
 from spectrove import pipeline
-from spectrove.encoders import EncoderRecipe, load_encoder, save_encoder
+from spectrove.encoders import EncoderRecipe, save_encoder
 from spectrove.encoders.recipe import PcaRecipe
 from spectrove.galaxies.mock import make_survey, write_survey
 from spectrove.inference import Prediction
 from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.shipped import load_encoder
 from spectrove.preprocess import PreprocessRecipe, prepare
 from spectrove.readers import read_file, read_spectra
 from spectrove.spectra import SpectrumSet

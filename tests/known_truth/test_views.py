@@ -12,8 +12,9 @@ from spectrove.encoders import EncoderRecipe
 from spectrove.encoders.recipe import PcaRecipe
 from spectrove.errors import FingerprintError
 from spectrove.galaxies.mock import load_recipe, make_survey
+from spectrove.pipeline.shipped import load_target
 from spectrove.preprocess import PreprocessRecipe, prepare
-from spectrove.targets import Target, load_target
+from spectrove.targets import Target
 from spectrove.training import fit_pca
 
 SURVEY = load_recipe().model_copy(

@@ -17,11 +17,12 @@ from specutils import Spectrum as AstropySpectrum
 from specutils import SpectrumCollection
 
 import spectrove
-from spectrove.encoders import EncoderRecipe, load_encoder, save_encoder
+from spectrove.encoders import EncoderRecipe, save_encoder
 from spectrove.encoders.recipe import PcaRecipe
 from spectrove.errors import DatasetError, FormatError
 from spectrove.galaxies.mock import make_survey
 from spectrove.pipeline import queries as door
+from spectrove.pipeline.shipped import load_encoder
 from spectrove.preprocess import PreprocessRecipe, prepare
 from spectrove.readers import write_dataset
 from spectrove.readers.writing import write_files

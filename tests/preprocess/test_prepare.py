@@ -172,9 +172,9 @@ def test_an_unknown_key_of_a_recipe_is_an_error():
 
 
 def test_the_papers_grid_is_the_papers_grid():
-    from spectrove.encoders import load_recipe
+    from spectrove.pipeline.shipped import load_recipe
 
-    recipe = load_recipe("galspecencoder").preprocess
+    recipe = load_recipe("galspecencoder").on_grid
     assert (recipe.wavelength[0], recipe.wavelength[-1], len(recipe.wavelength)) == (3850.0, 9000.0, 3688)
     assert recipe.needs_redshift  # for the window of the median, though the frame is the observed one
 

@@ -36,8 +36,9 @@ class Survey:
 def survey(tmp_path_factory: pytest.TempPathFactory) -> Survey:
     """Made with the library, so that a test of one command does not hang on another."""
     from spectrove import pipeline
-    from spectrove.encoders import load_encoder, load_recipe, save_encoder
+    from spectrove.encoders import save_encoder
     from spectrove.galaxies.mock import write_survey
+    from spectrove.pipeline.shipped import load_encoder, load_recipe
     from spectrove.preprocess import prepare
     from spectrove.readers import ingest, read_dataset
     from spectrove.training import fit_pca

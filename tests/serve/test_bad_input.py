@@ -9,7 +9,7 @@ import re
 import pytest
 from astropy.io import fits
 
-from spectrove.targets import TARGETS
+from spectrove.pipeline.shipped import shipped_targets
 
 HUNT = ("--target", "liner")
 
@@ -28,7 +28,7 @@ def test_an_unknown_target_lists_the_known_ones(spectrove, survey):
     result = spectrove("hunt", survey.base, survey.dataset, "--target", "linear")
     assert result.exit_code == 2
     said = one_line(result, "TargetError")
-    assert all(name in said for name in TARGETS)
+    assert all(name in said for name in shipped_targets())
     assert "Did you mean liner?" in said
 
 
@@ -137,7 +137,8 @@ def test_what_is_not_a_base(spectrove, survey, tmp_path, what):
 
 def test_a_base_of_another_encoder_refuses_its_queries(spectrove, survey, tmp_path):
     """Vectors of two encoders have nothing to say to each other."""
-    from spectrove.encoders import load_encoder, load_recipe, save_encoder
+    from spectrove.encoders import save_encoder
+    from spectrove.pipeline.shipped import load_encoder, load_recipe
     from spectrove.preprocess import prepare
     from spectrove.readers import read_dataset
     from spectrove.training import fit_pca

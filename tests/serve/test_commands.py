@@ -244,8 +244,8 @@ def test_a_hunt_report_has_the_best_with_their_evidence(spectrove, survey, tmp_p
 
 def test_train_makes_an_encoder_that_kb_create_takes(spectrove, survey, tmp_path):
     """From a recipe file, on a dataset, with a few mocks."""
-    from spectrove.encoders import load_recipe
     from spectrove.encoders.recipe import recipe_toml
+    from spectrove.pipeline.shipped import load_recipe
 
     recipe = load_recipe("pca")
     recipe = recipe.model_copy(

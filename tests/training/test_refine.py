@@ -8,6 +8,7 @@ import pytest
 from spectrove.encoders import EncoderRecipe
 from spectrove.encoders.recipe import MaskRecipe, NetworkRecipe, ObjectivesRecipe, TrainingRecipe
 from spectrove.errors import RecipeError
+from spectrove.galaxies.domain import GALAXIES
 from spectrove.galaxies.mock import make_survey
 from spectrove.preprocess import PreprocessRecipe, prepare
 from spectrove.training import mock_share, refine, train
@@ -25,7 +26,7 @@ RECIPE = EncoderRecipe(
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory):
-    return train(RECIPE, tmp_path_factory.mktemp("weights"), workers=1)
+    return train(RECIPE, tmp_path_factory.mktemp("weights"), domain=GALAXIES, workers=1)
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +48,17 @@ def test_a_network_learns_to_measure(encoder):
 
 
 def test_a_refined_encoder_has_other_weights_and_owns_up_to_what_it_saw(encoder, catalog):
-    refined = refine(encoder, catalog, mocks=mock_share(encoder, 100), steps=8)
+    refined = refine(
+        encoder, catalog, domain=GALAXIES, mocks=mock_share(encoder, 100, domain=GALAXIES), steps=8
+    )
     assert refined.fingerprint != encoder.fingerprint
     assert refined.training_ids >= encoder.training_ids | set(catalog.object_id.tolist())
 
 
 def test_the_units_of_measurements_stay_those_of_the_mocks(encoder, catalog):
-    refined = refine(encoder, catalog, mocks=mock_share(encoder, 100), steps=4)
+    refined = refine(
+        encoder, catalog, domain=GALAXIES, mocks=mock_share(encoder, 100, domain=GALAXIES), steps=4
+    )
     for part in ("centre", "scale"):
         name = f"float32.measure_{part}"
         assert (refined.weights[name] == encoder.weights[name]).all()
@@ -65,4 +70,4 @@ def test_spectra_without_a_measurement_cannot_refine(encoder, catalog):
                                                   or c in ("z_source", "flux_unit", "targetid")]))  # fmt: skip
     with pytest.raises(RecipeError, match="none of 80 spectra has a measurement"):
         refine(encoder, bare.with_rows(bare.rows.drop_columns([c for c in bare.rows.column_names if c in
-               ("d4000n", "vdisp")])), mocks=mock_share(encoder, 100))  # fmt: skip
+               ("d4000n", "vdisp")])), domain=GALAXIES, mocks=mock_share(encoder, 100, domain=GALAXIES))  # fmt: skip

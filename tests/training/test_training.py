@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from spectrove.encoders import EncoderRecipe, load_encoder
+from spectrove.encoders import EncoderRecipe
 from spectrove.encoders.recipe import MaskRecipe, NetworkRecipe, PcaRecipe, TrainingRecipe
 from spectrove.errors import RecipeError
+from spectrove.galaxies.domain import GALAXIES, MockSurvey
 from spectrove.galaxies.mock import make_survey
+from spectrove.pipeline.shipped import load_encoder
 from spectrove.preprocess import PreprocessRecipe
 from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.training import data, fit_pca, train, training_data
@@ -140,19 +144,38 @@ def test_mocks_that_were_made_before_a_stop_are_not_made_again(tmp_path, monkeyp
         made.append(seed)
         return make_survey(n, seed=seed, **options)
 
+    def unbroken(n, *, seed, **options):
+        made.append(seed)
+        return make_survey(n, seed=seed, **options)
+
+    def galaxies(make):
+        survey = MockSurvey()
+        survey.make = make
+        return replace(GALAXIES, mock=survey)
+
     monkeypatch.setattr(data, "_CHUNK", 4)
-    monkeypatch.setattr(data, "make_survey", stopped)
     with pytest.raises(KeyboardInterrupt):
-        training_data(recipe, cache=tmp_path)
-    monkeypatch.setattr(
-        data, "make_survey", lambda n, *, seed, **more: made.append(seed) or make_survey(n, seed=seed, **more)
-    )
-    resumed = training_data(recipe, cache=tmp_path).prepared
+        training_data(recipe, domain=galaxies(stopped), cache=tmp_path)
+    resumed = training_data(recipe, domain=galaxies(unbroken), cache=tmp_path).prepared
     assert len(made) == len(set(made)) == 3
-    whole = training_data(recipe).prepared
+    whole = training_data(recipe, domain=GALAXIES).prepared
     assert resumed.object_id.tolist() == whole.object_id.tolist()
     assert_array_equal(resumed.flux, whole.flux)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["prepared.json", "prepared.safetensors"]
+
+
+def test_a_measurement_that_the_domain_does_not_have_is_refused(tmp_path):
+    recipe = network_recipe(bottleneck=4)
+    network = recipe.network.model_copy(update={"measurements": ("ha_ew", "liner")})
+    with pytest.raises(RecipeError, match=r"measurements names \['liner'\], expected some of \['ha_ew', "):
+        train(recipe.model_copy(update={"network": network}), tmp_path, domain=GALAXIES)
+
+
+def test_mocks_of_a_domain_that_has_none_are_refused(tmp_path):
+    recipe = network_recipe()
+    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"n_mock": 12})})
+    with pytest.raises(RecipeError, match="n_mock is 12, but datasets only has no mock survey"):
+        train(recipe, tmp_path, datasets=[toy_set()[0]])
 
 
 def test_validation_spectra_are_never_drawn():

@@ -13,7 +13,7 @@ from experiments.baselines.numbers import BASELINES
 from experiments.studies.coverage.figure import draw
 from experiments.studies.coverage.text import LEVELS, table_text
 from experiments.studies.setting import Setting
-from spectrove.encoders import Encoder, load_encoder
+from spectrove.encoders import Encoder
 from spectrove.errors import DatasetError
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.protocol import group_folds, not_trained_on, stripped
@@ -23,6 +23,7 @@ from spectrove.inference.numbers.conformal import SN_BORDERS, signal_to_noise
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import Embedded, embed, estimate
 from spectrove.pipeline.estimate import at_level
+from spectrove.pipeline.shipped import load_encoder
 
 #: What is estimated.
 ASKED = ("d4000n", "hdelta_a", "ha_ew", "vdisp")

@@ -18,7 +18,6 @@ from experiments.studies.curation.votes import KINDS, noisy_votes
 from experiments.studies.setting import Setting
 from spectrove.domain import OwnEvidence
 from spectrove.embeddings import Embeddings
-from spectrove.encoders import load_encoder
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.protocol import not_trained_on
 from spectrove.galaxies.domain import GALAXIES
@@ -28,6 +27,7 @@ from spectrove.inference.labels.noise import LabelNoise, label_votes
 from spectrove.inference.labels.review import Words, combined, label_findings
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import Embedded, embed
+from spectrove.pipeline.shipped import load_encoder
 from spectrove.processes import end_with_parent
 from spectrove.spectra import SpectrumSet
 

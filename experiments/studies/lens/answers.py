@@ -13,16 +13,15 @@ from experiments.samples.injected import with_lenses
 from experiments.samples.problems import COPY, GROUP, MOCK_SEED, OTHER_LINES
 from experiments.studies.setting import Setting
 from spectrove import pipeline
-from spectrove.encoders import load_encoder
 from spectrove.evaluation.protocol import check_groups, group_names, not_trained_on, stripped
 from spectrove.galaxies.lenses.second_redshift import SecondRedshift
 from spectrove.galaxies.lenses.signs import common_residuals_for
 from spectrove.galaxies.mock import load_recipe, make_survey
 from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.shipped import load_encoder, load_target
 from spectrove.provenance import canonical_json
 from spectrove.readers import read_dataset, write_dataset
 from spectrove.spectra import SpectrumSet
-from spectrove.targets import load_target
 
 #: Edges of the S/N of the strongest line.
 BINS = (3.0, 5.0, 7.0, 10.0, 15.0, 30.0)

@@ -15,13 +15,13 @@ from experiments.baselines.outlier_scores import OUTLIER_BASELINES, PREPROCESS, 
 from experiments.studies.outliers.figure import write_figure
 from experiments.studies.setting import Setting
 from spectrove import pipeline
-from spectrove.encoders import load_encoder
 from spectrove.errors import SpectrumError
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.protocol import not_trained_on
 from spectrove.evaluation.rates import share_of
 from spectrove.galaxies.mock import OUTLIER_KINDS, inject_outlier
 from spectrove.galaxies.oddities.reasons import DESIGNED_ON
+from spectrove.pipeline.shipped import load_encoder
 from spectrove.preprocess import prepare
 from spectrove.spectra import SpectrumSet
 

@@ -1,22 +1,17 @@
-"""Tables of encoder kinds and of networks. A new one needs one file and one line in each."""
+"""The table of general encoder kinds; a domain brings its own, see `Domain.kinds`."""
 
 from __future__ import annotations
 
-from spectrove.encoders.base import Encoder
-from spectrove.encoders.cnn import SpectrumCnn, SpectrumHybrid
-from spectrove.encoders.masked_transformer import MaskedTransformer
-from spectrove.encoders.network import NetworkEncoder, SpectrumNetwork
-from spectrove.encoders.pca import PcaEncoder
-from spectrove.galaxies.residual.encoder import SurpriseEncoder
+from collections.abc import Callable, Mapping
 
-NETWORKS: dict[str, type[SpectrumNetwork]] = {
-    "masked_transformer": MaskedTransformer,
-    "cnn": SpectrumCnn,
-    "hybrid": SpectrumHybrid,
-}
+from spectrove.encoders.base import Encoder
+from spectrove.encoders.network_encoder import NETWORKS, NetworkEncoder
+from spectrove.encoders.pca import PcaEncoder
+
+#: Encoder kind to a function that gives its class, which need not be imported before.
+Kinds = Mapping[str, Callable[[], type[Encoder]]]
 
 ENCODERS: dict[str, type[Encoder]] = {
     "pca": PcaEncoder,
-    "surprise": SurpriseEncoder,
     **dict.fromkeys(NETWORKS, NetworkEncoder),
 }

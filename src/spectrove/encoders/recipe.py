@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from importlib import resources
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spectrove.errors import RecipeError
-from spectrove.galaxies.measurements import MEASUREMENTS
 from spectrove.preprocess import PreprocessRecipe
+
+_NO_KINDS: Mapping[str, Callable[[], Any]] = MappingProxyType({})
 
 
 class _Table(BaseModel):
@@ -48,7 +50,7 @@ class NetworkRecipe(_Table):
             own patch. Otherwise the mean is projected to a vector of this length, and the whole spectrum is decoded
             from this vector alone.
         decoder_width: Hidden units of the decoder after a bottleneck.
-        measurements: Names from `measurements.MEASUREMENTS` predicted from the vector by a linear map.
+        measurements: Names from `Domain.measurements`, predicted from the vector by a linear map.
         norm: Layer norm before ("pre") or after ("post") each part.
         whitening: Power by which the principal axes of the pooled vectors are whitened, measured on the training
             spectra; 0 leaves the mean of the tokens unchanged.
@@ -75,8 +77,6 @@ class NetworkRecipe(_Table):
     def _divides(self) -> NetworkRecipe:
         if self.width % self.heads:
             raise ValueError(f"width ({self.width}) must be divisible by heads ({self.heads})")
-        if unknown := sorted(set(self.measurements) - set(MEASUREMENTS)):
-            raise ValueError(f"measurements names {unknown}, expected some of {list(MEASUREMENTS)}")
         if self.measurements and not self.bottleneck:
             raise ValueError("measurements are predicted from the vector; they need a bottleneck")
         return self
@@ -131,7 +131,7 @@ class TrainingRecipe(_Table):
     Attributes:
         objectives: Objectives and their weights.
         augment: Changes to the training spectra.
-        mock_recipe: The mock survey: a name known to `mock.load_recipe`, or a file.
+        mock_recipe: The mock survey: a name that the mock of the domain knows, or a file.
         teacher: Encoder whose vectors are the aim of `objectives.distillation`; a name or folder.
         loss: "mse" with equal weights for all observed masked pixels, or "ivar" weighted by inverse variance.
         n_mock: Number of mock spectra for training, made from `mock_seed`, beside the given datasets.
@@ -235,36 +235,56 @@ class EncoderRecipe(_Table):
         return self.model_dump(include={"kind", "preprocess", "pca", "network"}) | own
 
 
-def load_recipe(source: Path | str) -> EncoderRecipe:
-    """Recipe from a TOML file, or by name if it comes with Spectrove ("base" or "base.toml").
+def load_recipe(
+    source: Path | str, folders: Sequence[Path] = (), kinds: Mapping[str, Callable[[], Any]] = _NO_KINDS
+) -> EncoderRecipe:
+    """Recipe from a TOML file, or by name ("base" or "base.toml") from one of the folders of shipped recipes.
+
+    Args:
+        folders: Where recipes are looked for by name, best first.
+        kinds: Kinds of domains, by name: functions that give the class of the encoder.
 
     Raises:
         RecipeError: If there is no such file, it is not TOML, or a key is unknown or out of range.
     """
     path = Path(source)
-    if path.is_file():
-        text = path.read_text()
-    else:
-        shipped = (
-            resources.files("spectrove.encoders") / "recipes" / (path.name.removesuffix(".toml") + ".toml")
-        )
-        if not shipped.is_file():
-            known = ", ".join(shipped_recipes())
-            raise RecipeError(f"{source}: no such recipe file, and not one of the shipped recipes ({known}).")
-        text = shipped.read_text()
+    if not path.is_file():
+        shipped = (folder / (path.name.removesuffix(".toml") + ".toml") for folder in folders)
+        path = next((file for file in shipped if file.is_file()), path)
+    if not path.is_file():
+        known = ", ".join(shipped_recipes(folders))
+        raise RecipeError(f"{source}: no such recipe file, and not one of the shipped recipes ({known}).")
     try:
-        return EncoderRecipe.model_validate(tomllib.loads(text))
+        return _parsed(tomllib.loads(path.read_text()), kinds)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{source}: not TOML: {error}.") from error
     except ValidationError as error:
         what = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())
         raise RecipeError(f"{source}: {what}. Correct the recipe.") from error
+    except ValueError as error:
+        raise RecipeError(f"{source}: {error}. Correct the recipe.") from error
 
 
-def shipped_recipes() -> list[str]:
-    """Names of the recipes that come with Spectrove."""
-    folder = resources.files("spectrove.encoders") / "recipes"
-    return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
+def _parsed(values: dict[str, Any], kinds: Mapping[str, Callable[[], Any]]) -> EncoderRecipe:
+    """The recipe with all defaults, those of the table of its kind as well."""
+    kind = values.get("kind")
+    if isinstance(kind, str) and kind not in TABLES and kind not in kinds:
+        raise ValueError(f"kind is {kind!r}, expected one of {', '.join(sorted({*TABLES, *kinds}))}")
+    recipe = EncoderRecipe.model_validate(values)
+    if recipe.own is None:
+        return recipe
+    try:
+        return kinds[recipe.kind]().complete(recipe)
+    except ValidationError as error:
+        what = "; ".join(
+            f"{'.'.join(map(str, (recipe.kind, *e['loc'])))}: {e['msg']}" for e in error.errors()
+        )
+        raise ValueError(what) from error
+
+
+def shipped_recipes(folders: Sequence[Path]) -> list[str]:
+    """Names of the recipes in these folders."""
+    return sorted(file.stem for folder in folders for file in folder.glob("*.toml"))
 
 
 def recipe_toml(recipe: EncoderRecipe) -> str:

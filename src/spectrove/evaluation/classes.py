@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove import pipeline
-from spectrove.encoders import Encoder, load_encoder
+from spectrove.encoders import Encoder
 from spectrove.errors import CatalogError
 from spectrove.evaluation.metrics import Score, class_scores
 from spectrove.evaluation.noise import degrade
@@ -25,9 +25,10 @@ from spectrove.inference.pool import Pool
 from spectrove.inference.terms import terms_of
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.domains import domain_of
+from spectrove.pipeline.shipped import load_encoder, load_target
 from spectrove.preprocess import Prepared
 from spectrove.spectra import SpectrumSet
-from spectrove.targets import Target, load_target
+from spectrove.targets import Target
 from spectrove.training import fit_pca
 
 #: Tasks by name: each a target whose classes are told apart.

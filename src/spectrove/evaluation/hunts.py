@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from spectrove import pipeline
-from spectrove.encoders import load_encoder
 from spectrove.evaluation.metrics import Score, class_scores
 from spectrove.evaluation.protocol import check_groups, group_names, not_trained_on
 from spectrove.explanation.evidence import Evidence
@@ -18,8 +17,9 @@ from spectrove.explanation.report import Hunt
 from spectrove.explanation.tables import Table
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.domains import domain_of
+from spectrove.pipeline.shipped import load_encoder, load_target
 from spectrove.spectra import SpectrumSet
-from spectrove.targets import Target, label_text, load_target
+from spectrove.targets import Target, label_text
 
 
 @dataclass(frozen=True)

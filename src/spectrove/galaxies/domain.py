@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from spectrove.domain import ClassWitness, Domain, Floats, Residuals
+from spectrove.domain import Domain
 from spectrove.galaxies.lines import LINES
+from spectrove.galaxies.measurements import MEASUREMENTS, measured
 from spectrove.galaxies.oddities.residual_reasons import ResidualReasons
 from spectrove.galaxies.panels import GalaxyPanels
 from spectrove.galaxies.quantities import ADMINISTRATION, QUANTITIES
 from spectrove.galaxies.review import LineReviewer
-from spectrove.knowledge import KnowledgeBase
-from spectrove.redshift_estimate import RedshiftEstimate
-from spectrove.spectra import SpectrumSet
-from spectrove.targets import Target
+
+if TYPE_CHECKING:
+    from spectrove.domain import ClassWitness, Floats, Residuals
+    from spectrove.encoders import Encoder, EncoderRecipe
+    from spectrove.galaxies.mock import MockRecipe
+    from spectrove.knowledge import KnowledgeBase
+    from spectrove.redshift_estimate import RedshiftEstimate
+    from spectrove.spectra import SpectrumSet
+    from spectrove.targets import Target
 
 #: Ordinary bases contain a few galaxies of rare but real types far from the others in shape; with equal weights these
 #: set the threshold of 1% false alarms. Measured on 400 + 399 mocks of recipe `train` with the six kinds of
@@ -85,6 +93,44 @@ def foreign_types(base: KnowledgeBase, spectra: SpectrumSet) -> dict[str, str]:
     return foreign.foreign_types(base, spectra)
 
 
+def surprise_encoder() -> type[Encoder]:
+    """The class of the residual view."""
+    from spectrove.galaxies.residual.encoder import SurpriseEncoder
+
+    return SurpriseEncoder
+
+
+def train_surprise(
+    recipe: EncoderRecipe, datasets: Sequence[SpectrumSet], /, **options: Any
+) -> tuple[Encoder, dict[str, Any]]:
+    """An encoder of the residual view and a report, see `domain.Trainer`."""
+    from spectrove.galaxies.residual import training
+
+    return training.train_surprise(recipe, datasets, **options)
+
+
+class MockSurvey:
+    """Galaxies, lenses and outliers as SDSS would have seen them."""
+
+    def recipe(self, name: Path | str | None) -> MockRecipe:
+        """A recipe of the package by name, or from a file; the default if None."""
+        from spectrove.galaxies.mock import load_recipe
+
+        return load_recipe(name)
+
+    def make(self, n: int, recipe: MockRecipe, seed: int, workers: int) -> SpectrumSet:
+        """n spectra; the same for a seed."""
+        from spectrove.galaxies.mock import make_survey
+
+        return make_survey(n, recipe=recipe, seed=seed, workers=workers)
+
+    def write(self, n: int, folder: Path, **options: Any) -> Path:
+        """n spectra as SDSS files; the path of their catalog."""
+        from spectrove.galaxies.mock import write_survey
+
+        return write_survey(n, folder, **options)
+
+
 GALAXIES = Domain(
     name="galaxies",
     title="Optical spectra of galaxies.",
@@ -92,11 +138,16 @@ GALAXIES = Domain(
     encoder="base",
     views={"surprise": "surprise"},
     label="class_derived",
+    columns={"class_derived": "bpt_nii", "bpt_class": "bpt_nii"},
     group="plate",
     groups="plates",
     lines=LINES,
     quantities=QUANTITIES,
     administration=ADMINISTRATION,
+    kinds={"surprise": surprise_encoder},
+    trainers={"surprise": train_surprise},
+    measurements=tuple(MEASUREMENTS),
+    measured=measured,
     redshift=estimate_redshifts,
     types=foreign_types,
     outlier_views=OUTLIER_VIEWS,
@@ -105,4 +156,5 @@ GALAXIES = Domain(
     witnesses={"bpt_nii": OwnLines()},
     signs={"second_redshift": SecondRedshifts()},
     panels=GalaxyPanels(),
+    mock=MockSurvey(),
 )

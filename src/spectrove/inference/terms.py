@@ -65,7 +65,7 @@ def terms_of(domain: Domain, pool: Pool, witness: str = "auto") -> Terms:
     Raises:
         KnowledgeError: The domain has no witness of that name.
     """
-    name = diagram_of(witness, pool.target, pool.column)
+    name = diagram_of(witness, pool.target, pool.column, domain.columns)
     if name is not None and name not in domain.witnesses and witness != "auto":
         known = ", ".join(domain.witnesses) or "none"
         raise KnowledgeError(f"witness is {name!r}, expected one of those of {domain.name}: {known}.")

@@ -42,8 +42,9 @@ from spectrove.pipeline.outliers import outlier_reference, outliers, write_outli
 from spectrove.pipeline.queries import any_spectra
 from spectrove.pipeline.redshift import at_redshift, complete_redshifts, redshift, with_redshifts
 from spectrove.pipeline.regions import search_region
+from spectrove.pipeline.shipped import load_target
 from spectrove.spectra import SpectrumSet
-from spectrove.targets import Target, load_target
+from spectrove.targets import Target
 
 __all__ = [
     "BATCH",

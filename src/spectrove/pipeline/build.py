@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from spectrove.embeddings import Embeddings
-from spectrove.encoders import Encoder, load_encoder, shipped_encoders
+from spectrove.encoders import Encoder
 from spectrove.errors import KnowledgeError, Refusal
 from spectrove.inference.embed import BATCH, embed, vectors_of
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.schema import DEFAULT_DOMAIN
 from spectrove.pipeline.domains import domain_called
 from spectrove.pipeline.encoders import loaded
+from spectrove.pipeline.shipped import load_encoder, shipped_encoders
 from spectrove.spectra import SpectrumSet
 
 Progress = Callable[[int], None]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from spectrove.encoders import Encoder, load_encoder
+from spectrove.encoders import Encoder
 from spectrove.knowledge import DEFAULT_VIEW, KnowledgeBase
+from spectrove.pipeline.shipped import load_encoder
 
 #: Encoders by view; a single encoder is that of the default view.
 Encoders = Encoder | Mapping[str, Encoder] | None

@@ -36,9 +36,9 @@ def encoders_of(
     base: KnowledgeBase, given: str | None, views: Iterable[str] | None = None
 ) -> dict[str, Encoder]:
     """The encoders of these views (by default of the default view), from the place given by the user or the base."""
-    from spectrove.encoders import load_encoder
     from spectrove.errors import RecipeError
     from spectrove.knowledge import DEFAULT_VIEW
+    from spectrove.pipeline.shipped import load_encoder
 
     encoders, places = {}, base.encoders
     for view in views or base.space().views:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from importlib import resources
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,52 +13,56 @@ from pydantic_core import ErrorDetails
 from spectrove.errors import TargetError
 from spectrove.targets.target import Composition, MetricMode, Target, label_text
 
-#: The targets that come with the package, each a file NAME.toml beside this one.
-TARGETS: tuple[str, ...] = ("liner", "strong_lens", "outlier", "star_forming_agn_normal")
-
 __all__ = [
-    "TARGETS",
     "Composition",
     "MetricMode",
     "Target",
     "diagram_of",
     "label_text",
     "load_target",
+    "shipped_targets",
 ]
 
 
-def diagram_of(witness: str, target: Target | None, label: str) -> str | None:
-    """The diagram of line ratios whose regions the classes of a question are; None where there is none.
+def diagram_of(witness: str, target: Target | None, label: str, columns: Mapping[str, str]) -> str | None:
+    """Name of the witness, as `Domain.witnesses` has it, that tells the classes of a question apart; None without one.
 
     Args:
-        witness: "auto" lets the target say, or labels.toml for a column without one; "none" leaves lines out; the
-            name of a diagram holds whatever they say.
+        witness: "auto" lets the target say, or `columns` for a label without one; "none" leaves it out; a name holds
+            whatever they say.
         target: What is hunted, if anything.
         label: The label column.
+        columns: Label columns to the witness of their values, see `Domain.columns`.
     """
     if witness != "auto":
         return None if witness == "none" else witness
     if target is not None and target.lines is not None:
         return target.lines
-    text = resources.files(__package__).joinpath("labels.toml").read_text("utf-8")
-    return tomllib.loads(text).get(label, {}).get("lines")
+    return columns.get(label)
 
 
-def load_target(name_or_path: str | Path) -> Target:
-    """The target of that shipped name, or of that TOML file.
+def shipped_targets(folders: Sequence[Path]) -> list[str]:
+    """Names of the targets in these folders, each a file NAME.toml."""
+    return sorted(file.stem for folder in folders for file in folder.glob("*.toml"))
+
+
+def load_target(name_or_path: str | Path, folders: Sequence[Path] = ()) -> Target:
+    """The target of that name in one of these folders, or of that TOML file.
+
+    `spectrove.load_target` looks in the folders of all domains.
 
     Raises:
         TargetError: No such name or file, not TOML, or a key or value that a target cannot have.
     """
-    text = str(name_or_path)
-    if text in TARGETS:
-        return parse_target(resources.files(__package__).joinpath(f"{text}.toml").read_text("utf-8"), text)
+    text, shipped = str(name_or_path), shipped_targets(folders)
     path = Path(name_or_path)
+    if text in shipped:
+        path = next(file for folder in folders if (file := folder / f"{text}.toml").is_file())
     if not path.is_file():
-        near = get_close_matches(text, TARGETS, n=1)
+        near = get_close_matches(text, shipped, n=1)
         hint = f"Did you mean {near[0]}? " if near else ""
         raise TargetError(
-            f"{text}: neither a shipped target ({', '.join(TARGETS)}) nor a file. {hint}"
+            f"{text}: neither a shipped target ({', '.join(shipped)}) nor a file. {hint}"
             "Name one of these, or give the path of a TOML file."
         )
     try:

@@ -15,16 +15,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from spectrove.domain import Domain, Mock
 from spectrove.encoders.recipe import EncoderRecipe, TrainingRecipe
 from spectrove.errors import RecipeError
-from spectrove.galaxies.measurements import measured
-from spectrove.galaxies.mock import load_recipe as load_mock_recipe
-from spectrove.galaxies.mock import make_survey
 from spectrove.preprocess import Prepared, prepare
 from spectrove.provenance import canonical_json, hash_arrays
 from spectrove.spectra import SpectrumSet
 
 Progress = Callable[[int, int], None]
+
+#: Datasets alone, of any kind of light: neither mocks nor measurements.
+DATASETS_ONLY = Domain("datasets only")
 
 #: Mock spectra made at a time: bounds memory.
 _CHUNK = 2000
@@ -68,30 +69,35 @@ def training_data(
     recipe: EncoderRecipe,
     datasets: Sequence[SpectrumSet] = (),
     *,
+    domain: Domain = DATASETS_ONLY,
     cache: Path | None = None,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> TrainingData:
     """The recipe's mock spectra and the datasets, prepared; kept in `cache` so that a second call is quick.
 
+    Args:
+        domain: The kind of light, with its mock survey and its measurements.
+
     Raises:
-        RecipeError: If nothing is left to train on.
+        RecipeError: If nothing is left to train on, or the domain lacks a measurement or the mocks of the recipe.
     """
+    check_recipe(recipe, domain)
     plan, names = recipe.training, recipe.network.measurements if recipe.network else ()
     key = canonical_json(
         [
             recipe.on_grid.fingerprint,
             plan.n_mock,
             plan.mock_seed,
-            load_mock_recipe(plan.mock_recipe).model_dump(),
+            domain.mock.recipe(plan.mock_recipe).model_dump() if domain.mock else None,
             names,
             [hash_arrays({"id": d.object_id, "flux": d.flux, "ivar": d.ivar, "z": d.z}) for d in datasets],
         ]
     )
     known = _read_cache(cache, key)
     if known is None:
-        parts = [prepare_measured(d, recipe) for d in datasets]
-        parts += _mock_parts(recipe, cache, key, workers, progress)
+        parts = [prepare_measured(d, recipe, domain) for d in datasets]
+        parts += _mock_parts(recipe, domain, cache, key, workers, progress)
         parts = [p for p in parts if len(p[0])]
         if not parts:
             raise RecipeError(
@@ -114,6 +120,36 @@ def training_data(
     return TrainingData(prepared, counts, values, errors)
 
 
+def check_recipe(recipe: EncoderRecipe, domain: Domain) -> None:
+    """Refuse a recipe unless the domain has the measurements and the mock survey that it names.
+
+    Raises:
+        RecipeError: Naming those that there are.
+    """
+    names = recipe.network.measurements if recipe.network else ()
+    if unknown := sorted(set(names) - set(domain.measurements)):
+        raise RecipeError(
+            f"recipe {recipe.name}: network: measurements names {unknown}, expected some of "
+            f"{list(domain.measurements)}. Correct the recipe."
+        )
+    if recipe.training.n_mock:
+        mock_of(domain, recipe)
+
+
+def mock_of(domain: Domain, recipe: EncoderRecipe) -> Mock:
+    """The mock survey of a domain.
+
+    Raises:
+        RecipeError: It has none.
+    """
+    if domain.mock is None:
+        raise RecipeError(
+            f"recipe {recipe.name}: training.n_mock is {recipe.training.n_mock}, but {domain.name} has no mock survey. "
+            "Set training.n_mock = 0, and give a dataset."
+        )
+    return domain.mock
+
+
 def _times(n_data: int, n_mock: int, plan: TrainingRecipe) -> int:
     """How often each spectrum of the datasets may be drawn, where a mock may be once."""
     if plan.real_share is None or not n_data:
@@ -129,12 +165,15 @@ class Measured(NamedTuple):
     errors: NDArray[np.float32]
 
 
-def prepare_measured(spectra: SpectrumSet, recipe: EncoderRecipe) -> Measured:
+def prepare_measured(spectra: SpectrumSet, recipe: EncoderRecipe, domain: Domain) -> Measured:
     """Spectra as the recipe wants them, with the measurements that their rows hold."""
     prepared = prepare(spectra, recipe.on_grid)[0]
     index = {name: i for i, name in enumerate(spectra.object_id.tolist())}
     rows = spectra.rows.take(pa.array([index[name] for name in prepared.object_id.tolist()], pa.int64()))
-    return Measured(prepared, *measured(rows, recipe.network.measurements if recipe.network else ()))
+    names = recipe.network.measurements if recipe.network else ()
+    if domain.measured is None:
+        return Measured(prepared, *np.zeros((2, len(prepared), 0), np.float32))
+    return Measured(prepared, *domain.measured(rows, names))
 
 
 def join_prepared(parts: Sequence[Prepared]) -> Prepared:
@@ -149,18 +188,26 @@ def join_prepared(parts: Sequence[Prepared]) -> Prepared:
 
 
 def _mock_parts(
-    recipe: EncoderRecipe, cache: Path | None, key: str, workers: int, progress: Progress | None
+    recipe: EncoderRecipe,
+    domain: Domain,
+    cache: Path | None,
+    key: str,
+    workers: int,
+    progress: Progress | None,
 ) -> list[Measured]:
     plan, done = recipe.training, 0
-    survey_recipe = load_mock_recipe(plan.mock_recipe)
     parts: list[Measured] = []
+    if not plan.n_mock:
+        return parts
+    mock = mock_of(domain, recipe)
+    survey_recipe = mock.recipe(plan.mock_recipe)
     while done < plan.n_mock:
         n = min(_CHUNK, plan.n_mock - done)
         place = cache / f"{_PART}{len(parts)}" if cache else None
         part = _read_cache(place, key)
         if part is None:
-            survey = make_survey(n, recipe=survey_recipe, seed=plan.mock_seed + len(parts), workers=workers)
-            part = prepare_measured(survey, recipe)
+            survey = mock.make(n, recipe=survey_recipe, seed=plan.mock_seed + len(parts), workers=workers)
+            part = prepare_measured(survey, recipe, domain)
             _write_cache(place, key, part)
         parts.append(part)
         done += n

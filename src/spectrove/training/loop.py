@@ -14,9 +14,10 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
-from spectrove.encoders import NetworkEncoder, load_encoder
+from spectrove.encoders import Encoder, NetworkEncoder
 from spectrove.encoders.masking import draw_mask
-from spectrove.encoders.network import SpectrumNetwork, build_network, whitening
+from spectrove.encoders.network import SpectrumNetwork
+from spectrove.encoders.network_encoder import build_network, whitening
 from spectrove.encoders.recipe import EncoderRecipe, TrainingRecipe
 from spectrove.errors import RecipeError
 from spectrove.provenance import canonical_json
@@ -35,13 +36,14 @@ def fit_network(
     *,
     resume: bool = False,
     start_from: NetworkEncoder | None = None,
+    teacher: Encoder | None = None,
     progress: Progress | None = None,
 ) -> tuple[NetworkEncoder, dict]:
     """Train a network; returns the encoder with the best validation loss, and a report.
 
     `folder` gets `last.safetensors` (to resume from), `best.safetensors`, and `log.jsonl` with a line a
     checkpoint: step, losses, learning rate, spectra per second. With `start_from` the weights begin as that
-    encoder's, and its measurements keep their units.
+    encoder's, and its measurements keep their units; `teacher` is the encoder of the objective "distillation".
 
     Raises:
         RecipeError: If `folder` holds a run of another recipe, or a run and `resume` is False.
@@ -54,7 +56,7 @@ def fit_network(
     fabric = Fabric(accelerator="auto", devices="auto", precision=_precision())
     fabric.launch()
     torch.manual_seed(plan.seed)
-    draw = Batches(recipe, data, start_from)
+    draw = Batches(recipe, data, start_from, teacher)
     objectives = Objectives(build_network(recipe), plan, draw.teacher_width)
     network = objectives.network
     if start_from is not None:
@@ -138,7 +140,11 @@ class Batches:
     """
 
     def __init__(
-        self, recipe: EncoderRecipe, data: TrainingData, start_from: NetworkEncoder | None = None
+        self,
+        recipe: EncoderRecipe,
+        data: TrainingData,
+        start_from: NetworkEncoder | None = None,
+        teacher: Encoder | None = None,
     ) -> None:
         self.recipe, self.data = recipe, data
         if start_from is not None and start_from.recipe.network.measurements:  # type: ignore[union-attr]
@@ -148,10 +154,9 @@ class Batches:
             self.centre, self.scale = units(data.values[data.counts > 0])
         self.values = (data.values - self.centre) / self.scale
         self.errors = data.errors / self.scale
-        plan = recipe.training
         self.teacher = None
-        if plan.teacher and plan.objectives.distillation:
-            vectors = load_encoder(plan.teacher).encode(data.prepared).vectors
+        if teacher is not None:
+            vectors = teacher.encode(data.prepared).vectors
             self.teacher = ((vectors - vectors.mean(axis=0)) / (vectors.std(axis=0) + 1e-6)).astype(
                 np.float32
             )

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from spectrove.domain import Domain
 from spectrove.encoders import NetworkEncoder
 from spectrove.errors import RecipeError
 from spectrove.spectra import SpectrumSet
 from spectrove.training.data import Measured, TrainingData, join_prepared, prepare_measured, training_data
 from spectrove.training.loop import fit_network
+from spectrove.training.run import teaching
 
 Progress = Callable[[int, int, str], None]
 
@@ -21,6 +23,7 @@ def refine(
     encoder: NetworkEncoder,
     spectra: SpectrumSet,
     *,
+    domain: Domain,
     mocks: TrainingData | None = None,
     steps: int = 600,
     learning_rate: float = 1e-3,
@@ -38,6 +41,7 @@ def refine(
     Args:
         encoder: A network encoder that reads measurements off its vectors.
         spectra: With catalog columns of line fluxes, equivalent widths and indices in their rows.
+        domain: The kind of light, with its mock survey and its measurements.
         mocks: What `mock_share` made, to use again; made from the encoder's recipe if None.
         steps: Batches.
         learning_rate: At its peak.
@@ -56,14 +60,14 @@ def refine(
             f"encoder {encoder.name}: reads no measurements, so there is nothing to refine. Train one whose recipe "
             "lists network.measurements."
         )
-    real = prepare_measured(spectra, recipe)
+    real = prepare_measured(spectra, recipe, domain)
     if not np.isfinite(real.values).any():
         raise RecipeError(
             f"encoder {encoder.name}: none of {len(spectra)} spectra has a measurement to learn from (expected columns "
             "like ha_flux, ha_err, ha_ew, d4000n). Join a catalog that holds them."
         )
     if mocks is None:
-        mocks = mock_share(encoder, n_mock, workers=workers)
+        mocks = mock_share(encoder, n_mock, domain=domain, workers=workers)
     plan = recipe.training.model_copy(
         update={
             "steps": steps, "learning_rate": learning_rate, "warmup": min(50, steps // 4), "seed": seed,
@@ -73,15 +77,23 @@ def refine(
     refined = recipe.model_copy(update={"training": plan})
     data = _mixed(real, mocks, real_share, plan.validation, seed)
     with tempfile.TemporaryDirectory() as folder:
-        result, _ = fit_network(refined, data, Path(folder), start_from=encoder, progress=progress)
+        result, _ = fit_network(
+            refined,
+            data,
+            Path(folder),
+            start_from=encoder,
+            teacher=teaching(refined, domain),
+            progress=progress,
+        )
     result.source = f"{encoder.source}+{len(real.prepared)}"
     return result
 
 
-def mock_share(encoder: NetworkEncoder, n: int = 6000, *, workers: int = 1) -> TrainingData:
+def mock_share(encoder: NetworkEncoder, n: int = 6000, *, domain: Domain, workers: int = 1) -> TrainingData:
     """The first mocks that an encoder was trained on, for several calls of `refine`."""
     plan = encoder.recipe.training.model_copy(update={"n_mock": min(n, encoder.recipe.training.n_mock)})
-    return training_data(encoder.recipe.model_copy(update={"training": plan}), workers=workers)
+    recipe = encoder.recipe.model_copy(update={"training": plan})
+    return training_data(recipe, domain=domain, workers=workers)
 
 
 def _mixed(

@@ -11,7 +11,7 @@ from experiments.studies.setting import Setting
 from experiments.table import STUDIES
 from spectrove.evaluation.reliability import bins, brier_skill, calibration_error, error_with_interval
 from spectrove.inference import Prediction, Vote
-from spectrove.targets import load_target
+from spectrove.pipeline.shipped import load_target
 
 RNG = np.random.default_rng(4)
 HONEST = RNG.beta(0.5, 2, size=6000)

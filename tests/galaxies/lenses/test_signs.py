@@ -18,7 +18,7 @@ from spectrove.inference import calibration_for, metric_for
 from spectrove.inference.calibration import of_base as calibrating
 from spectrove.inference.pool import Pool
 from spectrove.inference.terms import terms_of
-from spectrove.targets import load_target
+from spectrove.pipeline.shipped import load_target
 
 TARGET = load_target("strong_lens")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from spectrove.encoders import EncoderRecipe, load_encoder, load_recipe
+from spectrove.encoders import EncoderRecipe
 from spectrove.encoders.recipe import TrainingRecipe
 from spectrove.errors import RecipeError
 from spectrove.galaxies.mock import inject_lens, make_survey
@@ -14,16 +14,17 @@ from spectrove.galaxies.mock import load_recipe as load_mock_recipe
 from spectrove.galaxies.residual.encoder import FEATURES, SurpriseEncoder
 from spectrove.galaxies.residual.recipe import SurpriseRecipe
 from spectrove.galaxies.residual.training import fit_surprise, ordinary_spectra, ordinary_survey
+from spectrove.pipeline.shipped import load_encoder, load_recipe
+from spectrove.pipeline.train import train
 from spectrove.preprocess import prepare
 from spectrove.spectra import SpectrumSet
-from spectrove.training import train
 
 NAMES = list(FEATURES)
 
 
 def recipe(**training):
     return EncoderRecipe(
-        name="small-surprise", kind="surprise", preprocess=load_recipe("surprise").preprocess,
+        name="small-surprise", kind="surprise", preprocess=load_recipe("surprise").on_grid,
         surprise=SurpriseRecipe(n_components=6, iterations=3, score_groups=2, line_groups=2),
         training=TrainingRecipe(**{"n_mock": 180, "mock_seed": 1800, **training}),
     )  # fmt: skip

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
-from spectrove.encoders import load_encoder
 from spectrove.galaxies.lines import LINES
 from spectrove.galaxies.residual.common import CommonResidual
-from spectrove.galaxies.residual.encoder import BEHIND, UNSURE, Detector, SurpriseEncoder
+from spectrove.galaxies.residual.encoder import BEHIND, UNSURE, Detector, shipped
 from spectrove.galaxies.residual.features import find_peaks, smoothed, whitened
 from spectrove.galaxies.residual.reconstruction import Residual, near
 from spectrove.readers.sky import SKY_LINES
@@ -97,7 +95,7 @@ def find(
         detector: That of the shipped encoder if None.
         common: Residuals common to galaxies like the hosts, which are subtracted.
     """
-    detector = detector or _shipped().detector
+    detector = detector or shipped().detector
     found = []
     for start in range(0, len(flux), 16):
         rows = slice(start, start + 16)
@@ -124,7 +122,7 @@ def find_in(
     spectra: SpectrumSet, k: int = 3, common: CommonResidual | None = None
 ) -> dict[str, list[SecondRedshift]]:
     """The same for unprepared spectra, by object id; spectra that cannot be prepared have no entry."""
-    encoder = _shipped()
+    encoder = shipped()
     prepared, _ = encoder.prepare(spectra)
     found = find(prepared.flux, prepared.ivar, prepared.z, k, encoder.detector, common)
     return dict(zip(prepared.object_id.tolist(), found, strict=True))
@@ -132,7 +130,7 @@ def find_in(
 
 def residuals_of(spectra: SpectrumSet) -> tuple[Residual, list[str]]:
     """Residuals of spectra from their reconstruction, and the ids of those that can be prepared."""
-    encoder = _shipped()
+    encoder = shipped()
     prepared, _ = encoder.prepare(spectra)
     left = encoder.detector.reconstructor.explain(prepared.flux, prepared.ivar)
     return left, prepared.object_id.tolist()
@@ -152,11 +150,6 @@ def explain(candidate: Mapping[str, Any]) -> str:
         f"a second redshift z = {candidate['z']:.4f}, joint S/N {candidate['score']:.1f} "
         f"({candidate['beyond']:.1f} without the strongest line): {seen}"
     )
-
-
-@cache
-def _shipped() -> SurpriseEncoder:
-    return cast(SurpriseEncoder, load_encoder("surprise"))
 
 
 def _trust(wavelength: NDArray[np.float64], host: NDArray[np.float64]) -> Floats:

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.encoders import load_encoder
 from spectrove.galaxies.lenses.second_redshift import SecondRedshift, find_in, residuals_of
 from spectrove.galaxies.residual.common import FEWEST, CommonResidual, fit_common_residual
+from spectrove.galaxies.residual.encoder import shipped
 from spectrove.galaxies.residual.reconstruction import Residual
 from spectrove.inference.kept import Arrays, Content, fitted_once
 from spectrove.knowledge import FOLDS, KnowledgeBase
@@ -123,7 +123,7 @@ def residuals_key(base: KnowledgeBase, target: Target | None, where: str | None)
         {
             "residuals_version": RESIDUALS_VERSION,
             "version": base.version,
-            "surprise": load_encoder("surprise").fingerprint,
+            "surprise": shipped().fingerprint,
             "target": target.model_dump(mode="json", include=hunted) if target else None,
             "where": where,
         }

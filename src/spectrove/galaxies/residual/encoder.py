@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.encoders.base import Encoder, Weights, check_shapes
+from spectrove.encoders.checkpoint import load_encoder
 from spectrove.encoders.recipe import EncoderRecipe
 from spectrove.galaxies.residual.features import (
     Blocks,
@@ -112,6 +115,13 @@ class SurpriseEncoder(Encoder):
 
     def _vectors(self, batch: Prepared) -> NDArray:
         return excess(self.detector.features(batch.flux, batch.ivar), self._band)
+
+
+@cache
+def shipped() -> SurpriseEncoder:
+    """The encoder `surprise` that comes with Spectrove."""
+    folder = Path(__file__).parents[1] / "weights"
+    return cast(SurpriseEncoder, load_encoder("surprise", [folder], {"surprise": lambda: SurpriseEncoder}))
 
 
 class Detector:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.mixture import GaussianMixture
 
+from spectrove.domain import Progress
 from spectrove.encoders.pca import scores
 from spectrove.encoders.recipe import EncoderRecipe
 from spectrove.errors import RecipeError
@@ -29,14 +31,27 @@ from spectrove.spectra import SpectrumSet
 from spectrove.training.data import join_prepared
 from spectrove.training.empca import empca
 
-Progress = Callable[[int, int], None]
-
 #: Mock spectra made at a time.
 _CHUNK = 2000
 #: Lines enter the picture of ordinary galaxies where they are known this well (asinh of angstrom).
 _LINE_ERROR = 0.5
 #: Least width of a group of ordinary galaxies, in scores' sigma and in asinh of angstrom.
 _WIDTH = 0.1
+
+
+def train_surprise(
+    recipe: EncoderRecipe,
+    datasets: Sequence[SpectrumSet] = (),
+    /,
+    *,
+    source: str,
+    workers: int,
+    tell: Callable[[str], Progress],
+) -> tuple[SurpriseEncoder, dict[str, Any]]:
+    """A surprise encoder of the recipe's mock galaxies and the datasets, and a report; see `domain.Trainer`."""
+    galaxies = ordinary_spectra(recipe, datasets, workers=workers, progress=tell("mock spectra"))
+    encoder = fit_surprise(recipe, galaxies, source=source, progress=tell("EM-PCA"))
+    return encoder, {"n_spectra": len(galaxies)}
 
 
 def ordinary_spectra(

@@ -95,7 +95,7 @@ def explain(typed: Typed) -> None:
     Neighbours, their weights, line measurements and diagrams, as text or a page.
     """
     _check(typed)
-    from spectrove.targets import load_target
+    from spectrove.pipeline.shipped import load_target
 
     target = load_target(typed.target) if typed.target else None
     queries = options.query_batches(typed)

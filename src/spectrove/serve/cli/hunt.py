@@ -121,7 +121,7 @@ def hunt(typed: Typed) -> None:
     check_output(typed.report, (".html",))
     if typed.figures and not typed.report:
         raise typer.BadParameter("the figures go beside the page: give --report too", param_hint="--figures")
-    from spectrove.targets import load_target
+    from spectrove.pipeline.shipped import load_target
 
     target = load_target(typed.target)
     queries = options.query_batches(typed)

@@ -87,7 +87,7 @@ def create(
     refuse_occupied(kb, overwrite)
     queries = QueryBatches(source, where, "--where", reading, redshift, RefusalLines(as_json))
     from spectrove import pipeline
-    from spectrove.encoders import load_encoder
+    from spectrove.pipeline.shipped import load_encoder
 
     domain = queries.domain
     network = load_encoder(encoder_place(encoder or domain.encoder))
@@ -324,7 +324,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def encoder_place(named: str) -> str:
     """A shipped name unchanged, a folder as an absolute path, so that the base finds it from anywhere."""
-    from spectrove.encoders import shipped_encoders
+    from spectrove.pipeline.shipped import shipped_encoders
 
     return named if named in shipped_encoders() or not Path(named).is_dir() else str(Path(named).resolve())
 

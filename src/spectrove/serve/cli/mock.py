@@ -36,13 +36,15 @@ def mock(
     need_paths([recipe] if recipe else [])
     import os
 
-    from spectrove.galaxies.mock import load_recipe, write_survey
+    from spectrove.pipeline.domains import domain_of, needed
 
-    wanted = load_recipe(recipe) if recipe else None
+    domain = domain_of(None)
+    survey = needed(domain.mock, domain, "mock", "mock survey")
+    wanted = survey.recipe(recipe) if recipe else None
     processes = workers or os.cpu_count() or 1
     try:
         with progress_bar("simulating", number) as advance:
-            catalog = write_survey(
+            catalog = survey.write(
                 number, output, recipe=wanted, seed=seed, workers=processes, progress=done_of(advance)
             )
     except OSError as error:

@@ -42,9 +42,9 @@ def train(
     No target classes are needed or read.
     """
     need_paths(data or [])
-    from spectrove.encoders import load_recipe
+    from spectrove.pipeline.shipped import load_recipe
+    from spectrove.pipeline.train import train as run
     from spectrove.readers import read_dataset
-    from spectrove.training import train as run
 
     wanted = load_recipe(recipe)
     with usage_errors():
