@@ -95,8 +95,9 @@ def test_every_option_says_what_it_is(verb: Verb):
 
 @verbs
 def test_every_verb_is_public_and_documented(verb: Verb):
-    """Under its name in Python, in docs/api.md and, under that of its command, in docs/cli.md."""
+    """Under its name in Python, also as a method of a base, in docs/api.md, and in docs/cli.md as its command."""
     assert getattr(package, verb.name) is verb.ask
+    assert getattr(package.Base, verb.name).__doc__
     assert f"### `{verb.name}`" in (DOCS / "api.md").read_text("utf-8")
     name, *options = verb.command.split()
     section = re.split(rf"^## `spectrove {name}`", (DOCS / "cli.md").read_text("utf-8"), flags=re.MULTILINE)[

@@ -79,8 +79,8 @@ def open(path: str | PathLike[str]) -> Base:
     """The knowledge base in a folder, ready to be asked.
 
     Raises:
-        KnowledgeError: There is no base, it is incomplete, or a newer spectrove made it; or it is of a kind of light that
-            this one does not know.
+        KnowledgeError: There is no base, it is incomplete, or a newer spectrove made it; or it is of a kind of light
+            that this one does not know.
     """
     base = Base.open(path)
     light = domain_of(base).files
