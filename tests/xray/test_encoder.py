@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from tests.xray.ogip_files import (
     CHANNELS,
     expected_counts,
@@ -14,11 +14,12 @@ from tests.xray.ogip_files import (
     write_source,
 )
 
-from spectrove.encoders import EncoderRecipe
+from spectrove.encoders import EncoderRecipe, load_encoder, save_encoder
 from spectrove.errors import FingerprintError, RecipeError
 from spectrove.spectra import SpectrumSet
 from spectrove.xray.binned import HardnessRecipe, bin_counts
 from spectrove.xray.counts import CountSet
+from spectrove.xray.domain import XRAY
 from spectrove.xray.encoder import HardnessEncoder, fit_hardness
 from spectrove.xray.ogip import read_counts
 
@@ -191,3 +192,16 @@ def test_weights_of_another_shape_are_refused(encoder):
 
 def test_what_is_trained_on_is_recorded(encoder, spectra):
     assert encoder.training_ids == frozenset(spectra.object_id.tolist())
+
+
+def test_a_saved_encoder_is_the_same_encoder(encoder, spectra, tmp_path):
+    again = load_encoder(save_encoder(encoder, tmp_path / "e"), kinds=XRAY.kinds)
+    assert again.fingerprint == encoder.fingerprint
+    assert_array_equal(vectors(again, spectra), vectors(encoder, spectra))
+
+
+def test_the_encoder_that_comes_with_the_package_has_not_moved(spectra):
+    shipped = load_encoder(XRAY.encoder, XRAY.folders("weights"), XRAY.kinds)
+    assert shipped.fingerprint == "df9b42066067852b"
+    assert len(shipped.training_ids) == 4000
+    assert vectors(shipped, spectra).shape == (30, 7)
