@@ -18,9 +18,6 @@ LONG = {"training/loop.py:fit_network"}
 #: Still too many; a function that takes fewer leaves this list.
 DEBTS = {
     "knowledge/base.py:search",
-    "knowledge/classwise.py:find_by_class",
-    "knowledge/finding.py:_nearest",
-    "knowledge/finding.py:find",
     "pixels/given.py:columns_of",
     "readers/assemble.py:assemble",
     "training/refine.py:refine",

@@ -19,7 +19,7 @@ from spectrove.errors import KnowledgeError
 from spectrove.knowledge import checks, history, lookup, relabel, schema, writing
 from spectrove.knowledge.classwise import ClassDistances, find_by_class
 from spectrove.knowledge.files import Files, Uri, place_of
-from spectrove.knowledge.finding import find
+from spectrove.knowledge.finding import Conditions, find
 from spectrove.knowledge.lookup import Searched
 from spectrove.knowledge.neighbors import Neighbors
 from spectrove.knowledge.reading import Reader
@@ -434,23 +434,18 @@ class KnowledgeBase:
             TargetError: The target names a column, value or view that the base does not have.
         """
         self._reader.refresh()
+        conditions = Conditions(spectra, where, view, allow_self, labelled, exclude_column, target, metric)
         return find(
-            self._store,
-            self._reader,
-            query,
-            k if k is not None else (target.k if target else 3),
-            spectra=spectra,
-            where=where,
-            view=view,
-            allow_self=allow_self,
-            labelled=labelled,
-            exclude_column=exclude_column,
-            target=target,
-            metric=metric,
+            self._store, self._reader, query, k if k is not None else (target.k if target else 3), conditions
         )
 
     def search_by_class(
-        self, query: Embeddings | Mapping[str, Embeddings], k: int, **asked: Any
+        self,
+        query: Embeddings | Mapping[str, Embeddings],
+        k: int,
+        *,
+        kinds: Mapping[str, str] | None = None,
+        **conditions: Any,
     ) -> ClassDistances:
         """Distances to the K nearest objects of each class of `target`, or of each value of `labelled`.
 
@@ -458,4 +453,4 @@ class KnowledgeBase:
         gives subclasses finer than the classes of the target.
         """
         self._reader.refresh()
-        return find_by_class(self._store, self._reader, query, k, **asked)
+        return find_by_class(self._store, self._reader, query, k, Conditions(**conditions), kinds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.knowledge import lookup
+from spectrove.knowledge.finding import Conditions, search_of
 from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.search import Snapshot, nearest_of_each
-from spectrove.knowledge.space import Metric, Space, choose_space, placed, query_vectors, scale, snapshot
+from spectrove.knowledge.space import Space, placed
 from spectrove.knowledge.store import Store
-from spectrove.spectra import Batch
 from spectrove.targets import Target, label_text
 
 
@@ -41,46 +41,29 @@ def find_by_class(
     reader: Reader,
     query: Embeddings | Mapping[str, Embeddings],
     k: int,
-    *,
-    spectra: Batch | None = None,
-    where: str | None = None,
-    view: str | Mapping[str, float] | None = None,
-    allow_self: bool = False,
-    labelled: str | None = None,
-    exclude_column: str | None = None,
-    target: Target | None = None,
-    metric: Sequence[Metric] = (),
+    conditions: Conditions,
     kinds: Mapping[str, str] | None = None,
 ) -> ClassDistances:
     """Distances by class, for `KnowledgeBase.search_by_class`."""
-    space = choose_space(store, reader, view, target)
-    asked = query_vectors(store, reader, space, query)
-    known = snapshot(store, reader, space)
-    pool = lookup.choose(reader, known, space.views, where=where, labelled=labelled, target=target)
-    itself = lookup.same_objects(known, asked, spectra)
-    nobody = [np.zeros(0, dtype=np.int64)] * len(asked)
-    excluded = lookup.exclusions(
-        reader, known, asked, spectra, nobody if allow_self else itself, exclude_column
-    )
-    label = labelled or (target.label if target else "")
-    members = _members(reader, known, pool, label, target, kinds)
-    which = np.zeros(len(asked), dtype=int)
-    if len(metric) > 1 and not allow_self:
-        which = lookup.own_folds(known, pool, itself, len(metric) - 1)
-    distance = np.full((len(asked), len(members), k), np.inf)
-    for number in sorted({int(i) for i in which}):
-        own = np.flatnonzero(which == number)
-        place = Space(space.weights, metric[number] if metric else None)
-        found = nearest_of_each(
-            snapshot(store, reader, place),
-            placed(place, asked.vectors[own]),
+    search = search_of(store, reader, query, conditions)
+    target = conditions.target
+    label = conditions.labelled or (target.label if target else "")
+    members = _members(reader, search.known, search.pool, label, target, kinds)
+    queries = search.queries
+    distance = np.full((len(queries), len(members), k), np.inf)
+    for number in sorted({int(i) for i in search.which}):
+        own = np.flatnonzero(search.which == number)
+        place = Space(search.space.weights, search.metrics[number])
+        near = nearest_of_each(
+            search.snapshot(place),
+            placed(place, queries.vectors[own]),
             k,
             list(members.values()),
-            [excluded[int(i)] for i in own],
+            [search.excluded[int(i)] for i in own],
         )
-        distance[own] = found / scale(store, reader, place)
+        distance[own] = near / search.scale(place)
     counts = np.array([len(m) for m in members.values()], dtype=np.int64)
-    return ClassDistances(asked.object_id, tuple(members), distance, counts)
+    return ClassDistances(queries.object_id, tuple(members), distance, counts)
 
 
 def _members(
