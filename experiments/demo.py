@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.samples.injected import LENS_HOSTS, with_lenses, with_outliers
+from experiments.samples.injected import with_lenses, with_outliers
+from experiments.samples.surveys import LENS_HOSTS, OUTLIER_HOSTS, SDSS, is_ordinary
 from spectrove.errors import SpectroveError
 from spectrove.evaluation.hunts import HuntScore, comparison, hunt_section, make_bases, score_hunt
 from spectrove.explanation.report import Hunt, write_hunt_report
@@ -76,9 +77,7 @@ def real_part(out: Path, data: Path, top: int) -> Path:
     shutil.rmtree(dataset, ignore_errors=True)
     with step("ingest real SDSS and BOSS files"):
         ingest([galaxies / "sdss", galaxies / "boss"], dataset, catalogs=[galaxies / "index.csv"])
-    sdss = {
-        s: read_dataset(dataset, where=f"split = '{s}' AND \"group\" = 'sdss'") for s in ("train", "test")
-    }
+    sdss = {s: read_dataset(dataset, where=f"split = '{s}' AND {SDSS}") for s in ("train", "test")}
     with step(f"knowledge bases of {len(sdss['train'])} real spectra"):
         bases = make_bases(out, sdss["train"], ENCODERS, "sdss")
     note = (
@@ -90,7 +89,7 @@ def real_part(out: Path, data: Path, top: int) -> Path:
     ]
     for target, where, inject in (
         ("strong_lens", LENS_HOSTS, with_lenses),
-        ("outlier", "\"group\" = 'sdss' AND lens_candidate = false", with_outliers),
+        ("outlier", OUTLIER_HOSTS, with_outliers),
     ):
         known, queries = (
             inject(read_dataset(dataset, where=f"split = '{s}' AND {where}"), seed)
@@ -117,9 +116,7 @@ def not_flagged(spectra: SpectrumSet, target: str) -> NDArray[np.int64]:
     """Every query: a hunt for LINERs among lenses and outliers too would be scored by labels those spoil."""
     if target != "liner":
         return np.arange(len(spectra))
-    columns = zip(spectra.column("outlier"), spectra.column("lens"), strict=True)
-    clean = [set(labels) == {"none"} for labels in columns]
-    return np.flatnonzero(clean)
+    return np.flatnonzero(is_ordinary(spectra))
 
 
 def hunt_and_tell(

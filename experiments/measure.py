@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib import import_module
 
-from experiments.samples.problems import check_real
+from experiments.samples.surveys import check_real
 from experiments.studies.setting import Setting
 from experiments.table import STUDIES, TABLES
 from spectrove.evaluation.evaluate import Evaluation

@@ -12,7 +12,8 @@ from sklearn.covariance import LedoitWolf
 
 from experiments.ablations.points import Ask, Point
 from experiments.paper.scoring import called_class
-from experiments.samples.bench import Bench, Split, Vectors
+from experiments.samples.bench import Bench, Split
+from experiments.samples.vectors import take
 from spectrove.encoders import Encoder
 from spectrove.encoders.network_encoder import whitening
 from spectrove.evaluation.classes import TASKS
@@ -21,6 +22,7 @@ from spectrove.inference import hunt, metric_for
 from spectrove.inference.metric.linear import LinearMetric
 from spectrove.inference.pool import Pool
 from spectrove.knowledge import Neighbors
+from spectrove.pipeline import Embedded
 from spectrove.targets import Target
 from spectrove.targets.target import id_hash
 
@@ -67,15 +69,15 @@ def asked(bench: Bench, split: Split, target: Target, ask: Ask) -> tuple[NDArray
         sn = np.array(split.rows.column("sn_median"), dtype=float)
         scored &= (sn >= ask.sn[0]) & (sn < ask.sn[1])
     called = np.full(len(truth), "", dtype="U40")
-    queries = split.asked.take(np.isin(split.asked.spectra.object_id, split.rows.object_id[scored]))
-    if len(queries):
+    queries = take(split.asked, np.isin(split.asked.spectra.object_id, split.rows.object_id[scored]))
+    if len(queries.spectra):
         place = {name: i for i, name in enumerate(split.rows.object_id.tolist())}
         rows = [place[name] for name in queries.spectra.object_id.tolist()]
         called[rows] = answered(bench, split, queries, target, ask)
     return truth[scored], called[scored], split.groups[scored]
 
 
-def answered(bench: Bench, split: Split, queries: Vectors, target: Target, ask: Ask) -> list[str]:
+def answered(bench: Bench, split: Split, queries: Embedded, target: Target, ask: Ask) -> list[str]:
     """The class that is called for each query."""
     known = subset(split.known, target, ask, split.name)
     if ask.space.startswith("cosine"):
@@ -90,7 +92,7 @@ def answered(bench: Bench, split: Split, queries: Vectors, target: Target, ask: 
     return [called_class(p, target) for p in hunt(neighbors, target)]
 
 
-def metric_of(bench: Bench, name: str, known: Vectors, target: Target, ask: Ask) -> LinearMetric | None:
+def metric_of(bench: Bench, name: str, known: Embedded, target: Target, ask: Ask) -> LinearMetric | None:
     """The coordinates in which distances are measured, made of the base alone; None for the vectors' own."""
     if ask.metric == "auto":
         return metric_for(Pool.of(bench.base(name, known), target=target), group=GALAXIES.group).metric
@@ -106,8 +108,8 @@ def metric_of(bench: Bench, name: str, known: Vectors, target: Target, ask: Ask)
     return None
 
 
-def unit(vectors: Vectors, mean: NDArray) -> Vectors:
-    """Vectors from `mean`, each of length 1: the Euclidean distance then goes with the angle."""
+def unit(vectors: Embedded, mean: NDArray) -> Embedded:
+    """Embedded from `mean`, each of length 1: the Euclidean distance then goes with the angle."""
     moved = vectors.embeddings.vectors - mean
     length = np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)
     return replace(
@@ -115,28 +117,28 @@ def unit(vectors: Vectors, mean: NDArray) -> Vectors:
     )
 
 
-def subset(known: Vectors, target: Target, ask: Ask, seed: str) -> Vectors:
+def subset(known: Embedded, target: Target, ask: Ask, seed: str) -> Embedded:
     """The part of the base that is used: nested random parts, or so many of the target in a constant size."""
     if ask.size is None and ask.share is None:
         return known
     ids = known.spectra.object_id.tolist()
     order = np.array(sorted(range(len(ids)), key=lambda i: id_hash(f"{seed} {ids[i]}")))
     if ask.share is None:
-        return known.take(np.sort(order[: ask.size]))
+        return take(known, np.sort(order[: ask.size]))
     positive = np.array([c == target.positive for c in classes_of(known, target)])[order]
     other = np.array([c not in (target.positive, None) for c in classes_of(known, target)])[order]
     size = 2 * int(positive.sum())
     n = min(max(1, round(ask.share * size)), size)
-    return known.take(np.sort(np.concatenate([order[positive][:n], order[other][: size - n]])))
+    return take(known, np.sort(np.concatenate([order[positive][:n], order[other][: size - n]])))
 
 
-def share_of(known: Vectors, target: Target) -> float:
+def share_of(known: Embedded, target: Target) -> float:
     """Share of the target among the known objects that have a class."""
     classes = [c for c in classes_of(known, target) if c is not None]
     return classes.count(target.positive) / len(classes)
 
 
-def classes_of(known: Vectors, target: Target) -> list[str | None]:
+def classes_of(known: Embedded, target: Target) -> list[str | None]:
     """The target's class of each object."""
     return target.classes_of(known.spectra.column(target.label))
 

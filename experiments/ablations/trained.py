@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from experiments.paper.recipes import Mock, merged
 from experiments.samples.bench import Bench, digest
+from experiments.samples.recipes import Mock, merged
 from spectrove.encoders import Encoder, EncoderRecipe
 from spectrove.pipeline.shipped import load_encoder, load_recipe
 from spectrove.pipeline.train import train

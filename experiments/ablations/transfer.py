@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from experiments.paper.drawing import panels
 from experiments.paper.results import markdown_table, number
-from experiments.samples.bench import Bench, Vectors, digest, embedded
+from experiments.samples.bench import Bench, digest
+from experiments.samples.vectors import embedded, take
 from spectrove.evaluation.classes import TASKS
 from spectrove.explanation.style import NORMAL, SMALL, color_of, marker_of, png, save, tidy
 from spectrove.explanation.tables import Table
@@ -21,6 +22,7 @@ from spectrove.galaxies.line_fit import measure_lines
 from spectrove.inference import hunt
 from spectrove.inference.neighbors.voting import neighbor_weights
 from spectrove.knowledge import KnowledgeBase, Neighbors
+from spectrove.pipeline import Embedded
 from spectrove.readers import read_spectra
 from spectrove.spectra import SpectrumSet
 
@@ -84,8 +86,8 @@ def measured(bench: Bench, encoder: str) -> dict[str, Any]:
         if group == "sdss":
             with_z = with_z.take(np.arange(0, len(with_z), max(1, len(with_z) // YARDSTICK)))
         queries = embedded(with_z, made)
-        found: dict[str, Any] = {"n": len(spectra), "n_with_z": len(with_z), "n_asked": len(queries)}
-        if len(queries):
+        found: dict[str, Any] = {"n": len(spectra), "n_with_z": len(with_z), "n_asked": len(queries.spectra)}
+        if len(queries.spectra):
             neighbors = base.search(
                 queries.embeddings,
                 K,
@@ -99,7 +101,12 @@ def measured(bench: Bench, encoder: str) -> dict[str, Any]:
             found |= {k: [None if x != x else round(float(x), 4) for x in v] for k, v in lists.items()}
             found |= {"classes": classes(base, queries)}
         surveys[group] = found
-    return {"encoder": encoder, "fingerprint": made.fingerprint, "n_base": len(known), "surveys": surveys}
+    return {
+        "encoder": encoder,
+        "fingerprint": made.fingerprint,
+        "n_base": len(known.spectra),
+        "surveys": surveys,
+    }
 
 
 def read_group(bench: Bench, group: str) -> SpectrumSet:
@@ -109,7 +116,7 @@ def read_group(bench: Bench, group: str) -> SpectrumSet:
     return read_spectra([galaxies / group], catalogs=[galaxies / "index.csv"], workers=1)[0]
 
 
-def compare(neighbors: Neighbors, spectra: SpectrumSet, queries: Vectors) -> Compared:
+def compare(neighbors: Neighbors, spectra: SpectrumSet, queries: Embedded) -> Compared:
     """Weighted means of the neighbours' catalog values, and the same measured on the query's own spectrum."""
     weight = neighbor_weights(neighbors.distance, np.isfinite(neighbors.distance), scale=neighbors.scale)
     said = {}
@@ -135,21 +142,21 @@ def compare(neighbors: Neighbors, spectra: SpectrumSet, queries: Vectors) -> Com
     )
 
 
-def classes(base: KnowledgeBase, queries: Vectors) -> dict[str, int]:
+def classes(base: KnowledgeBase, queries: Embedded) -> dict[str, int]:
     """How many queries have a class in the catalog, in how many the vote among five classes is that class."""
     target = TASKS["5-class"]
     rows = queries.spectra.rows.column_names
     truth = target.classes_of(
-        queries.spectra.column(target.label) if target.label in rows else [None] * len(queries)
+        queries.spectra.column(target.label) if target.label in rows else [None] * len(queries.spectra)
     )
-    asked = queries.take(np.flatnonzero([t is not None for t in truth]))
-    if not len(asked):
+    asked = take(queries, np.flatnonzero([t is not None for t in truth]))
+    if not len(asked.spectra):
         return {"n": 0, "right": 0}
     answers = hunt(
         base.search(asked.embeddings, K, spectra=asked.spectra, target=target, exclude_column="plate"), target
     )
     right = sum(p.value == t for p, t in zip(answers, [t for t in truth if t is not None], strict=True))
-    return {"n": len(asked), "right": int(right)}
+    return {"n": len(asked.spectra), "right": int(right)}
 
 
 # --- pages -------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from experiments.encoders.methods import (
     seconds,
 )
 from experiments.encoders.rows import VERSION, Row, Trained
-from experiments.encoders.voters import CALIBRATED, METRIC, SUPERVISED, Answered
+from experiments.encoders.voters import CALIBRATED, METRIC, SUPERVISED, CalledClasses
 from experiments.samples.problems import NOISY, Data, Problem, Sizes
 from spectrove.errors import LeakError, SpectroveError
 from spectrove.galaxies.lenses.signs import RESIDUALS_VERSION
@@ -126,7 +126,7 @@ def make_cell(job: Job) -> Cell:
     return cell
 
 
-def _answers(problem: Problem, answered: Answered) -> dict[str, Any]:
+def _answers(problem: Problem, answered: CalledClasses) -> dict[str, Any]:
     """What a cell keeps."""
     answers: dict[str, Any] = {}
     for (task, variant), called in answered.items():

@@ -22,7 +22,7 @@ from experiments.encoders.voters import (
     METRIC,
     PLAIN,
     SUPERVISED,
-    Answered,
+    CalledClasses,
     Variant,
     called_by,
     neighbors_say,
@@ -106,7 +106,7 @@ class Row(ABC):
         """What decides the answers beside the problem: other whenever they could be."""
 
     @abstractmethod
-    def answer(self, problem: Problem, trained: Trained, k: int) -> Answered:
+    def answer(self, problem: Problem, trained: Trained, k: int) -> CalledClasses:
         """The class of every query, for every task of the problem."""
 
 
@@ -116,7 +116,7 @@ class Row(ABC):
 class NeighborRow(Row):
     """A method that makes vectors, whose neighbours vote."""
 
-    def answer(self, problem: Problem, trained: Trained, k: int) -> Answered:
+    def answer(self, problem: Problem, trained: Trained, k: int) -> CalledClasses:
         parts: dict[tuple[str, str], list[NDArray[np.str_]]] = {}
         views_of = self.views(problem, trained)
         for i in range(len(problem.folds)):
@@ -254,7 +254,7 @@ class ClassifierRow(Row):
     def identity(self, trained: Trained) -> str:
         return f"{self.name}|{CLASSIFIER_VERSION}|{_settings(self.method)}"
 
-    def answer(self, problem: Problem, trained: Trained, k: int) -> Answered:
+    def answer(self, problem: Problem, trained: Trained, k: int) -> CalledClasses:
         prepared = problem.prepared(self.method.preprocess)
         parts: dict[tuple[str, str], list[NDArray[np.str_]]] = {}
         for i in range(len(problem.folds)):
@@ -288,11 +288,11 @@ class MockTrainedCnnRow(Row):
             ]
         )
 
-    def answer(self, problem: Problem, trained: Trained, k: int) -> Answered:
+    def answer(self, problem: Problem, trained: Trained, k: int) -> CalledClasses:
         found = files(trained.folder)
         refuse_trained(self.name, _ids(found["ids"]), problem)
         prepared = problem.prepared(CNN.preprocess)
-        out: Answered = {}
+        out: CalledClasses = {}
         for task, target in problem.tasks.items():
             fitted = CNN.load(found[target.label])
             called = [called_by(fitted, prepared, problem, task, i) for i in range(len(problem.folds))]
@@ -313,13 +313,13 @@ class LineFitRow(Row):
     def identity(self, trained: Trained) -> str:
         return self.name
 
-    def answer(self, problem: Problem, trained: Trained, k: int) -> Answered:
+    def answer(self, problem: Problem, trained: Trained, k: int) -> CalledClasses:
         found = np.full(len(problem.spectra), "", dtype="U40")
         for i in np.unique(np.concatenate([f.queries for f in problem.folds])).tolist():
             spectrum = problem.spectra[i]
             if np.isfinite(spectrum.z) and spectrum.z > -0.01 and spectrum.good.any():
                 found[i] = catalog_columns(measure_lines(spectrum, spectrum.z))["class_derived"] or "none"
-        out: Answered = {}
+        out: CalledClasses = {}
         for task, target in problem.tasks.items():
             asked = np.concatenate(problem.queries(task))
             called = np.array([c or "" for c in target.classes_of(found[asked].tolist())], dtype="U40")

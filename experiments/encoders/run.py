@@ -24,7 +24,8 @@ from experiments.encoders.cells import (
 from experiments.encoders.methods import NOISE_ROWS, ROWS, chosen_rows, row_named
 from experiments.encoders.table import markdown, save_figure, terminal
 from experiments.encoders.voters import PLAIN, SUPERVISED
-from experiments.samples.problems import NOISY, Sizes, check_real
+from experiments.samples.problems import NOISY, Sizes
+from experiments.samples.surveys import check_real
 from experiments.studies.setting import Setting
 from spectrove.errors import DatasetError
 from spectrove.evaluation.evaluate import Evaluation

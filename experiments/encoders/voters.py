@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.baselines.vectors import Fitted
-from experiments.samples.problems import GROUP, Problem
+from experiments.samples.problems import Problem
+from experiments.samples.surveys import GROUP
 from spectrove.embeddings import Embeddings
 from spectrove.galaxies.domain import GALAXIES
 from spectrove.inference import Prediction, answer, calibration_for, hunt, metric_for
@@ -32,12 +33,12 @@ BEST_F1: Literal["f1"] = "f1"
 SUPERVISED: Literal[""] = ""
 
 #: (task, one of the above) to the predicted class of each query, fold after fold; "" is no answer.
-Answered = dict[tuple[str, str], NDArray[np.str_]]
+CalledClasses = dict[tuple[str, str], NDArray[np.str_]]
 
 
 def neighbors_say(
     problem: Problem, fold: int, views: Mapping[str, Embeddings], k: int, variants: Sequence[Variant]
-) -> Answered:
+) -> CalledClasses:
     """The answers of a knowledge base of one fold, made and searched as any other; no vector, no answer.
 
     Args:
@@ -59,7 +60,7 @@ def neighbors_say(
 
     rows = problem.folds[fold].base
     rows = rows[has_all[rows]]
-    out: Answered = {}
+    out: CalledClasses = {}
     base = KnowledgeBase.in_memory(problem.spectra.take(rows), of(rows), encoder="fold")
     for task, target in problem.tasks.items():
         asked = problem.queries(task)[fold]

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from experiments.paper import recipes
 from experiments.paper.cases import evidence_for
 from experiments.paper.results import HEADS, Measure, Result, fact
 from experiments.paper.scoring import Outcome, hunted
+from experiments.samples import recipes
 from experiments.samples.workshop import Part, Sample, Workshop
 from spectrove.explanation.report import write_report
 from spectrove.explanation.style import GRID_COLOR, NORMAL, SMALL, color_of, marker_of, new_figure, tidy

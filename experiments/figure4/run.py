@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.paper import recipes
 from experiments.paper.drawing import METRICS, labels, metric_legend, panels, score_curves
 from experiments.paper.results import HEADS, Result, score_measures
 from experiments.paper.scoring import Outcomes, headline, hunted
+from experiments.samples import recipes
 from experiments.samples.workshop import Part, Sample, Workshop
 from spectrove.evaluation.metrics import Score
 from spectrove.explanation.tables import Table

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.paper import recipes
 from experiments.paper.drawing import labels, panels
 from experiments.paper.results import HEADS, Measure, Result
 from experiments.paper.spread import PAPER, moments, pair_distances
+from experiments.samples import recipes
 from experiments.samples.workshop import Workshop
 from spectrove.explanation.style import SMALL, color_of, tidy
 

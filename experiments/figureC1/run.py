@@ -14,8 +14,8 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from experiments.paper import recipes
 from experiments.paper.results import Result, fact
+from experiments.samples import recipes
 from experiments.samples.workshop import Workshop
 from spectrove.explanation.style import NORMAL, SMALL, color_of, marker_of, new_figure, tidy
 from spectrove.explanation.tables import Table

@@ -1,6 +1,5 @@
 """What the paper's experiments share: recipes, samples, scoring, results and how their figures look.
 
-recipes   what an experiment is run on, as data
 scoring   hunts over those splits, and their figures with intervals
 results   measured figures beside the paper's and beside those of the last kept run
 drawing   curves and panels

@@ -9,9 +9,10 @@ from typing import cast
 
 import numpy as np
 
-from experiments.paper.recipes import Recipe
-from experiments.paper.scoring import called_class
-from experiments.samples.workshop import Part, Workshop, search, take
+from experiments.paper.scoring import called_class, search
+from experiments.samples.recipes import Recipe
+from experiments.samples.vectors import take
+from experiments.samples.workshop import Part, Workshop
 from spectrove.errors import DatasetError
 from spectrove.explanation.evidence import Evidence, build_evidence
 from spectrove.galaxies.diagram.background import LINES, background

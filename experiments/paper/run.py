@@ -19,8 +19,8 @@ from typing import Any
 
 import spectrove
 from experiments.code import code_hash
-from experiments.paper.recipes import Recipe, read_recipe
 from experiments.paper.results import compare, keep, markdown, write
+from experiments.samples.recipes import Recipe, read_recipe
 from experiments.samples.workshop import Workshop
 from experiments.table import PAPER
 from spectrove.errors import SpectroveError

@@ -8,10 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.samples.workshop import Part, Sample, Workshop, calibrate, search, take
+from experiments.samples.vectors import take
+from experiments.samples.workshop import Part, Sample, Workshop
+from spectrove.embeddings import Embeddings
+from spectrove.errors import RecipeError
 from spectrove.evaluation.metrics import RESAMPLES, Score, class_scores
-from spectrove.inference import Prediction, hunt
-from spectrove.knowledge import Neighbors
+from spectrove.galaxies.domain import GALAXIES
+from spectrove.inference import Prediction, answer, calibration_for, hunt, metric_for
+from spectrove.inference.pool import Pool
+from spectrove.inference.terms import terms_of
+from spectrove.knowledge import KnowledgeBase, Neighbors
+from spectrove.pipeline import Embedded
 from spectrove.targets import Target
 
 
@@ -54,6 +61,35 @@ def hunted(
         called = np.array([called_class(p, target) for p in answers])
         outcomes[k] = Outcome(rows, truth[rows], called, part.groups[rows])
     return outcomes
+
+
+def search(base: KnowledgeBase, queries: Embedded, target: Target, k: int) -> Neighbors:
+    """The K nearest known objects of each query, as the target wants them searched."""
+    fitted = metric_for(Pool.of(base, target=target), target.metric, group=GALAXIES.group)
+    vectors = _views(base, queries, target)
+    return base.search(vectors, k, spectra=queries.spectra, target=target, metric=fitted.metric)
+
+
+def calibrate(
+    answers: list[Prediction], base: KnowledgeBase, queries: Embedded, target: Target
+) -> list[Prediction]:
+    """The votes of `search` as probabilities calibrated on the base's labels, as `spectrove hunt` gives them.
+
+    Raises:
+        RecipeError: The spectra have no pixels, which calibrated answers read.
+    """
+    if len(queries.spectra) and len(queries.spectra[0].wavelength) < 2:
+        raise RecipeError(
+            "calibrated answers read pixels, and there are none. Set `pixels = true` in the recipe."
+        )
+    pool = Pool.of(base, target=target)
+    metric = metric_for(pool, target.metric, group=GALAXIES.group)
+    calibrated = calibration_for(pool, metric=metric, terms=terms_of(GALAXIES, pool, "none"))
+    return answer(answers, calibrated, _views(base, queries, target), queries.spectra)
+
+
+def _views(base: KnowledgeBase, queries: Embedded, target: Target) -> dict[str, Embeddings]:
+    return {view: queries.views[view] for view in base.space(target=target).views}
 
 
 def first(neighbors: Neighbors, k: int) -> Neighbors:

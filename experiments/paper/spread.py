@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 from scipy.stats import kurtosis, skew
 
-from experiments.paper.recipes import Recipe
+from experiments.samples.recipes import Recipe
 from experiments.samples.workshop import Workshop
 
 #: The paper's figures for its base of galaxies.

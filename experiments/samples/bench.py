@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.paper.recipes import Mock, Model, Real
+from experiments.samples.recipes import Mock, Model, Real
 from experiments.samples.spoiled import Spoil, spoiled
-from experiments.samples.workshop import Workshop, plain_classes, without_pixels
-from spectrove.embeddings import Embeddings
+from experiments.samples.surveys import GROUP, own_split, plain_classes, without_pixels
+from experiments.samples.vectors import embedded, take
+from experiments.samples.workshop import Workshop
 from spectrove.encoders import Encoder
 from spectrove.evaluation.protocol import Fold, check_groups, group_folds, group_names, not_trained_on
 from spectrove.knowledge import KnowledgeBase
-from spectrove.preprocess import prepare
+from spectrove.pipeline import Embedded
 from spectrove.provenance import file_hash
 from spectrove.spectra import SpectrumSet
 
@@ -32,21 +33,6 @@ class Sizes(Model):
 
 
 @dataclass(frozen=True)
-class Vectors:
-    """Objects with their vectors in the same order; of their pixels only one each is kept."""
-
-    spectra: SpectrumSet
-    embeddings: Embeddings
-
-    def __len__(self) -> int:
-        return len(self.spectra)
-
-    def take(self, index: NDArray) -> Vectors:
-        """The chosen objects, in the order of `index`."""
-        return Vectors(self.spectra.take(index), self.embeddings.take(index))
-
-
-@dataclass(frozen=True)
 class Split:
     """A base and its queries; no plate is in both, and the encoder was trained on no query.
 
@@ -58,14 +44,14 @@ class Split:
     """
 
     name: str
-    known: Vectors
-    asked: Vectors
+    known: Embedded
+    asked: Embedded
     rows: SpectrumSet
 
     @property
     def groups(self) -> NDArray[np.str_]:
         """The plate of each query."""
-        return group_names(self.rows, "plate")
+        return group_names(self.rows, GROUP)
 
 
 class Bench:
@@ -81,7 +67,7 @@ class Bench:
     def __init__(self, out: Path, data: Path | None, sizes: Sizes, say: Say = lambda text: None) -> None:
         self.workshop = Workshop(out, data, say=say)
         self.out, self.data, self.sizes, self.say = out, data, sizes, say
-        self._vectors: dict[tuple[object, ...], Vectors] = {}
+        self._vectors: dict[tuple[object, ...], Embedded] = {}
         self._bases: dict[str, KnowledgeBase] = {}
         self._encoder = ""
 
@@ -117,26 +103,25 @@ class Bench:
         clean = self.vectors(encoder, sample, repeat, Spoil())
         asked = self.vectors(encoder, sample, repeat, spoil)
         fair = not_trained_on(encoder, spectra.object_id)
-        groups = group_names(spectra, "plate")
+        groups = group_names(spectra, GROUP)
         ids = spectra.object_id
         for i, fold in enumerate(self._folds(sample, repeat, spectra)):
             check_groups(groups[fold.base].tolist(), groups[fold.queries].tolist())
             queries = fold.queries[fair[fold.queries]]
             yield Split(
                 f"{sample}-{repeat}-{i}",
-                clean.take(np.isin(clean.spectra.object_id, ids[fold.base])),
-                asked.take(np.isin(asked.spectra.object_id, ids[queries])),
+                take(clean, np.isin(clean.spectra.object_id, ids[fold.base])),
+                take(asked, np.isin(asked.spectra.object_id, ids[queries])),
                 without_pixels(spectra.take(queries)),
             )
 
     def _folds(self, sample: str, repeat: int, spectra: SpectrumSet) -> list[Fold]:
         if sample == "real":
-            return group_folds(spectra, "plate", self.sizes.real.folds, repeat)
-        split = np.array(spectra.column("split"))
-        return [Fold(np.flatnonzero(split == "train"), np.flatnonzero(split == "test"))]
+            return group_folds(spectra, GROUP, self.sizes.real.folds, repeat)
+        return [own_split(spectra)]
 
-    def vectors(self, encoder: Encoder, sample: str, repeat: int, spoil: Spoil) -> Vectors:
-        """Vectors of a repetition's spectra; the real ones are the same in all unless they are spoiled."""
+    def vectors(self, encoder: Encoder, sample: str, repeat: int, spoil: Spoil) -> Embedded:
+        """Embedded of a repetition's spectra; the real ones are the same in all unless they are spoiled."""
         self._only(encoder)
         clean = spoil == Spoil()
         key = (sample, 0 if clean and sample == "real" else repeat, spoil)
@@ -153,7 +138,7 @@ class Bench:
             self._vectors[key] = found
         return self._vectors[key]
 
-    def base(self, name: str, known: Vectors) -> KnowledgeBase:
+    def base(self, name: str, known: Embedded) -> KnowledgeBase:
         """A knowledge base of these objects in memory, made once a name."""
         if name not in self._bases:
             self._bases[name] = KnowledgeBase.in_memory(
@@ -167,15 +152,6 @@ class Bench:
             self._encoder = encoder.fingerprint
             self._vectors.clear()
             self._bases.clear()
-
-
-def embedded(spectra: SpectrumSet, encoder: Encoder) -> Vectors:
-    """Vectors of the spectra that the encoder takes; it reads pixels and redshifts alone."""
-    prepared, _ = prepare(spectra, encoder.preprocess)
-    vectors = encoder.encode(prepared)
-    place = {name: i for i, name in enumerate(spectra.object_id.tolist())}
-    rows = np.array([place[name] for name in vectors.object_id.tolist()], dtype=int)
-    return Vectors(without_pixels(spectra.take(rows)), vectors)
 
 
 def digest(*parts: object) -> str:

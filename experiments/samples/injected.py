@@ -11,11 +11,6 @@ from spectrove.errors import SpectrumError
 from spectrove.galaxies.mock import OUTLIER_KINDS, inject_lens, inject_outlier
 from spectrove.spectra import Spectrum, SpectrumSet
 
-#: Red galaxies of the real index: quiescent ones of SDSS and the BOSS sample; listed lens candidates are no controls.
-LENS_HOSTS = (
-    "((\"group\" = 'sdss' AND class_derived = 'quiescent') OR \"group\" = 'boss') AND lens_candidate = false"
-)
-
 
 def with_lenses(
     hosts: SpectrumSet,

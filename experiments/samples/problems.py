@@ -12,21 +12,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.samples.injected import LENS_HOSTS, with_lenses, with_outliers
+from experiments.samples.injected import with_lenses, with_outliers
+from experiments.samples.surveys import (
+    FOLDS,
+    GROUP,
+    LENS_HOSTS,
+    MOCK_SEED,
+    OUTLIER_HOSTS,
+    SDSS,
+    is_ordinary,
+    kept_survey,
+    own_split,
+)
 from spectrove.errors import DatasetError
 from spectrove.evaluation.classes import TASKS
 from spectrove.evaluation.noise import degrade
 from spectrove.evaluation.protocol import Fold, check_groups, group_folds, group_names
-from spectrove.galaxies.mock import MockRecipe, load_recipe, make_survey
+from spectrove.galaxies.mock import MockRecipe, load_recipe
 from spectrove.pipeline.shipped import load_target
 from spectrove.preprocess import Prepared, PreprocessRecipe, prepare
 from spectrove.provenance import canonical_json, file_hash
-from spectrove.readers import ingest, read_dataset, write_dataset
+from spectrove.readers import ingest, read_dataset
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
-
-#: Seed of the first mock test survey; the others follow. No training ever uses these.
-MOCK_SEED = 7001
 
 #: Lines that no detector is told of.
 OTHER_LINES = ("lyman_alpha", "uv_lines")
@@ -34,17 +42,11 @@ OTHER_LINES = ("lyman_alpha", "uv_lines")
 #: Problems of noisier real spectra: name to median S/N per pixel.
 NOISY = {"S/N 10": 10.0, "S/N 5": 5.0}
 
-#: Folds by plate of the real spectra.
-FOLDS = 5
-
 #: Changed by hand whenever a problem here becomes another with the same settings.
 VERSION = 1
 
 #: What the ids of copies end with.
 COPY = ":other"
-
-#: The column whose equal values stay on one side.
-GROUP = "plate"
 
 
 @dataclass(frozen=True)
@@ -169,8 +171,7 @@ class Data:
 
     def _mock_classes(self, seed: int) -> Problem:
         survey = self._mock("classes", seed)
-        columns = zip(survey.column("outlier"), survey.column("lens"), strict=True)
-        return _split(seed, "classes", survey.take(np.array([set(c) == {"none"} for c in columns])), TASKS)
+        return _split(seed, "classes", survey.take(is_ordinary(survey)), TASKS)
 
     def _mock_outlier(self, seed: int) -> Problem:
         survey = self._mock("outlier", seed)
@@ -180,15 +181,11 @@ class Data:
     def _mock_lens(self, seed: int) -> Problem:
         hosts = self._mock("lens", seed)
         cells = load_recipe("test").line_cells
-        return _lens_problem("mock", seed, hosts, _by_split(hosts), line_cells=cells)
+        return _lens_problem("mock", seed, hosts, [own_split(hosts)], line_cells=cells)
 
     def _mock(self, name: str, seed: int) -> SpectrumSet:
-        path = self._mock_path(name, seed)
-        if not path.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            recipe, n = self._survey(name)
-            write_dataset(path, make_survey(n, recipe=recipe, seed=MOCK_SEED + seed, workers=self.workers))
-        return read_dataset(path)
+        recipe, n = self._survey(name)
+        return kept_survey(self._mock_path(name, seed), n, recipe, MOCK_SEED + seed, self.workers)
 
     def _mock_path(self, name: str, seed: int) -> Path:
         recipe, n = self._survey(name)
@@ -206,7 +203,7 @@ class Data:
     # --- real -----------------------------------------------------------------------------------------------
 
     def _real_classes(self, seed: int) -> Problem:
-        return _folded(seed, "classes", self._real("\"group\" = 'sdss'"), TASKS)
+        return _folded(seed, "classes", self._real(SDSS), TASKS)
 
     def _real_noisy(self, name: str, seed: int) -> Problem:
         """The classes again, base and queries made noisier; folds and labels are those of the good spectra."""
@@ -215,7 +212,7 @@ class Data:
         return replace(clean, name=name, tasks=tasks, spectra=degrade(clean.spectra, NOISY[name], seed))
 
     def _real_outlier(self, seed: int) -> Problem:
-        hosts = self._real("\"group\" = 'sdss' AND lens_candidate = false AND z > 0")
+        hosts = self._real(f"{OUTLIER_HOSTS} AND z > 0")
         return _folded(seed, "outlier", with_outliers(hosts, seed + 1), {"outlier": load_target("outlier")})
 
     def _real_lens(self, seed: int) -> Problem:
@@ -235,27 +232,8 @@ class Data:
         return read_dataset(path, where=where)
 
 
-def check_real(folder: Path | None) -> None:
-    """Refuse a folder of real spectra without their index.
-
-    Raises:
-        DatasetError: Naming the folder.
-    """
-    if folder is not None and not (folder / "galaxies" / "index.csv").is_file():
-        raise DatasetError(
-            f"{folder}: no galaxies/index.csv in it, expected the folder with the real spectra. Correct "
-            "SPECTROVE_DATA, or unset it to leave the real half out."
-        )
-
-
-def _by_split(spectra: SpectrumSet) -> list[Fold]:
-    """The one fold that the survey's own split by plate makes."""
-    is_test = np.array(spectra.column("split")) == "test"
-    return [Fold(np.flatnonzero(~is_test), np.flatnonzero(is_test))]
-
-
 def _split(seed: int, name: str, spectra: SpectrumSet, tasks: dict[str, Target]) -> Problem:
-    return Problem("mock", name, seed, spectra, tuple(_by_split(spectra)), tasks)
+    return Problem("mock", name, seed, spectra, (own_split(spectra),), tasks)
 
 
 def _folded(seed: int, name: str, spectra: SpectrumSet, tasks: dict[str, Target]) -> Problem:

@@ -5,39 +5,39 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 import spectrove
 from experiments.code import code_hash
-from experiments.paper.recipes import Mock, Real, Recipe
-from experiments.samples.injected import LENS_HOSTS, with_lenses, with_outliers
+from experiments.samples.injected import with_lenses, with_outliers
+from experiments.samples.recipes import Mock, Real, Recipe
+from experiments.samples.surveys import (
+    LENS_HOSTS,
+    OUTLIER_HOSTS,
+    SDSS,
+    kept_survey,
+    own_split,
+    plain_classes,
+    without_pixels,
+)
+from experiments.samples.vectors import joined, take
 from spectrove import pipeline
-from spectrove.embeddings import Embeddings
 from spectrove.encoders import Encoder
-from spectrove.errors import DatasetError, RecipeError
-from spectrove.evaluation.protocol import check_groups, group_folds, group_names, not_trained_on
-from spectrove.galaxies.domain import GALAXIES
-from spectrove.galaxies.mock import load_recipe, make_survey
-from spectrove.inference import Prediction, answer, calibration_for, metric_for
-from spectrove.inference.pool import Pool
-from spectrove.inference.terms import terms_of
-from spectrove.knowledge import KnowledgeBase, Neighbors
+from spectrove.errors import DatasetError
+from spectrove.evaluation.protocol import Fold, check_groups, group_folds, group_names, not_trained_on
+from spectrove.galaxies.mock import load_recipe
+from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import Embedded
 from spectrove.pipeline.shipped import load_encoder
-from spectrove.readers import iter_dataset, read_dataset, read_spectra, write_dataset
+from spectrove.readers import iter_dataset, read_dataset, read_spectra
 from spectrove.readers.dataset import select
-from spectrove.spectra import PIXEL_COLUMNS, SpectrumSet
-from spectrove.targets import Target
-
-#: The main sample among the real spectra.
-SDSS = "\"group\" = 'sdss'"
+from spectrove.spectra import SpectrumSet
 
 #: Where the parts of the package that decide what a mock is are written.
 _MOCK_SOURCES = tuple(
@@ -165,8 +165,7 @@ class Workshop:
         path = self.out / "cache" / f"{name}.lance"
         if not path.exists():
             self.say(f"  make {how.n} mock spectra, recipe {how.recipe}, seed {seed}")
-            _write_whole(path, make_survey(how.n, recipe=recipe, seed=seed))
-        return read_dataset(path)
+        return kept_survey(path, how.n, recipe, seed)
 
     def whole(self, name: str, recipe: Recipe, i: int) -> SpectrumSet:
         """All spectra of the i-th repetition of a sample that nothing is injected into, with their pixels."""
@@ -193,7 +192,8 @@ class Workshop:
         if name == "mock":
             for seed in recipe.mock.seeds:
                 survey = plain_classes(self.mock_spectra(recipe.mock, seed))
-                yield [self._halves(self.embed([survey], recipe), recipe)]
+                embedded = self.embed([survey], recipe)
+                yield self._parts(embedded, [own_split(embedded.spectra)], recipe)
             return
         if name in ("real", "archive"):
             batches = (
@@ -205,9 +205,7 @@ class Workshop:
             for seed in range(how.seeds):
                 yield self._folds(embedded, recipe, seed)
             return
-        hosts = self.real_spectra(
-            how, LENS_HOSTS if name == "lenses" else f"{SDSS} AND lens_candidate = false"
-        )
+        hosts = self.real_spectra(how, LENS_HOSTS if name == "lenses" else OUTLIER_HOSTS)
         inject = with_lenses if name == "lenses" else with_outliers
         for seed in range(how.seeds):
             self.say(f"  inject {name} into {len(hosts)} real hosts, draw {seed + 1} of {how.seeds}")
@@ -225,102 +223,16 @@ class Workshop:
                 parts.append(replace(found, spectra=kept))
         return joined(parts)
 
-    def _halves(self, embedded: Embedded, recipe: Recipe) -> Part:
-        split = np.array(embedded.spectra.column("split"))
-        return self._part(embedded, np.flatnonzero(split == "train"), np.flatnonzero(split == "test"), recipe)
-
     def _folds(self, embedded: Embedded, recipe: Recipe, seed: int) -> list[Part]:
         how = recipe.real
-        folds = group_folds(embedded.spectra, how.group, how.folds, seed)
-        return [self._part(embedded, fold.base, fold.queries, recipe) for fold in folds]
+        return self._parts(embedded, group_folds(embedded.spectra, how.group, how.folds, seed), recipe)
 
-    def _part(self, embedded: Embedded, known: NDArray, queries: NDArray, recipe: Recipe) -> Part:
-        unseen = not_trained_on(self.encoder(recipe.encoder), embedded.spectra.object_id[queries])
-        part = Part(take(embedded, known), take(embedded, queries[unseen]), recipe.real.group)
-        check_groups(group_names(part.known.spectra, part.group).tolist(), part.groups.tolist())
-        return part
-
-
-def search(base: KnowledgeBase, queries: Embedded, target: Target, k: int) -> Neighbors:
-    """The K nearest known objects of each query, as the target wants them searched."""
-    fitted = metric_for(Pool.of(base, target=target), target.metric, group=GALAXIES.group)
-    vectors = _views(base, queries, target)
-    return base.search(vectors, k, spectra=queries.spectra, target=target, metric=fitted.metric)
-
-
-def calibrate(
-    answers: list[Prediction], base: KnowledgeBase, queries: Embedded, target: Target
-) -> list[Prediction]:
-    """The votes of `search` as probabilities calibrated on the base's labels, as `spectrove hunt` gives them.
-
-    Raises:
-        RecipeError: The spectra have no pixels, which calibrated answers read.
-    """
-    if len(queries.spectra) and len(queries.spectra[0].wavelength) < 2:
-        raise RecipeError(
-            "calibrated answers read pixels, and there are none. Set `pixels = true` in the recipe."
-        )
-    pool = Pool.of(base, target=target)
-    metric = metric_for(pool, target.metric, group=GALAXIES.group)
-    calibrated = calibration_for(pool, metric=metric, terms=terms_of(GALAXIES, pool, "none"))
-    return answer(answers, calibrated, _views(base, queries, target), queries.spectra)
-
-
-def _views(base: KnowledgeBase, queries: Embedded, target: Target) -> dict[str, Embeddings]:
-    return {view: queries.views[view] for view in base.space(target=target).views}
-
-
-def take(embedded: Embedded, index: NDArray) -> Embedded:
-    """The chosen objects of a set that is whole, in the order asked for."""
-    views = {view: vectors.take(index) for view, vectors in embedded.views.items()}
-    return replace(
-        embedded,
-        spectra=embedded.spectra.take(index),
-        embeddings=embedded.embeddings.take(index),
-        views=views,
-    )
-
-
-def joined(parts: list[Embedded]) -> Embedded:
-    """Several as one."""
-    if len(parts) == 1:
-        return parts[0]
-    views = {view: _stacked([p.views[view] for p in parts]) for view in parts[0].views}
-    spectra = SpectrumSet.concatenate([p.spectra for p in parts])
-    refusals = tuple(r for p in parts for r in p.refusals)
-    return Embedded(spectra, _stacked([p.embeddings for p in parts]), refusals, views)
-
-
-def _stacked(parts: list[Embeddings]) -> Embeddings:
-    """Vectors of one encoder, one after the other."""
-    vectors, names, coverage = (
-        np.concatenate([getattr(p, name) for p in parts]) for name in ("vectors", "object_id", "coverage")
-    )
-    return replace(parts[0], vectors=vectors, object_id=names, coverage=coverage)
-
-
-def plain_classes(spectra: SpectrumSet) -> SpectrumSet:
-    """The same objects; lenses and outliers have no galaxy class, as a line fit to what was added says nothing."""
-    special = np.array(
-        [{a, b} != {"none"} for a, b in zip(spectra.column("lens"), spectra.column("outlier"), strict=True)]
-    )
-    names = [None if s else c for s, c in zip(special, spectra.column("class_derived"), strict=True)]
-    place = spectra.rows.column_names.index("class_derived")
-    return spectra.with_rows(spectra.rows.set_column(place, "class_derived", pa.array(names, pa.string())))
-
-
-def without_pixels(spectra: SpectrumSet) -> SpectrumSet:
-    """The same objects with their first pixel alone: rows and vectors decide, and bases are made in no time."""
-    first = spectra.offsets[:-1]
-    pixels = {name: getattr(spectra, name)[first] for name in PIXEL_COLUMNS}
-    return SpectrumSet(
-        spectra.object_id, np.arange(len(spectra) + 1, dtype=np.int64), **pixels, rows=spectra.rows
-    )
-
-
-def _write_whole(path: Path, spectra: SpectrumSet) -> None:
-    """A dataset that is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"part-{os.getpid()}-{path.name}")
-    write_dataset(part, spectra)
-    os.replace(part, path)
+    def _parts(self, embedded: Embedded, folds: Sequence[Fold], recipe: Recipe) -> list[Part]:
+        ids, how = embedded.spectra.object_id, recipe.real
+        parts = []
+        for fold in folds:
+            queries = fold.queries[not_trained_on(self.encoder(recipe.encoder), ids[fold.queries])]
+            part = Part(take(embedded, fold.base), take(embedded, queries), how.group)
+            check_groups(group_names(part.known.spectra, how.group).tolist(), part.groups.tolist())
+            parts.append(part)
+        return parts

@@ -41,7 +41,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Answered:
+class ClassAnswers:
     """Answers to one task: of a hunt the probability of the class, of several classes that of the answer.
 
     Attributes:
@@ -69,7 +69,7 @@ def study(setting: Setting) -> Evaluation:
     total = len(parts) * setting.seeds * len(ASKED)
     done = 0
     for part in parts:
-        found: dict[str, list[Answered]] = {}
+        found: dict[str, list[ClassAnswers]] = {}
         for seed in range(setting.seeds):
             for name in ASKED:
                 for task, answered in ask_problem(setting, part, name, seed, encoder, views):
@@ -86,13 +86,13 @@ def study(setting: Setting) -> Evaluation:
 
 def ask_problem(
     setting: Setting, part: str, name: str, seed: int, encoder: Encoder, views: dict[str, Encoder]
-) -> Iterator[tuple[str, Answered]]:
+) -> Iterator[tuple[str, ClassAnswers]]:
     """Each task of a problem and its answers, over all folds; each fold is asked of a base of the other plates."""
     problem = setting.data.problem(part, name, seed)
     made = embed(problem.spectra, encoder, views).whole
     place = {n: i for i, n in enumerate(made.spectra.object_id.tolist())}
     fair = not_trained_on(encoder, problem.spectra.object_id)
-    pieces: dict[str, list[Answered]] = {}
+    pieces: dict[str, list[ClassAnswers]] = {}
     for f, fold in enumerate(problem.folds):
         rows = [place[n] for n in problem.spectra.object_id[fold.base].tolist() if n in place]
         vectors = {view: e.take(np.array(rows)) for view, e in made.views.items()}
@@ -105,7 +105,7 @@ def ask_problem(
         yield task, _joined(answers)
 
 
-def _ask(base: KnowledgeBase, problem: Problem, task: str, asked: NDArray[np.int64], k: int) -> Answered:
+def _ask(base: KnowledgeBase, problem: Problem, task: str, asked: NDArray[np.int64], k: int) -> ClassAnswers:
     target = problem.tasks[task]
     answers = pipeline.hunt(base, stripped(problem.spectra.take(asked)), target, k=k)
     truth = dict(
@@ -125,15 +125,15 @@ def _ask(base: KnowledgeBase, problem: Problem, task: str, asked: NDArray[np.int
     own_survey = f"{problem.seed}:" if problem.part == "mock" else ""
     in_set = np.array([own_survey + p.object_id for p in told if p.set is not None], dtype=str)
     group = np.array([own_survey + plate[p.object_id] for p in told])
-    return Answered(said, hit, inside, in_set, group, sum(p.calibrated for p in told))
+    return ClassAnswers(said, hit, inside, in_set, group, sum(p.calibrated for p in told))
 
 
 def _probabilities(prediction: Prediction, _: Target) -> dict[str, float]:
     return prediction.probabilities
 
 
-def _joined(parts: list[Answered]) -> Answered:
-    return Answered(
+def _joined(parts: list[ClassAnswers]) -> ClassAnswers:
+    return ClassAnswers(
         {m: np.concatenate([p.said[m] for p in parts]) for m in parts[0].said},
         {m: np.concatenate([p.hit[m] for p in parts]) for m in parts[0].hit},
         np.concatenate([p.inside for p in parts]),
@@ -143,7 +143,7 @@ def _joined(parts: list[Answered]) -> Answered:
     )
 
 
-def _rows(part: str, task: str, answered: Answered) -> Iterator[Row]:
+def _rows(part: str, task: str, answered: ClassAnswers) -> Iterator[Row]:
     for method in answered.said:
         said, hit = answered.said[method], answered.hit[method]
         about = {"study": "calibration", "part": part, "task": task, "method": method}

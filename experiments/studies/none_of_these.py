@@ -41,7 +41,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Asked:
+class SpectraOfKind:
     """One set of spectra, and the condition on the base that leaves their kind out."""
 
     name: str
@@ -61,16 +61,18 @@ def study(setting: Setting) -> Evaluation:
     return Evaluation(tuple(rows), _text(rows, setting))
 
 
-def _sets(setting: Setting, part: str, known: SpectrumSet) -> Iterator[Asked]:
+def _sets(setting: Setting, part: str, known: SpectrumSet) -> Iterator[SpectraOfKind]:
     chosen = known.take(np.arange(min(N_MADE, len(known))))
-    yield Asked("noise", made_of(chosen, level=0.0))
-    yield Asked("flat line", made_of(chosen, level=FLAT_SN))
+    yield SpectraOfKind("noise", made_of(chosen, level=0.0))
+    yield SpectraOfKind("flat line", made_of(chosen, level=FLAT_SN))
     labels = np.array([c or "" for c in known.column(LABEL)])
     for name in sorted({c for c in labels.tolist() if c and (labels == c).sum() >= 20}):
-        yield Asked(f"{name} left out", known.take(np.flatnonzero(labels == name)), f"{LABEL} != '{name}'")
+        yield SpectraOfKind(
+            f"{name} left out", known.take(np.flatnonzero(labels == name)), f"{LABEL} != '{name}'"
+        )
     if part == "real" and setting.real is not None:
         for group in GROUPS:
-            yield Asked(group, read_spectra(setting.real / "galaxies" / group)[0])
+            yield SpectraOfKind(group, read_spectra(setting.real / "galaxies" / group)[0])
 
 
 def made_of(spectra: SpectrumSet, level: float) -> SpectrumSet:
@@ -87,7 +89,7 @@ def made_of(spectra: SpectrumSet, level: float) -> SpectrumSet:
     return replace(spectra, flux=flux, object_id=names)
 
 
-def _rows(base: KnowledgeBase, asked: Asked) -> Iterator[Row]:
+def _rows(base: KnowledgeBase, asked: SpectraOfKind) -> Iterator[Row]:
     completed, estimates = pipeline.complete_redshifts(stripped(asked.spectra))
     try:
         answers = pipeline.classify(base, completed, LABEL, where=asked.where, redshifts=estimates)

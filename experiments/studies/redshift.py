@@ -40,7 +40,7 @@ _SHARE = 15
 
 
 @dataclass(frozen=True)
-class Answered:
+class ScoredRedshifts:
     """What one method says of some spectra with known redshifts; arrays (n_spectra,), NaN where it says nothing."""
 
     z: NDArray[np.float64]
@@ -105,7 +105,7 @@ def _real(setting: Setting, group: str) -> tuple[list[dict[str, Any]], list[str]
     chosen = spectra.take(sample)
     theirs = _redrock(chosen, templates, setting, group)
     everyone = np.ones(len(sample), bool)
-    beside = Answered(ours.z[sample], ours.confident[sample], ours.seconds)
+    beside = ScoredRedshifts(ours.z[sample], ours.confident[sample], ours.seconds)
     for method, answered in (("spectrove", beside), ("redrock", theirs)):
         rows += answered.rows(truth[sample], everyone, **about | {"method": method}, cut="beside")
     ratio = theirs.seconds / max(ours.seconds, 1e-9)
@@ -130,22 +130,24 @@ def _sample(spectra: SpectrumSet, sn: NDArray, group: str, n: int) -> NDArray[np
     return np.sort(np.random.default_rng(0).permutation(among[order])[:n])
 
 
-def _ours(spectra: SpectrumSet) -> Answered:
+def _ours(spectra: SpectrumSet) -> ScoredRedshifts:
     pipeline.redshift(None, spectra.take(np.arange(min(2, len(spectra)))))  # templates are made once
     start = time.process_time()
     made = pipeline.redshift(None, spectra)
     seconds = (time.process_time() - start) / max(len(spectra), 1)
-    return Answered(np.array([e.z for e in made]), np.array([e.confident for e in made], bool), seconds)
+    return ScoredRedshifts(
+        np.array([e.z for e in made]), np.array([e.confident for e in made], bool), seconds
+    )
 
 
-def _redrock(spectra: SpectrumSet, templates: Path, setting: Setting, group: str) -> Answered:
+def _redrock(spectra: SpectrumSet, templates: Path, setting: Setting, group: str) -> ScoredRedshifts:
     kept = setting.folder / "redrock.json"
     made = redrock_redshifts(
         spectra, templates, kept, lambda done, total: setting.tell(done, total, f"redrock {group}")
     )
     z = np.array([np.nan if m["z"] is None else m["z"] for m in made], float)
     seconds = float(np.mean([m["seconds"] for m in made])) if made else 0.0
-    return Answered(z, np.array([m["zwarn"] == 0 for m in made], bool), seconds)
+    return ScoredRedshifts(z, np.array([m["zwarn"] == 0 for m in made], bool), seconds)
 
 
 def _mock(setting: Setting, seed: int) -> list[dict[str, Any]]:

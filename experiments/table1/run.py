@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.paper import recipes
 from experiments.paper.results import HEADS, Measure, Result
+from experiments.samples import recipes
 from experiments.samples.workshop import Sample, Workshop
 from spectrove.explanation.tables import Table
 from spectrove.targets import Target

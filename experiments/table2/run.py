@@ -10,9 +10,9 @@ import numpy as np
 
 from experiments.baselines.networks import GALSPECNET, TRANSFORMER, NetworkClassifier
 from experiments.baselines.vectors import Classifier, RandomForest
-from experiments.paper import recipes
 from experiments.paper.results import HEADS, Measure, Result, number, score_measures
 from experiments.paper.scoring import Outcome, Outcomes, accuracy, hunt_sample, scores_of
+from experiments.samples import recipes
 from experiments.samples.workshop import Part, Sample, Workshop
 from spectrove.explanation.tables import Table
 from spectrove.preprocess import prepare

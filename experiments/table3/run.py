@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.paper import recipes
 from experiments.paper.results import Measure, Result
+from experiments.samples import recipes
 from experiments.samples.workshop import Sample, Workshop
 from spectrove.explanation.tables import Table
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from experiments.paper import recipes
 from experiments.paper.drawing import METRICS
 from experiments.paper.results import HEADS, Measure, Result, score_measures
 from experiments.paper.scoring import headline, hunt_sample, n_true
+from experiments.samples import recipes
 from experiments.samples.workshop import Sample, Workshop
 from spectrove.explanation.tables import Table
 from spectrove.targets import Target

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.paper import recipes
 from experiments.paper.results import HEADS, Measure, Result
 from experiments.paper.spread import PAPER, moments, pair_distances
+from experiments.samples import recipes
 from experiments.samples.workshop import Workshop
 from spectrove.explanation.tables import Table
 from spectrove.inference.neighbors.voting import EPSILON, WEIGHTS

@@ -164,7 +164,7 @@ def test_mock_trained_baselines_learn_once_and_say_from_what(tmp_path, monkeypat
     """A second call trains nothing; test surveys are of other seeds, so no id is among theirs."""
     torch.set_num_threads(1)
     from experiments.baselines import on_mocks
-    from experiments.samples.problems import MOCK_SEED
+    from experiments.samples.surveys import MOCK_SEED
     from spectrove.galaxies.mock import make_survey
 
     monkeypatch.setattr(on_mocks, "CNN", quick(networks.CNN))

@@ -15,7 +15,8 @@ from experiments.encoders.cells import Job, list_jobs, make_cell
 from experiments.encoders.rows import Row, Trained
 from experiments.encoders.run import QUESTIONS, evaluate_encoders, table_text
 from experiments.encoders.voters import SUPERVISED, called_by_probability, class_probabilities
-from experiments.samples.problems import COPY, MOCK_SEED, Data, Sizes
+from experiments.samples.problems import COPY, Data, Sizes
+from experiments.samples.surveys import MOCK_SEED
 from spectrove.errors import DatasetError, LeakError, RecipeError
 from spectrove.evaluation.metrics import class_scores, resampled
 from spectrove.evaluation.noise import degrade

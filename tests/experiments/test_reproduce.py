@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from experiments.paper import recipes, results
+from experiments.paper import results
 from experiments.paper import run as reproduce
+from experiments.samples import recipes
 from experiments.samples.workshop import Workshop
 from experiments.table import PAPER as NAMES
 from spectrove.errors import DatasetError, RecipeError

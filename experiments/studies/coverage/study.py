@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.baselines.numbers import BASELINES
+from experiments.samples.surveys import FOLDS, GROUP
 from experiments.studies.coverage.figure import draw
 from experiments.studies.coverage.text import LEVELS, table_text
 from experiments.studies.setting import Setting
@@ -31,9 +32,6 @@ ASKED = ("d4000n", "hdelta_a", "ha_ew", "vdisp")
 #: Levels that are drawn, those that are scored among them.
 DRAWN = (0.2, 0.4, 0.5, 0.6, 0.68, 0.8, 0.9, 0.95)
 
-FOLDS = 5
-GROUP = "plate"
-
 #: Resamples of the plates for the intervals of errors.
 RESAMPLES = 300
 
@@ -43,7 +41,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Answered:
+class ScoredEstimates:
     """Answers to every query of a part, one repetition.
 
     Attributes:
@@ -73,9 +71,9 @@ def study(setting: Setting) -> Evaluation:
     rows: list[Row] = []
     total, done = len(parts) * setting.seeds * FOLDS, 0
     for part in parts:
-        found: dict[str, list[Answered]] = {name: [] for name in ASKED}
+        found: dict[str, list[ScoredEstimates]] = {name: [] for name in ASKED}
         for seed in range(setting.seeds):
-            pieces: dict[str, list[Answered]] = {name: [] for name in ASKED}
+            pieces: dict[str, list[ScoredEstimates]] = {name: [] for name in ASKED}
             for answers in _folds(setting, part, seed, encoder):
                 for name, answered in answers.items():
                     pieces[name].append(answered)
@@ -96,7 +94,7 @@ def study(setting: Setting) -> Evaluation:
 # --- asking -------------------------------------------------------------------------------------------------
 
 
-def _folds(setting: Setting, part: str, seed: int, encoder: Encoder) -> Iterator[dict[str, Answered]]:
+def _folds(setting: Setting, part: str, seed: int, encoder: Encoder) -> Iterator[dict[str, ScoredEstimates]]:
     """Answers of each fold: a base of the other plates, asked through the same function as the command."""
     problem = setting.data.problem(part, "classes", seed)
     spectra = problem.spectra.take(not_trained_on(encoder, problem.spectra.object_id))
@@ -109,7 +107,7 @@ def _folds(setting: Setting, part: str, seed: int, encoder: Encoder) -> Iterator
 
 def _ask(
     base: KnowledgeBase, made: Embedded, queries: NDArray[np.int64], name: str, encoder: Encoder, seed: int
-) -> Answered:
+) -> ScoredEstimates:
     known = base.rows(None, [name])
     values = dict(
         zip(
@@ -136,7 +134,7 @@ def _ask(
     for method, fit in BASELINES.items():
         predicted[method] = fit(x, y, seed)(made.embeddings.vectors[asked])
     real = f"truth_{name}" not in spectra.rows.column_names
-    return Answered(
+    return ScoredEstimates(
         value=truth[asked],
         truth=np.full(len(asked), np.nan)
         if real
@@ -161,7 +159,7 @@ def _numbers(values: list[Any], name: str) -> NDArray[np.float64]:
     return np.where(np.isfinite(found), found, np.nan)
 
 
-def _joined(parts: list[Answered]) -> Answered:
+def _joined(parts: list[ScoredEstimates]) -> ScoredEstimates:
     def all_of(name: str) -> Any:
         return np.concatenate([getattr(p, name) for p in parts])
 
@@ -169,7 +167,7 @@ def _joined(parts: list[Answered]) -> Answered:
         return {k: np.concatenate([getattr(p, name)[k] for p in parts]) for k in getattr(parts[0], name)}
 
     plain = {name: all_of(name) for name in ("value", "truth", "sn", "group", "confident")}
-    return Answered(**plain, **{name: each_of(name) for name in ("predicted", "low", "high")})
+    return ScoredEstimates(**plain, **{name: each_of(name) for name in ("predicted", "low", "high")})
 
 
 # --- scoring ------------------------------------------------------------------------------------------------
@@ -183,7 +181,7 @@ def sn_name(i: int) -> str:
     return f"S/N > {edges[-1]}" if i == len(edges) else f"S/N {edges[i - 1]}-{edges[i]}"
 
 
-def _coverage_rows(part: str, name: str, repeats: list[Answered]) -> list[Row]:
+def _coverage_rows(part: str, name: str, repeats: list[ScoredEstimates]) -> list[Row]:
     rows = []
     for level in LEVELS:
         for i in (None, *range(len(SN_BORDERS) + 1)):
@@ -221,7 +219,7 @@ def binomial(share: float, n: int, level: float) -> Row:
     return {**share_of(share, n), "sigma": float(sigma)}
 
 
-def _error_rows(part: str, name: str, repeats: list[Answered]) -> list[Row]:
+def _error_rows(part: str, name: str, repeats: list[ScoredEstimates]) -> list[Row]:
     """RMSE and NMAD of every method, with 95% intervals from resampled plates."""
     rows = []
     for method in repeats[0].predicted:
@@ -264,7 +262,7 @@ def _nmad(errors: NDArray) -> float:
     return float(1.4826 * np.median(np.abs(errors - np.median(errors))))
 
 
-def _curve(repeats: list[Answered], part: str) -> tuple[tuple[float, ...], list[float], int]:
+def _curve(repeats: list[ScoredEstimates], part: str) -> tuple[tuple[float, ...], list[float], int]:
     """Levels, how often their intervals held the value, and of how many objects."""
     held = []
     for level in DRAWN:

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from experiments.samples.problems import GROUP, Problem
+from experiments.samples.problems import Problem
+from experiments.samples.surveys import GROUP
 from spectrove.embeddings import Embeddings
 from spectrove.evaluation.metrics import resampled
 from spectrove.inference import classify, metric_for

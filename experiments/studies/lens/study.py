@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.studies.lens.answers import BINS, LINES, Asked, ask, extra_controls
 from experiments.studies.lens.figure import draw
+from experiments.studies.lens.queries import BINS, LINES, LensQueries, ask, extra_controls
 from experiments.studies.setting import Setting
 from spectrove.evaluation.evaluate import Evaluation
 from spectrove.evaluation.rates import auc, proportion, purity
@@ -43,7 +43,7 @@ def study(setting: Setting) -> Evaluation:
     steps, done = len(parts) * setting.seeds, 0
     rows: list[dict[str, Any]] = []
     for part in parts:
-        asked: list[Asked] = []
+        asked: list[LensQueries] = []
         for seed in range(setting.seeds):
             setting.tell(done, steps, f"lens hunts, {part} {seed + 1}")
             asked += ask(setting, part, seed)
@@ -54,7 +54,7 @@ def study(setting: Setting) -> Evaluation:
     return Evaluation(tuple(rows), _text(setting, rows))
 
 
-def _figures(part: str, asked: Sequence[Asked]) -> Iterator[dict[str, Any]]:
+def _figures(part: str, asked: Sequence[LensQueries]) -> Iterator[dict[str, Any]]:
     hosts = {kind: np.concatenate([a.host[kind] for a in asked]) for kind in ("controls", *LINES)}
     plates = {kind: np.concatenate([a.plate[kind] for a in asked]) for kind in hosts}
     sn = {kind: np.concatenate([a.sn[kind] for a in asked]) for kind in LINES}
@@ -91,7 +91,9 @@ def _figures(part: str, asked: Sequence[Asked]) -> Iterator[dict[str, Any]]:
     yield from _redshifts(part, asked, hosts["told"], sn["told"])
 
 
-def _redshifts(part: str, asked: Sequence[Asked], host: NDArray, sn: NDArray) -> Iterator[dict[str, Any]]:
+def _redshifts(
+    part: str, asked: Sequence[LensQueries], host: NDArray, sn: NDArray
+) -> Iterator[dict[str, Any]]:
     """How often the first candidate, or one of three, has the redshift of the galaxy behind."""
     right = np.concatenate([a.right for a in asked])
     for low, high in _bins():
@@ -104,7 +106,7 @@ def _redshifts(part: str, asked: Sequence[Asked], host: NDArray, sn: NDArray) ->
 
 
 def _pooled(
-    method: str, asked: Sequence[Asked], extra: dict[str, NDArray[np.float64]]
+    method: str, asked: Sequence[LensQueries], extra: dict[str, NDArray[np.float64]]
 ) -> tuple[Pooled, dict[str, NDArray[np.bool_]]]:
     """Scores and calls at every threshold; and the calls among other mock controls that set no threshold."""
     kinds = ("controls", *LINES)

@@ -55,7 +55,7 @@ _RESAMPLES = 300
 
 
 @dataclass(frozen=True)
-class Asked:
+class OutlierQueries:
     """What every method said of the queries of one part, all seeds and folds after each other.
 
     Attributes:
@@ -92,7 +92,7 @@ def study(setting: Setting) -> Evaluation:
     return Evaluation(tuple(rows), "\n\n".join(texts))
 
 
-def _ask(setting: Setting, part: str, seed: int) -> list[Asked]:
+def _ask(setting: Setting, part: str, seed: int) -> list[OutlierQueries]:
     """The answers of one repetition, fold by fold."""
     problem = setting.data.problem(part, "classes", seed)
     hosts = problem.spectra
@@ -161,7 +161,7 @@ def _fold(
     host: NDArray,
     group: NDArray,
     seed: int,
-) -> Asked:
+) -> OutlierQueries:
     """What every method says of the queries of one fold; those that a method cannot take are dropped for all."""
     base, _ = pipeline.create("memory://base", [ordinary])
     said = {a.object_id: a for a in pipeline.outliers(base, queries)}
@@ -183,7 +183,7 @@ def _fold(
         spread = max(float(own.std()), 1e-9)
         rank[name] = -(1 + higher) / (1 + len(own)) + 1e-6 * np.tanh((theirs - own.mean()) / spread / 10)
     reason = [a.reason if t != "none" else "" for a, t in zip(answers, truth[keep], strict=True)]
-    return Asked(truth[keep], host[keep], group[keep], score, rank, np.array(reason, dtype=str))
+    return OutlierQueries(truth[keep], host[keep], group[keep], score, rank, np.array(reason, dtype=str))
 
 
 def _baseline(
@@ -201,12 +201,12 @@ def _baseline(
     return own, np.asarray(method.score(*asked), np.float64)
 
 
-def _joined(parts: Sequence[Asked]) -> Asked:
+def _joined(parts: Sequence[OutlierQueries]) -> OutlierQueries:
     def join(name: str) -> NDArray:
         return np.concatenate([getattr(p, name) for p in parts])
 
     methods = parts[0].score
-    return Asked(
+    return OutlierQueries(
         join("kind"), join("host"), join("group"),
         {m: np.concatenate([p.score[m] for p in parts]) for m in methods},
         {m: np.concatenate([p.rank[m] for p in parts]) for m in methods},
@@ -214,7 +214,7 @@ def _joined(parts: Sequence[Asked]) -> Asked:
     )  # fmt: skip
 
 
-def _rows(part: str, asked: Asked, seeds: int) -> list[dict[str, Any]]:
+def _rows(part: str, asked: OutlierQueries, seeds: int) -> list[dict[str, Any]]:
     """One figure each: false alarms, recall of each kind, area under the curve, right reasons."""
     rows = []
     odd = asked.kind != "none"
@@ -269,7 +269,7 @@ def _area(odd: NDArray[np.bool_], rank: NDArray[np.float64], group: NDArray[np.s
     }  # fmt: skip
 
 
-def _text(part: str, rows: Sequence[Mapping[str, Any]], asked: Asked, seeds: int) -> str:
+def _text(part: str, rows: Sequence[Mapping[str, Any]], asked: OutlierQueries, seeds: int) -> str:
     """The table for people."""
     value = {(r["method"], r["figure"], r["kinds"]): r for r in rows}
     n_odd, n_none = int((asked.kind != "none").sum()), int((asked.kind == "none").sum())

@@ -62,8 +62,8 @@ class Outcome:
     groups: NDArray[np.str_]
 
 
-#: Task, method and noise.
-Asked = tuple[str, str, str]
+#: Task, method and noise of an outcome.
+Key = tuple[str, str, str]
 
 
 def cross_validate(
@@ -76,7 +76,7 @@ def cross_validate(
     seeds: int,
     k: int,
     progress: Progress | None = None,
-) -> tuple[dict[Asked, list[Outcome]], str]:
+) -> tuple[dict[Key, list[Outcome]], str]:
     """Outcomes of each task, method and noise, one a seed, and a sentence on what the encoder had seen.
 
     A PCA encoder is fitted again on the training groups of each fold, from its recipe alone. Any other encoder is
@@ -97,21 +97,21 @@ def cross_validate(
     allowed = np.ones(len(spectra), bool) if refit else not_trained_on(encoder, spectra.object_id)
     groups = group_names(spectra, group)
 
-    outcomes: dict[Asked, list[Outcome]] = {}
+    outcomes: dict[Key, list[Outcome]] = {}
     for seed in range(seeds):
-        parts: dict[Asked, list[Outcome]] = {}
+        parts: dict[Key, list[Outcome]] = {}
         for i, fold in enumerate(group_folds(spectra, group, folds, seed)):
             check_groups(groups[fold.base].tolist(), groups[fold.queries].tolist())
             fitted = (
                 fit_pca(encoder.recipe, prepared.take(fold.base), source=encoder_name) if refit else encoder
             )
             queries = Fold(fold.base, fold.queries[allowed[fold.queries]])
-            for asked, outcome in _fold_outcomes(spectra, prepared, fitted, queries, groups, tasks, k, seed):
-                parts.setdefault(asked, []).append(outcome)
+            for key, outcome in _fold_outcomes(spectra, prepared, fitted, queries, groups, tasks, k, seed):
+                parts.setdefault(key, []).append(outcome)
             if progress:
                 progress(seed * folds + i + 1, seeds * folds, encoder_name)
-        for asked, found in parts.items():
-            outcomes.setdefault(asked, []).append(_join(found))
+        for key, found in parts.items():
+            outcomes.setdefault(key, []).append(_join(found))
     return outcomes, _seen(encoder, refit, int((~allowed).sum()), len(refusals))
 
 
@@ -124,7 +124,7 @@ def _fold_outcomes(
     tasks: dict[str, Target],
     k: int,
     seed: int,
-) -> Iterator[tuple[Asked, Outcome]]:
+) -> Iterator[tuple[Key, Outcome]]:
     """Answers of one fold, from a real knowledge base of its training groups."""
     asked = spectra.take(fold.queries)
     vectors = encoder.encode(prepared.take(fold.base))
@@ -191,12 +191,12 @@ def _seen(encoder: Encoder, refit: bool, n_left_out: int, n_refused: int) -> str
 
 
 def score_tasks(
-    outcomes: dict[Asked, list[Outcome]], tasks: dict[str, Target]
-) -> list[tuple[Asked, str, str, Score]]:
-    """Rows of (asked, class, metric, score): macro figures of several classes, of a hunt those of its class."""
+    outcomes: dict[Key, list[Outcome]], tasks: dict[str, Target]
+) -> list[tuple[Key, str, str, Score]]:
+    """Rows of (key, class, metric, score): macro figures of several classes, of a hunt those of its class."""
     rows = []
-    for asked, repeats in outcomes.items():
-        target = tasks[asked[0]]
+    for key, repeats in outcomes.items():
+        target = tasks[key[0]]
         scores = class_scores(
             [o.truth for o in repeats],
             [o.predicted for o in repeats],
@@ -204,5 +204,5 @@ def score_tasks(
             list(target.classes),
         )
         shown = [target.positive] if len(target.classes) == 2 else ["macro", *target.classes]
-        rows += [(asked, c, metric, score) for c in shown for metric, score in scores[c].items()]
+        rows += [(key, c, metric, score) for c in shown for metric, score in scores[c].items()]
     return rows

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from experiments.baselines.numbers import BASELINES
 from experiments.studies.coverage import study as coverage
-from experiments.studies.coverage.study import Answered, binomial, sn_name, stripped, study
+from experiments.studies.coverage.study import ScoredEstimates, binomial, sn_name, stripped, study
 from experiments.studies.setting import Setting
 from experiments.table import STUDIES
 from spectrove.inference.numbers.conformal import SN_BORDERS
@@ -78,7 +78,7 @@ def test_intervals_of_known_rate_are_found_to_have_it():
     n, sn = 6000, RNG.choice([3.0, 8.0, 15.0, 25.0, 35.0, 50.0], 6000)
     value = RNG.normal(size=n)
     half = {0.68: np.where(sn < 5, 0.5, 0.9945), 0.9: np.full(n, 1.6449)}
-    answered = Answered(
+    answered = ScoredEstimates(
         value=value, truth=value, sn=sn, group=np.array(["p"] * n), predicted={"neighbours": np.zeros(n)},
         low={k: -h for k, h in half.items()}, high=half, confident=np.ones(n, bool),
     )  # fmt: skip

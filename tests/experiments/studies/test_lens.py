@@ -9,9 +9,9 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
 from experiments.measure import measure
-from experiments.studies.lens import answers as lens_answers
+from experiments.studies.lens import queries as lens_queries
 from experiments.studies.lens import study as lens
-from experiments.studies.lens.answers import ask
+from experiments.studies.lens.queries import ask
 from experiments.studies.setting import Setting
 from experiments.table import STUDIES
 from spectrove.evaluation.protocol import stripped
@@ -60,7 +60,7 @@ def setting(tmp_path_factory):
     return Setting(tmp_path_factory.mktemp("lens"), None, seeds=1, n_mock=60)
 
 
-ANSWERS: list[lens_answers.Asked] = []
+ANSWERS: list[lens_queries.LensQueries] = []
 
 
 def remembered(*arguments):
@@ -72,7 +72,7 @@ def remembered(*arguments):
 @pytest.fixture(scope="module")
 def study(setting):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lens_answers, "EXTRA", 1)
+        patch.setattr(lens_queries, "EXTRA", 1)
         patch.setattr(lens, "ask", remembered)
         return measure("lens", setting)
 

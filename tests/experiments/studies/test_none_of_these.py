@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.studies import none_of_these
-from experiments.studies.none_of_these import FLAT_SN, LABEL, Asked, made_of
+from experiments.studies.none_of_these import FLAT_SN, LABEL, SpectraOfKind, made_of
 from experiments.table import STUDIES
 from spectrove import pipeline
 from spectrove.galaxies.mock import make_survey
@@ -41,7 +41,8 @@ def test_of_a_kind_that_is_left_out_nothing_is_said_with_confidence(survey, base
     """Star-forming galaxies asked of a base without any."""
     young = survey.take(np.flatnonzero(np.array(survey.column(LABEL)) == "SF"))
     rows = {
-        r["figure"]: r for r in none_of_these._rows(base, Asked("SF left out", young, f"{LABEL} != 'SF'"))
+        r["figure"]: r
+        for r in none_of_these._rows(base, SpectraOfKind("SF left out", young, f"{LABEL} != 'SF'"))
     }
     assert rows["sure"]["value"] <= 0.05
     assert rows["none_of_these"]["n"] == len(young) - rows["refused"]["value"]
@@ -49,5 +50,5 @@ def test_of_a_kind_that_is_left_out_nothing_is_said_with_confidence(survey, base
 
 
 def test_a_question_that_cannot_be_asked_is_a_row_that_says_why(survey, base):
-    (row,) = none_of_these._rows(base, Asked("x", survey.take([0]), "nonsense = 1"))
+    (row,) = none_of_these._rows(base, SpectraOfKind("x", survey.take([0]), "nonsense = 1"))
     assert "nonsense" in row["why"]

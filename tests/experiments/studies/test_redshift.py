@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from experiments.baselines.redrock import VERSION, redrock_redshifts, why_not
 from experiments.measure import measure
 from experiments.studies import redshift
-from experiments.studies.redshift import Answered
+from experiments.studies.redshift import ScoredRedshifts
 from experiments.studies.setting import Setting
 from spectrove.galaxies.mock import load_recipe, make_survey
 
@@ -19,7 +19,7 @@ from spectrove.galaxies.mock import load_recipe, make_survey
 def test_figures_are_those_counted_by_hand():
     """Four spectra: right and sure, right and unsure, wrong and sure, nothing said."""
     truth = np.array([0.1, 0.2, 0.3, 0.4])
-    said = Answered(np.array([0.1001, 0.2, 0.5, np.nan]), np.array([True, False, True, False]), 0.05)
+    said = ScoredRedshifts(np.array([0.1001, 0.2, 0.5, np.nan]), np.array([True, False, True, False]), 0.05)
     rows = {r["figure"]: r for r in said.rows(truth, np.ones(4, bool), group="x")}
     assert rows["success"]["value"] == 0.5
     assert rows["confident"]["value"] == 0.5

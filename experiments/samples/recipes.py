@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from experiments.samples.surveys import FOLDS, GROUP, MOCK_SEED, REPETITIONS
 from spectrove.errors import RecipeError
 from spectrove.pipeline.shipped import load_target
 from spectrove.targets import Target
@@ -28,15 +29,15 @@ class Mock(Model):
 
     recipe: str = "test"
     n: int = 2000
-    seeds: tuple[int, ...] = (7001, 7002, 7003)
+    seeds: tuple[int, ...] = tuple(MOCK_SEED + i for i in range(REPETITIONS))
 
 
 class Real(Model):
     """Real spectra: grouped cross-validation, repeated with other folds (and other injections)."""
 
-    folds: int = 5
-    seeds: int = 3
-    group: str = "plate"
+    folds: int = FOLDS
+    seeds: int = REPETITIONS
+    group: str = GROUP
     limit: int | None = None
 
 

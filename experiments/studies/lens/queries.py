@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.samples.injected import with_lenses
-from experiments.samples.problems import COPY, GROUP, MOCK_SEED, OTHER_LINES
+from experiments.samples.problems import COPY, OTHER_LINES
+from experiments.samples.surveys import GROUP, MOCK_SEED
 from experiments.studies.setting import Setting
 from spectrove import pipeline
 from spectrove.evaluation.protocol import check_groups, group_names, not_trained_on, stripped
@@ -36,7 +37,7 @@ RIGHT = 0.003
 
 
 @dataclass(frozen=True)
-class Asked:
+class LensQueries:
     """The answers to the queries of one fold, as they are ("controls") and with a lens of each of `LINES`.
 
     Attributes:
@@ -60,7 +61,7 @@ class Asked:
     right: NDArray[np.bool_]
 
 
-def ask(setting: Setting, part: str, seed: int) -> list[Asked]:
+def ask(setting: Setting, part: str, seed: int) -> list[LensQueries]:
     """The answers for every fold of a lens problem."""
     data = setting.data
     problem, hosts = data.problem(part, "lens", seed), data.lens_hosts(part, seed)
@@ -85,7 +86,7 @@ def ask(setting: Setting, part: str, seed: int) -> list[Asked]:
     return answers
 
 
-def extra_controls(asked: Sequence[Asked]) -> dict[str, NDArray[np.float64]]:
+def extra_controls(asked: Sequence[LensQueries]) -> dict[str, NDArray[np.float64]]:
     """Method to the scores of the other mock controls of all of them; empty where there are none."""
     methods = asked[0].extra
     return {method: np.concatenate([a.extra[method] for a in asked]) for method in methods}
@@ -100,7 +101,7 @@ def _ask_fold(
     extra: SpectrumSet | None,
     k: int,
     name: str,
-) -> Asked:
+) -> LensQueries:
     target = load_target("strong_lens")
     residuals = common_residuals_for(base, target=target)
     queries = {kind: _scored(spectra, asked_of) for kind, spectra in kinds.items()}
@@ -121,7 +122,7 @@ def _ask_fold(
         others["hunt"], called = _hunted(base, extra, k)
         others["lines alone"] = _line_scores(extra, residuals.second_redshifts(extra))
     own_survey = name if name.startswith("mock") else ""  # plates of two mock surveys are not the same ones
-    return Asked(
+    return LensQueries(
         {"hunt": hunted, "lines alone": lines},
         is_target,
         {"hunt": _hunted(base, training, k)[0], "lines alone": own},
