@@ -39,7 +39,9 @@ def apply(kind: str, text: str, folder: Path) -> None:
     before = "\n".join(line[1:] for line in lines if not line.startswith("+"))
     after = "\n".join(line[1:] for line in lines)
     content = path.read_text()
-    assert content.count(before) == 1, f"{first}: the page shows {before!r}, found {content.count(before)} times"
+    assert content.count(before) == 1, (
+        f"{first}: the page shows {before!r}, found {content.count(before)} times"
+    )
     path.write_text(content.replace(before, after))
 
 
@@ -65,7 +67,7 @@ def steps(page: str) -> list[tuple[str, str]]:
     return BLOCK.findall((ROOT / "docs" / page).read_text("utf-8"))
 
 
-@pytest.mark.parametrize("page", ["add-a-reader.md", "add-a-verb.md", "add-a-domain.md"])
+@pytest.mark.parametrize("page", ["add-a-reader.md", "add-a-verb.md"])
 def test_the_steps_of_a_page_do_what_it_says(page: str, tmp_path: Path):
     """Files are written, lines added, and the last block prints what the page shows."""
     folder, printed = copy(tmp_path), None
