@@ -67,7 +67,7 @@ def steps(page: str) -> list[tuple[str, str]]:
     return BLOCK.findall((ROOT / "docs" / page).read_text("utf-8"))
 
 
-@pytest.mark.parametrize("page", ["add-a-reader.md", "add-a-verb.md"])
+@pytest.mark.parametrize("page", ["add-a-reader.md", "add-a-verb.md", "add-a-domain.md"])
 def test_the_steps_of_a_page_do_what_it_says(page: str, tmp_path: Path):
     """Files are written, lines added, and the last block prints what the page shows."""
     folder, printed = copy(tmp_path), None
