@@ -15,6 +15,7 @@ from spectrove.errors import DatasetError, Refusal
 from spectrove.inference.embed import in_batches
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.answers import Answers
+from spectrove.pipeline.kinds import domain_of_spectra
 from spectrove.pixels import foreign
 from spectrove.readers import iter_dataset, read_spectra
 from spectrove.readers.dataset import select
@@ -64,7 +65,7 @@ def queries(
         part, refused = _read(kind, run, base, reading)
         parts.append(part)
         refusals += refused
-    found, repeated = _each_once(SpectrumSet.concatenate(parts))
+    found, repeated = _each_once(type(parts[0]).concatenate(parts))
     return select(found, queries), (*refusals, *repeated)
 
 
@@ -88,7 +89,7 @@ def any_spectra(
 def batches_of(spectra: Spectra, **reading: Any) -> tuple[Iterable[SpectrumSet], tuple[Refusal, ...]]:
     """Batches of the spectra, and what could not be read; an iterable of sets is taken as it is."""
     if isinstance(spectra, str | Path) and is_dataset(spectra) and set(reading) <= {"queries"}:
-        return iter_dataset(spectra, reading.get("queries")), ()
+        return iter_dataset(spectra, reading.get("queries"), light=domain_of_spectra([spectra]).files), ()
     if _is_batch(spectra) and not isinstance(spectra, SpectrumSet):
         return [spectra], ()
     if not _is_one(spectra) and not isinstance(spectra, list | tuple):
@@ -204,7 +205,7 @@ def _read(
     """The spectra of items of one kind, and the refusals."""
     items = [item for _, item in run]
     if kind == "path":
-        return read_spectra(items, **reading)
+        return read_spectra(items, light=domain_of_spectra(items).files, **reading)
     if kind == "table":
         options = {name: value for name, value in reading.items() if name in _OF_TABLES}
         read = [read_table(table, f"#{place}", **options) for place, table in run]
