@@ -1,4 +1,4 @@
-"""A kind of light that brings nothing but its name: every verb answers without galaxies, or says what is missing."""
+"""A kind of light that brings its name and encoders: every verb answers without galaxies, or says what is missing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def base(survey, tmp_path_factory):
 @pytest.fixture
 def bare(monkeypatch):
     """The domain of every base, as of somebody who has only begun to write one."""
-    monkeypatch.setitem(DOMAINS, "galaxies", Domain(name="sources"))
+    monkeypatch.setitem(DOMAINS, "galaxies", Domain(name="sources", home="spectrove.galaxies"))
     return DOMAINS["galaxies"]
 
 
