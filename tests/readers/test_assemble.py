@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from spectrove.errors import FormatError
 from spectrove.pixels.air import air_to_vacuum
 from spectrove.pixels.scatter import ivar_from_scatter
-from spectrove.readers.assemble import assemble, file_id
+from spectrove.readers.assemble import RawSpectrum, assemble, file_id
 from spectrove.spectra import FLAGS, Mask
 
 PATH = Path("a.fits")
@@ -23,7 +23,7 @@ ONES = np.ones(50)
 
 
 def make(wavelength=WAVE, flux=ONES, ivar=ONES, **more):
-    return assemble("a", wavelength, flux, ivar, path=PATH, survey="x", **more)
+    return assemble(RawSpectrum("a", wavelength, flux, ivar, path=PATH, survey="x", **more))
 
 
 def test_a_falling_grid_is_turned_round_with_its_pixels():

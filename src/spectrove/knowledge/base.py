@@ -396,13 +396,8 @@ class KnowledgeBase:
         k: int | None = None,
         *,
         spectra: Batch | None = None,
-        where: str | None = None,
-        view: str | Mapping[str, float] | None = None,
-        allow_self: bool = False,
-        labelled: str | None = None,
-        exclude_column: str | None = None,
-        target: Target | None = None,
         metric: Metric | Sequence[Metric] | None = None,
+        **conditions: Any,
     ) -> Neighbors:
         """The K nearest known objects of each query, by exact search.
 
@@ -415,6 +410,9 @@ class KnowledgeBase:
             k: Neighbours per query; by default the target's number, or 3.
             spectra: Spectra of the queries, matched by id. Only `ra`, `dec` and `exclude_column` are read; no
                 other catalog value of a query can change the answer.
+            metric: Metric in which distances are measured, such as an `inference.LinearMetric`. If there are
+                several, the first is used for queries outside the searched part of the base. A query of fold i
+                (`Searched.fold`) uses metric 1 + i, which must be fitted without the labels of that fold.
             where: SQL condition on the objects searched.
             view: The view to search, or several with their weights; `space.Space` defines the distance. By
                 default the target's views, or "shape".
@@ -424,9 +422,6 @@ class KnowledgeBase:
             exclude_column: Exclude objects with the query's value in this column.
             target: Search only the objects of the target: its classes, its filter and its composition. The
                 target is checked first.
-            metric: Metric in which distances are measured, such as an `inference.LinearMetric`. If there are
-                several, the first is used for queries outside the searched part of the base. A query of fold i
-                (`Searched.fold`) uses metric 1 + i, which must be fitted without the labels of that fold.
 
         Raises:
             FingerprintError: The vectors were made by another encoder.
@@ -434,10 +429,9 @@ class KnowledgeBase:
             TargetError: The target names a column, value or view that the base does not have.
         """
         self._reader.refresh()
-        conditions = Conditions(spectra, where, view, allow_self, labelled, exclude_column, target, metric)
-        return find(
-            self._store, self._reader, query, k if k is not None else (target.k if target else 3), conditions
-        )
+        searched = Conditions(spectra=spectra, metric=metric, **conditions)
+        default = searched.target.k if searched.target else 3
+        return find(self._store, self._reader, query, default if k is None else k, searched)
 
     def search_by_class(
         self,

@@ -33,7 +33,6 @@ def columns_of(
     z: float | None = None,
     object_id: str = "",
     medium: str = "vacuum",
-    lsf: ArrayLike | None = None,
     **row: Any,
 ) -> dict[str, Any]:
     """The columns of `Spectrum` from what its user gives; the arguments are described there.
@@ -43,7 +42,7 @@ def columns_of(
         SpectrumError: A unit, wavelengths, the mask or the medium are wrong, or both error and ivar are given.
         RedshiftError: z is no redshift.
     """
-    name = str(object_id) or "spectrum"
+    name, lsf = str(object_id) or "spectrum", row.pop("lsf", None)
     if error is not None and ivar is not None:
         raise SpectrumError(f"{name}: has both error and ivar, expected one of them. Leave one out.")
     flags = list(row.pop("flags", None) or ())

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, Refusal
 from spectrove.readers.arrays import Arrays, survey_flux
-from spectrove.readers.assemble import FLUX_UNIT, assemble, file_id
+from spectrove.readers.assemble import FLUX_UNIT, RawSpectrum, assemble, file_id
 from spectrove.readers.fitsfile import Hdu
 from spectrove.readers.options import Options
 from spectrove.readers.wavelengths import to_angstrom
@@ -65,7 +65,7 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> Sequence[Spectru
     measured = np.where(error < NO_DATA, error, 0.0)
     written = Arrays(header.header, grid, flux, {"error": measured}, flux_unit=units[0], error_unit=units[1])
     found = survey_flux(written, "relative" if normalised else FLUX_UNIT, options, path.name)
-    spectrum = assemble(
+    spectrum = assemble(RawSpectrum(
         file_id(path),
         grid,
         found.flux,
@@ -79,7 +79,7 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> Sequence[Spectru
         calibrated=found.calibrated and found.unit != "relative",
         flags=found.flags,
         medium=options.medium_or("vacuum"),
-    )  # fmt: skip
+    ))  # fmt: skip
     n_visits = 0 if chips else len(planes[0]) - 1
     said = f"{path.name}: {n_visits} further rows are visits of the same star or other sums of them; row 0 was taken."
     return [spectrum, *([Refusal(str(path), said)] if n_visits else [])]

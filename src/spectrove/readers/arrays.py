@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, Refusal
-from spectrove.readers.assemble import FLUX_UNIT, assemble, file_id
+from spectrove.readers.assemble import FLUX_UNIT, RawSpectrum, assemble, file_id
 from spectrove.readers.fitsfile import Hdu
 from spectrove.readers.frame import observed
 from spectrove.readers.medium import medium_in, medium_of
@@ -133,27 +133,29 @@ def _one(arrays: Arrays, i: int, name: str, path: Path, options: Options) -> Spe
         flags += more
     medium, medium_stated = _medium(arrays, wavelength, unit)
     return assemble(
-        name,
-        wavelength,
-        flux,
-        ivar,
-        path=path,
-        survey=arrays.survey or _survey(arrays.header),
-        row=row,
-        mask=None if bad is None else np.where(bad, int(Mask.BADPIXEL), 0),
-        # a resolving power is wavelength / FWHM
-        lsf=None
-        if resolution is None
-        else wavelength / np.where(resolution > 0, resolution, np.nan) / 2.3548,
-        flux_unit=flux_unit,
-        calibrated=calibrated,
-        medium=options.medium_or(medium),
-        medium_stated=medium_stated or options.medium != "auto",
-        flags=[
-            *flags,
-            *(arrays.flags[i] if i < len(arrays.flags) else ()),
-            *(["sky"] if row.get("class") == "SKY" else []),
-        ],
+        RawSpectrum(
+            name,
+            wavelength,
+            flux,
+            ivar,
+            path=path,
+            survey=arrays.survey or _survey(arrays.header),
+            row=row,
+            mask=None if bad is None else np.where(bad, int(Mask.BADPIXEL), 0),
+            # a resolving power is wavelength / FWHM
+            lsf=None
+            if resolution is None
+            else wavelength / np.where(resolution > 0, resolution, np.nan) / 2.3548,
+            flux_unit=flux_unit,
+            calibrated=calibrated,
+            medium=options.medium_or(medium),
+            medium_stated=medium_stated or options.medium != "auto",
+            flags=[
+                *flags,
+                *(arrays.flags[i] if i < len(arrays.flags) else ()),
+                *(["sky"] if row.get("class") == "SKY" else []),
+            ],
+        )
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -40,26 +41,11 @@ def file_id(path: Path) -> str:
     return _SUFFIXES.sub("", _COMPRESSIONS.sub("", path.name))
 
 
-def assemble(
-    object_id: str,
-    wavelength: ArrayLike,
-    flux: ArrayLike,
-    ivar: ArrayLike | None,
-    *,
-    path: Path,
-    survey: str,
-    row: Mapping[str, Any] | None = None,
-    mask: ArrayLike | None = None,
-    lsf: ArrayLike | None = None,
-    flux_unit: str | None = FLUX_UNIT,
-    calibrated: bool = True,
-    medium: str = "vacuum",
-    medium_stated: bool = True,
-    flags: Iterable[str] = (),
-) -> Spectrum:
-    """One spectrum on an increasing vacuum grid, with bad pixels masked and its flags set.
+@dataclass(frozen=True)
+class RawSpectrum:
+    """One spectrum as a reader found it.
 
-    Args:
+    Attributes:
         object_id: The id; unique within the file.
         wavelength: Observed frame, angstrom, in `medium`; shape (n_pixels,), increasing or decreasing.
         flux: Shape (n_pixels,), in `flux_unit`.
@@ -75,42 +61,63 @@ def assemble(
         medium: "air" or "vacuum".
         medium_stated: Whether file or user said the medium; if not, it was assumed and is flagged.
         flags: Further flags from `spectra.FLAGS`.
+    """
+
+    object_id: str
+    wavelength: ArrayLike
+    flux: ArrayLike
+    ivar: ArrayLike | None
+    path: Path
+    survey: str
+    row: Mapping[str, Any] | None = None
+    mask: ArrayLike | None = None
+    lsf: ArrayLike | None = None
+    flux_unit: str | None = FLUX_UNIT
+    calibrated: bool = True
+    medium: str = "vacuum"
+    medium_stated: bool = True
+    flags: Iterable[str] = ()
+
+
+def assemble(raw: RawSpectrum) -> Spectrum:
+    """One spectrum on an increasing vacuum grid, with bad pixels masked and its flags set.
 
     Raises:
         FormatError: If the arrays differ in length, or wavelengths are not a monotonic grid in range.
     """
+    path, object_id = raw.path, raw.object_id
     name = f"{path.name} ({object_id})" if object_id not in path.name else path.name
-    wavelength, flux = _vector(wavelength, name, "wavelength"), _vector(flux, name, "flux")
-    others = {"ivar": ivar, "mask": mask, "lsf": lsf}
+    wavelength, flux = _vector(raw.wavelength, name, "wavelength"), _vector(raw.flux, name, "flux")
+    others = {"ivar": raw.ivar, "mask": raw.mask, "lsf": raw.lsf}
     arrays = {key: _vector(value, name, key) for key, value in others.items() if value is not None}
     _check_lengths(name, {"wavelength": wavelength, "flux": flux, **arrays})
-    found = set(flags)
+    flags = set(raw.flags)
     n = len(flux)
     wavelength, flux, arrays = _increasing(name, *_without_padding(name, wavelength, flux, arrays))
     if len(flux) < n:
-        found.add("pixels_dropped")
-    if medium == "air":
+        flags.add("pixels_dropped")
+    if raw.medium == "air":
         wavelength = air_to_vacuum(wavelength)
-        found.add("air_converted")
-    if not medium_stated:
-        found.add("air_assumed")
+        flags.add("air_converted")
+    if not raw.medium_stated:
+        flags.add("air_assumed")
     bits = arrays["mask"].astype(np.int32) if "mask" in arrays else np.zeros(len(flux), np.int32)
     if "ivar" not in arrays:
         arrays["ivar"] = ivar_from_scatter(flux, bits)
-        found.add("ivar_estimated")
+        flags.add("ivar_estimated")
     sigma = arrays.get("lsf", np.full(len(flux), np.nan)).astype(np.float32)
     if not np.isfinite(sigma).any():
-        found.add("lsf_unknown")
-    if not calibrated:
-        found.add("not_calibrated")
+        flags.add("lsf_unknown")
+    if not raw.calibrated:
+        flags.add("not_calibrated")
     flux32, ivar32, bits = clean_pixels(flux, arrays["ivar"], bits)
     bits = bits | sky_line_bits(wavelength)
-    values = dict(row or {})
+    values = dict(raw.row or {})
     values |= {
-        "survey": values.get("survey") or survey,
+        "survey": values.get("survey") or raw.survey,
         "path": str(path),
-        "flux_unit": flux_unit,
-        "calibrated": calibrated,
+        "flux_unit": raw.flux_unit,
+        "calibrated": raw.calibrated,
     }
     if values.get("z") is not None and not values.get("z_source"):
         values["z_source"] = "file"
@@ -119,7 +126,7 @@ def assemble(
     )
     if values.get("sn_median") is None and (good := spectrum.good).any():
         values["sn_median"] = float(np.median(flux32[good] * np.sqrt(ivar32[good], dtype=float)))
-    values["flags"] = flags_of(spectrum, found)
+    values["flags"] = flags_of(spectrum, flags)
     return spectrum
 
 

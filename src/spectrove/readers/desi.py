@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, Refusal
 from spectrove.readers.arrays import Arrays, spectra_of, survey_flux, unique_names
-from spectrove.readers.assemble import FLUX_UNIT, assemble, file_id
+from spectrove.readers.assemble import FLUX_UNIT, RawSpectrum, assemble, file_id
 from spectrove.readers.fitsfile import Hdu
 from spectrove.readers.options import Options
 from spectrove.readers.tables import tables
@@ -153,19 +153,21 @@ def _coadd(arms: Sequence[str], hdus: Sequence[Hdu], path: Path, options: Option
         flags = ["sky"] if row.pop("sky") else []
         spectra.append(
             assemble(
-                f"{file_id(path)}#{i}" if n > 1 else file_id(path),
-                wavelength,
-                found.flux,
-                found.ivar,
-                path=path,
-                survey="desi",
-                flux_unit=found.unit,
-                calibrated=found.calibrated,
-                row=row | ({"class": "SKY"} if flags else {}),
-                mask=np.where(bad, np.int32(Mask.BADPIXEL), np.int32(0)),
-                lsf=sigma,
-                medium=options.medium_or("vacuum"),
-                flags=[*flags, *found.flags],
+                RawSpectrum(
+                    f"{file_id(path)}#{i}" if n > 1 else file_id(path),
+                    wavelength,
+                    found.flux,
+                    found.ivar,
+                    path=path,
+                    survey="desi",
+                    flux_unit=found.unit,
+                    calibrated=found.calibrated,
+                    row=row | ({"class": "SKY"} if flags else {}),
+                    mask=np.where(bad, np.int32(Mask.BADPIXEL), np.int32(0)),
+                    lsf=sigma,
+                    medium=options.medium_or("vacuum"),
+                    flags=[*flags, *found.flags],
+                )
             )
         )
     return spectra

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spectrove.errors import FormatError
 from spectrove.readers.arrays import Arrays, survey_flux
-from spectrove.readers.assemble import assemble, file_id
+from spectrove.readers.assemble import RawSpectrum, assemble, file_id
 from spectrove.readers.fitsfile import Hdu
 from spectrove.readers.medium import says_vacuum
 from spectrove.readers.options import Options
@@ -80,18 +80,20 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
     vacuum = says_vacuum(header.header) is not False
     return [
         assemble(
-            file_id(path),
-            rows["wavelength"],
-            found.flux,
-            found.ivar,
-            path=path,
-            survey="lamost",
-            row=_object_row(header, sky=bool(flags)),
-            mask=mask,
-            flux_unit=found.unit,
-            calibrated=found.calibrated and not (arms and found.unit == RELATIVE),
-            medium=options.medium_or("vacuum" if vacuum else "air"),
-            flags=[*flags, *found.flags],
+            RawSpectrum(
+                file_id(path),
+                rows["wavelength"],
+                found.flux,
+                found.ivar,
+                path=path,
+                survey="lamost",
+                row=_object_row(header, sky=bool(flags)),
+                mask=mask,
+                flux_unit=found.unit,
+                calibrated=found.calibrated and not (arms and found.unit == RELATIVE),
+                medium=options.medium_or("vacuum" if vacuum else "air"),
+                flags=[*flags, *found.flags],
+            )
         )
     ]
 

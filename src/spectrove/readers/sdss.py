@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spectrove.errors import FormatError
 from spectrove.readers.arrays import Arrays, survey_flux
-from spectrove.readers.assemble import FLUX_UNIT, assemble, file_id
+from spectrove.readers.assemble import FLUX_UNIT, RawSpectrum, assemble, file_id
 from spectrove.readers.fitsfile import Hdu
 from spectrove.readers.medium import says_vacuum
 from spectrove.readers.options import Options
@@ -105,19 +105,21 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
     row["specobjid"] = row["specobjid"] or expected
     return [
         assemble(
-            object_id(row["plate"], row["mjd"], row["fiberid"]) or _field_id(specobj) or file_id(path),
-            wavelength,
-            found.flux,
-            found.ivar,
-            path=path,
-            survey=_survey(specobj, row),
-            row=row,
-            mask=pixel_mask(table, len(wavelength)),
-            lsf=line_spread(table.get("wdisp"), np.log10(wavelength)),
-            flux_unit=found.unit,
-            calibrated=found.calibrated,
-            medium=options.medium_or("air" if says_vacuum(header.header) is False else "vacuum"),
-            flags=[*flags, *found.flags],
+            RawSpectrum(
+                object_id(row["plate"], row["mjd"], row["fiberid"]) or _field_id(specobj) or file_id(path),
+                wavelength,
+                found.flux,
+                found.ivar,
+                path=path,
+                survey=_survey(specobj, row),
+                row=row,
+                mask=pixel_mask(table, len(wavelength)),
+                lsf=line_spread(table.get("wdisp"), np.log10(wavelength)),
+                flux_unit=found.unit,
+                calibrated=found.calibrated,
+                medium=options.medium_or("air" if says_vacuum(header.header) is False else "vacuum"),
+                flags=[*flags, *found.flags],
+            )
         )
     ]
 

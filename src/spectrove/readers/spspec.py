@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from spectrove.errors import FormatError
 from spectrove.readers.arrays import Arrays, survey_flux
-from spectrove.readers.assemble import FLUX_UNIT, assemble, file_id
+from spectrove.readers.assemble import FLUX_UNIT, RawSpectrum, assemble, file_id
 from spectrove.readers.fitsfile import Hdu
 from spectrove.readers.medium import says_vacuum
 from spectrove.readers.options import Options
@@ -66,18 +66,20 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> list[Spectrum]:
     found = survey_flux(written, FLUX_UNIT, options, path.name)
     return [
         assemble(
-            object_id(row["plate"], row["mjd"], row["fiberid"]) or file_id(path),
-            wavelength,
-            found.flux,
-            found.ivar,
-            path=path,
-            survey="sdss",
-            row=row,
-            mask=_mask(image[rows.get("mask", ROWS["mask"])]) if len(image) > 3 else None,
-            medium=options.medium_or("air" if says_vacuum(header.header) is False else "vacuum"),
-            flux_unit=found.unit,
-            calibrated=found.calibrated,
-            flags=[*flags, *found.flags],
+            RawSpectrum(
+                object_id(row["plate"], row["mjd"], row["fiberid"]) or file_id(path),
+                wavelength,
+                found.flux,
+                found.ivar,
+                path=path,
+                survey="sdss",
+                row=row,
+                mask=_mask(image[rows.get("mask", ROWS["mask"])]) if len(image) > 3 else None,
+                medium=options.medium_or("air" if says_vacuum(header.header) is False else "vacuum"),
+                flux_unit=found.unit,
+                calibrated=found.calibrated,
+                flags=[*flags, *found.flags],
+            )
         )
     ]
 
