@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from spectrove.domain import Domain
 from spectrove.embeddings import Embeddings
 from spectrove.errors import TargetError
 from spectrove.inference import answer, calibration_for, hunt
@@ -16,7 +18,9 @@ from spectrove.inference.calibration import of_base as calibrating
 from spectrove.inference.calibration.features import quality_of
 from spectrove.inference.calibration.logistic import fit_logistic
 from spectrove.inference.calibration.model import fit_calibration
+from spectrove.inference.metric.of_base import Fitted
 from spectrove.inference.pool import Pool
+from spectrove.inference.question import Question
 from spectrove.inference.terms import Terms
 from spectrove.knowledge import KnowledgeBase
 from spectrove.spectra import Spectrum, SpectrumSet
@@ -411,3 +415,27 @@ def test_a_target_file_may_ask_for_it():
     text = 'name = "t"\nlabel = "kind"\npositive = "a"\nthreshold = "f1"\n[classes]\na = ["a"]\nb = ["b"]\n'
     target = parse(text, "t.toml")
     assert (target.threshold, target.limit) == ("f1", 0.5)
+
+
+def test_bases_calibrated_before_targets_named_signs_find_their_calibrations():
+    """The key writes what a target says of its signs as it was written then."""
+    base = make("memory://base", n=40)
+    for signs in ((), ("second_redshift",)):
+        target = TARGET.model_copy(update={"signs": signs})
+        key = json.loads(calibrating._identity(Pool.of(base, target=target), Fitted(), TERMS))
+        assert set(key["target"]) == {
+            "label", "classes", "positive", "composition", "filter", "second_redshift",
+        }  # fmt: skip
+        assert key["target"]["second_redshift"] is bool(signs)
+
+
+def test_a_kind_of_light_without_the_signs_of_a_target_answers_without_them():
+    """As a hunt for lenses in a base of X-ray sources."""
+    base, target = make("memory://base", n=40), TARGET.model_copy(update={"signs": ("second_redshift",)})
+    vectors, _ = draw(20, 0.5, seed=3)
+    ids = [f"q{i:05d}" for i in range(20)]
+    spectra = spectra_of(ids)
+    votes = hunt(base.search({"shape": embedded(ids, vectors)}, target=target, spectra=spectra), target)
+    assert any(p.is_target for p in votes)
+    question = Question(Pool.of(base, target=target), Domain("stars"), {})
+    assert question.with_signs(votes, spectra) == list(votes)

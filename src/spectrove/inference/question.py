@@ -81,9 +81,10 @@ class Question:
 
     def with_signs(self, predictions: Sequence[Prediction], spectra: SpectrumSet) -> list[Prediction]:
         """The predictions; those of targets with what the signs that the target names have found in them."""
-        if self.target is None or not self.target.signs or not any(p.is_target for p in predictions):
+        names = self.target.signs if self.target else ()
+        signs = self.domain.signs.get(names[0]) if names else None
+        if signs is None or not any(p.is_target for p in predictions):
             return list(predictions)
-        signs = self.domain.signs[self.target.signs[0]]
         residuals = self.calibration.residuals or signs.learn(self.base, self.target, self.pool.where)
         targets = spectra.take([i for i, p in enumerate(predictions) if p.is_target])
         found = residuals.found(targets)

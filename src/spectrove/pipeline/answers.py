@@ -163,7 +163,7 @@ class Answers:
         Raises:
             SpectrumError: Only the answers of classify and hunt can be explained.
         """
-        if self.question is None:
+        if self.question is None or not self.predictions:
             raise SpectrumError("explain: these answers hold no prediction; call classify or hunt first.")
         _need_fluxes(self.spectra, "explain")
         query, panels = self.spectra.take([i]), domain_of(self.question.base).panels

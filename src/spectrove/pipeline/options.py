@@ -74,7 +74,9 @@ class HuntOptions(Options):
     prevalence: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         None, description="Fraction of the hunted class among the spectra."
     )
-    threshold: float | Literal["f1"] | None = Field(None, description="Least probability of a target.")
+    threshold: Annotated[float, Field(ge=0, le=1)] | Literal["f1"] | None = Field(
+        None, description="Least probability of a target."
+    )
     allow_self: bool = Field(False, description="Let an object be its own neighbour.")
     redshifts: Mapping[str, Any] | None = Field(
         None, exclude=True, description="Redshift estimates of spectra without a redshift, by object id."

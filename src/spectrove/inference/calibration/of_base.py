@@ -170,9 +170,15 @@ def calibration_for(
 
 
 def _identity(pool: Pool, metric: Fitted, terms: Terms) -> str:
-    """Everything the calibration depends on, as text."""
-    target = pool.target
-    kept = {"label", "classes", "positive", "composition", "filter", "signs"}
+    """Everything the calibration depends on, as text.
+
+    Bases that were calibrated before a target could name its signs must find their calibrations: whether it names any
+    is written as it was then, and which ones is in the key of the residuals.
+    """
+    target, described = pool.target, None
+    if target is not None:
+        kept = {"label", "classes", "positive", "composition", "filter"}
+        described = target.model_dump(mode="json", include=kept) | {"second_redshift": bool(target.signs)}
     return canonical_json(
         {
             "calibration_version": CALIBRATION_VERSION,
@@ -180,7 +186,7 @@ def _identity(pool: Pool, metric: Fitted, terms: Terms) -> str:
             "views": pool.view_identity,
             "metric": [m.fingerprint for m in metric.metrics],
             "label": pool.label or None,
-            "target": target.model_dump(mode="json", include=kept) if target else None,
+            "target": described,
             "where": pool.where,
             "residuals": terms.key_of_residuals(pool),
             "lines": terms.identity,

@@ -65,7 +65,7 @@ class Fitted:
         )
 
 
-def metric_for(pool: Pool, mode: MetricMode = "auto", *, group: str = "") -> Fitted:
+def metric_for(pool: Pool, mode: MetricMode = "auto", *, group: str) -> Fitted:
     """The metric for a vote on a label column or for a hunt.
 
     It is fitted on the searched objects, and an object of the base is answered in a metric fitted without its label.
