@@ -56,7 +56,7 @@ CLASSIFIER_VERSION = 2
 
 @dataclass(frozen=True)
 class Trained:
-    """Where things are that are trained once: encoders in folders of their names, and `mock_baselines.files`."""
+    """Where things are that are trained once: encoders in folders of their names, and `baselines.on_mocks.files`."""
 
     folder: Path
 
@@ -85,7 +85,7 @@ class Row(ABC):
     Attributes:
         name: As the table has it.
         note: What it is and how it was made.
-        needs: What has to be trained first: keys of `encoders.TRAININGS`.
+        needs: What has to be trained first: keys of `methods.TRAININGS`.
         names, parts: Names and parts of the problems that it answers.
         variants: How it answers each: `voters.PLAIN`, `METRIC`, `CALIBRATED` or `BEST_F1`, or `voters.SUPERVISED`.
     """

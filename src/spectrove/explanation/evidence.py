@@ -127,10 +127,6 @@ class Evidence:
         """Neighbours whose label counts."""
         return [n for n in self.neighbors if n.group is not None]
 
-    def supporters(self) -> list[NeighborEvidence]:
-        """Neighbours that vote for the class `asked`."""
-        return [n for n in self.voters() if n.group == self.asked]
-
     def to_dict(self) -> dict[str, Any]:
         """Everything but the pixels, as plain values for JSON."""
         p = self.prediction

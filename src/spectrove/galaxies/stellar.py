@@ -24,9 +24,6 @@ from spectrove.errors import SpectroveError
 #: Counts per unit of normalised flux in the stored integers.
 SCALE = 4096
 
-#: FWHM of the populations' own resolution, angstrom; constant from 3540 to 8950 angstrom.
-RESOLUTION_FWHM = 2.51
-
 _NAME = re.compile(r"Z([+-]\d\.\d\d)_T(\d\d\.\d{4})")
 
 

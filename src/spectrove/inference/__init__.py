@@ -1,4 +1,4 @@
-"""Inference: probabilities, intervals and flags from the neighbours of a spectrum. NumPy only."""
+"""Inference: probabilities, intervals and flags from the neighbours of a spectrum."""
 
 from __future__ import annotations
 

@@ -64,8 +64,8 @@ class Prediction:
             are used as evidence; else None.
         none_of_these: Why it is none of the classes, a sentence: no signal, no galaxy, no known object near, or lines
             required by the question are not covered. Probabilities are then the prevalence. "" otherwise.
-        second_redshift: Candidate redshifts of a second galaxy, best first, see `inference.second_redshift`; None
-            if the target does not use them or the object has none.
+        second_redshift: What the signs of the target found in the object, as candidate redshifts of a second galaxy,
+            best first, see `Domain.signs`; None if the target names no signs or the object is no target.
         redshifts: If the redshift was estimated and is uncertain: `z`, `weight` and `probability` of each candidate;
             the answer is their mean. Else None.
     """

@@ -145,7 +145,7 @@ def clean_pixels(flux: NDArray, ivar: NDArray, mask: NDArray) -> tuple[NDArray, 
 
 
 def sky_line_bits(wavelength: NDArray) -> NDArray[np.int32]:
-    """`Mask.SKYLINE` inside the ranges of `lines.SKY_LINES` (observed vacuum angstrom), else 0."""
+    """`Mask.SKYLINE` inside the ranges of `readers.sky.SKY_LINES` (observed vacuum angstrom), else 0."""
     bits = np.zeros(len(wavelength), np.int32)
     for low, high in SKY_LINES:
         first, last = np.searchsorted(wavelength, (low, high))

@@ -15,7 +15,7 @@ from spectrove.errors import TargetError
 #: The value that stands for every labelled value that no other class names.
 REST = "*"
 
-#: Names of the weight functions; `inference.voting.WEIGHTS` implements each.
+#: Names of the weight functions; `inference.neighbors.voting.WEIGHTS` implements each.
 Weighting = Literal["inverse", "inverse_square", "negative", "exp"]
 
 #: How weights become shares of a vote: over their sum, or softmax of the weights.
@@ -80,7 +80,7 @@ class Target(BaseModel):
             Objects whose value belongs to no class do not vote.
         positive: The class that is hunted.
         k: Neighbours per query.
-        weighting: Weight of a neighbour at scaled distance x; see `inference.voting.WEIGHTS`.
+        weighting: Weight of a neighbour at scaled distance x; see `inference.neighbors.voting.WEIGHTS`.
         normalise: "sum" divides weights by their sum, "softmax" takes the softmax of the weights.
         views: Views to search, with the weight of each in the squared distance; a list weighs them equally.
         optional_views: Those of `views` that are left out where the base does not have them.
@@ -94,8 +94,8 @@ class Target(BaseModel):
             they have in the base. At most one of `prior` and `prevalence` is given.
         composition: Caps or shares of the classes in the part of the base that is searched.
         filter: SQL condition on the base's columns.
-        lines: The diagram of line ratios whose regions the classes are; then an object's own lines count in a
-            calibrated probability beside its neighbours, see `inference.witness`.
+        lines: Name of a witness (`Domain.witnesses`), such as the diagram of line ratios whose regions the classes
+            are; then an object's own lines count in a calibrated probability beside its neighbours.
         anything: Whether spectra that are like nothing in the base may be targets: a star among galaxies, or one with
             nothing near. Else they are none of the classes, and their probability is the prevalence.
         signs: Log-likelihood terms of the domain that a calibrated probability uses where they help, by name, such as

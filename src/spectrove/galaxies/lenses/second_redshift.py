@@ -20,7 +20,7 @@ from spectrove.spectra import Spectrum, SpectrumSet
 
 Floats = NDArray[np.floating]
 
-#: Fluxes of the lines of `encoders.surprise.BEHIND`, H beta 1, of galaxies from metal-poor to metal-rich.
+#: Fluxes of the lines of `residual.encoder.BEHIND`, H beta 1, of galaxies from metal-poor to metal-rich.
 #: Source: typical places along the star-forming sequence of the [N II] diagram (Kewley et al. 2013, ApJ 774, 100), with
 #: case B Balmer lines behind moderate dust.
 RATIOS: dict[str, tuple[float, ...]] = {

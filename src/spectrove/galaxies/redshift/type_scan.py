@@ -1,7 +1,7 @@
 """chi2 of one spectrum against stars and quasars: linear families of templates, each scanned over its own redshifts.
 
 The vectors come from principal components and may have any sign, as in redrock; the polynomial of the galaxy scan
-(`redshift_scan`) stands beside them, so that chi2 of the three types can be compared.
+(`scan`) stands beside them, so that chi2 of the three types can be compared.
 """
 
 from __future__ import annotations

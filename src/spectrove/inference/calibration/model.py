@@ -2,7 +2,7 @@
 
 A hunt for one object in a thousand needs likelihood ratios of a thousand, which three or five votes cannot give. The
 features are therefore the distances to the nearest objects of each class, a kernel-weighted vote of the fifty nearest,
-and, if available, features of the spectrum itself: a second redshift (`signs`) and its emission lines (`witness`). A
+and, if available, features of the spectrum itself (`Domain.witnesses` and `Domain.signs`). A
 small regularised logistic model turns them into log-likelihoods. It is fitted on the known objects, each without
 itself and its group among the neighbours.
 

@@ -29,7 +29,7 @@ def classify(
         label: Column of the base.
         classes: Values that count; neighbours with another value do not vote. By default all values among the
             objects searched, or among the neighbours.
-        weighting, normalise: See `inference.voting`.
+        weighting, normalise: See `inference.neighbors.voting`.
 
     Raises:
         KnowledgeError: The neighbours lack the column.
