@@ -12,7 +12,13 @@ from spectrove.domain import Domain
 from spectrove.encoders import NetworkEncoder
 from spectrove.errors import RecipeError
 from spectrove.spectra import SpectrumSet
-from spectrove.training.data import Measured, TrainingData, join_prepared, prepare_measured, training_data
+from spectrove.training.data import (
+    MeasuredSpectra,
+    TrainingData,
+    join_prepared,
+    prepare_measured,
+    training_data,
+)
 from spectrove.training.loop import fit_network
 from spectrove.training.run import teaching
 
@@ -97,7 +103,7 @@ def mock_share(encoder: NetworkEncoder, n: int = 6000, *, domain: Domain, worker
 
 
 def _mixed(
-    real: Measured, mocks: TrainingData, real_share: float, validation: float, seed: int
+    real: MeasuredSpectra, mocks: TrainingData, real_share: float, validation: float, seed: int
 ) -> TrainingData:
     """Real spectra repeated until they are `real_share` of what is drawn; some of both kept for validation."""
     n_real, n_mock = len(real.prepared), int((mocks.counts > 0).sum())

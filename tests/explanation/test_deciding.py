@@ -13,7 +13,7 @@ from spectrove.explanation.sentences import cautions
 from spectrove.explanation.style import DECIDES
 from spectrove.galaxies.domain import GALAXIES
 from spectrove.galaxies.lenses.behind import behind_figure, one_line
-from spectrove.galaxies.oddities.page import Drawn, outlier_figure, rests_on
+from spectrove.galaxies.oddities.page import DrawnOutlier, outlier_figure, rests_on
 from spectrove.galaxies.residual.reconstruction import Residual
 from spectrove.inference.outlier_score import OutlierAnswer
 
@@ -93,7 +93,7 @@ def test_an_outlier_that_rests_on_one_line_says_so_and_shows_it_close_up(make_sp
     left = Residual(
         model=flux[None], difference=0 * one, sigma=0 * one, valid=one, variance=one, scores=one[:, :1]
     )
-    figure = outlier_figure(Drawn(answer, spectrum, wavelength, flux, left))
+    figure = outlier_figure(DrawnOutlier(answer, spectrum, wavelength, flux, left))
     narrow = bool(regions) and regions[0][1] - regions[0][0] < 90
     assert len(figure.axes) == (3 if narrow else 2)
     if narrow:

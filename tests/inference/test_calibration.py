@@ -18,7 +18,7 @@ from spectrove.inference.calibration import of_base as calibrating
 from spectrove.inference.calibration.features import quality_of
 from spectrove.inference.calibration.logistic import fit_logistic
 from spectrove.inference.calibration.model import fit_calibration
-from spectrove.inference.metric.of_base import Fitted
+from spectrove.inference.metric.of_base import FittedMetric
 from spectrove.inference.pool import Pool
 from spectrove.inference.question import Question
 from spectrove.inference.terms import Terms
@@ -256,7 +256,9 @@ def test_a_column_of_too_many_values_is_not_calibrated(base, monkeypatch):
 
 def test_none_computes_nothing(base, monkeypatch):
     monkeypatch.setattr(calibrating, "_fit", None)
-    assert calibration_for(Pool.of(base, target=TARGET), "none", terms=TERMS) == calibrating.Calibrated()
+    assert (
+        calibration_for(Pool.of(base, target=TARGET), "none", terms=TERMS) == calibrating.FittedCalibration()
+    )
 
 
 def test_a_class_of_a_few_objects_has_its_share_of_the_base():
@@ -422,7 +424,7 @@ def test_bases_calibrated_before_targets_named_signs_find_their_calibrations():
     base = make("memory://base", n=40)
     for signs in ((), ("second_redshift",)):
         target = TARGET.model_copy(update={"signs": signs})
-        key = json.loads(calibrating._identity(Pool.of(base, target=target), Fitted(), TERMS))
+        key = json.loads(calibrating._identity(Pool.of(base, target=target), FittedMetric(), TERMS))
         assert set(key["target"]) == {
             "label", "classes", "positive", "composition", "filter", "second_redshift",
         }  # fmt: skip

@@ -86,7 +86,7 @@ def test_auto_takes_the_metric_where_it_helps_and_says_so(base):
 
 def test_none_fits_nothing(base, monkeypatch):
     monkeypatch.setattr(fitting, "fit_metric", fail)
-    assert metric_for(Pool.of(base, "class_derived"), "none", group="plate") == fitting.Fitted()
+    assert metric_for(Pool.of(base, "class_derived"), "none", group="plate") == fitting.FittedMetric()
     assert not (base.path / "metrics").exists()
 
 

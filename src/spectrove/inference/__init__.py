@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from spectrove.inference.calibration.answer import answer
 from spectrove.inference.calibration.model import Calibration, CalibrationReport, fit_calibration
-from spectrove.inference.calibration.of_base import Calibrated, CalibrationMode, calibration_for
+from spectrove.inference.calibration.of_base import CalibrationMode, FittedCalibration, calibration_for
 from spectrove.inference.metric.linear import LinearMetric, MetricReport, fit_metric
-from spectrove.inference.metric.of_base import Fitted, metric_for
+from spectrove.inference.metric.of_base import FittedMetric, metric_for
 from spectrove.inference.neighbors.classify import classify
 from spectrove.inference.neighbors.hunt import hunt
 from spectrove.inference.neighbors.voting import NORMALISE, WEIGHTS, Ballot, share_interval, vote
@@ -19,11 +19,11 @@ __all__ = [
     "NORMALISE",
     "WEIGHTS",
     "Ballot",
-    "Calibrated",
     "Calibration",
     "CalibrationMode",
     "CalibrationReport",
-    "Fitted",
+    "FittedCalibration",
+    "FittedMetric",
     "LinearMetric",
     "MetricReport",
     "Prediction",

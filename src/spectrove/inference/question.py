@@ -15,10 +15,10 @@ from spectrove.domain import Domain
 from spectrove.encoders import Encoder
 from spectrove.inference.calibration.answer import answer as calibrate
 from spectrove.inference.calibration.answer import far_limit
-from spectrove.inference.calibration.of_base import Calibrated
+from spectrove.inference.calibration.of_base import FittedCalibration
 from spectrove.inference.embed import Embedded, embed_queries
 from spectrove.inference.far import less_noise
-from spectrove.inference.metric.of_base import Fitted
+from spectrove.inference.metric.of_base import FittedMetric
 from spectrove.inference.neighbors.classify import classify
 from spectrove.inference.neighbors.hunt import hunt
 from spectrove.inference.open_redshift import over_redshifts
@@ -55,8 +55,8 @@ class Question:
     pool: Pool
     domain: Domain
     encoders: Mapping[str, Encoder]
-    metric: Fitted = field(default_factory=Fitted)
-    calibration: Calibrated = field(default_factory=Calibrated)
+    metric: FittedMetric = field(default_factory=FittedMetric)
+    calibration: FittedCalibration = field(default_factory=FittedCalibration)
     votes: Vote = field(default_factory=Vote)
     redshifts: Mapping[str, RedshiftEstimate] = field(default_factory=dict)
 

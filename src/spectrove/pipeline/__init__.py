@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from spectrove.errors import KnowledgeError
 from spectrove.explanation.evidence import Evidence
-from spectrove.inference import Calibrated, calibration_for, metric_for
+from spectrove.inference import FittedCalibration, calibration_for, metric_for
 from spectrove.inference.embed import BATCH, Embedded, embed, embed_queries, in_batches
 from spectrove.inference.labels.review import Review
 from spectrove.inference.numbers.estimate import Estimate
@@ -174,7 +174,7 @@ def _question(pool: Pool, chosen: ClassifyOptions | HuntOptions) -> Question:
     mode = chosen.metric or (target.metric if target else "auto")
     metric = metric_for(pool, mode, group=domain.group)
     if chosen.calibration == "auto" and pool.allow_self:
-        calibration = Calibrated(reason="an object may be its own neighbour.")
+        calibration = FittedCalibration(reason="an object may be its own neighbour.")
     else:
         terms = terms_of(domain, pool, chosen.witness)
         calibration = calibration_for(pool, chosen.calibration, metric=metric, terms=terms)

@@ -13,7 +13,7 @@ from spectrove.errors import Refusal, SpectrumError
 from spectrove.explanation.evidence import Evidence, build_evidence
 from spectrove.explanation.question import with_against, with_influence, with_saliency
 from spectrove.flat import flat_table
-from spectrove.inference import Calibrated, Fitted
+from spectrove.inference import FittedCalibration, FittedMetric
 from spectrove.inference.embed import Embedded
 from spectrove.inference.numbers.estimate import Regression
 from spectrove.inference.question import Question
@@ -103,8 +103,8 @@ class Answers:
     predictions: tuple[Any, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     neighbors: Neighbors = field(default_factory=lambda: NO_NEIGHBORS, repr=False)
-    metric: Fitted = field(default_factory=Fitted)
-    calibration: Calibrated = field(default_factory=Calibrated)
+    metric: FittedMetric = field(default_factory=FittedMetric)
+    calibration: FittedCalibration = field(default_factory=FittedCalibration)
     question: Question | None = field(default=None, repr=False)
     target: Target | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -214,13 +214,13 @@ def matches_of(neighbors: Neighbors) -> tuple[Match, ...]:
     )
 
 
-def described(embedded: Embedded, neighbors: Neighbors, metric: Fitted | None = None) -> Neighbors:
+def described(embedded: Embedded, neighbors: Neighbors, metric: FittedMetric | None = None) -> Neighbors:
     """The neighbours, with the flags of the queries' own rows first, and what is known of the metric."""
     merged = [[*own, *of] for own, of in zip(own_flags(embedded.spectra), neighbors.flags, strict=True)]
     return replace(
         neighbors,
         flags=tuple(tuple(dict.fromkeys(flags)) for flags in merged),
-        metric=neighbors.metric | (metric or Fitted()).about,
+        metric=neighbors.metric | (metric or FittedMetric()).about,
     )
 
 

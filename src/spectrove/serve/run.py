@@ -20,7 +20,7 @@ from spectrove.version import __version__
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
     from spectrove.explanation.followup import Meaning
-    from spectrove.inference import Calibrated, Fitted
+    from spectrove.inference import FittedCalibration, FittedMetric
     from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
     from spectrove.pipeline.verbs import Verb
@@ -51,7 +51,7 @@ class Request:
             options["redshifts"] = self.queries.redshifts
         return self.verb.ask(self.base, batch, *self.subject, encoder=self.encoders, **options)
 
-    def provenance(self, metric: Fitted | None = None, **notes: Any) -> dict[str, Any]:
+    def provenance(self, metric: FittedMetric | None = None, **notes: Any) -> dict[str, Any]:
         """What a file says of its answers: base, version, encoder, metric, and these notes."""
         report = metric.report if metric else None
         if metric and report and not report.reason:
@@ -97,12 +97,12 @@ class Results:
     last: Answers | None = None
 
     @property
-    def metric(self) -> Fitted | None:
+    def metric(self) -> FittedMetric | None:
         """Of the distances."""
         return self.last.metric if self.last else None
 
     @property
-    def calibration(self) -> Calibrated | None:
+    def calibration(self) -> FittedCalibration | None:
         """Of the probabilities."""
         return self.last.calibration if self.last else None
 

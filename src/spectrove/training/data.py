@@ -103,7 +103,7 @@ def training_data(
             raise RecipeError(
                 f"recipe {recipe.name}: nothing to train on. Set training.n_mock, or give a dataset."
             )
-        known = Measured(
+        known = MeasuredSpectra(
             join_prepared([p for p, _, _ in parts]),
             np.concatenate([v for _, v, _ in parts]),
             np.concatenate([e for _, _, e in parts]),
@@ -157,7 +157,7 @@ def _times(n_data: int, n_mock: int, plan: TrainingRecipe) -> int:
     return max(1, round(plan.real_share / (1 - plan.real_share) * n_mock / n_data))
 
 
-class Measured(NamedTuple):
+class MeasuredSpectra(NamedTuple):
     """Prepared spectra, and the values and errors of their measurements."""
 
     prepared: Prepared
@@ -165,15 +165,15 @@ class Measured(NamedTuple):
     errors: NDArray[np.float32]
 
 
-def prepare_measured(spectra: SpectrumSet, recipe: EncoderRecipe, domain: Domain) -> Measured:
+def prepare_measured(spectra: SpectrumSet, recipe: EncoderRecipe, domain: Domain) -> MeasuredSpectra:
     """Spectra as the recipe wants them, with the measurements that their rows hold."""
     prepared = prepare(spectra, recipe.on_grid)[0]
     index = {name: i for i, name in enumerate(spectra.object_id.tolist())}
     rows = spectra.rows.take(pa.array([index[name] for name in prepared.object_id.tolist()], pa.int64()))
     names = recipe.network.measurements if recipe.network else ()
     if domain.measured is None:
-        return Measured(prepared, *np.zeros((2, len(prepared), 0), np.float32))
-    return Measured(prepared, *domain.measured(rows, names))
+        return MeasuredSpectra(prepared, *np.zeros((2, len(prepared), 0), np.float32))
+    return MeasuredSpectra(prepared, *domain.measured(rows, names))
 
 
 def join_prepared(parts: Sequence[Prepared]) -> Prepared:
@@ -194,9 +194,9 @@ def _mock_parts(
     key: str,
     workers: int,
     progress: Progress | None,
-) -> list[Measured]:
+) -> list[MeasuredSpectra]:
     plan, done = recipe.training, 0
-    parts: list[Measured] = []
+    parts: list[MeasuredSpectra] = []
     if not plan.n_mock:
         return parts
     mock = mock_of(domain, recipe)
@@ -221,7 +221,7 @@ def _count_mock(prepared: Prepared, datasets: Sequence[SpectrumSet]) -> int:
     return sum(i not in given for i in prepared.object_id.tolist())
 
 
-def _read_cache(cache: Path | None, key: str) -> Measured | None:
+def _read_cache(cache: Path | None, key: str) -> MeasuredSpectra | None:
     if cache is None or not (cache / "prepared.json").is_file():
         return None
     about = json.loads((cache / "prepared.json").read_text())
@@ -233,10 +233,10 @@ def _read_cache(cache: Path | None, key: str) -> Measured | None:
         object_id=np.array(about["object_id"], dtype=str), flags=tuple(tuple(f) for f in about["flags"]),
         fingerprint=about["fingerprint"], steps=tuple(about["steps"]), valid=arrays["ivar"] > 0, **arrays,
     )  # fmt: skip
-    return Measured(prepared, values, errors)
+    return MeasuredSpectra(prepared, values, errors)
 
 
-def _write_cache(cache: Path | None, key: str, known: Measured) -> None:
+def _write_cache(cache: Path | None, key: str, known: MeasuredSpectra) -> None:
     if cache is None:
         return
     prepared, values, errors = known

@@ -12,7 +12,7 @@ from spectrove.encoders import Encoder
 from spectrove.errors import KnowledgeError
 from spectrove.galaxies.oddities.causes import Investigator
 from spectrove.galaxies.oddities.other_redshift import OtherRedshift, RedshiftScan
-from spectrove.galaxies.oddities.page import Drawn
+from spectrove.galaxies.oddities.page import DrawnOutlier
 from spectrove.galaxies.oddities.reasons import WRONG_REDSHIFT, reason_of, regions_of
 from spectrove.galaxies.residual.encoder import FEATURES, SurpriseEncoder
 from spectrove.inference.outlier_score import OutlierAnswer
@@ -86,7 +86,7 @@ class Explainer:
             found[name] = Reason(*reason_of(evidence, z), regions_of(left, prepared.wavelength, z))
         return found
 
-    def drawn(self, spectra: SpectrumSet, answers: Sequence[OutlierAnswer]) -> list[Drawn]:
+    def drawn(self, spectra: SpectrumSet, answers: Sequence[OutlierAnswer]) -> list[DrawnOutlier]:
         """The curves of each spectrum for a page."""
         prepared, _ = self._encoder.prepare(spectra)
         row = {name: j for j, name in enumerate(prepared.object_id.tolist())}
@@ -94,10 +94,10 @@ class Explainer:
         for spectrum, answer in zip(spectra, answers, strict=True):
             j = row.get(spectrum.object_id)
             if j is None:
-                out.append(Drawn(answer, spectrum))
+                out.append(DrawnOutlier(answer, spectrum))
                 continue
             left = self._detector.reconstructor.explain(prepared.flux[[j]], prepared.ivar[[j]])
-            out.append(Drawn(answer, spectrum, prepared.wavelength, prepared.flux[j], left))
+            out.append(DrawnOutlier(answer, spectrum, prepared.wavelength, prepared.flux[j], left))
         return out
 
 

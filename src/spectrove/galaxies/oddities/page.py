@@ -51,7 +51,7 @@ OTHERS = 20
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnOutlier:
     """One answer with the arrays of its figure.
 
     Attributes:
@@ -70,7 +70,7 @@ class Drawn:
 
 def write_outlier_page(
     path: Path | str,
-    drawn: Sequence[Drawn],
+    drawn: Sequence[DrawnOutlier],
     answers: Sequence[OutlierAnswer],
     *,
     base: str,
@@ -109,7 +109,7 @@ def write_outlier_page(
     return save(html.encode(), Path(path))
 
 
-def outlier_figure(one: Drawn) -> Figure:
+def outlier_figure(one: DrawnOutlier) -> Figure:
     """The spectrum with its reconstruction, and below it the residual in sigma; regions are marked in both."""
     figure = new_figure(_WIDTH, 3.9 if one.left is not None else 2.6)
     if one.left is None or one.wavelength is None or one.flux is None:
@@ -197,7 +197,7 @@ def _times(factor: float, wavelength: Any) -> Any:
     return np.asarray(wavelength) * factor
 
 
-def _bare(ax: Axes, one: Drawn) -> None:
+def _bare(ax: Axes, one: DrawnOutlier) -> None:
     """The spectrum alone, if there is no reconstruction."""
     tidy(ax)
     spectrum, _ = one.spectrum.with_gaps_filled()
@@ -217,7 +217,7 @@ def _limits(ax: Axes, *curves: NDArray[np.floating]) -> None:
     ax.set_ylim(bottom - 0.08 * (top - bottom), top + 0.22 * (top - bottom))
 
 
-def _section(one: Drawn, rank: int, anchor: str) -> dict[str, Any]:
+def _section(one: DrawnOutlier, rank: int, anchor: str) -> dict[str, Any]:
     a = one.answer
     return {
         "anchor": anchor,

@@ -12,7 +12,7 @@ from spectrove.embeddings import Embeddings
 from spectrove.inference.calibration.classes import classes_of, hunted, prior_of
 from spectrove.inference.calibration.features import NEAREST, for_classes, quality_of
 from spectrove.inference.calibration.model import Calibration, interval
-from spectrove.inference.calibration.of_base import Calibrated
+from spectrove.inference.calibration.of_base import FittedCalibration
 from spectrove.inference.neighbors.voting import TIE
 from spectrove.inference.pool import Pool
 from spectrove.inference.prediction import Prediction
@@ -31,7 +31,7 @@ FAR, FAR_TIMES = 0.01, 1.3
 
 def answer(
     predictions: Sequence[Prediction],
-    calibrated: Calibrated,
+    calibrated: FittedCalibration,
     views: Mapping[str, Embeddings],
     spectra: SpectrumSet,
 ) -> list[Prediction]:
@@ -80,7 +80,7 @@ def answer(
 
 
 def _distances(
-    calibrated: Calibrated,
+    calibrated: FittedCalibration,
     calibration: Calibration,
     pool: Pool,
     views: Mapping[str, Embeddings],
@@ -101,7 +101,7 @@ def _distances(
 
 
 def _terms(
-    calibrated: Calibrated,
+    calibrated: FittedCalibration,
     calibration: Calibration,
     measured: NDArray[np.float64] | None,
     spectra: SpectrumSet,
@@ -119,7 +119,7 @@ def _terms(
 
 
 def _each_alone(
-    calibrated: Calibrated,
+    calibrated: FittedCalibration,
     calibration: Calibration,
     evidence: NDArray[np.float64],
     terms: NDArray[np.float64] | None,
@@ -137,7 +137,7 @@ def _each_alone(
 
 
 def _flagged(
-    predictions: Sequence[Prediction], calibrated: Calibrated, measured: NDArray[np.float64] | None
+    predictions: Sequence[Prediction], calibrated: FittedCalibration, measured: NDArray[np.float64] | None
 ) -> list[Prediction]:
     """The predictions, flagged if the witness cannot be measured or is of a class that the base lacks."""
     if calibrated.witness is None or measured is None:

@@ -17,7 +17,7 @@ from spectrove.inference.calibration.features import NEAREST, for_classes, quali
 from spectrove.inference.calibration.logistic import Logistic
 from spectrove.inference.calibration.model import Calibration, CalibrationReport, fit_calibration
 from spectrove.inference.kept import Arrays, Content, fitted_once
-from spectrove.inference.metric.of_base import Fitted
+from spectrove.inference.metric.of_base import FittedMetric
 from spectrove.inference.pool import Pool
 from spectrove.inference.terms import Terms
 from spectrove.provenance import canonical_json
@@ -50,7 +50,7 @@ BLOCK = 512
 
 
 @dataclass(frozen=True)
-class Calibrated:
+class FittedCalibration:
     """The calibration used for a question, or the reason why there is none.
 
     Attributes:
@@ -67,13 +67,13 @@ class Calibrated:
     calibration: Calibration | None = None
     reason: str = ""
     pool: Pool | None = None
-    metric: Fitted | None = None
+    metric: FittedMetric | None = None
     terms: Terms = field(default_factory=Terms)
     witness: ClassWitness | None = None
     required: bool = False
     residuals: Residuals | None = None
 
-    def searching(self, pool: Pool) -> Calibrated:
+    def searching(self, pool: Pool) -> FittedCalibration:
         """The same calibration, among other objects."""
         return self if self.calibration is None else replace(self, pool=pool)
 
@@ -134,9 +134,9 @@ def calibration_for(
     pool: Pool,
     mode: CalibrationMode = "auto",
     *,
-    metric: Fitted | None = None,
+    metric: FittedMetric | None = None,
     terms: Terms | None = None,
-) -> Calibrated:
+) -> FittedCalibration:
     """The calibration of a vote on a label column or of a hunt.
 
     It is fitted on the searched objects. Each is answered without itself and its group, in a metric fitted without
@@ -150,17 +150,17 @@ def calibration_for(
         terms: What the spectra themselves are asked, from `terms_of`.
     """
     if mode == "none":
-        return Calibrated()
-    metric, terms = metric or Fitted(), terms or Terms()
+        return FittedCalibration()
+    metric, terms = metric or FittedMetric(), terms or Terms()
     key = _identity(pool, metric, terms)
     fit = partial(_fit, pool, metric, terms)
     made = fitted_once(pool.base, "calibrations", key, fit, _to_arrays, _from_arrays)
     if isinstance(made, str):
         witness, required = pool.base.remember(("witness of", key), partial(_witness_alone, pool, terms))
-        return Calibrated(reason=made, terms=terms, witness=witness, required=required)
+        return FittedCalibration(reason=made, terms=terms, witness=witness, required=required)
     witness = terms.witness.of_classes(made.kinds) if terms.witness else None
     used = any(witness is None or name != witness.name for name in made.report.witnesses)
-    calibrated = Calibrated(
+    calibrated = FittedCalibration(
         made, "", pool, metric, terms, witness, made.report.needs_lines,
         terms.residuals(pool) if used else None,
     )  # fmt: skip
@@ -169,7 +169,7 @@ def calibration_for(
     return replace(calibrated, pool=replace(pool, target=calibrated.settled(pool.target)))
 
 
-def _identity(pool: Pool, metric: Fitted, terms: Terms) -> str:
+def _identity(pool: Pool, metric: FittedMetric, terms: Terms) -> str:
     """Everything the calibration depends on, as text.
 
     Bases that were calibrated before a target could name its signs must find their calibrations: whether it names any
@@ -210,7 +210,7 @@ class _Objects:
     group: NDArray[np.int64]
 
 
-def _fit(pool: Pool, metric: Fitted, terms: Terms) -> Calibration | str:
+def _fit(pool: Pool, metric: FittedMetric, terms: Terms) -> Calibration | str:
     """The calibration, or a report with the reason why there is none."""
     objects = _objects(pool, terms)
     if isinstance(objects, str):
@@ -271,7 +271,7 @@ class _Features:
 
 
 def _blocks(
-    pool: Pool, metric: Fitted, terms: Terms, objects: _Objects, residuals: Residuals | None
+    pool: Pool, metric: FittedMetric, terms: Terms, objects: _Objects, residuals: Residuals | None
 ) -> list[_Features]:
     """The features of the objects, each without itself and its group, in blocks."""
     base, ids = pool.base, objects.object_id

@@ -24,7 +24,7 @@ Kept = tuple[tuple[LinearMetric, ...], MetricReport]
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedMetric:
     """The metric used for a question, if any, and its quality.
 
     Attributes:
@@ -65,7 +65,7 @@ class Fitted:
         )
 
 
-def metric_for(pool: Pool, mode: MetricMode = "auto", *, group: str) -> Fitted:
+def metric_for(pool: Pool, mode: MetricMode = "auto", *, group: str) -> FittedMetric:
     """The metric for a vote on a label column or for a hunt.
 
     It is fitted on the searched objects, and an object of the base is answered in a metric fitted without its label.
@@ -81,7 +81,7 @@ def metric_for(pool: Pool, mode: MetricMode = "auto", *, group: str) -> Fitted:
         KnowledgeError: The mode is "linear" and no metric can be fitted.
     """
     if mode == "none":
-        return Fitted()
+        return FittedMetric()
     fit = partial(_fit, pool, group)
     metrics, report = fitted_once(pool.base, "metrics", _identity(pool), fit, _to_arrays, _from_arrays)
     if mode == "linear" and report.reason:
@@ -90,7 +90,7 @@ def metric_for(pool: Pool, mode: MetricMode = "auto", *, group: str) -> Fitted:
             "labelled objects."
         )
     use = mode == "linear" or report.helps
-    return Fitted(metrics if use else (), report, pool.column)
+    return FittedMetric(metrics if use else (), report, pool.column)
 
 
 def _identity(pool: Pool) -> str:

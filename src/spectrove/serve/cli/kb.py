@@ -126,7 +126,7 @@ def add(
     from spectrove import pipeline
 
     before = len(base)
-    known = Known(base, upsert)
+    known = ObjectsInBase(base, upsert)
     with progress_bar("embedding") as advance:
         refusals = pipeline.add(base, known.new(queries), upsert=upsert, progress=advance)
     print_left_out(queries, refusals)
@@ -269,7 +269,7 @@ KB_COMMANDS: dict[str, Callable[..., None]] = {
 }
 
 
-class Known:
+class ObjectsInBase:
     """Skips and counts the objects that a base already holds, so that an interrupted `kb add` can be repeated."""
 
     def __init__(self, base: KnowledgeBase, upsert: bool) -> None:
