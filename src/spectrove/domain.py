@@ -71,7 +71,7 @@ class Witness(Protocol):
 
 
 class Residuals(Protocol):
-    """Log-likelihood terms of a hunted class from what ordinary objects of a base leave of a spectrum.
+    """Log-likelihood terms of a hunted class from the residual of a spectrum, ordinary objects of a base subtracted.
 
     Attributes:
         names: Of the terms.

@@ -121,7 +121,7 @@ class RedshiftEstimate:
 
         Args:
             most: How many at most.
-            least: Who has less than this, the best having 1, is left out.
+            least: Candidates of a smaller weight than this are left out; the best has 1.
         """
         if not np.isfinite(self.z):
             return ()

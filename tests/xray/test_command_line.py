@@ -91,10 +91,11 @@ def test_classes_have_calibrated_probabilities(folder, base):
 
 
 def test_counts_stay_whole_numbers_in_the_base(folder, base):
+    from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline.kinds import open_base
     from spectrove.xray.ogip import read_pha
 
-    (kept,) = open_base(base).spectra(["s07"])
+    (kept,) = open_base(base, KnowledgeBase).spectra(["s07"])
     (own,) = read_pha(folder / "s07.pi")
     assert kept.counts.dtype == np.int32
     assert kept.counts.tolist() == own.counts.tolist()

@@ -20,6 +20,7 @@ from scipy.ndimage import uniform_filter1d
 from scipy.optimize import nnls
 
 from spectrove.errors import SpectroveError
+from spectrove.galaxies.lines import SPEED_OF_LIGHT
 
 #: Counts per unit of normalised flux in the stored integers.
 SCALE = 4096
@@ -83,8 +84,6 @@ FIT_METALLICITIES = (-0.66, 0.06, 0.26)
 
 #: Velocity dispersions (one sigma, km/s, beyond the populations' own resolution) that continuum fits try.
 FIT_DISPERSIONS = (60.0, 120.0, 190.0, 280.0)
-
-SPEED_OF_LIGHT = 299792.458
 
 
 def broaden(templates: NDArray, sigma: float, shift: float = 0.0) -> NDArray[np.float32]:

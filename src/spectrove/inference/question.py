@@ -80,7 +80,7 @@ class Question:
         return embedded, neighbors, predictions
 
     def with_signs(self, predictions: Sequence[Prediction], spectra: SpectrumSet) -> list[Prediction]:
-        """The predictions; those of targets with what the signs that the target names have found in them."""
+        """The predictions; those of targets hold the candidate redshifts found by the signs that the target names."""
         names = self.target.signs if self.target else ()
         signs = self.domain.signs.get(names[0]) if names else None
         if signs is None or not any(p.is_target for p in predictions):

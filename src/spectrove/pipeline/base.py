@@ -13,7 +13,8 @@ from spectrove.errors import Refusal
 from spectrove.explanation.evidence import Evidence
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.answers import Answers
-from spectrove.pipeline.domains import DEFAULT_DOMAIN, domain_of
+from spectrove.pipeline.domains import DEFAULT_DOMAIN
+from spectrove.pipeline.kinds import open_base
 from spectrove.pipeline.queries import Spectra, batches_of
 from spectrove.targets import Target
 
@@ -82,9 +83,7 @@ def open(path: str | PathLike[str]) -> Base:
         KnowledgeError: There is no base, it is incomplete, or a newer spectrove made it; or it is of a kind of light
             that this one does not know.
     """
-    base = Base.open(path)
-    light = domain_of(base).files
-    return base if light is None else Base.open(path, batch=light.batch)
+    return open_base(path, Base)
 
 
 def create(

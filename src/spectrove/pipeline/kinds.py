@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from os import PathLike
 from pathlib import Path
+from typing import TypeVar
 
 from spectrove.domain import Domain
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.domains import DEFAULT_DOMAIN, DOMAINS, domain_of
 from spectrove.readers.dataset import dataset_columns
 from spectrove.readers.files import find_files, is_dataset
+
+B = TypeVar("B", bound=KnowledgeBase)
 
 #: Files that are looked into to find the kind of all.
 FEW = 8
@@ -34,12 +38,13 @@ def domain_of_spectra(paths: Iterable[Path | str]) -> Domain:
     return DOMAINS[DEFAULT_DOMAIN]
 
 
-def open_base(path: Path | str) -> KnowledgeBase:
-    """The base at a path, whose spectra are sets of its kind of light.
+def open_base(path: str | PathLike[str], of: type[B]) -> B:
+    """The base at a path, as an object of this class, whose spectra are sets of its kind of light.
 
     Raises:
-        KnowledgeError: There is no base, or it is of a kind that this Spectrove does not know.
+        KnowledgeError: There is no base, it is incomplete, or a newer spectrove made it; or it is of a kind of light
+            that this one does not know.
     """
-    base = KnowledgeBase.open(path)
+    base = of.open(path)
     light = domain_of(base).files
-    return base if light is None else KnowledgeBase.open(path, batch=light.batch)
+    return base if light is None else of.open(path, batch=light.batch)

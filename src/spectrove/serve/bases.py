@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 
 def open_base(path: Path, where: str | None = None) -> KnowledgeBase:
     """The base at `path`; refused unless the condition is valid and at least one object meets it."""
+    from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline.kinds import open_base as opened
 
-    if not (path / "kb.json").is_file():
-        with usage_errors():
-            return opened(path)  # says what is there instead
-    base = opened(path)
+    there = (path / "kb.json").is_file()
+    with nullcontext() if there else usage_errors():  # the error says what is there instead
+        base = opened(path, KnowledgeBase)
     if where is not None:
         with usage_errors():
             if not base.count(where):

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.galaxies.lines import LINE
+from spectrove.galaxies.lines import LINE, SPEED_OF_LIGHT
 from spectrove.galaxies.mock.dust import balmer_reddening, calzetti, cardelli
 from spectrove.galaxies.mock.emission import LineRatios, LineSet, draw_lines, draw_ratios, emission_class
 from spectrove.galaxies.mock.recipe import ClassRecipe, MockRecipe
@@ -179,7 +179,7 @@ def _sodium(galaxy: Galaxy, rest: NDArray) -> NDArray[np.float64]:
     out = np.ones(len(rest))
     for key, share in (("nad_5890", 0.56), ("nad_5896", 0.44)):
         centre = LINE[key].wavelength
-        width = centre * np.hypot(galaxy.vdisp, 69.0) / 299792.458
+        width = centre * np.hypot(galaxy.vdisp, 69.0) / SPEED_OF_LIGHT
         low, high = np.searchsorted(rest, [centre - 5 * width, centre + 5 * width])
         u = (rest[low:high] - centre) / width
         out[low:high] -= np.minimum(galaxy.sodium * share / (np.sqrt(2 * np.pi) * width), 0.8) * np.exp(

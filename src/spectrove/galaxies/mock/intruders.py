@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.galaxies.lines import SPEED_OF_LIGHT
+
 #: Hydrogen lines, vacuum angstrom.
 _BALMER: tuple[float, ...] = (6564.6, 4862.7, 4341.7, 4102.9, 3971.2, 3890.2, 3836.5)
 
@@ -62,7 +64,7 @@ def quasar(wavelength: NDArray, z: float, rng: np.random.Generator) -> NDArray[n
     strength = 10 ** rng.normal(0, 0.15)
     for centre, ew, sigma in _QUASAR:
         observed = centre * (1 + z)
-        width = observed * sigma * rng.uniform(0.8, 1.3) / 299792.458
+        width = observed * sigma * rng.uniform(0.8, 1.3) / SPEED_OF_LIGHT
         peak = strength * ew * (1 + z) / (np.sqrt(2 * np.pi) * width)
         lines += peak * np.exp(-0.5 * ((wavelength - observed) / width) ** 2)
     flux = continuum * (1 + lines)

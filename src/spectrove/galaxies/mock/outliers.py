@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.galaxies.line_fit import LineFit, measure_lines
-from spectrove.galaxies.lines import LINE
+from spectrove.galaxies.lines import LINE, SPEED_OF_LIGHT
 from spectrove.galaxies.mock.dust import calzetti, cardelli
 from spectrove.galaxies.mock.emission import LineRatios, draw_lines, draw_ratios, paint_lines
 from spectrove.galaxies.mock.intruders import quasar, star, supernova
@@ -50,7 +50,7 @@ def _double_peaks(host: Spectrum, z: float, rng: np.random.Generator) -> Spectru
     centre = np.array([LINE[key].wavelength for key in keys]) * (1 + z)
     sigma = rng.uniform(50, 90)
     peaks = sum(
-        paint_lines(host.wavelength, host.lsf, centre * (1 + v / 299792.458), flux * part, sigma)
+        paint_lines(host.wavelength, host.lsf, centre * (1 + v / SPEED_OF_LIGHT), flux * part, sigma)
         for v, part in ((-half, share), (half, 1 - share))
     )
     return change_light(host, rng, added=peaks - fit.emission)
@@ -63,7 +63,7 @@ def _broad_lines(host: Spectrum, z: float, rng: np.random.Generator) -> Spectrum
     keys = ("ha", "hb", "hg", "hd")
     flux = _continuum_at(host, "ha", z) * ew * (1 + z) * np.array([1, 1 / rng.uniform(3, 4.5), 0.12, 0.06])
     centre = (
-        np.array([LINE[key].wavelength for key in keys]) * (1 + z) * (1 + rng.normal(0, 300) / 299792.458)
+        np.array([LINE[key].wavelength for key in keys]) * (1 + z) * (1 + rng.normal(0, 300) / SPEED_OF_LIGHT)
     )
     blue = level(host) * rng.uniform(0, 0.4) * (host.wavelength / 5500) ** -1.5
     return change_light(host, rng, added=paint_lines(host.wavelength, host.lsf, centre, flux, sigma) + blue)
@@ -82,7 +82,9 @@ def _strong_nad(host: Spectrum, z: float, rng: np.random.Generator) -> Spectrum:
     """Deep Na D absorption, often blueshifted: a neutral wind."""
     sigma, shift = rng.uniform(80, 220), -rng.choice([0, 1]) * rng.uniform(50, 400)
     centre = (
-        np.array([LINE[k].wavelength for k in ("nad_5890", "nad_5896")]) * (1 + z) * (1 + shift / 299792.458)
+        np.array([LINE[k].wavelength for k in ("nad_5890", "nad_5896")])
+        * (1 + z)
+        * (1 + shift / SPEED_OF_LIGHT)
     )
     ew = rng.uniform(5, 12) * (1 + z) * np.array([0.55, 0.45])
     depth = paint_lines(host.wavelength, host.lsf, centre, ew, sigma)

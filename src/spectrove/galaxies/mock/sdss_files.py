@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.galaxies.lines import SPEED_OF_LIGHT
 from spectrove.galaxies.mock import sdss_layout as layout
 from spectrove.galaxies.mock.objects import MockObject
 from spectrove.galaxies.mock.rows import MOCK_COLUMNS
@@ -159,7 +160,7 @@ def _line_rows(made: MockObject) -> NDArray:
         record["LINENAME"], record["LINEWAVE"] = name.encode("ascii"), wavelength
         if key and np.isfinite(fit.flux[key]) and np.isfinite(fit.ew[key]):
             record["LINEZ"], record["LINEZ_ERR"] = (
-                row["z"] + (1 + row["z"]) * fit.velocity / 299792.458,
+                row["z"] + (1 + row["z"]) * fit.velocity / SPEED_OF_LIGHT,
                 row["z_err"],
             )
             record["LINESIGMA"], record["LINESIGMA_ERR"] = fit.width, 10.0

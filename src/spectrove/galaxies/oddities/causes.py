@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.galaxies.lines import LINES
+from spectrove.galaxies.lines import LINES, SPEED_OF_LIGHT
 from spectrove.galaxies.oddities.other_redshift import OtherRedshift
 from spectrove.galaxies.residual.encoder import UNSURE, Detector
 from spectrove.galaxies.residual.features import find_peaks, smoothed, whitened
@@ -18,7 +18,6 @@ from spectrove.galaxies.stellar import age_and_metallicity, broaden, stellar_bas
 
 Floats = NDArray[np.floating]
 
-_LIGHT = 299792.458
 #: Residuals of single pixels are clipped at this, sigma.
 _BOUND = 12.0
 #: Prior spread of the changes in the scores of the reconstruction, which remain free.
@@ -201,7 +200,7 @@ class Investigator:
         """Unresolved emission peaks that are not lines of the galaxy."""
         wavelength = self.wavelength
         flat, _ = whitened(left.sigma, left.valid)
-        reach = 900 / _LIGHT
+        reach = 900 / SPEED_OF_LIGHT
         for low, high in (*UNSURE, *((w * (1 - reach), w * (1 + reach)) for w in (*_OWN, *_FAINT))):
             flat[:, (wavelength > low) & (wavelength < high)] = 0
         strength = smoothed(flat)
@@ -249,7 +248,7 @@ def _profile(wavelength: Floats, centre: float, sigma: float) -> Floats:
 
 def _velocity(wavelength: Floats, centre: float, sigma: float) -> Floats:
     """A Gaussian of height 1, sigma in km/s."""
-    return np.exp(-0.5 * (np.log(wavelength / centre) * _LIGHT / sigma) ** 2)
+    return np.exp(-0.5 * (np.log(wavelength / centre) * SPEED_OF_LIGHT / sigma) ** 2)
 
 
 def _narrow(wavelength: Floats, widths: tuple[float, ...]) -> Floats:
@@ -262,7 +261,7 @@ def _wings(wavelength: Floats) -> Floats:
     centres = [MEASURED[key] for key in ("hb", "oiii", "ha", "nii")]
     return np.stack(
         [
-            _profile(wavelength, w * (1 + side * v / _LIGHT), 2.0)
+            _profile(wavelength, w * (1 + side * v / SPEED_OF_LIGHT), 2.0)
             for w in centres
             for side in (-1, 1)
             for v in (200, 380)
@@ -273,7 +272,7 @@ def _wings(wavelength: Floats) -> Floats:
 def _bumps(wavelength: Floats, balmer: list[float]) -> tuple[Floats, Floats]:
     """Broad emission features away from the Balmer lines, (n_bumps, n_pixels), and their wavelengths, rest angstrom."""
     places = wavelength[_BUMP_EVERY:-_BUMP_EVERY:_BUMP_EVERY]
-    far = np.all([np.abs(np.log(places / w)) * _LIGHT > 6000 for w in balmer], axis=0)
+    far = np.all([np.abs(np.log(places / w)) * SPEED_OF_LIGHT > 6000 for w in balmer], axis=0)
     chosen = np.tile(places[far], 2)
     sigma = np.repeat([1500.0, 3000.0], far.sum())
     return np.stack([_velocity(wavelength, w, s) for w, s in zip(chosen, sigma, strict=True)]), chosen

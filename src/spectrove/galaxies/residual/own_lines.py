@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.galaxies.lines import SPEED_OF_LIGHT
 from spectrove.galaxies.residual.reconstruction import near
 
 Floats = NDArray[np.floating]
-
-_LIGHT = 299792.458
 
 #: Lines measured, rest angstrom; doublets as one.
 MEASURED: dict[str, float] = {
@@ -41,7 +40,7 @@ class LineMeter:
         self._middle = [int(np.abs(wavelength - MEASURED[key]).argmin()) for key in _PROFILE]
 
     def _strips(self, wavelength: float) -> NDArray[np.int64]:
-        velocity = np.abs(self.wavelength / wavelength - 1) * _LIGHT
+        velocity = np.abs(self.wavelength / wavelength - 1) * SPEED_OF_LIGHT
         inside = np.flatnonzero((velocity > _BESIDE[0]) & (velocity < _BESIDE[1]))
         return inside if len(inside) else np.array([int(velocity.argmin())])
 

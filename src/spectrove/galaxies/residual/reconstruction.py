@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.galaxies.lines import LINES
+from spectrove.galaxies.lines import LINES, SPEED_OF_LIGHT
 
 Floats = NDArray[np.floating]
 
@@ -119,7 +119,7 @@ def fitted(wavelength: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def near(wavelength: NDArray[np.float64], line: float, velocity: float) -> slice:
     """Pixels within a velocity (km/s) of a line; at least one."""
-    reach = line * velocity / 299792.458
+    reach = line * velocity / SPEED_OF_LIGHT
     low, high = np.searchsorted(wavelength, [line - reach, line + reach])
     low = min(int(low), len(wavelength) - 1)
     return slice(low, max(int(high), low + 1))

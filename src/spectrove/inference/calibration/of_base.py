@@ -58,8 +58,8 @@ class FittedCalibration:
         reason: Why there is no calibration, a sentence; "" if there is one or none was requested.
         pool: The objects searched; the threshold of its target is a number.
         metric: The metric in which distances are measured.
-        terms: What the spectra themselves may be asked.
-        witness: What their measurements say of the classes of this question.
+        terms: The witness and signs that the question may use, whatever its classes.
+        witness: The same witness for the classes of this question.
         required: Whether the question requires these measurements: nearly all labelled objects of the base have them.
         residuals: The terms of the hunted class, if the calibration uses them.
     """
@@ -147,7 +147,7 @@ def calibration_for(
         pool: The objects searched; a calibration fitted before on this version of the base is kept with it.
         mode: "auto" calibrates if there are enough labels, "none" never.
         metric: From `metric_for` with the same pool.
-        terms: What the spectra themselves are asked, from `terms_of`.
+        terms: The witness and signs that the question uses, from `terms_of`.
     """
     if mode == "none":
         return FittedCalibration()
