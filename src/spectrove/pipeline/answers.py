@@ -85,7 +85,7 @@ class Answers:
     Attributes:
         verb: "search", "classify", "hunt", "estimate", "redshift", "outliers", "search_region".
         base: The base that was asked; None where a verb needs none.
-        spectra: The spectra answered, with the redshifts that were used.
+        spectra: The spectra answered, with the redshifts that were used; after `redshift` with those of their rows.
         predictions: One for each spectrum: a `Match` after a search, else a `Prediction`, `Estimate`,
             `RedshiftEstimate` or `OutlierAnswer`.
         refusals: Spectra without an answer, each with the reason.
@@ -190,7 +190,8 @@ class Answers:
         refused = f", {len(self.refusals)} refused" if self.refusals else ""
         found = sum(getattr(p, "is_target", None) is True for p in self.predictions)
         hits = f", {found} of them {self.target.positive}" if self.target else ""
-        return f"<Answers of {self.verb}{about}: {len(self)} spectra{hits}{refused}>"
+        spectra = "spectrum" if len(self) == 1 else "spectra"
+        return f"<Answers of {self.verb}{about}: {len(self)} {spectra}{hits}{refused}>"
 
     def _repr_html_(self) -> str:
         """The first rows as a table, for a notebook."""
