@@ -110,5 +110,7 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     holds = [k for k in known if low in k.lower()]
     if near := list(dict.fromkeys([*close, *begins, *holds]))[:4]:
         return f"; did you mean {' or '.join(near)}?"
+    if not known:
+        return "; there are none"
     more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
     return f"; there are {', '.join(known[:MOST_NAMES])}{more}"

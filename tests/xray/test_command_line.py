@@ -135,3 +135,19 @@ def test_counts_are_refused_by_an_encoder_of_fluxes(folder):
     prepared, refusals = encoder.prepare(counts)
     assert len(prepared) == 0
     assert "no flux on wavelengths" in refusals[0].error
+
+
+def test_counts_are_asked_about_in_a_list_and_with_a_condition_too(base):
+    """But not together with fluxes."""
+    import spectrove
+    from spectrove.errors import DatasetError
+
+    opened = spectrove.open(base)
+    counts = opened.spectra(["s07", "s08"])
+    plain = opened.search(counts, k=2)
+    assert opened.search([counts], k=2).to_dicts() == plain.to_dicts()
+    chosen = opened.search(counts, k=2, queries="object_id = 's08'")
+    assert chosen.to_dicts() == plain.to_dicts()[1:]
+    fluxes = spectrove.Spectrum(np.linspace(4000.0, 9000.0, 50), np.ones(50), error=np.ones(50), z=0.1)
+    with pytest.raises(DatasetError, match="one kind"):
+        opened.search([counts, fluxes])

@@ -65,7 +65,7 @@ def queries(
         part, refused = _read(kind, run, base, reading)
         parts.append(part)
         refusals += refused
-    found, repeated = _each_once(type(parts[0]).concatenate(parts))
+    found, repeated = _each_once(_together(parts))
     return select(found, queries), (*refusals, *repeated)
 
 
@@ -111,7 +111,8 @@ def _items(spectra: Spectra) -> list[Any]:
 
 def _is_one(spectra: Spectra) -> bool:
     return (
-        isinstance(spectra, str | Path | SpectrumSet | Spectrum)
+        isinstance(spectra, str | Path | Spectrum)
+        or _is_batch(spectra)
         or foreign.is_single(spectra)
         or _is_collection(spectra)
         or hasattr(spectra, "colnames")
@@ -171,7 +172,7 @@ def _check_reading(items: Sequence[Any], ids: set[str], reading: dict[str, Any])
 
 
 def _kind(item: Any, ids: set[str]) -> str:
-    if isinstance(item, SpectrumSet):
+    if _is_batch(item):
         return "set"
     if isinstance(item, Spectrum) or foreign.is_single(item):
         return "single"
@@ -214,7 +215,21 @@ def _read(
         return base.spectra(items), []
     if kind == "single":
         return SpectrumSet.from_spectra([_single(item, place) for place, item in run]), []
-    return SpectrumSet.concatenate(items), []
+    return _together(items), []
+
+
+def _together(parts: Sequence[Any]) -> Any:
+    """Sets of spectra as one.
+
+    Raises:
+        DatasetError: They are of different kinds of light.
+    """
+    kinds = sorted({type(part).__name__ for part in parts})
+    if len(kinds) > 1:
+        raise DatasetError(
+            f"found {' and '.join(kinds)} together, expected spectra of one kind. Ask about each kind alone."
+        )
+    return type(parts[0]).concatenate(parts)
 
 
 def _single(item: Any, place: int) -> Spectrum:
