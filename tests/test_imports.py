@@ -251,3 +251,21 @@ def test_tables_are_literal(module: str, table: str):
             assert isinstance(node.value, ast.Dict)
             return
     pytest.fail(f"{module} has no table {table}")
+
+
+def test_the_package_imports_nothing_of_the_checkout():
+    """A wheel has neither experiments nor tests; what measures looks for them by name when it is asked to."""
+    wrong = [
+        f"{path.relative_to(SOURCE)}:{node.lineno}"
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+        if name.split(".")[0] in ("experiments", "tests")
+    ]
+    assert not wrong

@@ -16,6 +16,7 @@ from experiments.baselines.networks import CNN
 from experiments.baselines.on_mocks import files, rows_of
 from experiments.baselines.spender import Spender, SpenderPlan
 from experiments.baselines.vectors import Classifier, Fitted, VectorMethod
+from experiments.encoders.refine import mock_share, refine
 from experiments.encoders.voters import (
     BEST_F1,
     CALIBRATED,
@@ -39,7 +40,7 @@ from spectrove.pipeline.shipped import load_encoder, shipped_encoders
 from spectrove.preprocess import Prepared
 from spectrove.provenance import file_hash
 from spectrove.targets import label_text
-from spectrove.training import TrainingData, mock_share, refine
+from spectrove.training import TrainingData
 
 #: Fold to the views of its knowledge base.
 ViewsOf = Callable[[int], dict[str, Embeddings]]

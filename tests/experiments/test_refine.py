@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from experiments.encoders.refine import mock_share, refine
 from spectrove.encoders import EncoderRecipe
 from spectrove.encoders.recipe import MaskRecipe, NetworkRecipe, ObjectivesRecipe, TrainingRecipe
 from spectrove.errors import RecipeError
 from spectrove.galaxies.domain import GALAXIES
 from spectrove.galaxies.mock import make_survey
 from spectrove.preprocess import PreprocessRecipe, prepare
-from spectrove.training import mock_share, refine, train
+from spectrove.training import train
 
 RECIPE = EncoderRecipe(
     name="tiny", kind="cnn", preprocess=PreprocessRecipe(n_pixels=240, scale="continuum", continuum_width=0.02),
