@@ -581,3 +581,15 @@ def test_a_table_of_equally_long_spectra_stays_a_table_of_rows():
     again = SpectrumSet.from_table(spectra.to_table())
     assert_same_pixels(again, spectra)
     assert again.column("flags") == [["lsf_unknown"]] * 3
+
+
+@pytest.mark.parametrize("name", ["erorr", "medum", "redshift"])
+def test_a_misspelt_argument_of_a_spectrum_is_no_catalog_value(name):
+    """It would be kept in the row, and do nothing."""
+    with pytest.raises(SpectrumError, match="did you mean"):
+        Spectrum(np.linspace(4000.0, 9000.0, 50), np.ones(50), **{name: 0.1})
+
+
+def test_errors_of_which_none_is_positive_are_refused():
+    with pytest.raises(SpectrumError, match="none of 50 errors is positive"):
+        Spectrum(np.linspace(4000.0, 9000.0, 50), np.ones(50), error=-np.ones(50))

@@ -273,7 +273,7 @@ def test_a_target_file_serves_as_well_as_a_name(spectrove, survey, tmp_path):
     """The shipped target, copied and renamed, gives the same probabilities."""
     from importlib import resources
 
-    text = resources.files("spectrove.targets").joinpath("liner.toml").read_text("utf-8")
+    text = (resources.files("spectrove.galaxies") / "targets" / "liner.toml").read_text("utf-8")
     (tmp_path / "mine.toml").write_text(text.replace('name = "liner"', 'name = "mine"'), "utf-8")
     ask = ("hunt", survey.base, survey.dataset, *TEST, "--json", "--target")
     mine, shipped = (lines(spectrove(*ask, name).stdout) for name in ("mine.toml", "liner"))

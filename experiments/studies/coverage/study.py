@@ -23,7 +23,6 @@ from spectrove.galaxies.quantities import QUANTITIES
 from spectrove.inference.numbers.conformal import SN_BORDERS, signal_to_noise
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import Embedded, embed, estimate
-from spectrove.pipeline.estimate import at_level
 from spectrove.pipeline.shipped import load_encoder
 
 #: What is estimated.
@@ -122,7 +121,7 @@ def _ask(
     first = estimate(base, stripped(spectra), name, encoder=encoder)
     if first.spectra.object_id.tolist() != spectra.object_id.tolist():
         raise DatasetError("coverage: a query that was embedded before is refused now.")
-    levels = {level: [e.interval for e in at_level(first, level)] for level in DRAWN}
+    levels = {level: [e.interval for e in first.at(level)] for level in DRAWN}
     limits = {
         level: np.array([i if i else (-np.inf, np.inf) for i in found], dtype=float)
         for level, found in levels.items()

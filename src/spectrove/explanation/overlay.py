@@ -30,7 +30,7 @@ def overlay_figure(query: Spectrum, others: Sequence[Spectrum], *, title: str = 
         title: Above the figure.
     """
     rest = all(np.isfinite(one.z) for one in (query, *others))
-    figure = new_figure(10.0, 1.6 + 0.9 * (1 + len(others)))
+    figure = new_figure(10.0, 2.2 + 0.9 * (1 + len(others)))
     ax = figure.add_subplot()
     own = _curve(query, rest)
     for i, one in enumerate((query, *others)):
@@ -50,7 +50,9 @@ def overlay_figure(query: Spectrum, others: Sequence[Spectrum], *, title: str = 
         ax.set_ylim(
             np.percentile(heights, 1) - APART * (len(others) + 0.5), np.percentile(heights, 99.5) + 0.5
         )
-    figure.subplots_adjust(right=0.86)
+    figure.subplots_adjust(
+        right=0.86, bottom=0.6 / figure.get_figheight(), top=1 - 0.4 / figure.get_figheight()
+    )
     return figure
 
 

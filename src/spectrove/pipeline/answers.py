@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from spectrove.errors import Refusal, SpectrumError
+from spectrove.errors import KnowledgeError, Refusal, SpectrumError
 from spectrove.explanation.evidence import Evidence, build_evidence
 from spectrove.explanation.question import with_against, with_influence, with_saliency
 from spectrove.flat import flat_table
@@ -94,7 +94,7 @@ class Answers:
         question: The question, which can be asked again; None unless probabilities were asked for.
         target: The target of a hunt, with a numerical threshold.
         provenance: Base, version, encoders and options, as plain values.
-        regression: What estimates were made from, see `pipeline.estimate.at_level`; else None.
+        regression: What estimates were made from, see `at`; else None.
     """
 
     verb: str
@@ -166,6 +166,7 @@ class Answers:
         if self.question is None or not self.predictions:
             raise SpectrumError("explain: these answers hold no prediction; call classify or hunt first.")
         _need_fluxes(self.spectra, "explain")
+        i = self._place(i)
         query, panels = self.spectra.take([i]), domain_of(self.question.base).panels
         evidence = build_evidence(
             self.question.base, query[0], self.predictions[i], self.neighbors, i,
@@ -181,9 +182,33 @@ class Answers:
         from spectrove.explanation.overlay import overlay_figure
 
         _need_fluxes(self.spectra, "plot")
+        i = self._place(i)
         names = [str(n) for n in self.neighbors.object_id[i] if n] if len(self.neighbors) else []
         known = self.base.spectra(names) if self.base is not None and names else ()
         return overlay_figure(self.spectra[i], list(known), title=f"{self.spectra.object_id[i]}: {self.verb}")
+
+    def at(self, level: float) -> Answers:
+        """The same estimates with intervals at another level.
+
+        Raises:
+            KnowledgeError: These are no estimates, or the level is not between 0 and 1.
+        """
+        if self.regression is None:
+            raise KnowledgeError(f"at: these are answers of {self.verb}, expected those of estimate.")
+        return replace(self, predictions=self.regression.estimates(level))
+
+    def _place(self, i: Any) -> int:
+        """The place of an answer, from 0; negative numbers count from the end.
+
+        Raises:
+            SpectrumError: There is no such answer.
+        """
+        if not isinstance(i, int | np.integer) or not -len(self) <= i < len(self):
+            raise SpectrumError(
+                f"answer {i!r}: there are {len(self)}, expected a place from 0 to {len(self) - 1}; "
+                "spectra.object_id lists who stands where."
+            )
+        return int(i) % len(self)
 
     def __repr__(self) -> str:
         about = f" {self.target.positive}" if self.target else ""

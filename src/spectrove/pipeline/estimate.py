@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from spectrove.domain import Quantity
-from spectrove.errors import KnowledgeError
 from spectrove.inference.embed import embed_queries
 from spectrove.inference.numbers.conformal import signal_to_noise
 from spectrove.inference.numbers.estimate import Regression, check_level
@@ -56,13 +54,6 @@ def estimate(base: KnowledgeBase, spectra: SpectrumSet, quantity: str, **options
         "estimate", base, embedded.spectra, regression.estimates(chosen.level), embedded.refusals, neighbors,
         provenance=provenance_of(base, encoders, quantity=quantity, **chosen.model_dump()), regression=regression,
     )  # fmt: skip
-
-
-def at_level(answers: Answers, level: float) -> Answers:
-    """The same estimates with intervals at another level."""
-    if answers.regression is None:
-        raise KnowledgeError(f"at_level: these are answers of {answers.verb}, expected those of estimate.")
-    return replace(answers, predictions=answers.regression.estimates(level))
 
 
 def _regression(

@@ -7,6 +7,7 @@ into the row. astropy is not imported here: what has a unit has brought it along
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,10 @@ from spectrove.pixels.scatter import ivar_from_scatter
 
 #: Arrays without a unit are angstrom; outside of this range they were probably meant otherwise.
 WAVELENGTHS = (100.0, 1e6)
+
+#: Arguments of `Spectrum` that a misspelt name may have meant, and a name in the row that is near one of them.
+ARGUMENTS = ("wavelength", "flux", "error", "ivar", "mask", "object_id", "medium", "lsf")
+KEPT_ROWS = frozenset({"flux_unit"})
 
 Floats = NDArray[np.float64]
 
@@ -45,6 +50,7 @@ def columns_of(
     name, lsf = str(object_id) or "spectrum", row.pop("lsf", None)
     if error is not None and ivar is not None:
         raise SpectrumError(f"{name}: has both error and ivar, expected one of them. Leave one out.")
+    _check_names(row, name)
     flags = list(row.pop("flags", None) or ())
     unit = flux_unit(flux, row.get("flux_unit"), name)
     angstrom = in_angstrom(wavelength, name)
@@ -69,7 +75,7 @@ def columns_of(
         arrays["wavelength"] = air_to_vacuum(arrays["wavelength"])
         flags.append("air_converted")
     bits = mask_bits(arrays.get("mask"), arrays["flux"], name) | _masked(flux)
-    inverse, estimated = _inverse_variance(arrays, bits)
+    inverse, estimated = _inverse_variance(arrays, bits, name)
     sigma = arrays.get("lsf", np.full(len(bits), np.nan))
     flags += ["ivar_estimated"] * estimated + ["lsf_unknown"] * (not np.isfinite(sigma).any())
     if unit is None:
@@ -128,7 +134,7 @@ def mask_bits(mask: NDArray | None, flux: NDArray, name: str) -> NDArray[np.int3
     return mask.astype(np.int32)
 
 
-def _inverse_variance(arrays: Mapping[str, NDArray], bits: NDArray) -> tuple[Floats, bool]:
+def _inverse_variance(arrays: Mapping[str, NDArray], bits: NDArray, name: str) -> tuple[Floats, bool]:
     """Inverse variance from ivar or error, or from the scatter of the flux, and whether it is from scatter."""
     if "ivar" in arrays:
         return arrays["ivar"], False
@@ -136,6 +142,10 @@ def _inverse_variance(arrays: Mapping[str, NDArray], bits: NDArray) -> tuple[Flo
         return ivar_from_scatter(arrays["flux"], bits), True
     error = arrays["error"]
     measured = np.isfinite(error) & (error > 0)
+    if not measured.any():
+        raise SpectrumError(
+            f"{name}: none of {len(error)} errors is positive. Give one sigma, or leave error out."
+        )
     return np.where(measured, 1.0, 0.0) / np.where(measured, error, 1.0) ** 2, False
 
 
@@ -253,3 +263,20 @@ def _check_wavelengths(wavelength: Floats, name: str) -> None:
             f"{name}: wavelengths run from {first:g} to {last:g} angstrom, expected {low:g} to {high:g}. "
             "Give them a unit, as wavelength * astropy.units.um."
         )
+
+
+def _check_names(row: Mapping[str, Any], name: str) -> None:
+    """Refuse catalog values whose names are an argument's, written otherwise.
+
+    Raises:
+        SpectrumError: Such as `erorr` or `redshift`, which would be kept as values and do nothing.
+    """
+    for given in row:
+        near = {"redshift": ["z"], "uncertainty": ["error"]}.get(given.lower()) or (
+            [] if given in KEPT_ROWS else get_close_matches(given, ARGUMENTS, n=1, cutoff=0.8)
+        )
+        if near:
+            raise SpectrumError(
+                f"{name}: {given!r} is no argument of Spectrum; did you mean {near[0]!r}? "
+                "A catalog value of that name needs another one."
+            )
