@@ -206,7 +206,8 @@ def _read(
     """The spectra of items of one kind, and the refusals."""
     items = [item for _, item in run]
     if kind == "path":
-        return read_spectra(items, light=domain_of_spectra(items).files, **reading)
+        # Worker processes begin the user's script again, which a plain one without a __main__ guard does not survive.
+        return read_spectra(items, light=domain_of_spectra(items).files, **{"workers": 1, **reading})
     if kind == "table":
         options = {name: value for name, value in reading.items() if name in _OF_TABLES}
         read = [read_table(table, f"#{place}", **options) for place, table in run]
