@@ -155,13 +155,12 @@ def test_an_interrupted_training_says_how_to_go_on(monkeypatch, tmp_path):
     """The same command alone would be refused: a run is there already."""
     from typer.testing import CliRunner
 
-    from spectrove import training
     from spectrove.serve.cli import app
 
     def stopped(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "train", stopped)
+    monkeypatch.setattr("spectrove.pipeline.train.train", stopped)
     result = CliRunner().invoke(app, ["train", "base", "-o", str(tmp_path / "encoder")])
     assert result.exit_code == 130
     assert result.stderr.strip() == "interrupted; run the same command with --resume to continue"
