@@ -69,6 +69,9 @@ PAPER: dict[str, Experiment] = {
 PROGRAMS: dict[str, Experiment] = {
     "ablations": Experiment("experiments.ablations.run", "the effect of each design choice"),
     "mock_vs_real": Experiment("experiments.mock_vs_real.run", "how similar mock and real galaxies are"),
+    "ask": Experiment(
+        "experiments.ask.run", "hunts by example, by numbers, by review and by words, on plates left out"
+    ),
     "demo": Experiment("experiments.demo", "three hunts on a mock survey, with a report"),
     "xray": Experiment(
         "experiments.xray.run", "classes of real X-ray sources by hardness ratios and energy bins"
