@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from spectrove.encoders import Encoder, EncoderRecipe
+    from spectrove.errors import Refusal
     from spectrove.knowledge import KnowledgeBase
     from spectrove.lines import Line
     from spectrove.readers.light import Light
@@ -251,6 +252,60 @@ class Trainer(Protocol):
 
 
 @dataclass(frozen=True)
+class Measure:
+    """A number that is measured in a spectrum itself.
+
+    Attributes:
+        name: Of its column, as catalogs have it where they do: "d4000n". Its error is the column `NAME_err`.
+        unit: "" if it has none.
+        title: The words for it in tables and sentences.
+        group: Of its kind, under which tables list it: "equivalent width".
+    """
+
+    name: str
+    unit: str
+    title: str
+    group: str
+
+    @property
+    def error(self) -> str:
+        """The column of its one-sigma error."""
+        return f"{self.name}_err"
+
+
+class Measurer(Protocol):
+    """Measurements of spectra, each with its one-sigma error: what the verb `measure` gives and a base may store.
+
+    Nothing is read but the pixels of a spectrum, its unit, and its redshift where the measurement needs one.
+    """
+
+    #: Raised whenever the same spectrum gives other numbers.
+    version: int
+    #: Everything it can measure, in the order of tables.
+    measures: tuple[Measure, ...]
+
+    def measure(self, spectra: Any) -> pa.Table:
+        """Column object_id, then NAME and NAME_err of each measure; a row for each spectrum, in their order.
+
+        A number that cannot be measured is null, and so is its error: never a guess.
+        """
+
+    def refusals(self, spectra: Any) -> list[Refusal]:
+        """The spectra in which nothing can be measured, each with the reason."""
+
+    def of_base(
+        self, base: KnowledgeBase, object_id: Sequence[str], progress: Callable[[int], None] | None = None
+    ) -> pa.Table:
+        """The same for objects of a base, measured once and kept with it; what is kept survives an interruption.
+
+        Args:
+            base: The base.
+            object_id: Its objects, in the order of the rows.
+            progress: Called with the number of spectra that have been measured since the last call.
+        """
+
+
+@dataclass(frozen=True)
 class Quantity:
     """A numeric column.
 
@@ -296,6 +351,7 @@ class Domain:
         measured: Values and errors of measurements by name, from a table of rows.
         witnesses: Measurements of the spectrum itself that targets and labels may name, by name.
         signs: Log-likelihood terms that targets may name, by name.
+        measurer: Numbers measured in spectra themselves, with their errors.
         redshift: The redshift of each spectrum with its n best candidates, and intervals at a level.
         types: Object id to the type ("star") of those spectra that are none of the base's types.
         outlier_views: Views of the outlier score and their weights; the default view alone where empty.
@@ -324,6 +380,7 @@ class Domain:
     measured: Callable[[pa.Table, Sequence[str]], tuple[NDArray, NDArray]] | None = None
     witnesses: Mapping[str, Witness] = field(default_factory=dict)
     signs: Mapping[str, Signs] = field(default_factory=dict)
+    measurer: Measurer | None = None
     redshift: Callable[[SpectrumSet, int, float], list[RedshiftEstimate]] | None = None
     types: Callable[[KnowledgeBase, SpectrumSet], dict[str, str]] | None = None
     outlier_views: Mapping[str, float] = field(default_factory=dict)

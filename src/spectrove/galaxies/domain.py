@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from spectrove.domain import Domain
 from spectrove.galaxies.lines import LINES
 from spectrove.galaxies.measurements import MEASUREMENTS, measured
+from spectrove.galaxies.measuring.measurer import GalaxyMeasurer
 from spectrove.galaxies.oddities.residual_reasons import ResidualReasons
 from spectrove.galaxies.panels import GalaxyPanels
 from spectrove.galaxies.quantities import ADMINISTRATION, QUANTITIES
@@ -148,6 +149,7 @@ GALAXIES = Domain(
     trainers={"surprise": train_surprise},
     measurements=tuple(MEASUREMENTS),
     measured=measured,
+    measurer=GalaxyMeasurer(),
     redshift=estimate_redshifts,
     types=foreign_types,
     outlier_views=OUTLIER_VIEWS,

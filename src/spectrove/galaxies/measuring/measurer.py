@@ -1,0 +1,74 @@
+"""The measurer of galaxies: everything of `measures.MEASURES` in spectra, or in the objects of a base."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spectrove.errors import Refusal
+from spectrove.galaxies.measuring.measures import MEASURES
+
+if TYPE_CHECKING:
+    from spectrove.knowledge import KnowledgeBase
+    from spectrove.spectra import SpectrumSet
+
+#: Spectra of a base that are read at once, and that are measured before what is measured is kept.
+BLOCK, KEPT = 256, 2048
+
+
+class GalaxyMeasurer:
+    """Lines, ratios and indices of galaxies at known redshifts; see `domain.Measurer`."""
+
+    version = 1
+    measures = MEASURES
+
+    def measure(self, spectra: SpectrumSet) -> pa.Table:
+        """Column object_id, then NAME and NAME_err of each measure; a row for each spectrum, null where unknown."""
+        return as_table(spectra.object_id.tolist(), self._values(spectra))
+
+    def refusals(self, spectra: SpectrumSet) -> list[Refusal]:
+        """The spectra without a redshift or without good pixels."""
+        from spectrove.galaxies.measuring.spectrum import why_not
+
+        named = [(spectrum.object_id, why_not(spectrum)) for spectrum in spectra]
+        return [Refusal(name, f"{name}: {why}") for name, why in named if why]
+
+    def of_base(
+        self, base: KnowledgeBase, object_id: Sequence[str], progress: Callable[[int], None] | None = None
+    ) -> pa.Table:
+        """The same for objects of a base, kept in KB/measures/ every `KEPT` spectra."""
+        from spectrove.inference.kept import measured_once
+        from spectrove.provenance import canonical_json
+
+        key = canonical_json({"measurer": self.version, "version": base.version})
+
+        def measure(names: Sequence[str]) -> NDArray[np.float64]:
+            parts = []
+            for start in range(0, len(names), BLOCK):
+                parts.append(self._values(base.spectra(names[start : start + BLOCK])))
+                if progress:
+                    progress(len(parts[-1]))
+            return np.concatenate(parts)
+
+        blocks = [object_id[start : start + KEPT] for start in range(0, len(object_id), KEPT)]
+        found = [measured_once(base, "measures", key, block, measure) for block in blocks]
+        return as_table(list(object_id), np.concatenate(found) if found else np.zeros((0, 2 * len(MEASURES))))
+
+    def _values(self, spectra: SpectrumSet) -> NDArray[np.float64]:
+        """Values and errors by turns, (n_spectra, 2 n_measures); NaN where unknown."""
+        from spectrove.galaxies.measuring.spectrum import measured
+
+        return np.array(measured(spectra)).reshape(len(spectra), 2 * len(MEASURES))
+
+
+def as_table(object_id: Sequence[str], values: NDArray[np.float64]) -> pa.Table:
+    """The table of a measurer from values and errors by turns, (n_objects, 2 n_measures)."""
+    columns: dict[str, pa.Array] = {"object_id": pa.array(object_id, pa.string())}
+    for i, measure in enumerate(MEASURES):
+        columns[measure.name] = pa.array(values[:, 2 * i], pa.float64(), from_pandas=True)
+        columns[measure.error] = pa.array(values[:, 2 * i + 1], pa.float64(), from_pandas=True)
+    return pa.table(columns)
