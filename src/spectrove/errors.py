@@ -9,6 +9,7 @@
     ├── KnowledgeError      a knowledge base cannot do what was asked
     │   └── FingerprintError  vectors, encoder and base do not belong together
     ├── TargetError         a target file is wrong, or names what is not there
+    ├── ConditionError      a condition over columns cannot be read
     ├── RecipeError         a recipe is wrong, or weights do not fit it
     ├── LeakError           an evaluation would score objects that were trained on
     └── ShapeError          arrays differ in shape
@@ -64,6 +65,10 @@ class FingerprintError(KnowledgeError):
 
 class TargetError(SpectroveError):
     """A target file is wrong, or names a column or value that is not there."""
+
+
+class ConditionError(SpectroveError):
+    """A condition over columns cannot be read, or names a column that is not there."""
 
 
 class RecipeError(SpectroveError):
