@@ -1,0 +1,152 @@
+"""The vectors of a base, in every view, as the background that examples are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.embeddings import Embeddings
+from spectrove.errors import KnowledgeError
+from spectrove.inference.kept import Arrays, Content, fitted_once
+from spectrove.knowledge import KnowledgeBase
+from spectrove.provenance import canonical_json
+from spectrove.targets.target import id_hash
+
+Floats = NDArray[np.float64]
+Vectors = Mapping[str, NDArray]
+
+#: Increased whenever the same vectors give another background.
+BACKGROUND_VERSION = 1
+
+#: With fewer objects in the base a rank among them says nothing.
+FEWEST = 10
+
+#: Share of the mean variance that is mixed into each axis before whitening: narrow axes are noise.
+SHRINKAGE = 0.1
+
+#: Objects of a larger base that stand for all of it, chosen by a hash of their ids.
+MOST_COMPARED = 20_000
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Principal axes of the vectors of one view.
+
+    Attributes:
+        mean: Shape (n_dimensions,).
+        turn: Shape (n_dimensions, n_dimensions): coordinates are (vectors - mean) @ turn.
+        variance: Of the coordinates, shrunk, shape (n_dimensions,); in units of their mean.
+    """
+
+    mean: Floats
+    turn: Floats
+    variance: Floats
+
+    def coordinates(self, vectors: NDArray, power: float) -> Floats:
+        """Vectors along the axes, each divided by its deviation to a power, (n, n_dimensions)."""
+        return ((np.asarray(vectors, dtype=np.float64) - self.mean) @ self.turn) / self.variance ** (
+            power / 2
+        )
+
+
+@dataclass(frozen=True)
+class Background:
+    """The objects of a base that have a vector in every view; of a large base some that stand for it.
+
+    Attributes:
+        object_id: Shape (n_objects,), sorted.
+        vectors: By view, (n_objects, n_dimensions).
+        axes: By view.
+    """
+
+    object_id: NDArray[np.str_]
+    vectors: Vectors
+    axes: Mapping[str, Axes]
+
+    def __len__(self) -> int:
+        return len(self.object_id)
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Names of the views."""
+        return tuple(self.axes)
+
+    def rows(self, object_id: NDArray[np.str_] | list[str]) -> NDArray[np.int64]:
+        """Places of these objects, -1 for one that is not in the base, (n,)."""
+        names = np.asarray(object_id, dtype=str)
+        if not len(names):
+            return np.zeros(0, dtype=np.int64)
+        place = np.minimum(np.searchsorted(self.object_id, names), len(self) - 1)
+        return np.where(self.object_id[place] == names, place, -1)
+
+
+def background_of(base: KnowledgeBase, views: tuple[str, ...]) -> Background:
+    """The background of a base in these views, remembered until the base changes.
+
+    Raises:
+        KnowledgeError: Too few objects have a vector in every view.
+    """
+
+    def make() -> Background:
+        found = {view: base.embeddings(view) for view in views}
+        shared = _shared(found)
+        if len(shared) < FEWEST:
+            raise KnowledgeError(
+                f"{base.path}: {len(shared)} objects have vectors in {' and '.join(views)}, expected {FEWEST} or more: "
+                "examples are compared with the base's other objects. Add objects."
+            )
+        vectors = {view: e.vectors[np.isin(e.object_id, shared)] for view, e in found.items()}
+        key = canonical_json(
+            [BACKGROUND_VERSION, base.version, {view: base.fingerprints[view] for view in views}]
+        )
+        axes = fitted_once(
+            base,
+            "examples",
+            key,
+            lambda: {v: fit_axes(x) for v, x in vectors.items()},
+            _to_arrays,
+            _from_arrays,
+        )
+        return Background(shared, vectors, axes)
+
+    return base.remember(("examples", views), make)
+
+
+def _shared(found: Mapping[str, Embeddings]) -> NDArray[np.str_]:
+    """Ids with a vector in every view, sorted; `MOST_COMPARED` of more."""
+    first, *others = (e.object_id for e in found.values())
+    for ids in others:
+        first = first[np.isin(first, ids)]
+    if len(first) > MOST_COMPARED:
+        first = first[np.argsort([id_hash(str(name)) for name in first], kind="stable")[:MOST_COMPARED]]
+    return np.sort(first)
+
+
+def fit_axes(vectors: NDArray) -> Axes:
+    """The principal axes of some vectors (n_objects, n_dimensions)."""
+    some = np.asarray(vectors, dtype=np.float64)
+    mean = some.mean(axis=0)
+    spread = (some - mean).T @ (some - mean) / len(some)
+    variance, turn = np.linalg.eigh(spread)
+    level = float(np.maximum(variance, 0).mean()) or 1.0
+    shrunk = (1 - SHRINKAGE) * np.maximum(variance, 0) / level + SHRINKAGE
+    return Axes(mean, turn, shrunk)
+
+
+def _to_arrays(axes: Mapping[str, Axes]) -> Content:
+    arrays = {
+        f"{part}.{view}": getattr(own, part)
+        for view, own in axes.items()
+        for part in ("mean", "turn", "variance")
+    }
+    return arrays, {"views": ",".join(axes)}
+
+
+def _from_arrays(arrays: Arrays, texts: Mapping[str, str]) -> dict[str, Axes]:
+    return {
+        view: Axes(arrays[f"mean.{view}"], arrays[f"turn.{view}"], arrays[f"variance.{view}"])
+        for view in texts["views"].split(",")
+    }

@@ -1,0 +1,70 @@
+"""Ways of comparing an object with examples: by its distance from them, by its angle, by a learned direction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.inference.examples.background import Background, Vectors
+
+Floats = NDArray[np.float64]
+
+#: Likeness of objects (n, d) to examples yes (n_yes, d) and no (n_no, d), in centred coordinates; larger is more alike.
+Likeness = Callable[[Floats, Floats, Floats], Floats]
+
+
+def _distance(objects: Floats, yes: Floats, no: Floats) -> Floats:
+    """Minus the squared distance from the mean of the positives, plus the part that the negatives explain."""
+    found = _squares(objects, yes.mean(axis=0))
+    return found if not len(no) else found - _squares(objects, no.mean(axis=0))
+
+
+def _squares(objects: Floats, centre: Floats) -> Floats:
+    return 2 * objects @ centre - (objects**2).sum(axis=1) - centre @ centre
+
+
+def _angle(objects: Floats, yes: Floats, no: Floats) -> Floats:
+    """Cosine of the angle at the mean of the base between an object and the direction of the examples."""
+    return objects @ _direction_of(yes, no) / np.maximum(np.linalg.norm(objects, axis=1), 1e-12)
+
+
+def _direction(objects: Floats, yes: Floats, no: Floats) -> Floats:
+    """Along the direction that tells the examples from the base if all have its covariance (a linear discriminant)."""
+    return objects @ _direction_of(yes, no)
+
+
+def _direction_of(yes: Floats, no: Floats) -> Floats:
+    """From the mean of the base, and by as much from that of the negatives as there are of them."""
+    centre = yes.mean(axis=0)
+    return centre if not len(no) else centre - len(no) / (len(no) + 1) * no.mean(axis=0)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One way of comparing.
+
+    Attributes:
+        view: The view whose vectors are compared.
+        form: Key of `FORMS`.
+    """
+
+    view: str
+    form: str
+
+    def likeness(self, background: Background, objects: Vectors, yes: Vectors, no: Vectors) -> Floats:
+        """Of objects to examples, vectors by view each, (n_objects,)."""
+        power, measure = FORMS[self.form]
+        axes = background.axes[self.view]
+        placed = (axes.coordinates(vectors[self.view], power) for vectors in (objects, yes, no))
+        return measure(*placed)
+
+
+#: Each form with the power of the deviations that coordinates are divided by: 0 none, 1 whitened.
+FORMS: Mapping[str, tuple[float, Likeness]] = {
+    "distance": (0.0, _distance),
+    "angle": (0.5, _angle),
+    "direction": (1.0, _direction),
+}

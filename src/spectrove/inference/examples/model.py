@@ -1,0 +1,174 @@
+"""A score from a few examples: ways of comparing, each weighted by how well it finds one example from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.errors import KnowledgeError
+from spectrove.inference.examples.background import Background, Vectors
+from spectrove.inference.examples.comparisons import FORMS, Comparison
+from spectrove.inference.examples.share import Share, estimate_share
+
+Floats = NDArray[np.float64]
+
+#: Pseudo-examples with which every comparison begins, and the exponent they speak for: 1 would be no use at all.
+PRIOR_COUNT, PRIOR_EXPONENT = 1.0, 0.5
+
+#: Most parts in which examples are left out in turn.
+MOST_PARTS = 10
+
+#: How far the log of a rank goes on beyond the first of the base.
+BEYOND = 3.0
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A comparison and what it is worth.
+
+    Attributes:
+        exponent: a of the density a u^(a-1) of the examples' ranks u among the base, 0 to 1: at 1 it says nothing.
+        known: Sorted likeness of the base's objects, (n_background,).
+    """
+
+    comparison: Comparison
+    exponent: float
+    known: Floats
+
+    def terms(self, likeness: Floats) -> Floats:
+        """Log-likelihood ratio of objects with this likeness, (n,)."""
+        return np.log(self.exponent) + (self.exponent - 1) * log_rank(self.known, likeness)
+
+
+@dataclass(frozen=True)
+class ExampleModel:
+    """What some examples have in common, against the background of a base.
+
+    Attributes:
+        background: The objects of the base.
+        yes, no: Vectors of the examples by view, (n_yes, n_dimensions), (n_no, n_dimensions).
+        weighted: The comparisons.
+        background_score: Scores of the base's objects, (n_background,); examples among them were left out.
+        share: Of such objects in the base.
+        reason: Why `probability` is not calibrated, a sentence; "" if it is.
+    """
+
+    background: Background
+    yes: Vectors
+    no: Vectors
+    weighted: tuple[Weighted, ...]
+    background_score: Floats
+    share: Share
+    reason: str = ""
+
+    def score(self, vectors: Vectors) -> Floats:
+        """Log-likelihood ratio of objects with these vectors by view, (n,); larger is more like the examples."""
+        return sum(self.parts(vectors).values(), np.zeros(len(next(iter(vectors.values())))))
+
+    def parts(self, vectors: Vectors) -> dict[Comparison, Floats]:
+        """The terms of the score, (n,) each."""
+        return {
+            w.comparison: w.terms(w.comparison.likeness(self.background, vectors, self.yes, self.no))
+            for w in self.weighted
+        }
+
+    def probability(self, vectors: Vectors) -> Floats:
+        """Posterior probability of objects with these vectors by view, at the share of the base, (n,)."""
+        return self.share.probability(self.score(vectors))
+
+
+def fit_examples(
+    background: Background, yes: Vectors, no: Vectors | None = None, own: NDArray | None = None
+) -> ExampleModel:
+    """The model of some examples.
+
+    Args:
+        background: Of the base, see `background_of`.
+        yes: Vectors of positives by view, (n_yes, n_dimensions) each, in one order; one at least.
+        no: Of negatives likewise; may be empty.
+        own: Row of each positive in the background, -1 for one that is not there, (n_yes,).
+
+    Raises:
+        KnowledgeError: There is no positive, or a view is missing.
+    """
+    yes, no = _checked(background, yes), _checked(background, no or _none(yes))
+    count = len(next(iter(yes.values())))
+    if not count:
+        raise KnowledgeError(
+            "no positive example could be used, expected one or more. Name objects that have vectors."
+        )
+    rows = np.full(count, -1) if own is None else np.asarray(own)
+    others = np.setdiff1d(np.arange(len(background)), rows[rows >= 0])
+    weighted, left_out = [], np.zeros(count)
+    scores = np.zeros(len(background))
+    for comparison in (Comparison(view, form) for view in background.views for form in FORMS):
+        likeness = comparison.likeness(background, background.vectors, yes, no)
+        ranks = _left_out_ranks(background, comparison, yes, no, others)
+        found = Weighted(comparison, _exponent(ranks), np.sort(likeness[others]))
+        weighted.append(found)
+        scores += found.terms(likeness)
+        left_out += np.log(found.exponent) + (found.exponent - 1) * (ranks if len(ranks) else 0.0)
+    scores[rows[rows >= 0]] = left_out[rows >= 0]
+    share = estimate_share(scores[others], left_out if count > 1 else np.zeros(0))
+    return ExampleModel(background, yes, no, tuple(weighted), scores, share, _reason(count))
+
+
+def log_rank(known: Floats, likeness: Floats) -> Floats:
+    """Log of the share of the known objects that are at least as alike, (n,); known is sorted.
+
+    It changes smoothly, so that no rounding decides. An object more alike than every known one goes on beyond the
+    first of them, at most by `BEYOND`.
+    """
+    count = len(known)
+    inside = np.interp(likeness, known, np.log((count - np.arange(count) - 0.5) / count))
+    unit = max(float(known[-1] - known[-max(2, count // 20)]), 1e-12)
+    return inside - np.clip((likeness - known[-1]) / unit, 0.0, BEYOND)
+
+
+def _left_out_ranks(
+    background: Background, comparison: Comparison, yes: Vectors, no: Vectors, others: NDArray[np.int64]
+) -> Floats:
+    """Log rank of each positive among the base by its likeness to the others, (n_yes,); none of a single one."""
+    count = len(yes[comparison.view])
+    ranks = np.zeros(count if count > 1 else 0)
+    known = {view: vectors[others] for view, vectors in background.vectors.items()}
+    for part in _parts(count) if count > 1 else ():
+        rest = {view: vectors[~part] for view, vectors in yes.items()}
+        asked = {view: vectors[part] for view, vectors in yes.items()}
+        there = np.sort(comparison.likeness(background, known, rest, no))
+        ranks[part] = log_rank(there, comparison.likeness(background, asked, rest, no))
+    return ranks
+
+
+def _parts(count: int) -> Iterator[NDArray[np.bool_]]:
+    """Which examples are left out together, one after the other."""
+    part = np.arange(count) % min(count, MOST_PARTS)
+    return (part == i for i in range(part.max() + 1))
+
+
+def _exponent(ranks: Floats) -> float:
+    """Posterior mean of a in the density a u^(a-1) of ranks u, from log u, with a gamma prior, at most 1."""
+    return min(1.0, (len(ranks) + PRIOR_COUNT) / (PRIOR_COUNT / PRIOR_EXPONENT - ranks.sum()))
+
+
+def _checked(background: Background, vectors: Vectors) -> dict[str, NDArray]:
+    if missing := [view for view in background.views if view not in vectors]:
+        raise KnowledgeError(
+            f"examples have no vectors of {', '.join(missing)}, expected {', '.join(background.views)}."
+        )
+    return {view: np.asarray(vectors[view], dtype=np.float64) for view in background.views}
+
+
+def _none(yes: Mapping[str, NDArray]) -> dict[str, NDArray]:
+    """No vectors, of the same lengths."""
+    return {view: vectors[:0] for view, vectors in yes.items()}
+
+
+def _reason(count: int) -> str:
+    return (
+        f"{count} example{'s' * (count > 1)} say what to look for, not how frequent it is: the probability is as "
+        "good as the share."
+    )
