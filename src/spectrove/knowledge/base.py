@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from html import escape
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
-from spectrove.knowledge import checks, history, lookup, relabel, schema, writing
+from spectrove.knowledge import checks, history, joining, lookup, relabel, schema, writing
 from spectrove.knowledge.classwise import ClassDistances, find_by_class
 from spectrove.knowledge.files import Files, Uri, place_of
 from spectrove.knowledge.finding import Conditions, find
@@ -159,6 +159,15 @@ class KnowledgeBase:
         return self._reader.refresh()
 
     @property
+    def measured_version(self) -> int:
+        """Number of the version at which spectra, redshifts and vectors were last written.
+
+        Versions after it joined columns (`add_columns`), so that what is measured in spectra still holds.
+        """
+        self._reader.refresh()
+        return self._reader.measured_version
+
+    @property
     def fingerprints(self) -> dict[str, str]:
         """Fingerprint of the vectors of each view."""
         self._reader.refresh()
@@ -288,6 +297,52 @@ class KnowledgeBase:
         """Number of a new version with these labels and without these objects; `curation.apply_review` checks them."""
         with self._store.writing("curate", relabelled=len(changes), removed=len(removed)):
             relabel.rewrite(self._store, self._reader, changes, removed, since)
+        return self.version
+
+    def add_columns(
+        self,
+        table: pa.Table,
+        source: str | joining.Source | Mapping[str, joining.Source],
+        *,
+        existing: joining.Existing = "keep",
+        noted: Collection[str] | None = None,
+        operation: str = "label",
+        dry_run: bool = False,
+    ) -> joining.ColumnsAdded:
+        """What came of joining the columns of a table by object_id, as one new version; nothing is encoded again.
+
+        A column is new or fills one that the base has. Objects that are not in the table keep what they have; a null
+        says nothing. If nothing changes, there is no new version. Rollback restores what was before.
+
+        Args:
+            table: `object_id`, each once, and columns of text, booleans or numbers. NaN and "" are unknown.
+            source: Where the values come from, in a word, or by column as `joining.Source`. It is kept with the column.
+            existing: Of a value that is there and differs: "keep" it, "replace" it, or "renew" the column, so that it
+                holds what the table says of its objects, nothing where that is null.
+            noted: Columns whose values are noted for each object in `labels`, with the source; by default those of text
+                and booleans.
+            operation: What `versions` calls it.
+            dry_run: True to say what would come of it; nothing is written.
+
+        Raises:
+            KnowledgeError: A column has a reserved name or holds another type than the base's, or an id occurs twice.
+        """
+        plan = joining.plan_of(table, source, existing, noted)
+        self._reader.refresh()
+        foreseen = joining.change(self._store, self._reader, plan)
+        if dry_run or not foreseen.altered:
+            return foreseen
+        origins = sorted({s.name for s in plan.sources.values()})
+        with self._store.writing(operation, columns=plan.names, source=", ".join(origins)):
+            done = joining.write(self._store, self._reader, plan)
+        return replace(done, version=self.version)
+
+    def drop_columns(self, names: Sequence[str]) -> int:
+        """Number of a new version without these columns, each of which `add_columns` made; rollback restores them."""
+        self._reader.refresh()
+        joining.check_droppable(self._store, self._reader, names)
+        with self._store.writing("drop columns", columns=list(names)):
+            joining.drop(self._store, self._reader, names)
         return self.version
 
     def versions(self) -> list[dict[str, Any]]:

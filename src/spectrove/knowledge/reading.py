@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError, did_you_mean, sql_problem
-from spectrove.knowledge.schema import COVERAGE, VECTOR, is_own, sky_positions
+from spectrove.knowledge.schema import COVERAGE, MEASURED_AT, VECTOR, WRITTEN_AS, is_own, sky_positions
 from spectrove.knowledge.search import Snapshot
 from spectrove.knowledge.store import Store, sentence
 from spectrove.spectra import Batch, SpectrumSet
@@ -53,6 +53,13 @@ class Reader:
             self._values.clear()
             self.kept.clear()
         return version
+
+    @property
+    def measured_version(self) -> int:
+        """The version at which spectra, redshifts and vectors were last written: later ones joined columns only."""
+        said = {k.decode(): v.decode() for k, v in (self._store.objects.schema.metadata or {}).items()}
+        # An addition, a rollback and the like keep these words, but under another number.
+        return int(said[MEASURED_AT]) if said.get(WRITTEN_AS) == str(self.version) else self.version
 
     def views(self) -> dict[str, View]:
         """The views, read from the metadata of their vector columns."""

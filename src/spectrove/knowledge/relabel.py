@@ -29,7 +29,7 @@ def rewrite(store: Store, reader: Reader, changes: Changes, removed: set[str], s
     ids = table.column("object_id").to_pylist()
     table = table.filter(pa.array([name not in removed for name in ids]))
     # One write: a reader sees all old labels or all new ones.
-    store.objects.add(_relabelled(table, changes, since), mode="overwrite")
+    store.replace_objects(_relabelled(table, changes, since), now)
 
 
 def _relabelled(table: pa.Table, changes: Changes, since: int) -> pa.Table:

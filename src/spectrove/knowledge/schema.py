@@ -32,6 +32,10 @@ COVERAGE = "coverage_"
 #: Column of table `spectra`, which has one row per different spectrum: the hash of all its other columns.
 KEY = pa.field("spectrum_key", pa.string(), nullable=False)
 
+#: Metadata of table `objects`, written with a version that left spectra, redshifts and vectors as they were: the
+#: version at which these were last written, and the number of the version that says so. Any other version changed them.
+MEASURED_AT, WRITTEN_AS = "measured_at", "written_as"
+
 #: What a base is of that does not say so.
 DEFAULT_DOMAIN = "galaxies"
 
@@ -105,8 +109,8 @@ def objects_table(spectra: Batch, views: Mapping[str, Embeddings], keys: list[st
     for name in spectra.rows.column_names:
         if name in CORE_COLUMNS:
             continue
-        _check_name(name)
-        column = _plain(spectra.rows.column(name))
+        check_name(name)
+        column = plain(spectra.rows.column(name))
         kind = LABELS if name == "labels" else column.type
         # A column without any value has no type; it is added with its first value.
         if not pa.types.is_null(kind):
@@ -230,7 +234,7 @@ def cast(column: pa.Array | pa.ChunkedArray, field: pa.Field) -> pa.Array | pa.C
         ) from error
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Categories and large strings as plain strings, so that later batches may use either."""
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -240,7 +244,8 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse the name of a catalog's column unless the base can hold it beside its own columns."""
     if is_own(name):
         raise KnowledgeError(
             f"column {name}: the base makes this column itself. Give the catalog's another name."

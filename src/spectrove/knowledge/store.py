@@ -139,6 +139,24 @@ class Store:
             self.files.append(LOG, _line(entry))
             yield
 
+    def replace_objects(self, table: pa.Table, before: int) -> None:
+        """Write table `objects` anew, as the version after `before`, in one step; needs the lock.
+
+        Where there is no lock (an object store), Lance would let this write win over another one that came between.
+        Then the other one's version is restored, and this write is refused.
+        """
+        self.objects.add(table, mode="overwrite")
+        if (now := int(self.objects.version)) != before + 1:
+            try:
+                self.objects.checkout(now - 1)
+                self.objects.restore()
+            finally:
+                self.objects.checkout_latest()
+            raise KnowledgeError(
+                f"{self.path}: another writer changed the base at the same time (version {now - 1}, expected "
+                f"{before}). Its change is kept, this one was not made; try again."
+            )
+
     def operations(self) -> list[dict[str, Any]]:
         """The log of operations: each made the versions that follow its `after`."""
         entries = []

@@ -41,7 +41,7 @@ def replace_views(store: Store, reader: Reader, views: Mapping[str, Embeddings],
         )
     table = reader.scan(store.objects.schema.names).select(store.objects.schema.names)
     # One write: a reader sees all old views or all new ones.
-    store.objects.add(schema.with_views(table.cast(store.objects.schema), views), mode="overwrite")
+    store.replace_objects(schema.with_views(table.cast(store.objects.schema), views), now)
 
 
 def _add_spectra(store: Store, reader: Reader, spectra: Batch, keys: list[str]) -> None:
