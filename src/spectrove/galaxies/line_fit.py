@@ -69,6 +69,9 @@ class LineFit:
         d4000n: Narrow 4000 angstrom break (Balogh et al. 1999). `hdelta_a`: Lick index, angstrom (Worthey &
             Ottaviani 1997), emission left in: it fills the absorption. One sigma of both in `index_error`.
         velocity, width: Of the lines, km/s: offset from the redshift and intrinsic one sigma; Balmer lines.
+        kinematics_error: One sigma of both from the noise; NaN where lines are too weak and a usual width was taken.
+        forbidden: Velocity and width of the other lines, km/s; those of the Balmer lines where they share them.
+        stars: The stellar populations without the running correction of `continuum`, on the spectrum's pixels.
         dispersion: Of the stars, km/s, to the nearest step of `stellar.FIT_DISPERSIONS`.
     """
 
@@ -90,6 +93,9 @@ class LineFit:
     index_error: tuple[float, float]
     velocity: float
     width: float
+    kinematics_error: tuple[float, float]
+    forbidden: tuple[float, float]
+    stars: NDArray[np.float64]
     dispersion: float
 
 
@@ -115,10 +121,14 @@ def measure_lines(spectrum: Spectrum, z: float) -> LineFit:
     ivar = np.where(spectrum.good, np.asarray(spectrum.ivar, float), 0.0)
     weight = np.where(_near_lines(rest), 0.0, ivar)
     fitted = fit_continuum(rest, flux, weight)
-    continuum = np.full(len(rest), np.nan) if fitted is None else fitted.flux
+    nothing = np.full(len(rest), np.nan)
+    continuum, stars = (nothing, nothing) if fitted is None else (fitted.flux, fitted.stars)
     known = np.isfinite(continuum)
     lines = _Lines(
-        rest, flux - np.where(known, continuum, 0), np.where(known, ivar, 0), _lsf(spectrum, rest, z)
+        rest,
+        flux - np.where(known, continuum, 0),
+        np.where(known, ivar, 0),
+        line_spread(spectrum, rest, z, np.exp(_CENTRE)),
     )
     amplitude, error, theta = lines.fit()
     emission = lines.model(amplitude, theta)
@@ -141,7 +151,8 @@ def measure_lines(spectrum: Spectrum, z: float) -> LineFit:
         log_nii_ha=x, log_nii_ha_error=x_error, log_oiii_hb=y, log_oiii_hb_error=y_error,
         bpt_class=str(bpt_class(x, y)) if detected else "",
         d4000n=d4000n, hdelta_a=hdelta_a, index_error=(d4000n_error, hdelta_error),
-        velocity=float(theta[0]), width=float(theta[2]),
+        velocity=float(theta[0]), width=float(theta[2]), kinematics_error=lines.kinematics_error(theta),
+        forbidden=(float(theta[1]), float(theta[3])), stars=stars[own],
         dispersion=float("nan") if fitted is None else fitted.dispersion,
     )  # fmt: skip
 
@@ -166,12 +177,11 @@ def _near_lines(rest: NDArray) -> NDArray[np.bool_]:
     return near
 
 
-def _lsf(spectrum: Spectrum, rest: NDArray, z: float) -> NDArray[np.float64]:
-    """One sigma of the line-spread function at each line, km/s."""
+def line_spread(spectrum: Spectrum, rest: NDArray, z: float, at: NDArray) -> NDArray[np.float64]:
+    """One sigma of the line-spread function at rest wavelengths, km/s; that of SDSS where it is unknown."""
     known = np.isfinite(spectrum.lsf) & (spectrum.lsf > 0)
     if known.sum() < 2:
-        return np.full(len(_ALL), _SDSS_LSF)
-    at = np.exp(_CENTRE)
+        return np.full(len(at), _SDSS_LSF)
     sigma = np.interp(at, rest[known], np.asarray(spectrum.lsf, float)[known] / (1 + z))
     return SPEED_OF_LIGHT * sigma / at
 
@@ -198,6 +208,7 @@ class _Lines:
         self.offsets = (group[self.pixels][:, None] == np.arange(len(GROUPS))).astype(float)
         self.covered = self._coverage()
         self.covariance = np.full((len(FITTED), len(FITTED)), np.nan)
+        self.moves: NDArray | None = None  # from free kinematics to theta; None where none was fitted
 
     def _coverage(self) -> NDArray[np.bool_]:
         """Lines of which most of what lies within 200 km/s is good pixels, beyond the spectrum's ends none."""
@@ -229,23 +240,32 @@ class _Lines:
 
     def solve(self, theta: NDArray, moves: NDArray | None = None) -> tuple[NDArray, NDArray, float, NDArray]:
         """Amplitudes, covariance, chi2, and (with `moves`, from free parameters to theta) the next step."""
-        single, u, sigma, width = self.profiles(theta)
-        gauss, n = self.tie(single), len(FITTED)
-        design = np.hstack([gauss, self.offsets])
+        profiles, n = self.profiles(theta), len(FITTED)
+        design = np.hstack([self.tie(profiles[0]), self.offsets])
         amplitude, inverse, chi2 = self._normal(design)
         step = np.zeros(4)
         if moves is not None:
-            # What the model changes by per km/s of velocity and of width, of Balmer lines and of the others.
-            ties = [(FITTED.index(strong), ratio) for _, strong, ratio in TIED]
-            flux = np.concatenate([amplitude[:n], [amplitude[i] * ratio for i, ratio in ties]])
-            by_line = np.stack([_IS_BALMER * flux, ~_IS_BALMER * flux], axis=1) / SPEED_OF_LIGHT
-            slopes = np.hstack([
-                (single * u) @ (by_line / sigma[:, None]),
-                (single * (u * u - 1)) @ (by_line * (width / sigma**2)[:, None]),
-            ]) @ moves  # fmt: skip
-            both, _, _ = self._normal(np.hstack([design, slopes]))
-            step = moves @ both[design.shape[1] :]
+            step = moves @ self._slopes(profiles, moves, amplitude)[0][design.shape[1] :]
         return amplitude[:n], inverse[:n, :n], chi2, step
+
+    def _slopes(
+        self, profiles: tuple[NDArray, ...], moves: NDArray, amplitude: NDArray | None = None
+    ) -> tuple[NDArray, NDArray]:
+        """Amplitudes and steps of the free kinematics together, and their covariance, the kinematics last."""
+        single, u, sigma, width = profiles
+        design, n = np.hstack([self.tie(single), self.offsets]), len(FITTED)
+        if amplitude is None:
+            amplitude = self._normal(design)[0]
+        # What the model changes by per km/s of velocity and of width, of Balmer lines and of the others.
+        ties = [(FITTED.index(strong), ratio) for _, strong, ratio in TIED]
+        flux = np.concatenate([amplitude[:n], [amplitude[i] * ratio for i, ratio in ties]])
+        by_line = np.stack([_IS_BALMER * flux, ~_IS_BALMER * flux], axis=1) / SPEED_OF_LIGHT
+        slopes = np.hstack([
+            (single * u) @ (by_line / sigma[:, None]),
+            (single * (u * u - 1)) @ (by_line * (width / sigma**2)[:, None]),
+        ]) @ moves  # fmt: skip
+        both, inverse, _ = self._normal(np.hstack([design, slopes]))
+        return both, inverse
 
     def _normal(self, design: NDArray) -> tuple[NDArray, NDArray, float]:
         weighted, data = design * self.root[:, None], self.data * self.root
@@ -278,11 +298,22 @@ class _Lines:
         sn = np.where(self.covered, amplitude / np.sqrt(np.maximum(np.diag(covariance), 1e-300)), 0)
         if sn.max() < 5:
             return theta
-        theta = self._descend(starts[best], np.array([[1, 0], [1, 0], [0, 1], [0, 1.0]]), 6)
+        self.moves = np.array([[1, 0], [1, 0], [0, 1], [0, 1.0]])
+        theta = self._descend(starts[best], self.moves, 6)
         balmer = _IS_BALMER[: len(FITTED)]
         if min(sn[balmer].max(), sn[~balmer].max()) > 10:
-            theta = self._descend(theta, np.eye(4), 4)
+            self.moves = np.eye(4)
+            theta = self._descend(theta, self.moves, 4)
         return theta
+
+    def kinematics_error(self, theta: NDArray) -> tuple[float, float]:
+        """One sigma of velocity and width of the Balmer lines, km/s; NaN where none was fitted or at a limit."""
+        if self.moves is None or not _LIMIT_WIDTH[0] < theta[2] < _LIMIT_WIDTH[1]:
+            return float("nan"), float("nan")
+        free = self.moves.shape[1]
+        covariance = self._slopes(self.profiles(theta), self.moves)[1][-free:, -free:]
+        variance = np.diag(self.moves @ covariance @ self.moves.T)
+        return float(np.sqrt(max(variance[0], 0))), float(np.sqrt(max(variance[2], 0)))
 
     def _descend(self, theta: NDArray, moves: NDArray, n_steps: int) -> NDArray:
         """Gauss-Newton steps, each bounded; the best theta met on the way."""

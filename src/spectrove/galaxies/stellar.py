@@ -127,11 +127,13 @@ class Continuum:
 
     Attributes:
         flux: On the spectrum's own pixels, (n_pixels,); NaN where the populations do not reach.
+        stars: The same without the running correction, which follows whatever is broad.
         dispersion: The velocity dispersion of `FIT_DISPERSIONS` that fitted best, km/s.
         coefficients: Light of each template at 5300-5850 angstrom, (n_templates,), never negative.
     """
 
     flux: NDArray[np.float64]
+    stars: NDArray[np.float64]
     dispersion: float
     coefficients: NDArray[np.float64]
 
@@ -180,8 +182,9 @@ def fit_continuum(
     model = np.full(len(wavelength), np.nan)
     model[inside] = scale * _sample(coefficients.astype(np.float32) @ fit_templates()[which], index[inside])
     good = used & (model > 0)
+    stars = model.copy()
     model[inside] *= _running_ratio(flux, model, good, block)[inside]
-    return Continuum(model, FIT_DISPERSIONS[which], coefficients.astype(float))
+    return Continuum(model, stars, FIT_DISPERSIONS[which], coefficients.astype(float))
 
 
 #: Degree of the polynomial that continuum fits multiply the populations by.

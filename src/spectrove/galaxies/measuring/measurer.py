@@ -23,7 +23,7 @@ BLOCK, KEPT = 256, 2048
 class GalaxyMeasurer:
     """Lines, ratios and indices of galaxies at known redshifts; see `domain.Measurer`."""
 
-    version = 1
+    version = 2
     measures = MEASURES
 
     def measure(self, spectra: SpectrumSet) -> pa.Table:

@@ -21,6 +21,20 @@ RATIOS: tuple[tuple[str, str], ...] = (
     ("nii", "ha"), ("oiii", "hb"), ("sii", "ha"), ("oi", "ha"), ("oiii", "oii"), ("ha", "hb"),
 )  # fmt: skip
 
+#: Absorption indices, positive in absorption.
+INDEX_TITLES: dict[str, str] = {
+    "hdelta_a": "Lick index H delta A",
+    "hdelta_a_sub": "Lick index H delta A, emission subtracted",
+    "hgamma_a": "Lick index H gamma A",
+    "hgamma_a_sub": "Lick index H gamma A, emission subtracted",
+    "lick_hb": "Lick index H beta",
+    "lick_hb_sub": "Lick index H beta, emission subtracted",
+    "lick_mgb": "Lick index Mg b",
+    "lick_fe5270": "Lick index Fe 5270",
+    "lick_fe5335": "Lick index Fe 5335",
+    "lick_nad": "Lick index Na D",
+}
+
 
 def _short(key: str) -> str:
     return LINE_TITLES[key].removesuffix(" 6583").removesuffix(" 5007").removesuffix(" 6300")
@@ -33,6 +47,17 @@ MEASURES: tuple[Measure, ...] = (
         for key, title in LINE_TITLES.items()
     ),
     *(Measure(f"log_{a}_{b}", DEX, f"log {_short(a)} / {_short(b)}", "ratio") for a, b in RATIOS),
+    Measure("line_velocity", KMS, "velocity of the Balmer lines against the redshift", "width"),
+    Measure("line_width", KMS, "width of the Balmer lines, one sigma without the instrument", "width"),
+    Measure("ha_broad_flux", FLUX, "broad H alpha flux", "broad component"),
+    Measure("ha_broad_ew", ANGSTROM, "broad H alpha equivalent width", "broad component"),
+    Measure("ha_broad_fwhm", KMS, "full width at half maximum of broad H alpha", "broad component"),
     Measure("d4000n", "", "narrow 4000 angstrom break", "index"),
-    Measure("hdelta_a", ANGSTROM, "Lick index H delta A", "index"),
+    *(Measure(name, ANGSTROM, title, "index") for name, title in INDEX_TITLES.items()),
+    Measure("nad_ew", ANGSTROM, "Na D beyond that of the stars, positive in absorption", "sodium"),
+    Measure("nad_velocity", KMS, "velocity of that Na D, negative towards us", "sodium"),
+    *(
+        Measure(f"rest_{a}_{b}", "mag", f"rest-frame colour {a} - {b}", "colour")
+        for a, b in ("ug", "gr", "ri")
+    ),
 )

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import SpectroveError
-from spectrove.galaxies.line_fit import LineFit, measure_lines
-from spectrove.galaxies.measuring.lines import Values, line_values
+from spectrove.galaxies.line_fit import LineFit, line_spread, measure_lines
+from spectrove.galaxies.lines import LINE, SPEED_OF_LIGHT
+from spectrove.galaxies.measuring.broad import WINDOW, Window, broad_values
+from spectrove.galaxies.measuring.colours import colour_values
+from spectrove.galaxies.measuring.indices import BREAK_RIPPLE, index_values
+from spectrove.galaxies.measuring.lines import line_values
 from spectrove.galaxies.measuring.measures import MEASURES
+from spectrove.galaxies.measuring.sodium import sodium_values
+from spectrove.galaxies.measuring.values import Values
+from spectrove.galaxies.quantities import FLUX
 from spectrove.inference.per_spectrum import PerSpectrum
 from spectrove.readers.assemble import FLUX_UNIT
 from spectrove.spectra import Spectrum
@@ -20,7 +29,11 @@ LOWEST, HIGHEST = -0.01, 20.0
 NO_REDSHIFT = "no redshift, and lines and bands are measured at rest"
 
 _PLACE = {measure.name: i for i, measure in enumerate(MEASURES)}
-_FLUXES = np.array([measure.group == "line flux" for measure in MEASURES])
+#: Measures in the unit of the flux, and those that compare distant wavelengths.
+_FLUXES = np.array([measure.unit == FLUX for measure in MEASURES])
+_SHAPES = np.array(
+    [measure.group == "colour" or measure.name in ("log_ha_hb", "log_oiii_oii") for measure in MEASURES]
+)
 
 
 def why_not(spectrum: Spectrum) -> str:
@@ -37,27 +50,71 @@ def why_not(spectrum: Spectrum) -> str:
 def measure_one(spectrum: Spectrum) -> NDArray[np.float64]:
     """Values and errors of `MEASURES` by turns, (2 n_measures,); NaN where they cannot be measured.
 
-    Line fluxes are absolute only in a spectrum whose unit is known; in another one they stay unknown.
+    Fluxes are absolute only in a spectrum whose unit is known; in another one they stay unknown, and so do colours
+    and ratios over long ranges where the flux is not calibrated.
     """
     out = np.full((len(MEASURES), 2), np.nan)
     if why_not(spectrum):
         return out.ravel()
     try:
-        fit = measure_lines(spectrum, spectrum.z)
+        values = all_values(spectrum)
     except (SpectroveError, np.linalg.LinAlgError):  # one bad spectrum does not stop the others
         return out.ravel()
-    for name, pair in (line_values(fit) | index_values(fit)).items():
+    for name, pair in values.items():
         out[_PLACE[name]] = pair
-    if spectrum.row.get("flux_unit") != FLUX_UNIT or spectrum.row.get("calibrated") is False:
+    calibrated = spectrum.row.get("calibrated") is not False
+    if spectrum.row.get("flux_unit") != FLUX_UNIT or not calibrated:
         out[_FLUXES] = np.nan
+    if not calibrated:
+        out[_SHAPES] = np.nan
     known = np.isfinite(out).all(axis=1) & (out[:, 1] > 0)
     out[~known] = np.nan
     return out.ravel()
 
 
-def index_values(fit: LineFit) -> Values:
-    """The 4000 angstrom break and H delta A."""
-    return {"d4000n": (fit.d4000n, fit.index_error[0]), "hdelta_a": (fit.hdelta_a, fit.index_error[1])}
+def all_values(spectrum: Spectrum) -> Values:
+    """Every measure of a spectrum that can be measured.
+
+    Raises:
+        SpectroveError: Lines cannot be fitted.
+    """
+    z = spectrum.z
+    spectrum, _ = spectrum.with_gaps_filled()
+    fit = measure_lines(spectrum, z)
+    rest = np.asarray(spectrum.wavelength, float) / (1 + z)
+    flux = np.asarray(spectrum.flux, float)
+    ivar = np.where(spectrum.good, np.asarray(spectrum.ivar, float), 0.0)
+    spread = float(line_spread(spectrum, rest, z, np.array([LINE["ha"].wavelength]))[0])
+    lines = line_values(fit, z, spread)
+    found = lines | {"d4000n": (fit.d4000n, math.hypot(fit.index_error[0], BREAK_RIPPLE * fit.d4000n))}
+    found |= index_values(rest, flux, ivar, fit.emission, lines)
+    found |= sodium_values(rest, flux - fit.emission, ivar, fit.continuum)
+    found |= colour_values(rest, flux, ivar, z)
+    window = around_ha(rest, flux, ivar, fit, spread)
+    return found if window is None else found | broad_values(window, z)
+
+
+def around_ha(rest: NDArray, flux: NDArray, ivar: NDArray, fit: LineFit, spread: float) -> Window | None:
+    """The pixels in which a broad component is fitted; None unless most of them are good."""
+    span = slice(*np.searchsorted(rest, WINDOW).tolist())
+    good = (ivar[span] > 0) & np.isfinite(fit.stars[span])
+    whole = len(rest) > 1 and rest[0] <= WINDOW[0] and rest[-1] >= WINDOW[1]
+    if not whole or good.sum() < max(40, 0.8 * len(good)):
+        return None
+    near = np.abs(rest[span][good] / LINE["ha"].wavelength - 1) < 1500 / SPEED_OF_LIGHT
+    core = np.abs(rest[span] / LINE["ha"].wavelength - 1) < 1500 / SPEED_OF_LIGHT
+    if near.sum() < 0.8 * core.sum():
+        return None
+    velocity, width = fit.forbidden
+    return Window(
+        rest[span][good],
+        flux[span][good],
+        np.sqrt(ivar[span][good]),
+        fit.stars[span][good],
+        spread,
+        velocity,
+        width,
+    )
 
 
 #: The measurements of each spectrum of a set, remembered.
