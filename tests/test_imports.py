@@ -18,7 +18,7 @@ ORDER = (
     {"errors", "version", "plain", "moved"},
     {"ingest", "explain", "mock"},
     {"provenance", "processes", "flat", "gaps", "lines", "pixels", "conditions"},
-    {"spectra"},
+    {"spectra", "words"},
     {"catalog", "embeddings", "targets", "redshift_estimate"},
     {"readers", "preprocess", "knowledge", "statistics"},
     {"encoders"},

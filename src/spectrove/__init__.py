@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         reencode,
         search,
         search_region,
+        search_text,
         with_redshifts,
     )
     from spectrove.pipeline.answers import Answers
@@ -76,6 +77,7 @@ _HOMES = {
     "reencode": "spectrove.pipeline",
     "search": "spectrove.pipeline",
     "search_region": "spectrove.pipeline",
+    "search_text": "spectrove.pipeline",
     "with_redshifts": "spectrove.pipeline",
 }
 
@@ -122,6 +124,7 @@ __all__ = [
     "reencode",
     "search",
     "search_region",
+    "search_text",
     "with_redshifts",
 ]
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from spectrove.redshift_estimate import RedshiftEstimate
     from spectrove.spectra import SpectrumSet
     from spectrove.targets import Target
+    from spectrove.words.vocabulary import Vocabulary
 
 Floats = NDArray[np.float64]
 
@@ -356,6 +357,7 @@ class Domain:
         types: Object id to the type ("star") of those spectra that are none of the base's types.
         outlier_views: Views of the outlier score and their weights; the default view alone where empty.
         reasons: Reasons for spectra that are unlike a base's.
+        words: The words of sentences about its objects, see `words`.
         review: What stored spectra themselves say about their labels and redshifts.
         panels: Sentences, tables and figures of an explanation: an `explanation.evidence.PanelMaker`.
         mock: A simulated survey.
@@ -385,6 +387,7 @@ class Domain:
     types: Callable[[KnowledgeBase, SpectrumSet], dict[str, str]] | None = None
     outlier_views: Mapping[str, float] = field(default_factory=dict)
     reasons: Reasons | None = None
+    words: Vocabulary | None = None
     review: Reviewer | None = None
     panels: Any = None
     mock: Mock | None = None

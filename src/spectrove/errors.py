@@ -8,6 +8,7 @@
     ├── CatalogError        a catalog cannot be read or joined, or lacks a column
     ├── KnowledgeError      a knowledge base cannot do what was asked
     │   └── FingerprintError  vectors, encoder and base do not belong together
+    ├── WordsError          a sentence cannot be read, or says what a base cannot answer
     ├── TargetError         a target file is wrong, or names what is not there
     ├── ConditionError      a condition over columns cannot be read
     ├── RecipeError         a recipe is wrong, or weights do not fit it
@@ -69,6 +70,10 @@ class TargetError(SpectroveError):
 
 class ConditionError(SpectroveError):
     """A condition over columns cannot be read, or names a column that is not there."""
+
+
+class WordsError(SpectroveError):
+    """A sentence cannot be read, has two meanings, or asks for what a base does not hold."""
 
 
 class RecipeError(SpectroveError):

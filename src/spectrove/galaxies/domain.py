@@ -14,6 +14,7 @@ from spectrove.galaxies.oddities.residual_reasons import ResidualReasons
 from spectrove.galaxies.panels import GalaxyPanels
 from spectrove.galaxies.quantities import ADMINISTRATION, QUANTITIES
 from spectrove.galaxies.review import LineReviewer
+from spectrove.galaxies.words import WORDS
 
 if TYPE_CHECKING:
     from spectrove.domain import ClassWitness, Floats, Residuals
@@ -154,6 +155,7 @@ GALAXIES = Domain(
     types=foreign_types,
     outlier_views=OUTLIER_VIEWS,
     reasons=ResidualReasons(),
+    words=WORDS,
     review=LineReviewer(),
     witnesses={"bpt_nii": OwnLines()},
     signs={"second_redshift": SecondRedshifts()},

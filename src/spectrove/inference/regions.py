@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,14 +10,12 @@ from numpy.typing import NDArray
 
 from spectrove.errors import Refusal, SpectroveError, did_you_mean
 from spectrove.knowledge import KnowledgeBase, Neighbors
-from spectrove.lines import Line
+from spectrove.lines import Line, folded, lines_named, short
 from spectrove.preprocess import Prepared, PreprocessRecipe, prepare
 from spectrove.spectra import SpectrumSet
 
 #: Half width of the region of a line, rest angstrom.
 HALF_WIDTH = 40.0
-#: Lines of one ion nearer than this to each other share a name, as those of a doublet have.
-TOGETHER = 100.0
 #: Least width of a region, rest angstrom: about six pixels.
 NARROWEST = 15.0
 #: The flux level around a region is measured over at least this range on either side, rest angstrom.
@@ -38,8 +35,6 @@ _TOGETHER = 64
 #: Flags of a whole shortlist or of whole spectra, which do not apply to the neighbours in a region.
 _OF_SHORTLISTS = frozenset({"few_neighbors", "neighbor_coverage"})
 
-_GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "λ": ""}
-
 
 @dataclass(frozen=True)
 class Region:
@@ -58,7 +53,7 @@ def parse_region(text: str, lines: Sequence[Line]) -> Region:
     """A region from "6500:6800" (rest frame, vacuum angstrom) or the name of a line, such as [OIII].
 
     Case, spaces, brackets and dashes of a name do not matter. The region extends by `HALF_WIDTH` on either side of the
-    line, or of the lines of that name within `TOGETHER`.
+    line, or of the lines of that name within `lines.TOGETHER`.
 
     Args:
         lines: Lines that may be named.
@@ -68,10 +63,9 @@ def parse_region(text: str, lines: Sequence[Line]) -> Region:
     """
     if ":" in text:
         return _parse_range(text)
-    name = _folded(text)
-    if not (found := _lines_named(name, lines)):
-        known = sorted({_short(line) for line in lines})
-        hint = did_you_mean(name, known)
+    if not (found := lines_named(text, lines)):
+        known = sorted({short(line) for line in lines})
+        hint = did_you_mean(folded(text), known)
         raise SpectroveError(
             f"region {text!r}: no line of that name{hint}{'' if hint.endswith('?') else '.'} "
             "Name a line, or give a range of the rest frame, vacuum angstrom: 6500:6800."
@@ -93,31 +87,6 @@ def _parse_range(text: str) -> Region:
             f"{NARROWEST:g} A. Correct it."
         )
     return Region(low, high)
-
-
-def _lines_named(name: str, lines: Sequence[Line]) -> list[Line]:
-    if pair := [line for line in lines if name in map(_folded, line.together)]:
-        return pair
-    if exact := [line for line in lines if _folded(line.name) == name]:
-        return exact
-    named = [line for line in lines if name in (_folded(line.key), _short(line))]
-    if not named:
-        return []
-    # The name of an ion means its strongest line: "oiii" is 5007, not 4363.
-    first = next((line for line in named if _folded(line.key) == name), named[0])
-    ion = [line for line in lines if _short(line) == _short(first)]
-    return [line for line in ion if abs(line.wavelength - first.wavelength) < TOGETHER]
-
-
-def _folded(text: str) -> str:
-    for letter, word in _GREEK.items():
-        text = text.replace(letter, word)
-    return re.sub(r"[^a-z0-9]", "", text.lower())
-
-
-def _short(line: Line) -> str:
-    """The name without its wavelength: as a key of the domain's lines."""
-    return re.sub(r"\d+$", "", _folded(line.name))
 
 
 def check_regions(regions: Sequence[Region], recipe: PreprocessRecipe) -> None:

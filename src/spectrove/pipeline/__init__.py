@@ -43,6 +43,7 @@ from spectrove.pipeline.queries import any_spectra
 from spectrove.pipeline.redshift import at_redshift, complete_redshifts, redshift, with_redshifts
 from spectrove.pipeline.regions import search_region
 from spectrove.pipeline.shipped import load_target
+from spectrove.pipeline.words import search_text
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
 
@@ -78,6 +79,7 @@ __all__ = [
     "reencode",
     "search",
     "search_region",
+    "search_text",
     "standard_views",
     "trusted",
     "with_redshifts",

@@ -68,6 +68,10 @@ class Base(KnowledgeBase):
         """The known spectra most similar in some regions, as `spectrove.search_region`."""
         return pipeline.search_region(self, spectra, regions, **options)
 
+    def search_text(self, text: str, **options: Any) -> Answers:
+        """The objects of the base that a sentence describes, as `spectrove.search_text`."""
+        return pipeline.search_text(self, text, **options)
+
     def explain(self, answers: Answers, i: int = 0, **options: Any) -> Evidence:
         """The reasons for the i-th answer, as `spectrove.explain`."""
         return pipeline.explain(self, answers, i, **options)

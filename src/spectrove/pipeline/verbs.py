@@ -22,6 +22,7 @@ from spectrove.pipeline.options import (
 from spectrove.pipeline.outliers import outliers
 from spectrove.pipeline.redshift import redshift
 from spectrove.pipeline.regions import search_region
+from spectrove.pipeline.words import TextOptions, search_text
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,17 @@ class Verb:
         columns: Keys of one answer, as `Answers.to_dicts` and --json give it; some answers lack some of them.
         summary: What it does, in a sentence.
         command: The command that asks it.
+        of_base: Whether it is asked about the objects of the base themselves, without spectra.
     """
 
     name: str
     ask: Callable[..., Answers]
     options: type[Options]
-    subject: Literal["", "target", "label", "quantity", "regions"]
+    subject: Literal["", "target", "label", "quantity", "regions", "text"]
     columns: tuple[str, ...]
     summary: str
     command: str
+    of_base: bool = False
 
 
 _SEARCH = ("object_id", "neighbors", "flags")
@@ -69,6 +72,11 @@ VERBS: dict[str, Verb] = {
     "search_region": Verb(
         "search_region", search_region, RegionOptions, "regions", (*_SEARCH, "regions"),
         "Find the known spectra most similar to each spectrum in parts of the spectrum.", "search --region",
+    ),
+    "search_text": Verb(
+        "search_text", search_text, TextOptions, "text",
+        ("object_id", "rank", "probability", "reason_no_probability", "distance", "values"),
+        "Find the known objects that a sentence describes.", "search --text", of_base=True,
     ),
     "hunt": Verb(
         "hunt", hunt, HuntOptions, "target",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spectrove.inference import Prediction, Vote
     from spectrove.knowledge import Neighbors
+    from spectrove.pipeline.words import TextMatch
     from spectrove.targets import Target
 
 
@@ -95,6 +96,55 @@ def class_summary(predictions: Sequence[Prediction]) -> str:
     counts = Counter(p.value or ("none of these" if p.none_of_these else "no answer") for p in predictions)
     each = ", ".join(f"{n} {name}" for name, n in counts.most_common())
     return f"{count(len(predictions), 'spectrum', 'spectra')}" + (f": {each}" if each else "")
+
+
+def reading_lines(about: Mapping[str, Any]) -> list[str]:
+    """How a sentence was read: each of its parts beside its meaning, and what is assumed."""
+    width = max((len(words) for words, _ in about["read"]), default=0)
+    lines = [f" {words.ljust(width)}  ->  {meaning}" for words, meaning in about["read"]]
+    return [*lines, *(f" note: {note}" for note in about["notes"]), ""]
+
+
+def described_table(matches: Sequence[TextMatch]) -> list[str]:
+    """A line per object: probability, distance to the examples, and the values that the sentence turns on."""
+    with_distance = any(m.distance is not None for m in matches)
+    names = list(matches[0].values) if matches else []
+    rows = [["object", "P", *(["distance"] if with_distance else []), *names, ""]]
+    for m in matches:
+        p = "-" if m.probability is None else f"{m.probability:.2f}"
+        far = [] if not with_distance else ["-" if m.distance is None else f"{m.distance:.3g}"]
+        rows.append([m.object_id, p, *far, *(_with_error(m.values[name]) for name in names), ""])
+    return columns(rows)
+
+
+def _with_error(known: Mapping[str, Any]) -> str:
+    """ "0.31 ± 0.02", with two digits of the error."""
+    value, error = known["value"], known["error"]
+    if value is None:
+        return "?"
+    if isinstance(value, str):
+        return value
+    if not error:
+        return f"{value:.4g}"
+    digits = max(0, 1 - math.floor(math.log10(error))) if error < 10 else 0
+    return f"{value:.{min(digits, 8)}f} ± {error:.{min(digits, 8)}f}"
+
+
+def described_summary(about: Mapping[str, Any], n_shown: int) -> str:
+    """How many objects match, how many are expected to, and how many could not be judged."""
+    objects = count(about["objects"], "object", "objects")
+    best = (
+        ""
+        if n_shown >= about["matching"]
+        else f"; the best {n_shown} are shown, --top {about['matching']} shows all"
+    )
+    if about["expected"] is None:
+        return f"{about['matching']} of {objects} in order{best}; no condition, so no probability"
+    unknown = f"; {about['unknown']} cannot be judged, as a value is unknown" if about["unknown"] else ""
+    return (
+        f"{about['matching']} of {objects} match at P >= {about['threshold']:g} "
+        f"(expected true matches in the base: {about['expected']:.1f}){unknown}{best}"
+    )
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

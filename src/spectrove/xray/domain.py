@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from spectrove.domain import Domain
 from spectrove.xray.files import PhaFiles
+from spectrove.xray.words import WORDS
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
@@ -26,5 +27,6 @@ XRAY = Domain(
     group="obsid",
     groups="observations",
     kinds={"hardness_pca": _hardness},
+    words=WORDS,
     files=PhaFiles(),
 )

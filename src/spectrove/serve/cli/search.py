@@ -12,9 +12,11 @@ from spectrove.serve import text
 from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.cli import options
 from spectrove.serve.exits import usage_errors
-from spectrove.serve.output import check_output
+from spectrove.serve.output import check_output, print_lines, say, write_table
+from spectrove.serve.progress import progress_bar
 from spectrove.serve.reading import Reading, Redshift
 from spectrove.serve.run import Outputs, Request, Results, Show, run
+from spectrove.version import __version__
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
@@ -38,12 +40,34 @@ Shortlist = Annotated[
 ]
 
 
+Spectra = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SPECTRA", help="Files, folders, globs or a DATASET; left out with --text."),
+]
+Text = Annotated[
+    str | None,
+    typer.Option(
+        "--text",
+        metavar="SENTENCE",
+        help="Find the known objects that a sentence describes, see docs/words.md.",
+    ),
+]
+Top = Annotated[
+    int | None,
+    typer.Option(
+        "--top", metavar="N", min=1, help="With --text: only the N best; by default as it says, or 20."
+    ),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Typed:
     """Arguments and options of `spectrove search`."""
 
     kb: options.Base
-    spectra: options.Spectra
+    spectra: Spectra = None
+    text: Text = None
+    top: Top = None
     k: options.K = 3
     where: options.Where = None
     queries: options.Queries = None
@@ -61,6 +85,10 @@ class Typed:
 def search(typed: Typed) -> None:
     """Find the nearest known spectra of each spectrum."""
     check_output(typed.output)
+    if typed.text is not None:
+        by_text(typed)
+        return
+    _check_spectra(typed)
     queries = options.query_batches(typed)
     base = open_base(typed.kb, typed.where)
     regions = _regions(base, typed.region)
@@ -83,6 +111,48 @@ def search(typed: Typed) -> None:
 
     notes = {"k": typed.k, "region": ", ".join(map(str, regions))}
     run(request, Outputs(typed.as_json, typed.output), Show(table, summary, lambda _: notes, at_once=True))
+
+
+def _check_spectra(typed: Typed) -> None:
+    """Refuse a search unless it says what is searched for."""
+    if not typed.spectra:
+        raise typer.BadParameter(
+            "give spectra, or describe what is searched for with --text", param_hint="SPECTRA"
+        )
+    if typed.top is not None:
+        raise typer.BadParameter(
+            "only --text has a list to shorten; -k gives the number of neighbours", param_hint="--top"
+        )
+
+
+def by_text(typed: Typed) -> None:
+    """Answer a sentence: how it was read, the objects, and how many match."""
+    for name, given in (("SPECTRA", typed.spectra), ("--region", typed.region), ("--queries", typed.queries)):
+        if given:
+            raise typer.BadParameter(
+                "a sentence asks about the objects of the base; leave one out", param_hint=name
+            )
+    base = open_base(typed.kb, typed.where)
+    from spectrove.pipeline.verbs import VERBS
+
+    verb = VERBS["search_text"]
+    with usage_errors(), progress_bar("measuring", len(base)) as advance:
+        answers = verb.ask(base, typed.text, **options.given(typed, verb, progress=advance))
+    about = answers.provenance
+    if typed.as_json:
+        print_lines(answers.to_dicts(), *([typed.output] if typed.output else []))
+    for line in text.reading_lines(about):
+        say(line, as_json=typed.as_json)
+    if not typed.as_json:
+        for line in text.described_table(list(answers)):
+            say(line)
+    if typed.output:
+        notes = {
+            name: about[name] for name in ("base", "version", "text", "sentence", "matching", "expected")
+        }
+        write_table(typed.output, answers.to_dicts(), {"creator": f"spectrove {__version__}", **notes})
+    wrote = f"   wrote {typed.output}" if typed.output else ""
+    say(f" {text.described_summary(about, len(answers))}{wrote}", as_json=typed.as_json)
 
 
 def _regions(base: KnowledgeBase, texts: list[str] | None) -> list[Region]:
