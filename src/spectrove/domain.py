@@ -261,12 +261,14 @@ class Measure:
         unit: "" if it has none.
         title: The words for it in tables and sentences.
         group: Of its kind, under which tables list it: "equivalent width".
+        strength: Whether zero means that it is absent, so that a value within its error says only a limit.
     """
 
     name: str
     unit: str
     title: str
     group: str
+    strength: bool = False
 
     @property
     def error(self) -> str:
@@ -284,6 +286,8 @@ class Measurer(Protocol):
     version: int
     #: Everything it can measure, in the order of tables.
     measures: tuple[Measure, ...]
+    #: Names of the few that a table of many spectra shows.
+    headline: tuple[str, ...]
 
     def measure(self, spectra: Any) -> pa.Table:
         """Column object_id, then NAME and NAME_err of each measure; a row for each spectrum, in their order.

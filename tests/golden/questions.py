@@ -46,7 +46,11 @@ QUESTIONS: dict[str, list[str]] = {
     "estimate at another level": ["estimate", "--quantity", "ha_ew", "--level", "0.9", "-k", "5"],
     "estimate z": ["estimate", "--quantity", "z"],
     "outliers": ["outliers"],
+    "measure": ["measure"],
 }  # fmt: skip
+
+#: Commands that ask no base.
+WITHOUT_BASE = {"measure"}
 
 #: Questions that take long or that the real base has no labels for.
 MOCK_ONLY = {"hunt strong_lens", "hunt outlier", "classify trusted", "estimate at another level"}
@@ -78,7 +82,8 @@ def ask(folders: list[Path], base: Path, queries: list[str], questions: list[str
     answers = {}
     for name in questions:
         verb, *options = QUESTIONS[name]
-        answers[name] = run(folders, verb, base, *queries, *options)
+        asked = [] if verb in WITHOUT_BASE else [base]
+        answers[name] = run(folders, verb, *asked, *queries, *options)
     return answers
 
 

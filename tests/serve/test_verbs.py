@@ -16,7 +16,7 @@ from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.options import SearchOptions
 from spectrove.pipeline.verbs import VERBS, Verb
 from spectrove.readers import read_dataset
-from spectrove.serve.cli import app, classify, estimate, explain, hunt, outliers, search
+from spectrove.serve.cli import app, classify, estimate, explain, hunt, measure, outliers, search
 
 DOCS = Path(__file__).parents[2] / "docs"
 PROGRAM = typer.main.get_command(app)
@@ -25,6 +25,7 @@ TYPED = {
     "hunt": hunt.Typed,
     "classify": classify.Typed,
     "estimate": estimate.Typed,
+    "measure": measure.Typed,
     "outliers": outliers.Typed,
 }
 
@@ -37,12 +38,14 @@ PYTHON_ALONE = {
     "classify": {"view", "weighting", "normalise", "redshifts"},
     "estimate": set(),
     "redshift": {"n"},
+    "measure": set(),
     "outliers": {"explained"},
 }
 
 #: Options that the command line has in another form: one default for two verbs, names of galaxies' diagrams, a text.
 OTHER_FORM = {
     ("estimate", "k"), ("redshift", "k"), ("hunt", "witness"), ("classify", "witness"), ("hunt", "threshold"),
+    ("measure", "measures"),
 }  # fmt: skip
 
 verbs = pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)

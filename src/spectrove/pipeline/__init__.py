@@ -37,6 +37,7 @@ from spectrove.pipeline.curate import curate, trusted
 from spectrove.pipeline.domains import DOMAINS, domain_of
 from spectrove.pipeline.encoders import Encoders, encoders_of, loaded
 from spectrove.pipeline.estimate import check_quantity, estimate
+from spectrove.pipeline.measure import measure, store_measures
 from spectrove.pipeline.options import ClassifyOptions, HuntOptions, SearchOptions, options_of
 from spectrove.pipeline.outliers import outlier_reference, outliers, write_outlier_page
 from spectrove.pipeline.queries import any_spectra
@@ -73,6 +74,7 @@ __all__ = [
     "hunt",
     "in_batches",
     "loaded",
+    "measure",
     "outlier_reference",
     "outliers",
     "redshift",
@@ -81,6 +83,7 @@ __all__ = [
     "search_region",
     "search_text",
     "standard_views",
+    "store_measures",
     "trusted",
     "with_redshifts",
     "write_outlier_page",

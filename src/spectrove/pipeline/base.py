@@ -15,6 +15,7 @@ from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.answers import Answers
 from spectrove.pipeline.domains import DEFAULT_DOMAIN
 from spectrove.pipeline.kinds import open_base
+from spectrove.pipeline.measure import StoredMeasures
 from spectrove.pipeline.queries import Spectra, batches_of
 from spectrove.targets import Target
 
@@ -59,6 +60,14 @@ class Base(KnowledgeBase):
     def redshift(self, spectra: Spectra, **options: Any) -> Answers:
         """The redshift of each spectrum, as `spectrove.redshift`."""
         return pipeline.redshift(self, spectra, **options)
+
+    def measure(self, spectra: Spectra, **options: Any) -> Answers:
+        """Numbers measured in each spectrum, as `spectrove.measure`."""
+        return pipeline.measure(self, spectra, **options)
+
+    def store_measures(self, measures: Any = None, **options: Any) -> StoredMeasures:
+        """What is measured in the base's own spectra as its columns, as `pipeline.store_measures`."""
+        return pipeline.store_measures(self, measures, **options)
 
     def outliers(self, spectra: Spectra, **options: Any) -> Answers:
         """How unlike the base each spectrum is, as `spectrove.outliers`."""

@@ -22,10 +22,14 @@ View = str | dict[str, float] | None
 Count = Annotated[int, Field(ge=1)]
 
 
-class Options(BaseModel):
-    """What every verb that encodes spectra may be told."""
+class AnyOptions(BaseModel):
+    """Options of a verb, whatever they are."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class Options(AnyOptions):
+    """What every verb that encodes spectra may be told."""
 
     encoder: Any = Field(
         None, exclude=True, description="Encoders by view, in place of those the base names."
@@ -115,7 +119,15 @@ class OutlierOptions(Options):
     explained: float = Field(EXPLAINED, description="Reasons are searched up to this p-value.")
 
 
-O = TypeVar("O", bound=Options)  # noqa: E741
+class MeasureOptions(AnyOptions):
+    """Options of measurements."""
+
+    measures: Any = Field(
+        None, description="Names of what is measured, a list or a text with commas; all if None."
+    )
+
+
+O = TypeVar("O", bound=AnyOptions)  # noqa: E741
 
 
 def options_of(kind: type[O], verb: str, given: Mapping[str, Any]) -> O:

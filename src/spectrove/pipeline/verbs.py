@@ -9,11 +9,13 @@ from typing import Literal
 from spectrove.pipeline import classify, hunt, search
 from spectrove.pipeline.answers import Answers
 from spectrove.pipeline.estimate import estimate
+from spectrove.pipeline.measure import measure
 from spectrove.pipeline.options import (
+    AnyOptions,
     ClassifyOptions,
     EstimateOptions,
     HuntOptions,
-    Options,
+    MeasureOptions,
     OutlierOptions,
     RedshiftOptions,
     RegionOptions,
@@ -42,7 +44,7 @@ class Verb:
 
     name: str
     ask: Callable[..., Answers]
-    options: type[Options]
+    options: type[AnyOptions]
     subject: Literal["", "target", "label", "quantity", "regions", "text"]
     columns: tuple[str, ...]
     summary: str
@@ -98,6 +100,10 @@ VERBS: dict[str, Verb] = {
         "redshift", redshift, RedshiftOptions, "",
         (*_NUMBER, "type", "type_margins", "z_candidates", "warnings", "cautions"),
         "Estimate the redshift of each spectrum, without reading any.", "estimate --quantity z",
+    ),
+    "measure": Verb(
+        "measure", measure, MeasureOptions, "", ("object_id", "z", "z_source", "measured", "flags"),
+        "Measure lines, widths, indices and colours of each spectrum, with errors.", "measure",
     ),
     "outliers": Verb(
         "outliers", outliers, OutlierOptions, "",

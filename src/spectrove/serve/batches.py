@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -92,13 +93,13 @@ class QueryBatches:
 
     def with_advice(self, refusal: Refusal) -> Refusal:
         """The refusal; for a spectrum without a redshift with advice on the options of this command."""
-        from spectrove.preprocess.prepare import NO_REDSHIFT
-
-        before, reason, _ = refusal.error.partition(NO_REDSHIFT)
-        if not reason:
+        found = re.search(r"no redshift, and [^.]*", refusal.error)
+        if not found:
             return refusal
         tried = ", none could be estimated" if self.redshift.missing_z == "estimate" else ""
-        sentence = f"{before}{NO_REDSHIFT.replace(',', tried + ',', 1)}. {self.redshift.advice}"
+        sentence = (
+            f"{refusal.error[: found.start()]}{found[0].replace(',', tried + ',', 1)}. {self.redshift.advice}"
+        )
         return replace(refusal, error=sentence)
 
     @cached_property

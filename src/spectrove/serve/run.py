@@ -33,14 +33,15 @@ class Request:
     """What a command asks: a verb of a base, about the spectra of `queries`.
 
     Attributes:
+        base: None where the verb needs none.
         subject: What the verb is asked about, such as the target; empty where it needs nothing.
         options: Options of the verb; those that are None are left to the verb.
     """
 
     verb: Verb
-    base: KnowledgeBase
+    base: KnowledgeBase | None
     queries: QueryBatches
-    encoders: Mapping[str, Encoder]
+    encoders: Mapping[str, Encoder] = field(default_factory=dict)
     subject: tuple[Any, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -49,13 +50,17 @@ class Request:
         options = {name: value for name, value in self.options.items() if value is not None}
         if "redshifts" in self.verb.options.model_fields:
             options["redshifts"] = self.queries.redshifts
-        return self.verb.ask(self.base, batch, *self.subject, encoder=self.encoders, **options)
+        if "encoder" in self.verb.options.model_fields:
+            options["encoder"] = self.encoders
+        return self.verb.ask(self.base, batch, *self.subject, **options)
 
     def provenance(self, metric: FittedMetric | None = None, **notes: Any) -> dict[str, Any]:
         """What a file says of its answers: base, version, encoder, metric, and these notes."""
         report = metric.report if metric else None
         if metric and report and not report.reason:
             notes |= {"metric": metric.about["name"], "metricf1": report.f1, "plainf1": report.plain_f1}
+        if self.base is None:
+            return {"creator": f"spectrove {__version__}", **notes}
         return {
             "creator": f"spectrove {__version__}",
             "base": self.base.path.name,

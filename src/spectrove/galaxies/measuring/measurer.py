@@ -10,14 +10,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spectrove.errors import Refusal
-from spectrove.galaxies.measuring.measures import MEASURES
+from spectrove.galaxies.measuring.measures import HEADLINE, MEASURES
 
 if TYPE_CHECKING:
     from spectrove.knowledge import KnowledgeBase
     from spectrove.spectra import SpectrumSet
 
 #: Spectra of a base that are read at once, and that are measured before what is measured is kept.
-BLOCK, KEPT = 256, 2048
+BLOCK, KEPT = 256, 1024
 
 
 class GalaxyMeasurer:
@@ -25,6 +25,7 @@ class GalaxyMeasurer:
 
     version = 2
     measures = MEASURES
+    headline: tuple[str, ...] = HEADLINE
 
     def measure(self, spectra: SpectrumSet) -> pa.Table:
         """Column object_id, then NAME and NAME_err of each measure; a row for each spectrum, null where unknown."""
@@ -44,7 +45,7 @@ class GalaxyMeasurer:
         from spectrove.inference.kept import measured_once
         from spectrove.provenance import canonical_json
 
-        key = canonical_json({"measurer": self.version, "version": base.version})
+        key = canonical_json({"measurer": self.version, "version": base.measured_version})
 
         def measure(names: Sequence[str]) -> NDArray[np.float64]:
             parts = []

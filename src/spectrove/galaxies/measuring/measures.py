@@ -41,23 +41,26 @@ def _short(key: str) -> str:
 
 
 MEASURES: tuple[Measure, ...] = (
-    *(Measure(f"{key}_flux", FLUX, f"{title} flux", "line flux") for key, title in LINE_TITLES.items()),
+    *(Measure(f"{key}_flux", FLUX, f"{title} flux", "line flux", True) for key, title in LINE_TITLES.items()),
     *(
-        Measure(f"{key}_ew", ANGSTROM, f"{title} equivalent width", "equivalent width")
+        Measure(f"{key}_ew", ANGSTROM, f"{title} equivalent width", "equivalent width", True)
         for key, title in LINE_TITLES.items()
     ),
     *(Measure(f"log_{a}_{b}", DEX, f"log {_short(a)} / {_short(b)}", "ratio") for a, b in RATIOS),
     Measure("line_velocity", KMS, "velocity of the Balmer lines against the redshift", "width"),
     Measure("line_width", KMS, "width of the Balmer lines, one sigma without the instrument", "width"),
-    Measure("ha_broad_flux", FLUX, "broad H alpha flux", "broad component"),
-    Measure("ha_broad_ew", ANGSTROM, "broad H alpha equivalent width", "broad component"),
+    Measure("ha_broad_flux", FLUX, "broad H alpha flux", "broad component", True),
+    Measure("ha_broad_ew", ANGSTROM, "broad H alpha equivalent width", "broad component", True),
     Measure("ha_broad_fwhm", KMS, "full width at half maximum of broad H alpha", "broad component"),
     Measure("d4000n", "", "narrow 4000 angstrom break", "index"),
     *(Measure(name, ANGSTROM, title, "index") for name, title in INDEX_TITLES.items()),
-    Measure("nad_ew", ANGSTROM, "Na D beyond that of the stars, positive in absorption", "sodium"),
+    Measure("nad_ew", ANGSTROM, "Na D beyond that of the stars, positive in absorption", "sodium", True),
     Measure("nad_velocity", KMS, "velocity of that Na D, negative towards us", "sodium"),
     *(
         Measure(f"rest_{a}_{b}", "mag", f"rest-frame colour {a} - {b}", "colour")
         for a, b in ("ug", "gr", "ri")
     ),
 )
+
+#: What a table of many spectra shows.
+HEADLINE = ("ha_ew", "oiii_ew", "log_nii_ha", "log_oiii_hb", "d4000n", "hdelta_a")

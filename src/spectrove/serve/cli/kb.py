@@ -16,7 +16,7 @@ from spectrove.errors import KnowledgeError, Refusal, SpectroveError
 from spectrove.serve import text
 from spectrove.serve.bases import open_base
 from spectrove.serve.batches import QueryBatches
-from spectrove.serve.cli import options
+from spectrove.serve.cli import measure, options
 from spectrove.serve.cli.curate import curate
 from spectrove.serve.cli.objects import export, list_objects, show
 from spectrove.serve.exits import FAILED, UsageError, usage_errors
@@ -266,6 +266,7 @@ KB_COMMANDS: dict[str, Callable[..., None]] = {
     "rollback": rollback,
     "optimize": optimize,
     "curate": curate,
+    "measure": measure.store,
 }
 
 

@@ -18,6 +18,7 @@ from spectrove.serve.run import Outputs, Request, Results, Show, run
 
 if TYPE_CHECKING:
     from spectrove.inference.outlier_score import OutlierAnswer
+    from spectrove.knowledge import KnowledgeBase
 
 #: Objects that a page shows with a picture, unless --top says another number; and rows on the screen.
 PICTURES, ON_SCREEN = 24, 40
@@ -73,7 +74,7 @@ def outliers(typed: Typed) -> None:
         table=lambda answers, _: table(answers[: typed.top or ON_SCREEN], len(answers)),
         summary=lambda results: summary(results.predictions),
         order="lowest rank",
-        page=lambda path, results: write_page(path, request, results),
+        page=lambda path, results: write_page(path, base, request, results),
         pictures=PICTURES,
     )
     is_page = typed.output is not None and typed.output.suffix.lower() == PAGE
@@ -98,7 +99,7 @@ def table(answers: Sequence[OutlierAnswer], n: int) -> list[str]:
     return lines
 
 
-def write_page(path: Path, request: Request, results: Results) -> None:
+def write_page(path: Path, base: KnowledgeBase, request: Request, results: Results) -> None:
     """Write the gallery: every answer ranked, with figures of the most unusual."""
     from spectrove import pipeline
     from spectrove.spectra import SpectrumSet
@@ -106,7 +107,7 @@ def write_page(path: Path, request: Request, results: Results) -> None:
     with progress_bar("drawing", len(results.pictured)) as advance:
         pipeline.write_outlier_page(
             path,
-            request.base,
+            base,
             SpectrumSet.concatenate([answers.spectra for answers in results.pictured]),
             [answer for answers in results.pictured for answer in answers],
             results.predictions,
