@@ -18,10 +18,10 @@ from spectrove.readers import read_spectra
 from spectrove.spectra import Spectrum, SpectrumSet
 
 ROWS: list[dict[str, Any]] = [
-    {"ha_ew": 3.5, "ha_ew_err": 0.5, "ha_flux": 9.0, "ha_err": 1.0, "class_derived": "SF", "d4000n": 1.1},
-    {"ha_ew": 2.0, "ha_ew_err": 0.5, "ha_flux": 2.0, "ha_err": 1.0, "class_derived": "quiescent", "d4000n": 1.9},
-    {"ha_ew": None, "ha_ew_err": None, "ha_flux": None, "ha_err": None, "class_derived": "LINER", "d4000n": 1.5},
-    {"ha_ew": 40.0, "ha_ew_err": 1.0, "ha_flux": 99.0, "ha_err": 1.0, "class_derived": None, "d4000n": 1.3},
+    {"ha_ew": 3.5, "ha_ew_err": 0.5, "ha_flux": 9.0, "ha_err": 1.0, "class_derived": "SF", "d4000n": 1.1, "rest_gr": 0.3},
+    {"ha_ew": 2.0, "ha_ew_err": 0.5, "ha_flux": 2.0, "ha_err": 1.0, "class_derived": "quiescent", "d4000n": 1.9, "rest_gr": 0.8},
+    {"ha_ew": None, "ha_ew_err": None, "ha_flux": None, "ha_err": None, "class_derived": "LINER", "d4000n": 1.5, "rest_gr": 0.6},
+    {"ha_ew": 40.0, "ha_ew_err": 1.0, "ha_flux": 99.0, "ha_err": 1.0, "class_derived": None, "d4000n": 1.3, "rest_gr": 0.5},
 ]  # fmt: skip
 Z = (0.02, 0.05, 0.10, 0.20)
 
@@ -117,13 +117,13 @@ def test_a_class_that_no_label_and_no_condition_gives_is_refused(base: Knowledge
 
 
 def test_red_is_a_part_of_the_base_and_says_which(base: KnowledgeBase):
-    """The reddest third by D4000: above the quantile of 2/3, by hand."""
+    """The reddest third by g-r: above the quantile of 2/3, by hand."""
     [[_, meaning]] = search_text(base, "red").provenance["read"]
-    limit = np.quantile([1.1, 1.9, 1.5, 1.3], 2 / 3)
-    assert meaning.startswith(f"d4000n > {limit:.4g}")
+    limit = np.quantile([0.3, 0.8, 0.6, 0.5], 2 / 3)
+    assert meaning.startswith(f"rest_gr > {limit:.4g}")
     assert "33% of the base" in meaning
     assert [m.object_id[:4] for m in search_text(base, "red")] == ["1001", "1002"][
-        : sum(np.array([1.9, 1.5]) > limit)
+        : sum(np.array([0.8, 0.6]) > limit)
     ]
 
 

@@ -154,7 +154,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("z 0.1", "0.1"),
     ("z = 0.1", "z = 0.1"),
     ("Hα > 3", "Hα > 3"),
-    ("EW of Mg b > 3 Å", "Mg b"),
+    ("EW of Ca K > 3 Å", "Ca K"),
     ("broad [O III]", "broad [O III]"),
     ("very LINER", "very LINER"),
     ("stronger Hα", "stronger Hα"),

@@ -139,10 +139,11 @@ def test_conditions_are_what_the_words_mean():
         "log [N II]/Hα < -1": "nii_flux < 0.1 * ha_flux AND ha_flux > 0",
         "z ~ 0.1": "z >= 0.09 AND z <= 0.11",
         "stellar mass > 10^11 Msun": "logmass > 11",
+        "strong Na D": "lick_nad > quantile(lick_nad, 0.75)",
         "Hα": "ha_flux > 3 * ha_flux_err",
         "no Hα": "NOT (ha_flux > 3 * ha_flux_err)",
-        "red": "d4000n > quantile(d4000n, 0.666667)",
-        "redder than 0266-51630-0168": "d4000n > value_of(d4000n, '0266-51630-0168')",
+        "red": "rest_gr > quantile(rest_gr, 0.666667)",
+        "redder than 0266-51630-0168": "rest_gr > value_of(rest_gr, '0266-51630-0168')",
         "strong Hδ absorption": "hdelta_a > quantile(hdelta_a, 0.75)",
         "LINERs or z < 0.1": None,
     }

@@ -14,8 +14,8 @@ _Y, _X = "log10(oiii_flux / hb_flux)", "log10(nii_flux / ha_flux)"
 _STAR_FORMING = f"{_X} < 0.05 AND {_Y} < 0.61 / ({_X} - 0.05) + 1.3"
 _ABOVE_KEWLEY = f"({_X} > 0.47 OR {_Y} > 0.61 / ({_X} - 0.47) + 1.19)"
 _LINER_LINE = f"1.18 * {_X} + 0.77"
-_BROAD = "ha_broad_fwhm > 1000 AND ha_broad_flux > 3 * ha_broad_flux_err"
-_BROAD_SOURCE = "a broad component of H alpha at 3 sigma, wider than 1000 km/s; Hao et al. 2005 take 1200"
+_BROAD = "ha_broad_ew > 5 AND ha_broad_fwhm > 1200"
+_BROAD_SOURCE = "a broad component of H alpha wider than 1200 km/s, Hao et al. 2005, with an EW above 5 A"
 
 NUMBERS = (
     Number("z", "redshift", ("z", "spectroscopic redshift", "zspec", "z_spec"), low=-0.01, high=20.0),
@@ -89,6 +89,21 @@ NUMBERS = (
         ),
         "km/s",
         low=0.0,
+    ),
+    Number("rest_gr", "g-r", ("g - r", "g−r", "rest-frame g-r", "g-r colour", "g-r color", "(g-r)"), "mag"),
+    Number("rest_ug", "u-g", ("u - g", "rest-frame u-g", "u-g colour", "u-g color"), "mag"),
+    Number("rest_ri", "r-i", ("r - i", "rest-frame r-i", "r-i colour", "r-i color"), "mag"),
+    Number(
+        "nad_ew",
+        "Na D excess",
+        (
+            "NaD excess",
+            "sodium excess",
+            "interstellar Na D",
+            "interstellar sodium",
+            "EW of interstellar Na D",
+        ),
+        "angstrom",
     ),
     Number(
         "nad_velocity", "Na D velocity", ("velocity of Na D", "NaD velocity", "Na D outflow velocity"), "km/s"
@@ -325,7 +340,7 @@ KINDS = (
     Kind(
         "green pea",
         ("green peas", "green pea galaxy", "green pea galaxies"),
-        "oiii_ew > 300 AND z BETWEEN 0.112 AND 0.36",
+        "oiii_ew > 300 AND nii_flux < 0.2 * ha_flux AND z BETWEEN 0.112 AND 0.36",
         "Cardamone et al. 2009: redshifts, and EW of hundreds of A",
         noun=True,
     ),
@@ -395,7 +410,7 @@ KINDS = (
     Kind(
         "red",
         ("reddened colour",),
-        by="d4000n",
+        by="rest_gr",
         share=1 / 3,
         more=("redder", "more red"),
         most=("reddest", "most red"),
@@ -404,7 +419,7 @@ KINDS = (
     Kind(
         "blue",
         (),
-        by="d4000n",
+        by="rest_gr",
         rising=False,
         share=1 / 3,
         more=("bluer", "more blue"),
@@ -525,9 +540,8 @@ LINE_WORDS = (
     ),
     LineWords(
         LINE["nad_5890"],
-        {"ew": "nad_ew"},
-        "nad_ew",
-        falling=True,
+        {"ew": "lick_nad"},
+        absorption="lick_nad",
         title="Na D",
         names=(
             "NaD",
@@ -541,17 +555,18 @@ LINE_WORDS = (
             "NaI",
             "Na D 5890",
             "NaD1",
-            "interstellar sodium",
         ),
     ),
     _measured("ha", special=_WIDTHS, columns={"fwhm": "ha_broad_fwhm"}),
-    _measured("hb"),
-    _measured("hd", absorption=("hdelta_a", False)),
-    *(_measured(key) for key in ("hg", "oiii", "oiii_4363", "nii", "oi", "neiii", "heii", "hei")),
+    _measured("hb", absorption="lick_hb_sub"),
+    LineWords(LINE["mgb"], {"ew": "lick_mgb"}, absorption="lick_mgb"),
+    _measured("hd", absorption="hdelta_a"),
+    _measured("hg", absorption="hgamma_a"),
+    *(_measured(key) for key in ("oiii", "oiii_4363", "nii", "oi", "neiii", "heii", "hei")),
     *(
         LineWords(line)
         for line in LINES
-        if line.key in ("cak", "cah", "gband", "mgb", "oi_6364", "nii_6548", "oiii_4959")
+        if line.key in ("cak", "cah", "gband", "oi_6364", "nii_6548", "oiii_4959")
     ),
     *(
         LineWords(
@@ -640,8 +655,8 @@ WORDS = Vocabulary(
         "SFR": "the catalogs hold its logarithm; write log SFR",
         "star formation rate": "write log SFR",
         "age": "no age is measured; write old, young or D4000",
-        "colour": "write red or blue, or D4000",
-        "color": "write red or blue, or D4000",
+        "colour": "write red or blue, or g-r",
+        "color": "write red or blue, or g-r",
         "Lyman alpha": "no measured line; those are optical",
         "Lya": "no measured line; those are optical",
         "Lyα": "no measured line; those are optical",
@@ -664,6 +679,6 @@ WORDS = Vocabulary(
         "[Fe VII]": "this line is not measured",
         "[Fe X]": "this line is not measured",
         "recent": "in which number? Say strong Balmer absorption, or young",
-        "green valley": "no colour is measured; give D4000 a range",
+        "green valley": "give g-r a range",
     },
 )

@@ -300,7 +300,7 @@ class Joiner:
 
     def _of_line(self, use: LineUse) -> Demand:
         line = use.line
-        state = use.state or ("absorption" if line.falling else "emission")
+        state = use.state or line.state
         very = "very " if use.very else ""
         words = f"{very}{use.degree.title + ' ' if use.degree else ''}{line.name} {state}"
         if use.degree and (special := line.special.get(use.degree.title)):
@@ -315,12 +315,12 @@ class Joiner:
                 f"whether it is {use.degree.title}."
             )
         if use.degree:
-            column, falling = strength_of(line, state)
+            column = strength_of(line, state)
             if not column:
                 raise WordsError(
                     f"{self.text!r}: {use.written!r}: the strength of {line.name} in {state} is not measured."
                 )
-            rising = use.degree.rising != falling
+            rising = use.degree.rising
             return Demand(
                 words, part_of(column, rising, use.very), source=part_words(rising, use.very), sort="line",
                 written=use.written,
@@ -333,13 +333,12 @@ class Joiner:
     def _seen(self, words: str, state: str, use: LineUse) -> Demand:
         """A line that is there, in emission or in absorption."""
         line, level = use.line, self.vocabulary.detection
-        column, falling = line.columns.get(self.vocabulary.comparable, ""), state == "absorption"
+        column = strength_of(line, state)
+        if state == "emission":
+            column = line.columns.get(self.vocabulary.comparable, column)
         if not column:
-            column, falling = strength_of(line, state)
-        if not column:
-            raise WordsError(f"{self.text!r}: {use.written!r}: {line.name} is not measured.")
-        sign, op = ("-", "<") if falling else ("", ">")
-        condition = f"{column} {op} {sign}{level:g} * {column}_err"
+            raise WordsError(f"{self.text!r}: {use.written!r}: {line.name} in {state} is not measured.")
+        condition = f"{column} > {level:g} * {column}_err"
         return Demand(words, condition, source=f"seen at {level:g} sigma", sort="line", written=use.written)
 
     def _relative(self, phrase: Relative) -> Demand:

@@ -409,28 +409,26 @@ class _Maker:
 
     def _more(self, tree: Tree) -> Relative:
         degree, than = self._first(tree, "MORE"), self._first(tree, "ID") or ""
-        words, column, falling = self._graded(tree, degree)
-        return Relative(
-            f"{degree.more[0]} {words}", column, degree.rising != falling, than, self._written(tree)
-        )
+        words, column = self._graded(tree, degree)
+        return Relative(f"{degree.more[0]} {words}", column, degree.rising, than, self._written(tree))
 
-    def _graded(self, tree: Tree, degree: Degree) -> tuple[str, str, bool]:
-        """Words and column by which a comparative or superlative grades, and whether more of it is a smaller number."""
+    def _graded(self, tree: Tree, degree: Degree) -> tuple[str, str]:
+        """Words and column by which a comparative or superlative grades."""
         if any(
             isinstance(c, Tree) and c.data in ("measure", "property_of", "log_ratio") for c in tree.children
         ):
             measured = self._measures(tree)[0]
             if measured.below:
                 raise self._refusal(tree, "a ratio cannot be compared so; give it a number.")
-            return measured.words, measured.column, False
+            return measured.words, measured.column
         line = self._first(tree, "LINE")
         if degree.of == "width":
             raise self._refusal(tree, f"the width of {line.name} alone is not measured.")
         absorbed = self._has(tree, "ABSORPTION")
-        column, falling = strength_of(line, "absorption" if absorbed else "")
+        column = strength_of(line, "absorption" if absorbed else "")
         if not column:
             raise self._refusal(tree, f"the strength of {line.name} is not measured.")
-        return f"{line.name}{' absorption' if absorbed else ''}", column, falling
+        return f"{line.name}{' absorption' if absorbed else ''}", column
 
     def _more_kind(self, tree: Tree) -> Relative:
         kind, than = self._first(tree, "MORE_KIND"), self._first(tree, "ID") or ""
@@ -458,9 +456,9 @@ class _Maker:
 
     def _order(self, tree: Tree) -> Aside:
         degree = self._first(tree, "MOST")
-        words, column, falling = self._graded(tree, degree)
+        words, column = self._graded(tree, degree)
         written = self._written(tree)
-        order = Order(f"{degree.most[0]} {words} first", column, degree.rising != falling, written)
+        order = Order(f"{degree.most[0]} {words} first", column, degree.rising, written)
         return Aside("order", order, written)
 
     def _order_kind(self, tree: Tree) -> Aside:
@@ -487,13 +485,9 @@ class _Maker:
         return Aside("noun", None, self._written(tree))
 
 
-def strength_of(line: LineWords, state: str) -> tuple[str, bool]:
-    """The column by which a line is strong in this state, and whether it falls with the strength; "" if none."""
-    if state == "absorption" and line.absorption:
-        return line.absorption
-    if state == "absorption" and not line.falling:
-        return "", False
-    return line.strength, line.falling and state != "emission"
+def strength_of(line: LineWords, state: str) -> str:
+    """The column by which a line is strong in this state, "" for the one that is meant; "" if none is measured."""
+    return line.absorption if (state or line.state) == "absorption" else line.strength
 
 
 def quantile(column: str, rising: bool, share: float) -> str:

@@ -40,10 +40,8 @@ def _kind(kind: Kind) -> tuple[str, str, str]:
 
 def _line(known: LineWords, vocabulary: Vocabulary) -> tuple[str, str, str]:
     special = "; ".join(f"{title}: `{kind.condition}`" for title, kind in known.special.items())
-    graded = (
-        f"`{known.strength}`{' (falling)' if known.falling else ''}" if known.strength else "not measured"
-    )
-    graded += f"; in absorption `{known.absorption[0]}`" if known.absorption else ""
+    states = (("emission", known.strength), ("absorption", known.absorption))
+    graded = "; ".join(f"in {state} `{column}`" for state, column in states if column) or "not measured"
     columns = ", ".join(f"`{column}`" for column in dict.fromkeys(known.columns.values())) or "not measured"
     words = _words(dict.fromkeys((known.name, *names_in(known, vocabulary))))
     return words, columns, graded + (f"; {special}" if special else "")

@@ -79,21 +79,23 @@ class LineWords:
         title: A name in its place, of a doublet measured as one.
         names: Further names of that.
         columns: Column of each property of a line, by the name of the property: "ew", "flux".
-        strength: The column that grows with the line in emission (with `falling`: the deeper its absorption, the
-            smaller), by which "strong" is meant; "" if none is measured.
-        falling: Whether the line stands in absorption where the numbers in `strength` are small.
-        absorption: The column of its strength in absorption and whether it falls, where another one measures that.
+        strength: The column by which the line is strong in emission; "" if none is measured.
+        absorption: The column by which it is strong in absorption; a line that has only this one is meant so.
         special: Conditions of adjectives that mean another thing for this line, by their titles: "broad".
     """
 
     line: Line
     columns: Mapping[str, str] = field(default_factory=dict)
     strength: str = ""
-    falling: bool = False
-    absorption: tuple[str, bool] | None = None
+    absorption: str = ""
     special: Mapping[str, Kind] = field(default_factory=dict)
     title: str = ""
     names: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """The state that is meant where none is said: "emission" or "absorption"."""
+        return "emission" if self.strength or not self.absorption else "absorption"
 
     @property
     def name(self) -> str:
