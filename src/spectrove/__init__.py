@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     )
     from spectrove.pipeline.answers import Answers
     from spectrove.pipeline.base import Base, create, open
+    from spectrove.pipeline.inspection import review
     from spectrove.pipeline.queries import queries
     from spectrove.pipeline.shipped import load_encoder, load_target
     from spectrove.readers import ingest, read_spectra
@@ -77,6 +78,7 @@ _HOMES = {
     "read_spectra": "spectrove.readers",
     "redshift": "spectrove.pipeline",
     "reencode": "spectrove.pipeline",
+    "review": "spectrove.pipeline.inspection",
     "search": "spectrove.pipeline",
     "search_region": "spectrove.pipeline",
     "search_text": "spectrove.pipeline",
@@ -125,6 +127,7 @@ __all__ = [
     "read_spectra",
     "redshift",
     "reencode",
+    "review",
     "search",
     "search_region",
     "search_text",

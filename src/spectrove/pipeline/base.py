@@ -14,6 +14,7 @@ from spectrove.explanation.evidence import Evidence
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.answers import Answers
 from spectrove.pipeline.domains import DEFAULT_DOMAIN
+from spectrove.pipeline.inspection import Inspection, review
 from spectrove.pipeline.kinds import open_base
 from spectrove.pipeline.measure import StoredMeasures
 from spectrove.pipeline.queries import Spectra, batches_of
@@ -84,6 +85,12 @@ class Base(KnowledgeBase):
     def explain(self, answers: Answers, i: int = 0, **options: Any) -> Evidence:
         """The reasons for the i-th answer, as `spectrove.explain`."""
         return pipeline.explain(self, answers, i, **options)
+
+    def review(
+        self, spectra: Spectra, *subject: Any, sheet: str | PathLike[str], **options: Any
+    ) -> Inspection:
+        """The state of a look through the candidates of a hunt, as `spectrove.review`."""
+        return review(self, spectra, *subject, sheet=sheet, **options)
 
     def __repr__(self) -> str:
         return f"<Base {super().__repr__().removeprefix('<KnowledgeBase ')}"

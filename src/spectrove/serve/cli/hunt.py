@@ -13,6 +13,7 @@ import typer
 from spectrove.serve import text
 from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.cli import options
+from spectrove.serve.inspecting import Look, look, need_review, sheet_before
 from spectrove.serve.output import check_output, say
 from spectrove.serve.progress import progress_bar
 from spectrove.serve.reading import Reading, Redshift
@@ -81,6 +82,21 @@ Figures = Annotated[
     bool, typer.Option("--figures", help="Also write the figures of the report as PNG files.")
 ]
 
+Review = Annotated[
+    Path | None,
+    typer.Option(
+        "--review",
+        metavar="FILE.csv",
+        help="Read marks (yes, no, unsure) from this sheet, learn from them, and add the spectra to look at next.",
+    ),
+]
+Next = Annotated[
+    int | None,
+    typer.Option(
+        "--next", metavar="N", min=1, help="Spectra that --review proposes at a time; 20 by default."
+    ),
+]
+
 #: Number of objects that a report explains if --top is not given.
 IN_REPORT = 12
 
@@ -107,6 +123,8 @@ class Typed:
     output: options.Output = None
     report: Report = None
     figures: Figures = False
+    review: Review = None
+    next: Next = None
     reading: Reading
     redshift: Redshift
 
@@ -121,6 +139,9 @@ def hunt(typed: Typed) -> None:
     check_output(typed.report, (".html",))
     if typed.figures and not typed.report:
         raise typer.BadParameter("the figures go beside the page: give --report too", param_hint="--figures")
+    need_review(typed.next, typed.review)
+    if typed.review:
+        sheet_before(typed.review)
     from spectrove.pipeline.shipped import load_target
 
     target = load_target(typed.target)
@@ -135,7 +156,19 @@ def hunt(typed: Typed) -> None:
     hint_at_views(base, target, views)
     request = Request(verb, base, queries, encoders, (target,), options.given(typed, verb))
     outputs = Outputs(typed.as_json, typed.output, typed.report, typed.top)
+    if typed.review:
+        look(request, outputs, _look(typed, base, target))
     run(request, outputs, _show(typed, base, target))
+
+
+def _look(typed: Typed, base: KnowledgeBase, target: Target) -> Look:
+    """The look through the spectra that --review asks for."""
+    from spectrove.pipeline.inspection import NEXT
+
+    def page(path: Path, results: Results) -> None:
+        write_page(path, base, (results.last and results.last.target) or target, results, typed)
+
+    return Look(typed.review or Path(), typed.next or NEXT, target.name, page)
 
 
 def checked_target(base: KnowledgeBase, target: Target, given: Mapping[str, Any]) -> Target:
