@@ -69,7 +69,7 @@ class ExampleModel:
 
     def score(self, vectors: Vectors) -> Floats:
         """Log-likelihood ratio of objects with these vectors by view, (n,); larger is more like the examples."""
-        return sum(self.parts(vectors).values(), np.zeros(len(next(iter(vectors.values())))))
+        return np.asarray(np.sum(list(self.parts(vectors).values()), axis=0), dtype=np.float64)
 
     def parts(self, vectors: Vectors) -> dict[Comparison, Floats]:
         """The terms of the score, (n,) each."""
@@ -81,7 +81,8 @@ class ExampleModel:
     def among_base(self, score: Floats) -> Floats:
         """Share of the base's objects that score as high, (n,), above 0."""
         known = self.sorted_score
-        return (len(known) - np.searchsorted(known, score - 1e-9) + 0.5) / (len(known) + 0.5)
+        above = len(known) - np.searchsorted(known, score - 1e-9)
+        return np.asarray((above + 0.5) / (len(known) + 0.5), dtype=np.float64)
 
     def probability(self, vectors: Vectors) -> Floats:
         """Posterior probability of objects with these vectors by view, at the share of the base, (n,)."""
