@@ -29,7 +29,9 @@ class Part(NamedTuple):
 
 
 #: The parts; `run(bench)` of a module measures it.
-PARTS: dict[str, Part] = {}
+PARTS: dict[str, Part] = {
+    "measured": Part("experiments.ask.measured", "how far the errors of measurements hold"),
+}
 
 README = Path(__file__).with_name("README.md")
 
