@@ -24,7 +24,7 @@ def _order() -> tuple[set[str], ...]:
 
 #: Files that read what a survey of galaxies or stars writes: its header says plate, and its catalog names lines.
 SURVEYS = {
-    "catalog/__init__.py", "catalog/lookup.py", "catalog/merge.py", "catalog/tables.py",
+    "catalog/__init__.py", "catalog/lookup.py", "catalog/matching.py", "catalog/merge.py", "catalog/tables.py",
     "readers/columns.py", "readers/sdss.py", "readers/spspec.py",
 }  # fmt: skip
 

@@ -11,7 +11,9 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +21,21 @@ import pyarrow as pa
 from spectrove.catalog import tables
 from spectrove.catalog.lookup import Lookup
 from spectrove.catalog.merge import LABELS_TYPE, merge, merged_columns, row_flags
+from spectrove.errors import CatalogError
 from spectrove.provenance import file_hash
 from spectrove.spectra import SpectrumSet
 
-__all__ = ["LABELS_TYPE", "SKY_RADIUS", "JoinReport", "Joiner", "join", "read_catalog", "row_flags"]
+__all__ = [
+    "LABELS_TYPE",
+    "SKY_RADIUS",
+    "JoinReport",
+    "Joiner",
+    "as_catalog",
+    "join",
+    "read_catalog",
+    "read_ids",
+    "row_flags",
+]
 
 #: How far apart on the sky a spectrum and a catalog row may be to be the same object, arcsec.
 SKY_RADIUS = 2.0
@@ -81,7 +94,7 @@ class JoinReport:
         return "\n".join(lines)
 
 
-def read_catalog(path: Path | str) -> pa.Table:
+def read_catalog(path: str | PathLike[str]) -> pa.Table:
     """A catalog as a table with lower-case column names and ids as text.
 
     The schema's metadata says `name` (the file's stem) and `version` (the start of its SHA-256).
@@ -89,8 +102,43 @@ def read_catalog(path: Path | str) -> pa.Table:
     Raises:
         CatalogError: If the file is missing, empty, or in none of the known formats.
     """
-    table = tables.read(path)
+    table = tables.read(Path(path))
     return table.replace_schema_metadata({**(table.schema.metadata or {}), "version": _version(Path(path))})
+
+
+def as_catalog(table: Any) -> pa.Table:
+    """A table of Arrow, astropy or pandas, or a mapping of columns, as `read_catalog` gives those of files.
+
+    Raises:
+        CatalogError: It is no table, or its columns differ in length.
+    """
+    try:
+        columns = tables.columns_of(table)
+        read = None if columns is None else tables.tidy(columns, "table")
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise CatalogError(f"the table cannot be read ({str(error)[:200]}). Check its columns.") from error
+    if read is None:
+        raise CatalogError(
+            f"found {type(table).__name__}, expected a file, a table of Arrow, astropy or pandas, or a mapping of "
+            "columns."
+        )
+    return read
+
+
+def read_ids(path: str | PathLike[str]) -> pa.Table | None:
+    """The ids of a text file that holds one in each line, as a catalog; None of a file that is a table.
+
+    What is behind a # and empty lines do not count.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in ("", ".txt", ".list", ".lst", ".dat", ".csv") or not path.is_file():
+        return None
+    lines = [line.partition("#")[0].strip() for line in path.read_text("utf-8-sig", "replace").splitlines()]
+    ids = [line.strip("\"' ,;") for line in lines if line]
+    if not ids or tables.is_key(ids[0]) or any(mark in i for i in ids for mark in ",;\t"):
+        return None
+    table = tables.tidy({"object_id": pa.array(ids)}, path.name)
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), "version": _version(path)})
 
 
 def join(

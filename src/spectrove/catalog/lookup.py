@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -12,11 +12,24 @@ from numpy.typing import NDArray
 
 from spectrove.catalog import tables
 from spectrove.errors import CatalogError
-from spectrove.spectra import SpectrumSet
 
 _ROW_IN_ID = re.compile(r"#(\d+)$")
 _PLATE_MJD_FIBER = re.compile(r"(\d{1,5})-(\d{5})-(\d{1,4})$")
 _COMPRESSION = re.compile(r"\.(gz|bz2|xz)$", re.I)
+
+
+class Named(Protocol):
+    """What is looked up: spectra, or anything else with ids and rows."""
+
+    @property
+    def object_id(self) -> NDArray[Any]: ...
+
+    @property
+    def rows(self) -> pa.Table: ...
+
+    def column(self, name: str) -> list[Any]: ...
+
+    def __len__(self) -> int: ...
 
 
 class Lookup:
@@ -46,7 +59,7 @@ class Lookup:
         self._sky, self._sky_rows = self._tree()
         self._chord = 2 * np.sin(np.deg2rad(radius / 3600) / 2)
 
-    def find(self, spectra: SpectrumSet) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
+    def find(self, spectra: Named) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
         """For each spectrum the catalog's row (-1 for none) and the key that found it."""
         names = spectra.rows.column_names
         columns = {c: spectra.column(c) if c in names else [None] * len(spectra)

@@ -10,7 +10,7 @@ import json
 import lzma
 import re
 import warnings
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,38 @@ def tidy(columns: dict[str, pa.Array], name: str) -> pa.Table:
     }
     stem = name.split(".")[0] or name
     return pa.table(arrays).replace_schema_metadata({"name": stem, "unknown": json.dumps(unknown)})
+
+
+def columns_of(table: Any) -> dict[str, pa.Array] | None:
+    """Columns of a table in memory: of Arrow, astropy or pandas, or of a mapping; None of anything else."""
+    if hasattr(table, "to_pandas") and not isinstance(table, pa.Table) and hasattr(table, "colnames"):
+        return {name: _from_numpy(table[name]) for name in table.colnames if table[name].ndim == 1}
+    if hasattr(table, "iloc"):
+        table = pa.Table.from_pandas(table, preserve_index=False)
+    elif isinstance(table, Mapping):
+        table = pa.table(dict(table))
+    if not isinstance(table, pa.Table):
+        return None
+    whole = table.combine_chunks()
+    return {name: _one_array(whole.column(name)) for name in whole.column_names}
+
+
+def _one_array(values: pa.ChunkedArray) -> pa.Array:
+    return (
+        values.chunk(0)
+        if values.num_chunks == 1
+        else pa.concat_arrays(values.chunks or [pa.array([], values.type)])
+    )
+
+
+def is_key(name: str) -> bool:
+    """Whether this is a name of a column that catalogs are joined on, in any of its spellings."""
+    low = re.sub(r"\W+", "_", name.strip().lower()).strip("_")
+    return (
+        low in ALIASES
+        or any(low in others for others in ALIASES.values())
+        or low in ("targetid", "mjd", "id")
+    )
 
 
 def is_z_band(names: Collection[str], z: Iterable[float | None]) -> bool:

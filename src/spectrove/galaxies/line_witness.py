@@ -123,7 +123,7 @@ def line_shares_of_base(
     base: KnowledgeBase, object_id: Sequence[str], progress: Progress | None = None
 ) -> NDArray[np.float64]:
     """`line_shares` of objects of a base, measured once and kept with it in KB/lines/."""
-    key = canonical_json({"lines_version": LINES_VERSION, "version": base.version})
+    key = canonical_json({"lines_version": LINES_VERSION, "version": base.measured_version})
 
     def measure(names: Sequence[str]) -> NDArray[np.float64]:
         parts = []

@@ -67,13 +67,14 @@ def measured_once(
     """Measurements of objects of a base, (n_objects, n_values); those of further objects are added to what is kept.
 
     Args:
-        base, kind, key: As in `fitted_once`.
+        base, kind, key: As in `fitted_once`, but with `base.measured_version`: columns that are joined to a base leave
+            what is measured in its spectra as it is.
         object_id: The objects, (n_objects,).
         measure: Measurements of the objects with these ids, (n, n_values).
     """
     kept = _read(base.files, kind, key, _rows) or {}
     if missing := [name for name in dict.fromkeys(object_id) if name not in kept]:
-        version = base.version
+        version = base.measured_version
         kept |= dict(zip(missing, measure(missing), strict=True))
         names = sorted(kept)
         content = {"values": np.stack([kept[name] for name in names])}, {"object_id": json.dumps(names)}

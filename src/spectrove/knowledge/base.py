@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
-from spectrove.knowledge import checks, history, joining, lookup, relabel, schema, writing
+from spectrove.knowledge import checks, history, joining, labelled, lookup, relabel, schema, writing
 from spectrove.knowledge.classwise import ClassDistances, find_by_class
 from spectrove.knowledge.files import Files, Uri, place_of
 from spectrove.knowledge.finding import Conditions, find
@@ -221,6 +221,11 @@ class KnowledgeBase:
         self._reader.refresh()
         return history.info(self._store, self._reader)
 
+    def labels(self) -> dict[str, dict[str, Any]]:
+        """Each column of labels or of joined numbers: type, values, sources, disagreements, as plain values."""
+        self._reader.refresh()
+        return labelled.labels(self._store, self._reader)
+
     # --- changing it --------------------------------------------------------------------------------
 
     def add(self, spectra: Batch, views: Mapping[str, Embeddings]) -> int:
@@ -339,14 +344,18 @@ class KnowledgeBase:
 
     def drop_columns(self, names: Sequence[str]) -> int:
         """Number of a new version without these columns, each of which `add_columns` made; rollback restores them."""
-        self._reader.refresh()
-        joining.check_droppable(self._store, self._reader, names)
+        self.check_droppable(names)
         with self._store.writing("drop columns", columns=list(names)):
             joining.drop(self._store, self._reader, names)
         return self.version
 
+    def check_droppable(self, names: Sequence[str]) -> None:
+        """Refuse columns unless `drop_columns` removes them."""
+        self._reader.refresh()
+        joining.check_droppable(self._store, self._reader, names)
+
     def versions(self) -> list[dict[str, Any]]:
-        """Versions that `rollback` can restore, oldest first: number, timestamp (UTC, ISO), rows, operation."""
+        """Versions that `rollback` can restore, oldest first: number, timestamp (UTC, ISO), rows, operation, about."""
         self._reader.refresh()
         return history.versions(self._store)
 

@@ -6,21 +6,17 @@ import warnings
 from datetime import UTC, timedelta
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from spectrove.errors import KnowledgeError
+from spectrove.knowledge import labelled
 from spectrove.knowledge.reading import Reader
-from spectrove.knowledge.relabel import BEFORE, SOURCE
-from spectrove.knowledge.schema import DEFAULT_DOMAIN, DEFAULT_VIEW, is_own
+from spectrove.knowledge.schema import DEFAULT_DOMAIN, DEFAULT_VIEW
 from spectrove.knowledge.store import FORMAT, Store, sentence
-from spectrove.spectra import CORE_COLUMNS
 
 #: Longer than the age of any base: by default Lance removes versions after a week.
 NEVER = timedelta(days=36500)
 
-#: A text column with more different values than this is not a label column.
-MOST_CLASSES = 32
+#: Columns that a line about a version names.
+MOST_NAMED = 3
 
 
 def versions(store: Store) -> list[dict[str, Any]]:
@@ -39,6 +35,7 @@ def versions(store: Store) -> list[dict[str, Any]]:
             "timestamp": entry["timestamp"].astimezone(UTC).isoformat(timespec="seconds"),
             "rows": int(entry["metadata"].get("total_rows", 0)),
             "operation": log[origin]["operation"] if origin is not None else "unknown",
+            "about": _about(log[origin]) if origin is not None else "",
         }
         if result and origin is not None and origin == owner:
             result[-1] = version  # an operation of several steps is one version
@@ -46,6 +43,16 @@ def versions(store: Store) -> list[dict[str, Any]]:
             result.append(version)
         owner = origin
     return result
+
+
+def _about(entry: dict[str, Any]) -> str:
+    """What an operation was about: "lens from lenses", "to version 3"; "" where its name says it all."""
+    names = entry.get("columns")
+    if isinstance(names, list) and names:
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        source = f" from {entry['source']}" if entry.get("source") else ""
+        return f"{', '.join(map(str, names[:MOST_NAMED]))}{more}{source}"
+    return f"to version {entry['to']}" if "to" in entry else str(entry.get("where", ""))
 
 
 def rollback(store: Store, version: int) -> int:
@@ -121,7 +128,8 @@ def info(store: Store, reader: Reader) -> dict[str, Any]:
             }
             for name, view in reader.views().items()
         },
-        "labels": _label_columns(store, reader),
+        "labels": labelled.label_columns(store, reader),
+        "sources": labelled.sources(store),
         "columns": reader.columns(),
         "bytes": store.size(),
     }
@@ -131,27 +139,3 @@ def main_encoder(reader: Reader) -> str:
     """Encoder of the default view, or of the first view if there is no default view."""
     views = reader.views()
     return next((views[name].encoder for name in (DEFAULT_VIEW, *views) if name in views), "")
-
-
-def _label_columns(store: Store, reader: Reader) -> dict[str, dict[str, int]]:
-    """Label columns, with the number of objects of each value, most frequent first.
-
-    Label columns are those named in `labels`. If there are none, they are the text columns with few different values,
-    at least one of which occurs more than once.
-    """
-    said = reader.scan(["labels"]).column("labels").combine_chunks()
-    entries = pc.list_flatten(said)
-    # A review notes its own column in `labels`; the other label columns must still be found.
-    reviewed = pc.is_in(pc.struct_field(entries, "source"), pa.array([BEFORE, SOURCE]))
-    named = set(pc.struct_field(entries.filter(pc.invert(reviewed)), "name").to_pylist())
-    if found := [name for name in reader.catalog_columns() if name in named]:
-        counts = {name: reader.label_values(name) for name in found}
-        return {name: values for name, values in counts.items() if values}
-    guessed = {}
-    for field in store.objects.schema:
-        if not pa.types.is_string(field.type) or field.name in CORE_COLUMNS or is_own(field.name):
-            continue
-        values = reader.label_values(field.name)
-        if 0 < len(values) <= MOST_CLASSES and max(values.values()) > 1:
-            guessed[field.name] = values
-    return guessed

@@ -216,5 +216,5 @@ def check_label(base: KnowledgeBase, label: str) -> None:
     columns = ", ".join(base.info()["labels"]) or "none"
     raise KnowledgeError(
         f"{base.path}: {problem} in {label!r}; label columns with values: {columns}. "
-        "Name one of these, or add labels with a catalog."
+        "Name one of these, or add labels with kb label."
     )

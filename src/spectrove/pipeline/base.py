@@ -16,6 +16,7 @@ from spectrove.pipeline.answers import Answers
 from spectrove.pipeline.domains import DEFAULT_DOMAIN
 from spectrove.pipeline.inspection import Inspection, review
 from spectrove.pipeline.kinds import open_base
+from spectrove.pipeline.label import Labelled, label
 from spectrove.pipeline.measure import StoredMeasures
 from spectrove.pipeline.queries import Spectra, batches_of
 from spectrove.targets import Target
@@ -110,6 +111,10 @@ class Base(KnowledgeBase):
     ) -> Inspection:
         """The state of a look through the candidates of a hunt, as `spectrove.review`."""
         return review(self, spectra, *subject, sheet=sheet, **options)
+
+    def label(self, table: Any, column: str | Sequence[str], **options: Any) -> Labelled:
+        """What came of adding columns of a table to the objects, as one version, see `pipeline.label`."""
+        return label(self, table, column, **options)
 
     def __repr__(self) -> str:
         return f"<Base {super().__repr__().removeprefix('<KnowledgeBase ')}"

@@ -278,8 +278,8 @@ class Target(BaseModel):
             hint = f"near names: {', '.join(near)}" if near else f"columns: {', '.join(columns)}"
             raise TargetError(
                 f"target {self.name}: the base has no column {self.label!r} to read labels from ({hint}). "
-                "Add the column with a catalog, or set `label` to another that holds such labels; docs/targets.md says "
-                "where labels for lenses and outliers come from."
+                "Add the column with kb label, or set `label` to another that holds such labels; docs/targets.md "
+                "says where labels for lenses and outliers come from."
             )
         if values is None:
             return

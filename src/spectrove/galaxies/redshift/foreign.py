@@ -38,7 +38,7 @@ def foreign_types(base: KnowledgeBase, spectra: SpectrumSet) -> dict[str, str]:
 
 def _types_of_base(base: KnowledgeBase) -> frozenset[str]:
     """The types that more than `HELD` of the base's objects are of; of a large base, of a sample of them."""
-    key = canonical_json({"types_version": TYPES_VERSION, "version": base.version})
+    key = canonical_json({"types_version": TYPES_VERSION, "version": base.measured_version})
 
     def look() -> frozenset[str]:
         names = base.rows(columns=[]).column("object_id").to_pylist()

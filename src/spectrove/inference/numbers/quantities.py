@@ -43,7 +43,7 @@ def quantity_of(base: KnowledgeBase, name: str, domain: Domain) -> Quantity:
     known = ", ".join(numeric_columns(base, domain)) or "none"
     raise KnowledgeError(
         f"{base.path}: {name!r} cannot be estimated ({found}; {table.num_rows} objects). Numeric columns: {known}. "
-        "Name one of these, or add values with a catalog."
+        "Name one of these, or add values with kb label."
     )
 
 

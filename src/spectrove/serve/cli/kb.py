@@ -18,6 +18,7 @@ from spectrove.serve.bases import open_base
 from spectrove.serve.batches import QueryBatches
 from spectrove.serve.cli import measure, options
 from spectrove.serve.cli.curate import curate
+from spectrove.serve.cli.label import label, labels
 from spectrove.serve.cli.objects import export, list_objects, show
 from spectrove.serve.exits import FAILED, UsageError, usage_errors
 from spectrove.serve.output import RefusalLines, print_json, print_refusals, say
@@ -207,6 +208,7 @@ def info(kb: options.Base, as_json: options.Json = False) -> None:
         ("version", f"{found['version']} (created {found['created']})"),
         ("size", f"{found['bytes'] / 1e6:.1f} MB"),
         *((f"label {name}", values_text(values)) for name, values in found["labels"].items()),
+        *((f"from {name}", what) for name, what in joined_text(found["sources"])),
         ("columns", ", ".join(found["columns"])),
     ]
     for line in text.columns([(name, str(value)) for name, value in rows]):
@@ -221,7 +223,7 @@ def versions(kb: options.Base, as_json: options.Json = False) -> None:
             print_json(version)
         return
     rows = [("version", "objects", "made by", "at")]
-    rows += [(str(v["version"]), str(v["rows"]), v["operation"], v["timestamp"]) for v in listed]
+    rows += [(str(v["version"]), str(v["rows"]), made_by(v), v["timestamp"]) for v in listed]
     for line in text.columns(rows):
         say(line)
 
@@ -258,6 +260,8 @@ KB_COMMANDS: dict[str, Callable[..., None]] = {
     "add": add,
     "reencode": reencode,
     "delete": delete,
+    "label": label,
+    "labels": labels,
     "info": info,
     "list": list_objects,
     "show": show,
@@ -364,6 +368,25 @@ def print_left_out(queries: QueryBatches, refusals: list[Refusal]) -> None:
 def left_out(refusals: list[Any]) -> str:
     """ ", 3 refused" or nothing."""
     return f", {len(refusals)} refused" if refusals else ""
+
+
+def made_by(version: dict[str, Any]) -> str:
+    """ "label (lens from lenses)"."""
+    about = f" ({version['about']})" if version["about"] else ""
+    return f"{version['operation']}{about}"
+
+
+def joined_text(sources: dict[str, list[dict[str, Any]]]) -> list[tuple[str, str]]:
+    """Each source of columns that were joined, with the columns and the version of the base."""
+    columns: dict[tuple[str, str, int], list[str]] = {}
+    for column, entries in sources.items():
+        for entry in entries:
+            key = (entry["source"], entry["date"], entry["base_version"])
+            columns.setdefault(key, []).append(column)
+    return [
+        (source, f"{', '.join(names)} ({date}, version {version})")
+        for (source, date, version), names in columns.items()
+    ]
 
 
 def values_text(values: dict[str, int]) -> str:
