@@ -18,11 +18,13 @@ from spectrove.readers import read_spectra
 from spectrove.spectra import Spectrum, SpectrumSet
 
 ROWS: list[dict[str, Any]] = [
-    {"ha_ew": 3.5, "ha_ew_err": 0.5, "ha_flux": 9.0, "ha_err": 1.0, "class_derived": "SF", "d4000n": 1.1, "rest_gr": 0.3},
-    {"ha_ew": 2.0, "ha_ew_err": 0.5, "ha_flux": 2.0, "ha_err": 1.0, "class_derived": "quiescent", "d4000n": 1.9, "rest_gr": 0.8},
-    {"ha_ew": None, "ha_ew_err": None, "ha_flux": None, "ha_err": None, "class_derived": "LINER", "d4000n": 1.5, "rest_gr": 0.6},
-    {"ha_ew": 40.0, "ha_ew_err": 1.0, "ha_flux": 99.0, "ha_err": 1.0, "class_derived": None, "d4000n": 1.3, "rest_gr": 0.5},
-]  # fmt: skip
+    {"ha_ew": 3.5, "ha_ew_err": 0.5, "ha_flux": 9.0, "ha_err": 1.0, "class_derived": "SF"},
+    {"ha_ew": 2.0, "ha_ew_err": 0.5, "ha_flux": 2.0, "ha_err": 1.0, "class_derived": "quiescent"},
+    {"ha_ew": None, "ha_ew_err": None, "ha_flux": None, "ha_err": None, "class_derived": "LINER"},
+    {"ha_ew": 40.0, "ha_ew_err": 1.0, "ha_flux": 99.0, "ha_err": 1.0, "class_derived": None},
+]
+for row, colour, d4000n in zip(ROWS, (0.3, 0.8, 0.6, 0.5), (1.1, 1.9, 1.5, 1.3), strict=True):
+    row |= {"rest_gr": colour, "d4000n": d4000n}
 Z = (0.02, 0.05, 0.10, 0.20)
 
 
@@ -157,6 +159,12 @@ def test_more_than_the_example_has(base: KnowledgeBase):
     assert answers.provenance["read"][0][1].startswith("z > 0.05")
     with pytest.raises(WordsError, match="has no ha_ew"):
         search_text(base, "stronger Hα than 1002-50000-0001")
+
+
+def test_the_error_of_the_example_counts(base: KnowledgeBase):
+    """3.5 +- .5 above 2.0 +- .5: 1.5 over the root of two errors, 2.12 sigma; not 3."""
+    found = probabilities(base, "stronger Hα than 1001-50000-0001")
+    assert_allclose(found["1000"], NormalDist().cdf(1.5 / math.hypot(0.5, 0.5)), atol=0.003)
 
 
 def test_an_example_that_is_not_there_is_named_with_the_nearest(base: KnowledgeBase):

@@ -378,6 +378,7 @@ KINDS = (
     Kind(
         "strong emission lines",
         (
+            "strong emission-line",
             "strong emission",
             "strong lines",
             "strong nebular emission",
@@ -390,7 +391,14 @@ KINDS = (
     ),
     Kind(
         "weak emission lines",
-        ("weak emission", "weak lines", "faint emission lines", "weak-line", "weak line"),
+        (
+            "weak emission-line",
+            "weak emission",
+            "weak lines",
+            "faint emission lines",
+            "weak-line",
+            "weak line",
+        ),
         "ha_ew < quantile(ha_ew, 0.25) AND oiii_ew < quantile(oiii_ew, 0.25)",
         "lower 25% of the base in H alpha and [O III]",
     ),
@@ -498,7 +506,17 @@ KINDS = (
     ),
     Kind(
         "clean",
-        ("well-exposed", "high signal-to-noise", "high S/N", "good quality", "high-quality", "high quality"),
+        (
+            "good signal-to-noise",
+            "good signal-to-noise ratio",
+            "good S/N",
+            "well-exposed",
+            "high signal-to-noise",
+            "high S/N",
+            "good quality",
+            "high-quality",
+            "high quality",
+        ),
         by="sn_median",
         share=0.25,
         more=("cleaner",),
@@ -598,6 +616,7 @@ _ODD = "what is unusual is found by `spectrove outliers`"
 
 WORDS = Vocabulary(
     nouns=(
+        "SDSS",
         "galaxy",
         "galaxies",
         "object",
@@ -621,6 +640,7 @@ WORDS = Vocabulary(
     kinds=KINDS,
     lines=LINE_WORDS,
     properties=PROPERTIES,
+    ratios=("Balmer decrement",),
     refused={
         "Z": "the metallicity or a redshift? Write z for the redshift",
         "bright": _NO_BRIGHTNESS,
@@ -651,7 +671,6 @@ WORDS = Vocabulary(
         "odd": _ODD,
         "normal": "normal in what? Name a class",
         "typical": "typical of what? Name a class",
-        "Balmer decrement": "write it as a ratio: H alpha / H beta > 4",
         "SFR": "the catalogs hold its logarithm; write log SFR",
         "star formation rate": "write log SFR",
         "age": "no age is measured; write old, young or D4000",

@@ -82,7 +82,7 @@ class Joiner:
                 ordered = (
                     i + 1 < len(items) and isinstance(items[i + 1], Aside) and items[i + 1].kind == "order"
                 )
-                if item.kind == "count" and not ordered and any(not isinstance(x, Word) for x in items[:i]):
+                if item.kind == "count" and not ordered and any(not _is_quiet(x) for x in items[:i]):
                     raise self._refusal(item, "belongs to nothing; say what is compared with it")
             self._keep(item)
             kept.append(Word("SEP", 0, 0, "") if item.kind != "noun" else Word("NOUN", 0, 0, item.written))
@@ -364,6 +364,11 @@ class Joiner:
 
 def _is(item: Any, *kinds: str) -> bool:
     return isinstance(item, Word) and item.type in kinds
+
+
+def _is_quiet(item: Any) -> bool:
+    """A connector or a noun, before which a number can count objects."""
+    return isinstance(item, Word) or (isinstance(item, Aside) and item.kind == "noun")
 
 
 def _said(tree: Any) -> str:

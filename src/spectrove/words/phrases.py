@@ -189,9 +189,20 @@ class _Maker:
             words = f"{'log ' if log else ''}{lines[0].name} / {lines[1].name}"
             return Measured(words, top.column, Number(words, words), bottom.column, log)
         if lines:
-            return self._property(tree, lines[0], self._first(tree, "PROPERTY"))
+            return self._property_of(tree, lines[0])
         number = self._first(tree, "QUANTITY")
         return Measured(number.title, number.name, number)
+
+    def _property_of(self, tree: Tree, line: LineWords) -> Measured:
+        what = self._first(tree, "PROPERTY")
+        if not self._has(tree, "ABSORPTION") or line.state == "absorption":
+            return self._property(tree, line, what)
+        if not line.absorption or what.name == self.vocabulary.comparable:
+            raise self._refusal(tree, f"the {what.title} of {line.name} in absorption is not measured.")
+        column = line.absorption
+        return Measured(
+            f"{what.title} of {line.name} absorption", column, Number(column, column, (), what.unit)
+        )
 
     def _property(self, tree: Tree, line: LineWords, what: Property) -> Measured:
         column = line.columns.get(what.name)

@@ -68,6 +68,12 @@ def _settled(words: Sequence[Word]) -> list[Word]:
             word = Word("EMISSION", word.start, word.end, word.text)
         if word.type == "IN" and _says_again(words, i):
             skipped = 3
+        if word.type == "IN" and after not in ("LINE", "NUMBER", "QUANTITY", "PROPERTY", "LPAR"):
+            continue
+        if word.type == "QUANTITY" and _says_again(words, i - 1) and not skipped:
+            skipped = 2
+        if word.type == "QUANTITY" and _says_twice(words, i):
+            continue
         if skipped:
             skipped -= 1
             continue
@@ -105,6 +111,16 @@ def _says_again(words: Sequence[Word], i: int) -> bool:
     return kinds[1:3] == ["QUANTITY", "REGION"] and (
         kinds[3:4] == ["QUANTITY"] or kinds[3:5] == ["NUMBER", "OP"]
     )
+
+
+def _says_twice(words: Sequence[Word], i: int) -> bool:
+    """Whether a quantity stands again behind it, alone or in a comparison: redshifts 1 < z < 2."""
+    after = words[i + 1 : i + 4]
+    kinds = [w.type for w in after]
+    again = (
+        after[0] if kinds[:1] == ["QUANTITY"] else after[2] if kinds == ["NUMBER", "OP", "QUANTITY"] else None
+    )
+    return again is not None and again.value is words[i].value
 
 
 def _stronger(first: Word, second: Word) -> Word:

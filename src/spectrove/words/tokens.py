@@ -57,7 +57,7 @@ class Lexicon:
     def add(self, kind: str, value: Any, words: Sequence[str], *, plural: bool = False) -> None:
         """Phrases of one meaning; a phrase that has one already keeps it."""
         for word in words:
-            forms = [word, *([f"{word}s"] if plural and not word.endswith("s") else [])]
+            forms = [word, *([f"{word}s"] if plural and len(word) > 2 and not word.endswith("s") else [])]
             for form in forms:
                 self.phrases.setdefault(folded(form), (kind, value, word))
 
@@ -74,7 +74,7 @@ def folded(text: str) -> str:
 def _lexicon_of(key: int, holder: _Holder) -> Lexicon:
     vocabulary, made = holder.vocabulary, Lexicon()
     for number in vocabulary.numbers:
-        made.add("QUANTITY", number, (number.title, *number.words), plural=len(number.title) > 3)
+        made.add("QUANTITY", number, (number.title, *number.words), plural=True)
     for known in vocabulary.lines:
         made.add("LINE", known, names_in(known, vocabulary))
     for one in vocabulary.properties:
@@ -84,6 +84,7 @@ def _lexicon_of(key: int, holder: _Holder) -> Lexicon:
         made.add("MORE_KIND", kind, kind.more)
         made.add("MOST_KIND", kind, kind.most)
     made.add("NOUN", None, vocabulary.nouns, plural=True)
+    made.add("RATIO", None, vocabulary.ratios, plural=True)
     for name, words in COMPARISONS.items():
         made.add("OP", name, words)
     for name, words in CONNECTORS.items():
@@ -222,12 +223,14 @@ class _Scanner:
     def _phrase(self, at: int, phrases: Mapping[str, tuple[str, Any, str]]) -> Word | None:
         """The longest phrase that begins here."""
         text = self.text
-        if text[at] in "()":
+        if text[at] in "()" or text[at] in _DASHES:
             return None
         for end in range(min(len(text), at + LONGEST), at, -1):
             if text[end - 1].isspace() or text[end - 1] in _NO_END or _joined(text, end):
                 continue
             part = text[at:end]
+            if _hyphenated(text, end) and folded(part) != "non":
+                continue
             if part.count("(") != part.count(")") or part.count("[") != part.count("]"):
                 continue
             if (known := phrases.get(folded(part))) is not None:
@@ -239,7 +242,9 @@ class _Scanner:
         letter = self.text[at]
         if letter in kind:
             return Word(kind[letter], at, at + 1, letter)
-        return Word("TO", at, at + 1, letter) if letter in _DASHES and self.last else None
+        if letter in _DASHES:  # between numbers a range, else punctuation
+            return Word("TO" if self.last in ("NUMBER", "UNIT") else "", at, at + 1, letter)
+        return None
 
     def _named(self, at: int) -> Word | None:
         """A name with a digit after "like", "than" or another name."""
@@ -275,6 +280,11 @@ class _Scanner:
         close = [*near, *get_close_matches(wanted, list(self.lexicon.phrases), n=3, cutoff=0.7)]
         written = list(dict.fromkeys(self.lexicon.phrases[k][2] for k in close))[:3]
         return f"; did you mean {' or '.join(written)}?" if written else ""
+
+
+def _hyphenated(text: str, end: int) -> bool:
+    """Whether a word with a hyphen goes on over this place: "low" of "low-mass" is no word."""
+    return text[end : end + 1] in tuple(_DASHES) and text[end + 1 : end + 2].isalpha()
 
 
 def _joined(text: str, end: int) -> bool:

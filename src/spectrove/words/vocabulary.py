@@ -129,6 +129,7 @@ class Vocabulary:
         kinds: Classes and properties.
         lines: Lines, with what is measured of them.
         properties: Properties of lines.
+        ratios: Words that may stand before a ratio of two lines.
         detection: Errors above zero from which a line counts as seen.
         comparable: Property whose columns are compared where two lines are: "flux".
         refused: Words with several meanings or none that a base can answer, and the sentence that says so.
@@ -139,6 +140,7 @@ class Vocabulary:
     kinds: tuple[Kind, ...] = ()
     lines: tuple[LineWords, ...] = ()
     properties: tuple[Property, ...] = ()
+    ratios: tuple[str, ...] = ()
     detection: float = 3.0
     comparable: str = "flux"
     refused: Mapping[str, str] = field(default_factory=dict)

@@ -109,7 +109,10 @@ def ask(
     everything = base.rows(None, []).column("object_id").to_pylist()
     quantities = {name: quantity(base, domain, name, everything, progress) for name in names}
     _refuse_unknown(base, reading, quantities)
+    examples: dict[str, Values] = {}
+    held: Tree | None = None
     if reading.demands is not None:
+        held = _with_numbers(reading.demands, quantities, everything, examples)
         reading = replace(reading, demands=_with_numbers(reading.demands, quantities, everything))
     chosen = _chosen(base, everything, where)
     quantities = {n: Values(q.value[chosen], q.error[chosen], q.column) for n, q in quantities.items()}
@@ -117,8 +120,8 @@ def ask(
     labels = {name: _labels(base, name)[chosen] for name in sorted(columns)}
     object_id = np.array(everything, dtype=str)[chosen]
     probability = np.full(len(object_id), np.nan)
-    if reading.demands is not None:
-        probability = _probability(reading.demands, quantities, labels, len(object_id))
+    if held is not None:
+        probability = _probability(held, quantities, examples, labels, len(object_id))
     return Asked(reading, object_id, probability, quantities, labels, _notes(quantities, demands))
 
 
@@ -217,22 +220,35 @@ def _with_labels(base: KnowledgeBase, tree: Tree) -> Tree:
     return replace(tree, labels=())
 
 
-def _with_numbers(tree: Tree, quantities: Mapping[str, Values], object_id: Sequence[str]) -> Tree:
-    """The tree with numbers in place of `quantile` and `value_of`."""
+def _with_numbers(
+    tree: Tree,
+    quantities: Mapping[str, Values],
+    object_id: Sequence[str],
+    examples: dict[str, Values] | None = None,
+) -> Tree:
+    """The tree with numbers in place of `quantile` and `value_of`.
+
+    Args:
+        examples: If given, `value_of` becomes the name of a column, whose value and error are put here, (1,) each.
+    """
     if isinstance(tree, Not):
-        return Not(_with_numbers(tree.part, quantities, object_id))
+        return Not(_with_numbers(tree.part, quantities, object_id, examples))
     if isinstance(tree, All | Any_):
-        return type(tree)(tuple(_with_numbers(part, quantities, object_id) for part in tree.parts))
+        return type(tree)(tuple(_with_numbers(part, quantities, object_id, examples) for part in tree.parts))
 
     def number(found: re.Match[str]) -> str:
         if found[1]:
             return f"{np.nanquantile(quantities[found[1]].value, float(found[2])):.4g}"
-        value = quantities[found[3]].value[list(object_id).index(found[4])]
-        if not np.isfinite(value):
+        known, place = quantities[found[3]], list(object_id).index(found[4])
+        if not np.isfinite(known.value[place]):
             raise WordsError(
                 f"{tree.written or tree.words}: {found[4]} has no {found[3]}. Take another example."
             )
-        return f"{value:.6g}"
+        if examples is None:
+            return f"{known.value[place]:.6g}"
+        name = f"example_{place}_{found[3]}"
+        examples[name] = Values(known.value[[place]], known.error[[place]], known.column)
+        return name
 
     return replace(tree, condition=_FUNCTION.sub(number, tree.condition))
 
@@ -268,14 +284,24 @@ def _notes(quantities: Mapping[str, Values], demands: Sequence[Demand]) -> tuple
 
 
 def _probability(
-    tree: Tree, quantities: Mapping[str, Values], labels: Mapping[str, NDArray[np.str_]], n: int
+    tree: Tree,
+    quantities: Mapping[str, Values],
+    examples: Mapping[str, Values],
+    labels: Mapping[str, NDArray[np.str_]],
+    n: int,
 ) -> Floats:
     """The part of the draws of the errors in which the demands hold, (n,); NaN where it cannot be told."""
-    normal = _normal(len(quantities))
+    normal = _normal(len(quantities) + len(examples))
+    drawn = {
+        name: one.value + normal[:, len(quantities) + j :][:, :1] * one.error
+        for j, (name, one) in enumerate(examples.items())
+    }
     out = np.full(n, np.nan)
     for start in range(0, n, BLOCK):
         block = slice(start, min(start + BLOCK, n))
         columns: dict[str, Floats] = {}
+        width = block.stop - start
+        columns |= {name: np.broadcast_to(values, (DRAWS, width)) for name, values in drawn.items()}
         for j, (name, known) in enumerate(quantities.items()):
             value, error = known.value[block], known.error[block]
             columns[name] = value[None, :] + normal[:, j : j + 1] * error[None, :]
