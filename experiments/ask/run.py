@@ -30,6 +30,7 @@ class Part(NamedTuple):
 
 #: The parts; `run(bench)` of a module measures it.
 PARTS: dict[str, Part] = {
+    "measured": Part("experiments.ask.measured", "how far the errors of measurements hold"),
     "words": Part("experiments.ask.words", "Sentences that the grammar reads as they were meant."),
 }
 

@@ -151,3 +151,11 @@ def test_counts_are_asked_about_in_a_list_and_with_a_condition_too(base):
     fluxes = spectrove.Spectrum(np.linspace(4000.0, 9000.0, 50), np.ones(50), error=np.ones(50), z=0.1)
     with pytest.raises(DatasetError, match="one kind"):
         opened.search([counts, fluxes])
+
+
+def test_measurements_of_counts_are_refused_in_a_sentence(folder):
+    """There are none yet, and the sentence says of what there are."""
+    done = CliRunner().invoke(app, ["measure", str(folder)])
+    assert done.exit_code == 2
+    assert "nothing is measured in spectra of xray yet" in done.stderr
+    assert "galaxies" in done.stderr

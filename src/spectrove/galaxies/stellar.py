@@ -153,7 +153,7 @@ def fit_continuum(
         block: Pixels per step of the final correction.
 
     Returns:
-        The continuum, or None where less than 200 weighted pixels can be fitted.
+        The continuum, or None where less than 200 weighted pixels can be fitted, or no light is positive.
     """
     index = _grid_position(wavelength)
     inside = (index >= 0) & (index <= stellar_basis()[0].size - 2)
@@ -182,6 +182,8 @@ def fit_continuum(
     model = np.full(len(wavelength), np.nan)
     model[inside] = scale * _sample(coefficients.astype(np.float32) @ fit_templates()[which], index[inside])
     good = used & (model > 0)
+    if not good.any():
+        return None
     stars = model.copy()
     model[inside] *= _running_ratio(flux, model, good, block)[inside]
     return Continuum(model, stars, FIT_DISPERSIONS[which], coefficients.astype(float))

@@ -37,6 +37,7 @@ from spectrove.pipeline.curate import curate, trusted
 from spectrove.pipeline.domains import DOMAINS, domain_of
 from spectrove.pipeline.encoders import Encoders, encoders_of, loaded
 from spectrove.pipeline.estimate import check_quantity, estimate
+from spectrove.pipeline.examples import hunt_like
 from spectrove.pipeline.measure import measure, store_measures
 from spectrove.pipeline.options import ClassifyOptions, HuntOptions, SearchOptions, options_of
 from spectrove.pipeline.outliers import outlier_reference, outliers, write_outlier_page
@@ -72,6 +73,7 @@ __all__ = [
     "estimate",
     "explain",
     "hunt",
+    "hunt_like",
     "in_batches",
     "loaded",
     "measure",
@@ -139,7 +141,7 @@ def classify(base: KnowledgeBase, spectra: SpectrumSet, label: str, **options: A
 
 @any_spectra
 def hunt(base: KnowledgeBase, spectra: SpectrumSet, target: Target | str, **options: Any) -> Answers:
-    """Probability that each spectrum belongs to the target.
+    """Probability that each spectrum belongs to the target. Without a target but with examples see `hunt_like`.
 
     Args:
         base: The base.

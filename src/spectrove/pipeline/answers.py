@@ -95,6 +95,7 @@ class Answers:
         target: The target of a hunt, with a numerical threshold.
         provenance: Base, version, encoders and options, as plain values.
         regression: What estimates were made from, see `at`; else None.
+        examples: The examples of a hunt by example with their model, a `pipeline.examples.ExampleHunt`; else None.
     """
 
     verb: str
@@ -109,6 +110,7 @@ class Answers:
     target: Target | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     regression: Regression | None = field(default=None, repr=False)
+    examples: Any = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.predictions)
@@ -163,15 +165,18 @@ class Answers:
         Raises:
             SpectrumError: Only the answers of classify and hunt can be explained.
         """
-        if self.question is None or not self.predictions:
+        if (self.question is None and self.examples is None) or not self.predictions:
             raise SpectrumError("explain: these answers hold no prediction; call classify or hunt first.")
         _need_fluxes(self.spectra, "explain")
         i = self._place(i)
-        query, panels = self.spectra.take([i]), domain_of(self.question.base).panels
+        base = self.question.base if self.question else self.examples.base
+        query, panels = self.spectra.take([i]), domain_of(base).panels
         evidence = build_evidence(
-            self.question.base, query[0], self.predictions[i], self.neighbors, i,
+            base, query[0], self.predictions[i], self.neighbors, i,
             target=self.target or target, panels=panels,
         )  # fmt: skip
+        if self.question is None:
+            return evidence
         evidence = with_influence(evidence, self.question, query)
         if saliency:
             evidence = with_saliency(evidence, self.question, query)

@@ -9,7 +9,7 @@ from typing import Any
 from spectrove import pipeline
 from spectrove.embeddings import Embeddings
 from spectrove.encoders import Encoder
-from spectrove.errors import Refusal
+from spectrove.errors import KnowledgeError, Refusal
 from spectrove.explanation.evidence import Evidence
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.answers import Answers
@@ -51,9 +51,28 @@ class Base(KnowledgeBase):
         """The class of each spectrum, as `spectrove.classify`."""
         return pipeline.classify(self, spectra, label, **options)
 
-    def hunt(self, spectra: Spectra, target: Target | str, **options: Any) -> Answers:
-        """Probability that each spectrum belongs to a target, as `spectrove.hunt`."""
+    def hunt(
+        self, spectra: Spectra = None, target: Target | str | None = None, *, like: Any = None, **options: Any
+    ) -> Answers:
+        """Probability that each spectrum belongs to a target, as `spectrove.hunt`; or is like examples, as `hunt_like`.
+
+        Raises:
+            KnowledgeError: Neither a target nor examples are given, or both; or a target without spectra.
+        """
+        if (target is None) == (like is None):
+            both = "both were given" if target is not None else "neither was given"
+            raise KnowledgeError(
+                f"hunt: a target or examples (like=[...]) say what is hunted; {both}. Give one."
+            )
+        if target is None:
+            return pipeline.hunt_like(self, spectra, like, **options)
+        if spectra is None:
+            raise KnowledgeError("hunt: no spectra were given; a target is hunted among spectra. Give some.")
         return pipeline.hunt(self, spectra, target, **options)
+
+    def hunt_like(self, spectra: Spectra, like: Any, **options: Any) -> Answers:
+        """How much each spectrum, or each object of the base, is like some examples, as `spectrove.hunt_like`."""
+        return pipeline.hunt_like(self, spectra, like, **options)
 
     def estimate(self, spectra: Spectra, quantity: str, **options: Any) -> Answers:
         """A number for each spectrum with its interval, as `spectrove.estimate`."""

@@ -96,6 +96,20 @@ class HuntOptions(Options):
         return target.model_copy(update=changes) if changes else target
 
 
+class ExampleOptions(Options):
+    """Options of a hunt by example."""
+
+    unlike: Any = Field(None, description="Examples of what is not wanted: ids, files or spectra.")
+    region: Any = Field(None, description="Regions that count beside the whole spectrum: lines or ranges.")
+    top: Count | None = Field(None, description="Only the N most alike.")
+    where: str | None = Field(None, description="SQL condition on the base's objects.")
+    prevalence: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="Fraction of such objects; by default the share estimated in the base."
+    )
+    view: View = Field(None, description="The views compared; all of the base by default.")
+    allow_self: bool = Field(False, description="Let the examples be among the answers.")
+
+
 class EstimateOptions(Options):
     """Options of an estimate of a quantity."""
 

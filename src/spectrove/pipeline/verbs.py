@@ -9,11 +9,13 @@ from typing import Literal
 from spectrove.pipeline import classify, hunt, search
 from spectrove.pipeline.answers import Answers
 from spectrove.pipeline.estimate import estimate
+from spectrove.pipeline.examples import hunt_like
 from spectrove.pipeline.measure import measure
 from spectrove.pipeline.options import (
     AnyOptions,
     ClassifyOptions,
     EstimateOptions,
+    ExampleOptions,
     HuntOptions,
     MeasureOptions,
     OutlierOptions,
@@ -45,7 +47,7 @@ class Verb:
     name: str
     ask: Callable[..., Answers]
     options: type[AnyOptions]
-    subject: Literal["", "target", "label", "quantity", "regions", "text"]
+    subject: Literal["", "target", "like", "label", "quantity", "regions", "text"]
     columns: tuple[str, ...]
     summary: str
     command: str
@@ -87,6 +89,14 @@ VERBS: dict[str, Verb] = {
             "second_redshift",
         ),
         "Find the spectra that match a target.", "hunt",
+    ),
+    "hunt_like": Verb(
+        "hunt_like", hunt_like, ExampleOptions, "like",
+        (
+            "object_id", "score", "probability", "reason_no_interval", "among_base", "z", "why", "neighbors", "flags",
+            "region_distance",
+        ),
+        "Find the spectra that are like some examples.", "hunt --like",
     ),
     "classify": Verb(
         "classify", classify, ClassifyOptions, "label", (*_POSTERIOR, "label", "value", "probabilities"),

@@ -63,7 +63,7 @@ class GalaxyMeasurer:
         """Values and errors by turns, (n_spectra, 2 n_measures); NaN where unknown."""
         from spectrove.galaxies.measuring.spectrum import measured
 
-        return np.array(measured(spectra)).reshape(len(spectra), 2 * len(MEASURES))
+        return measured(spectra)
 
 
 def as_table(object_id: Sequence[str], values: NDArray[np.float64]) -> pa.Table:

@@ -20,7 +20,7 @@ from spectrove.galaxies.measuring.values import Values
 from spectrove.galaxies.quantities import FLUX
 from spectrove.inference.per_spectrum import PerSpectrum
 from spectrove.readers.assemble import FLUX_UNIT
-from spectrove.spectra import Spectrum
+from spectrove.spectra import Spectrum, SpectrumSet
 
 #: Redshifts at which lines are measured.
 LOWEST, HIGHEST = -0.01, 20.0
@@ -48,11 +48,7 @@ def why_not(spectrum: Spectrum) -> str:
 
 
 def measure_one(spectrum: Spectrum) -> NDArray[np.float64]:
-    """Values and errors of `MEASURES` by turns, (2 n_measures,); NaN where they cannot be measured.
-
-    Fluxes are absolute only in a spectrum whose unit is known; in another one they stay unknown, and so do colours
-    and ratios over long ranges where the flux is not calibrated.
-    """
+    """Values and errors of `MEASURES` by turns, (2 n_measures,), in any unit; NaN where they cannot be measured."""
     out = np.full((len(MEASURES), 2), np.nan)
     if why_not(spectrum):
         return out.ravel()
@@ -62,11 +58,6 @@ def measure_one(spectrum: Spectrum) -> NDArray[np.float64]:
         return out.ravel()
     for name, pair in values.items():
         out[_PLACE[name]] = pair
-    calibrated = spectrum.row.get("calibrated") is not False
-    if spectrum.row.get("flux_unit") != FLUX_UNIT or not calibrated:
-        out[_FLUXES] = np.nan
-    if not calibrated:
-        out[_SHAPES] = np.nan
     known = np.isfinite(out).all(axis=1) & (out[:, 1] > 0)
     out[~known] = np.nan
     return out.ravel()
@@ -117,5 +108,22 @@ def around_ha(rest: NDArray, flux: NDArray, ivar: NDArray, fit: LineFit, spread:
     )
 
 
-#: The measurements of each spectrum of a set, remembered.
-measured = PerSpectrum(lambda spectra: [measure_one(spectrum) for spectrum in spectra])
+def measured(spectra: SpectrumSet) -> NDArray[np.float64]:
+    """Values and errors of each spectrum by turns, (n_spectra, 2 n_measures).
+
+    Fluxes are absolute only in a spectrum whose unit is known; in another one they stay unknown, and so do colours
+    and ratios over long ranges where the flux is not calibrated.
+    """
+    values = np.array(_remembered(spectra)).reshape(len(spectra), len(MEASURES), 2)
+    names = spectra.rows.column_names
+    unit = spectra.column("flux_unit") if "flux_unit" in names else [None] * len(spectra)
+    calibrated = spectra.column("calibrated") if "calibrated" in names else [None] * len(spectra)
+    bent = np.array([said is False for said in calibrated], bool)
+    absolute = np.array([one == FLUX_UNIT for one in unit], bool) & ~bent
+    values[np.ix_(~absolute, _FLUXES)] = np.nan
+    values[np.ix_(bent, _SHAPES)] = np.nan
+    return values.reshape(len(spectra), 2 * len(MEASURES))
+
+
+#: Of pixels and redshift alone.
+_remembered = PerSpectrum(lambda spectra: [measure_one(spectrum) for spectrum in spectra])

@@ -40,7 +40,8 @@ class Weighted:
 
     def terms(self, likeness: Floats) -> Floats:
         """Log-likelihood ratio of objects with this likeness, (n,)."""
-        return np.log(self.exponent) + (self.exponent - 1) * log_rank(self.known, likeness)
+        terms: Floats = np.log(self.exponent) + (self.exponent - 1) * log_rank(self.known, likeness)
+        return terms
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class ExampleModel:
         weighted: The comparisons.
         background_score: Scores of the base's objects, (n_background,); examples among them were left out.
         share: Of such objects in the base.
+        sorted_score: Scores of the base's objects that are no examples, ascending.
         reason: Why `probability` is not calibrated, a sentence; "" if it is.
     """
 
@@ -62,11 +64,12 @@ class ExampleModel:
     weighted: tuple[Weighted, ...]
     background_score: Floats
     share: Share
+    sorted_score: Floats
     reason: str = ""
 
     def score(self, vectors: Vectors) -> Floats:
         """Log-likelihood ratio of objects with these vectors by view, (n,); larger is more like the examples."""
-        return sum(self.parts(vectors).values(), np.zeros(len(next(iter(vectors.values())))))
+        return np.asarray(np.sum(list(self.parts(vectors).values()), axis=0), dtype=np.float64)
 
     def parts(self, vectors: Vectors) -> dict[Comparison, Floats]:
         """The terms of the score, (n,) each."""
@@ -75,13 +78,28 @@ class ExampleModel:
             for w in self.weighted
         }
 
+    def among_base(self, score: Floats) -> Floats:
+        """Share of the base's objects that score as high, (n,), above 0."""
+        known = self.sorted_score
+        above = len(known) - np.searchsorted(known, score - 1e-9)
+        return np.asarray((above + 0.5) / (len(known) + 0.5), dtype=np.float64)
+
     def probability(self, vectors: Vectors) -> Floats:
         """Posterior probability of objects with these vectors by view, at the share of the base, (n,)."""
-        return self.share.probability(self.score(vectors))
+        return self.probability_at(self.score(vectors))
+
+    def probability_at(self, score: Floats) -> Floats:
+        """The same of objects with these scores, (n,)."""
+        return self.share.probability(log_rank(self.sorted_score, score))
 
 
 def fit_examples(
-    background: Background, yes: Vectors, no: Vectors | None = None, own: NDArray | None = None
+    background: Background,
+    yes: Vectors,
+    no: Vectors | None = None,
+    own: NDArray | None = None,
+    *,
+    prevalence: float | None = None,
 ) -> ExampleModel:
     """The model of some examples.
 
@@ -90,6 +108,8 @@ def fit_examples(
         yes: Vectors of positives by view, (n_yes, n_dimensions) each, in one order; one at least.
         no: Of negatives likewise; may be empty.
         own: Row of each positive in the background, -1 for one that is not there, (n_yes,).
+        prevalence: Share of such objects, where it is known.
+        prevalence: Share of such objects, where it is known.
 
     Raises:
         KnowledgeError: There is no positive, or a view is missing.
@@ -107,13 +127,16 @@ def fit_examples(
     for comparison in (Comparison(view, form) for view in background.views for form in FORMS):
         likeness = comparison.likeness(background, background.vectors, yes, no)
         ranks = _left_out_ranks(background, comparison, yes, no, others)
-        found = Weighted(comparison, _exponent(ranks), np.sort(likeness[others]))
+        found = Weighted(comparison, _exponent(ranks), np.sort(likeness[others]).astype(np.float64))
         weighted.append(found)
         scores += found.terms(likeness)
         left_out += np.log(found.exponent) + (found.exponent - 1) * (ranks if len(ranks) else 0.0)
     scores[rows[rows >= 0]] = left_out[rows >= 0]
-    share = estimate_share(scores[others], left_out if count > 1 else np.zeros(0))
-    return ExampleModel(background, yes, no, tuple(weighted), scores, share, _reason(count))
+    known = np.sort(scores[others])
+    share = estimate_share(log_rank(known, left_out) if count > 1 else np.zeros(0), prevalence)
+    return ExampleModel(
+        background, yes, no, tuple(weighted), scores, share, known, _reason(count, share, prevalence)
+    )
 
 
 def log_rank(known: Floats, likeness: Floats) -> Floats:
@@ -167,8 +190,11 @@ def _none(yes: Mapping[str, NDArray]) -> dict[str, NDArray]:
     return {view: vectors[:0] for view, vectors in yes.items()}
 
 
-def _reason(count: int) -> str:
+def _reason(count: int, share: Share, prevalence: float | None) -> str:
+    if prevalence is not None:
+        return "no interval: the probability follows the prevalence that was given."
+    examples = f"{count} example{'s' * (count > 1)}"
     return (
-        f"{count} example{'s' * (count > 1)} say what to look for, not how frequent it is: the probability is as "
-        "good as the share."
+        f"no interval: the share of the base that {examples} speak{'s' * (count == 1)} for, {share.value:.2g} "
+        f"[{share.low:.2g} {share.high:.2g}], decides it. Give --prevalence if you know better."
     )

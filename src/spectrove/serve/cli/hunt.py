@@ -13,6 +13,7 @@ import typer
 from spectrove.serve import text
 from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.cli import options
+from spectrove.serve.cli.hunt_like import ExampleRegion, Like, Unlike, hunt_like
 from spectrove.serve.inspecting import Look, look, need_review, sheet_before
 from spectrove.serve.output import check_output, say
 from spectrove.serve.progress import progress_bar
@@ -47,7 +48,7 @@ def decision(value: str | None) -> str | None:
 
 
 TargetName = Annotated[
-    str,
+    str | None,
     typer.Option("--target", metavar="NAME|FILE", help="Target: a name or a TOML file."),
 ]
 Top = Annotated[
@@ -106,8 +107,11 @@ class Typed:
     """Arguments and options of `spectrove hunt`."""
 
     kb: options.Base
-    spectra: options.Spectra
-    target: TargetName
+    spectra: options.SomeSpectra = None
+    target: TargetName = None
+    like: Like = None
+    unlike: Unlike = None
+    region: ExampleRegion = None
     top: Top = None
     k: options.TargetK = None
     where: options.Where = None
@@ -133,8 +137,13 @@ class Typed:
 def hunt(typed: Typed) -> None:
     """Find the spectra that match a target.
 
-    With probability and evidence, most probable first; --json keeps the order of the input.
+    With probability and evidence, most probable first; --json keeps the order of the input. In place of a target a few
+    examples may say what is wanted: --like.
     """
+    _need_one_question(typed)
+    if typed.like is not None:
+        hunt_like(typed)
+        return
     check_output(typed.output)
     check_output(typed.report, (".html",))
     if typed.figures and not typed.report:
@@ -144,7 +153,7 @@ def hunt(typed: Typed) -> None:
         sheet_before(typed.review)
     from spectrove.pipeline.shipped import load_target
 
-    target = load_target(typed.target)
+    target = load_target(str(typed.target))
     queries = options.query_batches(typed)
     base = open_base(typed.kb, typed.where)
     from spectrove.pipeline.verbs import VERBS
@@ -169,6 +178,23 @@ def _look(typed: Typed, base: KnowledgeBase, target: Target) -> Look:
         write_page(path, base, (results.last and results.last.target) or target, results, typed)
 
     return Look(typed.review or Path(), typed.next or NEXT, target.name, page)
+
+
+def _need_one_question(typed: Typed) -> None:
+    """Refuse a hunt unless it has either a target and spectra, or examples."""
+    if (typed.target is None) == (typed.like is None):
+        both = "both are given" if typed.like is not None else "neither is given"
+        raise typer.BadParameter(f"--target or --like says what is hunted, and {both}. Give one.")
+    if typed.like is not None:
+        return
+    if typed.unlike or typed.region:
+        raise typer.BadParameter(
+            "belong to a hunt by example: give --like too", param_hint="--unlike, --region"
+        )
+    if not typed.spectra:
+        raise typer.BadParameter(
+            "missing: name the files, folders or datasets to hunt among", param_hint="SPECTRA"
+        )
 
 
 def checked_target(base: KnowledgeBase, target: Target, given: Mapping[str, Any]) -> Target:

@@ -21,6 +21,10 @@ Spectra = Annotated[
     list[str],
     typer.Argument(metavar="SPECTRA", help="Files, folders, globs or a DATASET."),
 ]
+SomeSpectra = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SPECTRA", help="Files, folders, globs or a DATASET."),
+]
 K = Annotated[int, typer.Option("-k", metavar="N", min=1, help="Neighbours per spectrum.")]
 TargetK = Annotated[
     int | None,
