@@ -21,6 +21,7 @@ from spectrove.knowledge import KnowledgeBase
 from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
+from spectrove.work import advance
 
 #: Raised whenever the same spectrum's lines say something else.
 LINES_VERSION = 1
@@ -129,9 +130,10 @@ def line_shares_of_base(
         parts = []
         for start in range(0, len(names), BLOCK):
             parts.append(line_shares(base.spectra(names[start : start + BLOCK])))
+            advance(len(parts[-1]))
             if progress:
                 progress(len(parts[-1]))
         return np.concatenate(parts)
 
-    shares = measured_once(base, "lines", key, object_id, measure)
+    shares = measured_once(base, "lines", key, object_id, measure, doing="measuring the lines")
     return shares.reshape(len(object_id), len(REGIONS))

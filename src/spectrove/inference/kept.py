@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.files import Files
+from spectrove.work import doing as at_work
 
 T = TypeVar("T")
 
@@ -34,6 +35,8 @@ def fitted_once(
     fit: Callable[[], T],
     to_arrays: Callable[[T], Content | None],
     from_arrays: Callable[[Arrays, dict[str, str]], T],
+    *,
+    doing: str = "",
 ) -> T:
     """The result for this key: from memory, else from the files of the base, else fitted and kept there.
 
@@ -44,17 +47,24 @@ def fitted_once(
         fit: Makes the result.
         to_arrays: Arrays and texts of a result; None for one that is kept in memory only.
         from_arrays: The result from arrays and texts; raises if one is missing or wrong.
+        doing: What the fit does, for `spectrove.work`: "fitting a metric on class"; the size of the base follows.
     """
 
     def kept_or_fitted() -> T:
         if (kept := _read(base.files, kind, key, from_arrays)) is not None:
             return kept
-        version, fitted = base.version, fit()
+        with at_work(f"{doing or f'fitting {kind}'}, {once(base)}"):
+            version, fitted = base.version, fit()
         if (content := to_arrays(fitted)) is not None:
             _keep(base.files, kind, key, version, content)
         return fitted
 
     return base.remember((kind, key), kept_or_fitted)
+
+
+def once(base: KnowledgeBase) -> str:
+    """The end of a sentence about work that is done once for this version of a base."""
+    return f"{len(base):,} objects, once for version {base.version} of {base.path.name}"
 
 
 def measured_once(
@@ -63,6 +73,8 @@ def measured_once(
     key: str,
     object_id: Sequence[str],
     measure: Callable[[Sequence[str]], NDArray[np.float64]],
+    *,
+    doing: str = "",
 ) -> NDArray[np.float64]:
     """Measurements of objects of a base, (n_objects, n_values); those of further objects are added to what is kept.
 
@@ -70,12 +82,15 @@ def measured_once(
         base, kind, key: As in `fitted_once`, but with `base.measured_version`: columns that are joined to a base leave
             what is measured in its spectra as it is.
         object_id: The objects, (n_objects,).
-        measure: Measurements of the objects with these ids, (n, n_values).
+        measure: Measurements of the objects with these ids, (n, n_values); it calls `work.advance` as it goes on.
+        doing: What it does, for `spectrove.work`: "measuring the lines".
     """
     kept = _read(base.files, kind, key, _rows) or {}
     if missing := [name for name in dict.fromkeys(object_id) if name not in kept]:
         version = base.measured_version
-        kept |= dict(zip(missing, measure(missing), strict=True))
+        what = f"{doing or f'measuring {kind}'} of {len(missing):,} objects"
+        with at_work(f"{what}, once for version {version} of {base.path.name}", len(missing)):
+            kept |= dict(zip(missing, measure(missing), strict=True))
         names = sorted(kept)
         content = {"values": np.stack([kept[name] for name in names])}, {"object_id": json.dumps(names)}
         _keep(base.files, kind, key, version, content)

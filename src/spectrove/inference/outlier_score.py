@@ -171,7 +171,9 @@ def reference_of(base: KnowledgeBase, weights: Mapping[str, float], group: str =
     prints = base.fingerprints
     key = canonical_json([OUTLIER_VERSION, base.version, {view: prints[view] for view in weights}])
     fit, read = partial(_fit, base, weights, group), partial(_from_arrays, weights)
-    return fitted_once(base, "outliers", key, fit, _to_arrays, read)
+    return fitted_once(
+        base, "outliers", key, fit, _to_arrays, read, doing="measuring how far known objects are apart"
+    )
 
 
 def log_distances(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from html import escape
@@ -428,10 +429,15 @@ class KnowledgeBase:
     def remember(self, key: Hashable, make: Callable[[], T]) -> T:
         """Result of `make()`, computed once and kept in memory until the base changes."""
         self._reader.refresh()
-        kept = ("remember", key)
-        if kept not in self._reader.kept:
-            self._reader.kept[kept] = make()
-        return self._reader.kept[kept]
+        return self._reader.remember(("remember", key), make)
+
+    def one_version(self) -> AbstractContextManager[None]:
+        """Inside, everything is read from one version of the base, the newest at the beginning.
+
+        An answer then cannot mix two versions that another process writes meanwhile, and asks only once for the newest.
+        Nothing may be written to the base inside.
+        """
+        return self._reader.held()
 
     def searched(
         self,

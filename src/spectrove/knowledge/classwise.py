@@ -48,7 +48,12 @@ def find_by_class(
     search = search_of(store, reader, query, conditions)
     target = conditions.target
     label = conditions.labelled or (target.label if target else "")
-    members = _members(reader, search.known, search.pool, label, target, kinds)
+    named = reader.remember(
+        ("members", *_identity(search.space.views, conditions, kinds)),
+        lambda: _members(reader, search.known, search.pool, label, target, kinds),
+        most=lookup.POOLS_KEPT,
+    )
+    members = dict(named)
     queries = search.queries
     distance = np.full((len(queries), len(members), k), np.inf)
     for number in sorted({int(i) for i in search.which}):
@@ -64,6 +69,14 @@ def find_by_class(
         distance[own] = near / search.scale(place)
     counts = np.array([len(m) for m in members.values()], dtype=np.int64)
     return ClassDistances(queries.object_id, tuple(members), distance, counts)
+
+
+def _identity(
+    views: tuple[str, ...], conditions: Conditions, kinds: Mapping[str, str] | None
+) -> tuple[object, ...]:
+    """Everything that the members of classes depend on, in one version of a base."""
+    key = lookup.pool_key(views, conditions.where, conditions.labelled, conditions.target)
+    return (*key, None if kinds is None else tuple(kinds.items()))
 
 
 def _members(

@@ -62,13 +62,15 @@ def choose(
     target: Target | None,
 ) -> Pool:
     """The objects of the views that meet condition, label column and target; the last selections are kept."""
-    key = ("pool", views, where, labelled, target.model_dump_json() if target else None)
-    if key not in reader.kept:
-        pools = [k for k in reader.kept if k[0] == "pool"]
-        if len(pools) >= POOLS_KEPT:
-            del reader.kept[pools[0]]
-        reader.kept[key] = _choose(reader, snapshot, where, labelled, target)
-    return reader.kept[key]
+    key = ("pool", *pool_key(views, where, labelled, target))
+    return reader.remember(key, lambda: _choose(reader, snapshot, where, labelled, target), most=POOLS_KEPT)
+
+
+def pool_key(
+    views: tuple[str, ...], where: str | None, labelled: str | None, target: Target | None
+) -> tuple[object, ...]:
+    """What a selection depends on, in one version of a base."""
+    return views, where, labelled, target.model_dump_json() if target else None
 
 
 def _choose(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +20,9 @@ from spectrove.knowledge.search import Snapshot
 from spectrove.knowledge.store import Store, sentence
 from spectrove.spectra import Batch, SpectrumSet
 from spectrove.targets import label_text
+from spectrove.work import doing
+
+Kept = TypeVar("Kept")
 
 #: Ids in one SQL condition.
 IDS_AT_ONCE = 500
@@ -30,6 +35,10 @@ class View:
     fingerprint: str
     dimensions: int
     encoder: str
+
+
+#: The readers that stay at their version, by identity.
+_HELD: ContextVar[tuple[int, ...]] = ContextVar("readers held", default=())
 
 
 class Reader:
@@ -45,7 +54,9 @@ class Reader:
         self.kept: dict[Any, Any] = {}
 
     def refresh(self) -> int:
-        """Number of the newest version, which is read from now on."""
+        """Number of the newest version, which is read from now on; inside `held` that of its beginning."""
+        if id(self) in _HELD.get():
+            return self.version
         version = self._store.refresh()
         if version != self.version:
             self.version = version
@@ -61,10 +72,42 @@ class Reader:
         # An addition, a rollback and the like keep these words, but under another number.
         return int(said[MEASURED_AT]) if said.get(WRITTEN_AS) == str(self.version) else self.version
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside, one version is read, the newest at the beginning: one answer has one version, and is quicker."""
+        self.refresh()
+        token = _HELD.set((*_HELD.get(), id(self)))
+        try:
+            yield
+        finally:
+            _HELD.reset(token)
+
+    def remember(self, key: Any, make: Callable[[], Kept], most: int | None = None) -> Kept:
+        """Result of `make()`, kept until the version changes; of keys with one first part at most so many."""
+        if key in self.kept:
+            return self.kept[key]
+        made = make()
+        alike = [k for k in self.kept if k[0] == key[0]]
+        if most is not None and len(alike) >= most:
+            self.kept.pop(alike[0], None)
+        self.kept[key] = made
+        return made
+
+    @property
+    def _schema(self) -> pa.Schema:
+        if id(self) not in _HELD.get():  # a writer changes it before the version is read anew
+            return self._store.objects.schema
+        return self.remember(("schema",), lambda: self._store.objects.schema)
+
     def views(self) -> dict[str, View]:
         """The views, read from the metadata of their vector columns."""
+        if id(self) not in _HELD.get():
+            return self._views()
+        return dict(self.remember(("views",), self._views))
+
+    def _views(self) -> dict[str, View]:
         found = {}
-        for field in self._store.objects.schema:
+        for field in self._schema:
             if field.name.startswith(VECTOR):
                 said = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
                 # Older bases, with a single view, name the encoder in kb.json only.
@@ -75,16 +118,16 @@ class Reader:
 
     def columns(self) -> list[str]:
         """Columns that a condition may name: all but the vectors."""
-        return [name for name in self._store.objects.schema.names if not name.startswith((VECTOR, COVERAGE))]
+        return [name for name in self._schema.names if not name.startswith((VECTOR, COVERAGE))]
 
     def catalog_columns(self) -> list[str]:
         """Columns that came with the spectra."""
-        return [name for name in self._store.objects.schema.names if not is_own(name)]
+        return [name for name in self._schema.names if not is_own(name)]
 
     def column_type(self, column: str) -> pa.DataType:
         """Arrow type of a column."""
         self.need_column(column)
-        return self._store.objects.schema.field(column).type
+        return self._schema.field(column).type
 
     def need_column(self, column: str) -> None:
         """Refuse a column name unless a condition may use it."""
@@ -129,20 +172,24 @@ class Reader:
     def snapshot(self, view: str) -> Snapshot:
         """The vectors of a view, in memory, sorted by id: no answer depends on the order of writing."""
         if view not in self._snapshots:
-            table = self.scan(
-                ["object_id", "ra", "dec", VECTOR + view, COVERAGE + view], f"{VECTOR}{view} IS NOT NULL"
-            )
-            table = table.sort_by("object_id")
-            ra, dec = sky_positions(table)
-            self._snapshots[view] = Snapshot(
-                row_id=np.asarray(table.column("_rowid").to_numpy(), dtype=np.uint64),
-                object_id=np.array(table.column("object_id").to_pylist(), dtype=str),
-                vectors=_matrix(table.column(VECTOR + view)),
-                coverage=_matrix(table.column(COVERAGE + view)),
-                ra=ra,
-                dec=dec,
-            )
+            with doing(f"reading the vectors of the view {view} of {self._store.path.name}"):
+                self._snapshots[view] = self._read_vectors(view)
         return self._snapshots[view]
+
+    def _read_vectors(self, view: str) -> Snapshot:
+        table = self.scan(
+            ["object_id", "ra", "dec", VECTOR + view, COVERAGE + view], f"{VECTOR}{view} IS NOT NULL"
+        )
+        table = table.sort_by("object_id")
+        ra, dec = sky_positions(table)
+        return Snapshot(
+            row_id=np.asarray(table.column("_rowid").to_numpy(), dtype=np.uint64),
+            object_id=np.array(table.column("object_id").to_pylist(), dtype=str),
+            vectors=_matrix(table.column(VECTOR + view)),
+            coverage=_matrix(table.column(COVERAGE + view)),
+            ra=ra,
+            dec=dec,
+        )
 
     def embeddings(self, view: str, where: str | None) -> Embeddings:
         """Vectors sorted by id."""
@@ -177,6 +224,9 @@ class Reader:
     def label_values(self, column: str) -> dict[str, int]:
         """Number of objects of each label, most frequent first."""
         self.need_column(column)
+        return dict(self.remember(("label values", column), lambda: self._label_values(column)))
+
+    def _label_values(self, column: str) -> dict[str, int]:
         counts = Counter(label_text(v) for v in self.scan([column]).column(column).to_pylist())
         counts.pop(None, None)
         return {str(v): n for v, n in sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))}

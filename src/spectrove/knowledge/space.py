@@ -19,6 +19,7 @@ from spectrove.knowledge.search import Snapshot, nearest
 from spectrove.knowledge.store import Store
 from spectrove.targets import Target
 from spectrove.targets.target import id_hash
+from spectrove.work import doing
 
 #: Cache of scales by version and space.
 SCALES = "scales.json"
@@ -103,13 +104,8 @@ def snapshot(store: Store, reader: Reader, space: Space) -> Snapshot:
     if space.key == space.views[0]:
         return reader.snapshot(space.views[0])
     key = ("space", space.key)
-    if key not in reader.kept:
-        made = _with_metric(store, reader, space) if space.metric else _side_by_side(store, reader, space)
-        kept = [k for k in reader.kept if k[0] == "space"]
-        if len(kept) >= SPACES_KEPT:
-            del reader.kept[kept[0]]
-        reader.kept[key] = made
-    return reader.kept[key]
+    make = _with_metric if space.metric else _side_by_side
+    return reader.remember(key, lambda: make(store, reader, space), most=SPACES_KEPT)
 
 
 def _with_metric(store: Store, reader: Reader, space: Space) -> Snapshot:
@@ -183,7 +179,9 @@ def scale(store: Store, reader: Reader, space: Space) -> float:
         key = f"{reader.version}:{space.key}"
         known = _scales(store)
         if key not in known:
-            known[key] = _measure_scale(snapshot(store, reader, space))
+            objects = snapshot(store, reader, space)
+            with doing(f"measuring the distance between neighbours of {store.path.name}"):
+                known[key] = _measure_scale(objects)
             with suppress(OSError):  # a read-only base: measure again next time
                 store.write_json(SCALES, known)
         reader.kept[kept] = known[key]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from spectrove.domain import OwnEvidence, Reviewer
+from spectrove.inference.kept import once
 from spectrove.inference.labels.noise import LabelNoise, LabelVotes, label_votes
 from spectrove.inference.labels.review import Review, Words, label_findings, redshift_findings
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.duplicates import duplicates
 from spectrove.pipeline.domains import domain_of
 from spectrove.targets import MetricMode
+from spectrove.work import doing
 
 #: Spectra read together.
 BATCH = 256
@@ -90,7 +92,8 @@ def trusted(
     group = domain_of(base).group
 
     def find() -> str | None:
-        votes = label_votes(base, label, group=group, view=view, where=where, metric=metric)
+        with doing(f"looking for labels of {label} in conflict with their neighbours, {once(base)}"):
+            votes = label_votes(base, label, group=group, view=view, where=where, metric=metric)
         doubted = votes.object_id[LabelNoise(votes.given, votes.probability).suspects()]
         if not len(doubted):
             return where

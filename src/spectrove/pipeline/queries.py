@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import wraps
 from glob import has_magic
@@ -77,11 +78,12 @@ def any_spectra(
     @wraps(verb)
     def for_any(base: Any, spectra: Spectra, *args: P.args, **options: P.kwargs) -> Answers:
         reading = {name: options.pop(name) for name in READING if name in options}
-        if _is_batch(spectra) and not reading:
-            return verb(base, spectra, *args, **options)
-        read, unread = queries(base, spectra, **reading)  # type: ignore[arg-type]
-        answers = verb(base, read, *args, **options)
-        return replace(answers, refusals=(*unread, *answers.refusals))
+        with base.one_version() if isinstance(base, KnowledgeBase) else nullcontext():
+            if _is_batch(spectra) and not reading:
+                return verb(base, spectra, *args, **options)
+            read, unread = queries(base, spectra, **reading)  # type: ignore[arg-type]
+            answers = verb(base, read, *args, **options)
+            return replace(answers, refusals=(*unread, *answers.refusals))
 
     return for_any
 

@@ -26,6 +26,7 @@ from spectrove.knowledge.search import SAME_OBJECT_ARCSEC, separation_arcsec
 from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
+from spectrove.work import counted
 
 #: Increased whenever the same spectra give other common residuals.
 RESIDUALS_VERSION = 1
@@ -113,7 +114,10 @@ def common_residuals_for(
         target, where: As in `KnowledgeBase.search`.
     """
     key = residuals_key(base, target, where)
-    return fitted_once(base, "residuals", key, partial(_learn, base, target, where), _to_arrays, _from_arrays)
+    return fitted_once(
+        base, "residuals", key, partial(_learn, base, target, where), _to_arrays, _from_arrays,
+        doing="learning the residuals common to galaxies",
+    )  # fmt: skip
 
 
 def residuals_key(base: KnowledgeBase, target: Target | None, where: str | None) -> str:
@@ -135,7 +139,7 @@ def _learn(base: KnowledgeBase, target: Target | None, where: str | None) -> Com
     chosen = np.sort(np.random.default_rng(0).permutation(len(known.object_id))[:MOST_OBJECTS])
     ids, fold = known.object_id[chosen], known.fold[chosen]
     parts, read = [], []
-    for start in range(0, len(ids), BLOCK):
+    for start in counted("reconstructing galaxies", len(ids), BLOCK):
         left, names = residuals_of(base.spectra(ids[start : start + BLOCK].tolist()))
         parts.append(left)
         read += names

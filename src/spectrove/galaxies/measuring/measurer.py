@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spectrove.errors import Refusal
 from spectrove.galaxies.measuring.measures import HEADLINE, MEASURES
+from spectrove.work import advance
 
 if TYPE_CHECKING:
     from spectrove.knowledge import KnowledgeBase
@@ -51,12 +52,16 @@ class GalaxyMeasurer:
             parts = []
             for start in range(0, len(names), BLOCK):
                 parts.append(self._values(base.spectra(names[start : start + BLOCK])))
+                advance(len(parts[-1]))
                 if progress:
                     progress(len(parts[-1]))
             return np.concatenate(parts)
 
         blocks = [object_id[start : start + KEPT] for start in range(0, len(object_id), KEPT)]
-        found = [measured_once(base, "measures", key, block, measure) for block in blocks]
+        found = [
+            measured_once(base, "measures", key, block, measure, doing="measuring spectra")
+            for block in blocks
+        ]
         return as_table(list(object_id), np.concatenate(found) if found else np.zeros((0, 2 * len(MEASURES))))
 
     def _values(self, spectra: SpectrumSet) -> NDArray[np.float64]:

@@ -53,6 +53,7 @@ def _types_of_base(base: KnowledgeBase) -> frozenset[str]:
         look,
         lambda held: ({}, {"types": json.dumps(sorted(held))}),
         lambda _, texts: frozenset(json.loads(texts["types"])),
+        doing="finding the types of spectra in the base",
     )
 
 

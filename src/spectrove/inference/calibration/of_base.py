@@ -25,6 +25,7 @@ from spectrove.spectra import SpectrumSet
 from spectrove.statistics import thinned
 from spectrove.targets import Target, label_text
 from spectrove.targets.target import id_hash
+from spectrove.work import counted
 
 #: Calibrate probabilities on the labels of the base if there are enough of them, or never.
 CalibrationMode = Literal["auto", "none"]
@@ -154,7 +155,9 @@ def calibration_for(
     metric, terms = metric or FittedMetric(), terms or Terms()
     key = _identity(pool, metric, terms)
     fit = partial(_fit, pool, metric, terms)
-    made = fitted_once(pool.base, "calibrations", key, fit, _to_arrays, _from_arrays)
+    made = fitted_once(
+        pool.base, "calibrations", key, fit, _to_arrays, _from_arrays, doing=f"fitting probabilities {_of(pool)}"
+    )  # fmt: skip
     if isinstance(made, str):
         witness, required = pool.base.remember(("witness of", key), partial(_witness_alone, pool, terms))
         return FittedCalibration(reason=made, terms=terms, witness=witness, required=required)
@@ -167,6 +170,14 @@ def calibration_for(
     if pool.target is None:
         return calibrated
     return replace(calibrated, pool=replace(pool, target=calibrated.settled(pool.target)))
+
+
+def _of(pool: Pool) -> str:
+    return (
+        f"of {pool.target.positive} ({pool.target.name})"
+        if pool.target
+        else f"of the classes of {pool.label}"
+    )
 
 
 def _identity(pool: Pool, metric: FittedMetric, terms: Terms) -> str:
@@ -279,7 +290,7 @@ def _blocks(
     vectors = {view: base.embeddings(view) for view in pool.space.views}
     places = {view: {name: i for i, name in enumerate(e.object_id.tolist())} for view, e in vectors.items()}
     blocks = []
-    for start in range(0, len(ids), BLOCK):
+    for start in counted("comparing labelled objects with each other", len(ids), BLOCK):
         part = ids[start : start + BLOCK]
         spectra = base.spectra(part)
         query = {v: e.take(np.array([places[v][name] for name in part])) for v, e in vectors.items()}

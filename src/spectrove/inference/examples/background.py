@@ -109,6 +109,7 @@ def background_of(base: KnowledgeBase, views: tuple[str, ...]) -> Background:
             lambda: {v: fit_axes(x) for v, x in vectors.items()},
             _to_arrays,
             _from_arrays,
+            doing="finding the directions in which known objects differ",
         )
         return Background(shared, vectors, axes)
 

@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 from spectrove.errors import ShapeError
 from spectrove.provenance import hash_arrays
 from spectrove.statistics import folds_by_group, thinned
+from spectrove.work import counted
 
 #: Inverse penalties of the regression that are tried.
 STRENGTHS = (0.02, 0.05, 0.1, 0.3, 1.0, 3.0)
@@ -80,16 +81,23 @@ class LinearMetric:
                 f"LinearMetric: matrix {self.matrix.shape}, mean {self.mean.shape}; expected (d, m) and (d,)."
             )
 
+    @cached_property
+    def _used(self) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """For each dimension the new coordinates that it enters, and its weights in them, (n_used, 1)."""
+        used = [np.flatnonzero(row) for row in self.matrix]
+        return [(u, row[u, None]) for u, row in zip(used, self.matrix, strict=True)]
+
     def transform(self, vectors: NDArray) -> NDArray[np.float32]:
         """The vectors in the new coordinates, shape (n, n_new); no row depends on another, to the last bit."""
         if vectors.ndim != 2 or vectors.shape[1] != len(self.mean):
             raise ShapeError(f"LinearMetric: vectors {vectors.shape}, expected (n, {len(self.mean)}).")
         centred = np.asarray(vectors, dtype=np.float64) - self.mean
-        result = np.zeros((len(centred), self.matrix.shape[1]))
-        # Dimension by dimension: a matrix product rounds differently for different numbers of rows.
-        for column, row in zip(centred.T, self.matrix, strict=True):
-            result += column[:, None] * row
-        return result.astype(np.float32)
+        columns, result = np.ascontiguousarray(centred.T), np.zeros((self.matrix.shape[1], len(centred)))
+        # Dimension by dimension: a matrix product rounds differently for different numbers of rows. Most of a matrix
+        # is zero, because a dimension enters the scores and its own place only.
+        for column, (used, weights) in zip(columns, self._used, strict=True):
+            result[used] += weights * column
+        return np.ascontiguousarray(result.T.astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -191,7 +199,7 @@ def fold_metrics(
     """
     vectors, fine = np.asarray(vectors, dtype=np.float64), _names(labels)
     metrics = []
-    for i in range(n_folds):
+    for i in counted("fitting it without each part of the base", n_folds):
         others = np.flatnonzero((fine != "") & (fold != i))
         others = others[_thin(fine[others], MOST_FITTED, seed)]
         enough = len(_lasting(fine[others])) > 1
@@ -288,14 +296,14 @@ def _cross_validate(
     folds = min(FOLDS, len(np.unique(group)))
     loss = np.zeros((repeats, folds, 1 + len(STRENGTHS) * len(BLENDS)))
     counts = np.zeros((*loss.shape, len(names), 3))
-    for r in range(repeats):
-        fold = folds_by_group(group, folds, seed=seed + r)
-        for f in range(folds):
-            base, asked = np.flatnonzero(fold != f), np.flatnonzero(fold == f)
-            votes = _trials(vectors[base], fine[base], truth[base], vectors[asked], len(names))
-            for i, share in enumerate(votes):
-                loss[r, f, i] = ((share - np.eye(len(names))[truth[asked]]) ** 2).sum()
-                counts[r, f, i] = _tally(truth[asked], share.argmax(axis=1), len(names))
+    divided = [folds_by_group(group, folds, seed=seed + r) for r in range(repeats)]
+    for trial in counted("cross-validating it", repeats * folds):
+        r, f = divmod(trial, folds)
+        base, asked = np.flatnonzero(divided[r] != f), np.flatnonzero(divided[r] == f)
+        votes = _trials(vectors[base], fine[base], truth[base], vectors[asked], len(names))
+        for i, share in enumerate(votes):
+            loss[r, f, i] = ((share - np.eye(len(names))[truth[asked]]) ** 2).sum()
+            counts[r, f, i] = _tally(truth[asked], share.argmax(axis=1), len(names))
     frequent = np.bincount(truth, minlength=len(names)) >= JUDGED
     counts = counts[..., frequent if frequent.sum() > 1 else np.ones(len(names), dtype=bool), :]
     chosen = int(loss[..., 1:].sum(axis=(0, 1)).argmin())

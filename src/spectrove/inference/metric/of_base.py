@@ -83,7 +83,10 @@ def metric_for(pool: Pool, mode: MetricMode = "auto", *, group: str) -> FittedMe
     if mode == "none":
         return FittedMetric()
     fit = partial(_fit, pool, group)
-    metrics, report = fitted_once(pool.base, "metrics", _identity(pool), fit, _to_arrays, _from_arrays)
+    metrics, report = fitted_once(
+        pool.base, "metrics", _identity(pool), fit, _to_arrays, _from_arrays,
+        doing=f"fitting a metric on {pool.column}",
+    )  # fmt: skip
     if mode == "linear" and report.reason:
         raise KnowledgeError(
             f"{pool.base.path}: no metric can be fitted on {pool.column}. {report.reason} Ask without a metric, or add "

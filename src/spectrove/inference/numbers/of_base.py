@@ -25,6 +25,7 @@ from spectrove.spectra import SpectrumSet
 from spectrove.statistics import folds_by_group
 from spectrove.targets import label_text
 from spectrove.targets.target import id_hash
+from spectrove.work import counted
 
 #: Increased whenever the same values and vectors give other estimates.
 VERSION = 2
@@ -156,8 +157,9 @@ def _values(setting: Setting) -> _Values:
 def _estimator(setting: Setting, key: str) -> Estimator:
     values = _values(setting)
     arrays, scale = fitted_once(
-        setting.base, "calibrations", key, partial(_fit, setting, values), _to_arrays, _from_arrays
-    )
+        setting.base, "calibrations", key, partial(_fit, setting, values), _to_arrays, _from_arrays,
+        doing=f"fitting estimates of {setting.quantity.name}",
+    )  # fmt: skip
     trend = Trend(*(arrays[a] for a in ("coefficients", "offset", "trend_residual", "spread")))
     known = LabelledObjects(
         object_id=values.object_id,
@@ -204,7 +206,7 @@ def _neighbors(setting: Setting, ids: NDArray[np.str_]) -> tuple[NDArray[np.str_
     place = {name: i for i, name in enumerate(every.object_id.tolist())}
     group = setting.group if setting.group in base.columns else None
     near, far, sn, unit = [], [], [], 1.0
-    for start in range(0, len(ids), BATCH):
+    for start in counted("comparing known objects with each other", len(ids), BATCH):
         part = ids[start : start + BATCH]
         spectra = base.spectra(part)
         found = base.search(

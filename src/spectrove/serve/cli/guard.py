@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from spectrove.errors import DatasetError, RecipeError, SpectroveError, TargetError
 from spectrove.serve.exits import DONE, FAILED, INTERRUPTED, WRONG_USAGE, UsageError, drop_stdout
+from spectrove.serve.progress import work_shown
 
 #: Where in its own source Lance says that it stumbled; nothing to act on.
 RUST_PLACE = re.compile(r",? *\S+\.rs:\d+:\d+")
@@ -25,7 +26,8 @@ class GuardedGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            result = super().invoke(ctx)
+            with work_shown():
+                result = super().invoke(ctx)
             sys.stdout.flush()  # so that a closed pipe shows here and not at interpreter exit
             return result
         except UsageError as wrong:
@@ -34,7 +36,8 @@ class GuardedGroup(TyperGroup):
             code = WRONG_USAGE if isinstance(error, ALWAYS_USAGE) else FAILED
             raise _ended(error, code) from error
         except KeyboardInterrupt as error:
-            typer.echo("interrupted; run the same command to continue", err=True)
+            notes = getattr(error, "__notes__", ["interrupted; run the same command to continue"])
+            typer.echo(" ".join(notes), err=True)
             raise typer.Exit(INTERRUPTED) from error
         except BrokenPipeError as error:
             drop_stdout()  # the reader has seen enough (`| head -3`)
