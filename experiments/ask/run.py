@@ -32,6 +32,10 @@ class Part(NamedTuple):
 PARTS: dict[str, Part] = {
     "measured": Part("experiments.ask.measured", "how far the errors of measurements hold"),
     "words": Part("experiments.ask.words", "Sentences that the grammar reads as they were meant."),
+    "review": Part(
+        "experiments.ask.review",
+        "looks through candidates: targets found, and how complete they are said to be",
+    ),
 }
 
 README = Path(__file__).with_name("README.md")

@@ -116,3 +116,18 @@ def test_python_reads_and_writes_the_same_sheet(spectrove, asked, survey, truth,
     ]
     assert len(state.next) == 5
     assert state.completeness.sentence.startswith("found ")
+
+
+def test_a_hunt_by_example_is_looked_through_and_its_examples_are_named_in_the_sheet(
+    spectrove, survey, truth, tmp_path
+):
+    """Examples are no candidates; with other examples the sheet is refused."""
+    one, two = [name for name, said in truth.items() if said == "yes"][:2]
+    hunt = ("hunt", survey.base, survey.dataset, "--review", "marks.csv", "--next", 15, "--like")
+    assert spectrove(*hunt, one).exit_code == 0
+    made = rows_of(tmp_path / "marks.csv")
+    assert {row["target"] for row in made} == {f"like {one}"}
+    assert one not in {row["object_id"] for row in made}
+    mark(tmp_path / "marks.csv", truth)
+    assert "estimated" in spectrove(*hunt, one).stdout
+    assert f"this hunt is for like {two}" in refused(spectrove(*hunt, two))

@@ -107,10 +107,15 @@ class Base(KnowledgeBase):
         return pipeline.explain(self, answers, i, **options)
 
     def review(
-        self, spectra: Spectra, *subject: Any, sheet: str | PathLike[str], **options: Any
+        self,
+        spectra: Spectra,
+        target: Target | str | None = None,
+        *,
+        sheet: str | PathLike[str],
+        **options: Any,
     ) -> Inspection:
         """The state of a look through the candidates of a hunt, as `spectrove.review`."""
-        return review(self, spectra, *subject, sheet=sheet, **options)
+        return review(self, spectra, target, sheet=sheet, **options)
 
     def label(self, table: Any, column: str | Sequence[str], **options: Any) -> Labelled:
         """What came of adding columns of a table to the objects, as one version, see `pipeline.label`."""

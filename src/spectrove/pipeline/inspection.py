@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 
 from spectrove.encoders import Encoder
-from spectrove.errors import CatalogError
+from spectrove.errors import CatalogError, KnowledgeError
 from spectrove.inference.embed import embed_queries
 from spectrove.inference.inspection.completeness import Completeness, Scored, estimate
 from spectrove.inference.inspection.proposals import propose
 from spectrove.inference.inspection.ranking import Candidates, Marks, Ranking
 from spectrove.inference.inspection.sheet import Marked, Sheet, marked, read_sheet, write_sheet
 from spectrove.knowledge import KnowledgeBase
-from spectrove.pipeline import hunt
+from spectrove.pipeline import hunt, hunt_like
 from spectrove.pipeline.answers import Answers
 from spectrove.pipeline.encoders import encoders_of
+from spectrove.targets import Target
 
 #: Spectra proposed at a time.
 NEXT = 20
@@ -90,9 +91,11 @@ class Inspection:
 def review(
     base: KnowledgeBase,
     spectra: Any,
-    *subject: Any,
+    target: Target | str | None = None,
+    *,
     sheet: str | PathLike[str],
     n: int = NEXT,
+    like: Any = None,
     **options: Any,
 ) -> Inspection:
     """The state of a look through the candidates of a hunt; the next proposals are added to its sheet.
@@ -100,28 +103,51 @@ def review(
     Args:
         base: The base.
         spectra: The candidates.
-        subject: What is hunted, as for `hunt`.
+        target: What is hunted, as for `hunt`; or None if there are examples.
         sheet: The CSV table with the marks; it is made if it does not exist.
         n: Spectra that shall be open, that is proposed and not marked.
-        options: As for `hunt`.
+        like: Examples, as for `hunt_like`; they are no candidates.
+        options: As for `hunt` or `hunt_like`.
 
     Raises:
         CatalogError: The sheet cannot be read, or belongs to another hunt or other spectra.
         DatasetError: It cannot be written.
+        KnowledgeError: Neither a target nor examples are given, or both.
     """
+    if (target is None) == (like is None):
+        raise KnowledgeError(
+            "review: a target or examples (like=[...]) say what is hunted. Give one of them."
+        )
     path = Path(sheet)
     before = read_sheet(path) if path.exists() else Sheet()
-    answers: Answers = hunt(base, spectra, *subject, **options)
+    answers = (
+        hunt_like(base, spectra, like, **options)
+        if target is None
+        else hunt(base, spectra, target, **options)
+    )
     views = answers.question.pool.space.views if answers.question else base.views
-    encoders = encoders_of(base, views, options.get("encoder"))
-    found = inspect(before, candidates_of(answers, encoders), hunted(answers, *subject), n)
+    candidates = candidates_of(answers, encoders_of(base, views, options.get("encoder")))
+    found = inspect(before, candidates, hunted(answers), n, known_of(answers))
     found.write(path)
     return found
 
 
-def hunted(answers: Answers, *subject: Any) -> str:
-    """What is hunted, in a word, as the sheet says it."""
-    return answers.target.name if answers.target else " ".join(map(str, subject))
+def hunted(answers: Answers) -> str:
+    """What is hunted, as the sheet says it: the name of a target, or the examples."""
+    if answers.target:
+        return answers.target.name
+    given = answers.examples.given
+    unlike = f" unlike {_some(given.no_id)}" if given.no_id else ""
+    return f"like {_some(given.yes_id)}{unlike}"
+
+
+def known_of(answers: Answers) -> Marks:
+    """The examples of a hunt by example as marks, with their vectors; none of a hunt for a target."""
+    none = np.zeros(0, np.int64)
+    if answers.examples is None:
+        return Marks(none, none)
+    model = answers.examples.model
+    return Marks(none, none, model.yes, model.no)
 
 
 def candidates_of(answers: Answers, encoders: Mapping[str, Encoder]) -> Candidates:

@@ -35,13 +35,11 @@ class Look:
     Attributes:
         path: Of the sheet.
         n: Spectra that shall be open.
-        target: What is hunted, in a word.
         page: Writes a page of the spectra to look at from their answers.
     """
 
     path: Path
     n: int
-    target: str
     page: Callable[[Path, Results], None] | None = None
 
 
@@ -60,7 +58,7 @@ def look(request: Request, outputs: Outputs, asked: Look) -> None:
     """Answer every query, read the marks, propose the next spectra, and end with the exit code."""
     before = sheet_before(asked.path)
     from spectrove.inference.inspection.ranking import Candidates
-    from spectrove.pipeline.inspection import candidates_of, inspect
+    from spectrove.pipeline.inspection import candidates_of, hunted, inspect, known_of
 
     results = Results(Counts(request.queries))
     parts, kept = [], []
@@ -70,8 +68,10 @@ def look(request: Request, outputs: Outputs, asked: Look) -> None:
         kept += [answers] if outputs.page else []
         if len(answers):
             parts.append(candidates_of(answers, request.encoders))
+    candidates = Candidates.concatenate(parts)
+    assert results.last is not None
     with usage_errors():
-        found = inspect(before, Candidates.concatenate(parts), asked.target, asked.n)
+        found = inspect(before, candidates, hunted(results.last), asked.n, known_of(results.last))
     found.write(asked.path)
     _write_files(request, outputs, asked, found, results, kept)
     _show(found, outputs, asked.path)
@@ -92,7 +92,7 @@ def _write_files(
             {"object_id": name, "rank": i + 1, "score": score, "mark": found.marks.get(name, "")}
             for i, (name, score) in enumerate(found.ranking)
         ]
-        write_table(outputs.table, rows, request.provenance(results.metric, target=asked.target))
+        write_table(outputs.table, rows, request.provenance(results.metric))
     if outputs.page and asked.page:
         wanted = [*found.open, *(one.object_id for one in found.next)]
         place = {p.object_id: (answers, i) for answers in kept for i, p in enumerate(answers.predictions)}

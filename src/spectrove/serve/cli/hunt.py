@@ -177,7 +177,7 @@ def _look(typed: Typed, base: KnowledgeBase, target: Target) -> Look:
     def page(path: Path, results: Results) -> None:
         write_page(path, base, (results.last and results.last.target) or target, results, typed)
 
-    return Look(typed.review or Path(), typed.next or NEXT, target.name, page)
+    return Look(typed.review or Path(), typed.next or NEXT, page)
 
 
 def _need_one_question(typed: Typed) -> None:

@@ -12,7 +12,7 @@ from spectrove.serve import text
 from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.cli import options
 from spectrove.serve.exits import UsageError
-from spectrove.serve.inspecting import Look, look, need_review
+from spectrove.serve.inspecting import Look, look, need_review, sheet_before
 from spectrove.serve.output import check_output, print_lines, say, write_table
 from spectrove.serve.run import Outputs, Request, Results, Show, run
 
@@ -50,6 +50,8 @@ def hunt_like(typed: Any) -> None:
     check_output(typed.output)
     like, unlike = named(typed.like), named(typed.unlike)
     need_review(typed.next, typed.review)
+    if typed.review:
+        sheet_before(typed.review)
     if typed.review and not typed.spectra:
         raise UsageError(SpectroveError("--review looks through spectra, and none are named. Name SPECTRA."))
     if not typed.spectra:
@@ -74,9 +76,7 @@ def hunt_like(typed: Any) -> None:
     if typed.review:
         from spectrove.pipeline.inspection import NEXT
 
-        look(
-            request, Outputs(typed.as_json, typed.output), Look(typed.review, typed.next or NEXT, "examples")
-        )
+        look(request, Outputs(typed.as_json, typed.output), Look(typed.review, typed.next or NEXT))
     run(request, Outputs(typed.as_json, typed.output, top=typed.top), show)
 
 
