@@ -28,12 +28,12 @@ USUAL = 3000.0
 SIGNIFICANT = 5.0
 
 #: How far the stellar continuum under a broad line may be off, relative to itself, and the profile of the narrow lines,
-#: relative to their flux.
-CONTINUUM, PROFILE = 0.015, 0.02
+#: relative to their flux; and the share of a broad line that stars and wings may take up.
+CONTINUUM, PROFILE, SHARED = 0.02, 0.02, 0.07
 
-#: Width of a second component of H alpha and [N II], in widths of the first and at least in km/s: winds and a
+#: Width of a second component of H alpha and [N II], in widths of the first, and its limits in km/s: winds and a
 #: line-spread function with wings are no broad line.
-WING, LEAST_WING = 2.2, 250.0
+WING, LEAST_WING, MOST_WING = 2.2, 250.0, 400.0
 
 _SIGMA = 2 * math.sqrt(2 * math.log(2))
 #: Narrow lines by column: key, share.
@@ -88,7 +88,7 @@ def broad_values(window: Window, z: float) -> Values:
         scale
     )
     model = np.hypot(CONTINUUM * max(level, 0.0) * angstrom[:, None], PROFILE * narrow)
-    error = np.hypot(noise, model)
+    error = np.hypot(np.hypot(noise, model), SHARED * np.abs(amplitude))
     best = np.unravel_index(int(np.argmin(chi2)), chi2.shape)
     found = amplitude[best] > SIGNIFICANT * error[best]
     at = best if found else (int(np.argmin(np.abs(FWHMS - USUAL))), len(_OFFSETS) // 2)
@@ -113,8 +113,8 @@ def _scan(window: Window) -> tuple[NDArray, NDArray, NDArray, float]:
     shape = len(FWHMS), len(_OFFSETS)
     amplitude, gain, chi2 = np.zeros(shape), np.zeros(shape), np.full(shape, np.inf)
     narrow, lowest = 0.0, np.inf
-    for width in dict.fromkeys((window.width, *_WIDTHS)):
-        wing = max(WING * width, LEAST_WING)
+    for width in dict.fromkeys((min(window.width, _WIDTHS[-1]), *_WIDTHS)):
+        wing = min(max(WING * width, LEAST_WING), MOST_WING)
         lines = [_column(window, of, width) for of in _NARROW] + [
             _column(window, of, wing) for of in _NARROW[:2]
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from spectrove.galaxies.line_fit import SUMS, LineFit
+from spectrove.galaxies.line_fit import BALMER, SUMS, LineFit
 from spectrove.galaxies.lines import LINE
 from spectrove.galaxies.measuring.colours import calibration_error
 from spectrove.galaxies.measuring.measures import LINE_TITLES, RATIOS
@@ -13,10 +13,10 @@ from spectrove.galaxies.measuring.values import Values
 #: Both lines of a ratio stand this many errors above zero: below, the logarithm has no Gaussian error.
 LEAST_RATIO_SN = 3.0
 
-#: How far the stellar absorption under Balmer lines may be off, angstrom, beside `line_fit.CONTINUUM_EW`: simulated
+#: How far the stellar absorption under a line may be off, angstrom, beside `line_fit.CONTINUUM_EW`: simulated
 #: galaxies whose stars are none of the fitted populations lie .3 to .9 below the truth, SDSS's own fits .4 on the other
 #: side of ours.
-ABSORPTION: dict[str, float] = {"ha": 0.4, "hb": 0.65, "hg": 0.6, "hd": 0.6}
+ABSORPTION: dict[str, float] = {"ha": 0.6, "hb": 0.65, "hg": 0.6, "hd": 0.6, "oiii": 0.08}
 
 #: How far the continuum under a line may be off in an equivalent width, relative: the same comparisons of strong lines.
 LEVEL, BALMER_LEVEL = 0.03, 0.08
@@ -55,7 +55,7 @@ def _line(fit: LineFit, key: str) -> tuple[tuple[float, float], tuple[float, flo
         return (flux, error), (math.nan, math.nan)
     absorption = ABSORPTION.get(key, 0.0)
     level = flux / ew if ew else 0.0
-    uncertain = (BALMER_LEVEL if key in ABSORPTION else LEVEL) * ew
+    uncertain = (BALMER_LEVEL if key in BALMER else LEVEL) * ew
     return (flux, math.hypot(error, absorption * level)), (
         ew,
         math.hypot(fit.ew_error[key], absorption, uncertain),

@@ -20,6 +20,9 @@ STARS = 0.75
 #: Errors of the equivalent width at which its velocity is measured: in all, and of the noise alone.
 LEAST_SN, LEAST_NOISE_SN = 2.0, 4.0
 
+#: How far stars that differ from the populations may move the velocity, km/s.
+MOVED = 25.0
+
 #: Velocities and widths (one sigma) that are tried, km/s.
 _VELOCITIES = np.arange(-700.0, 701.0, 20.0)
 _WIDTHS = (80.0, 140.0, 220.0)
@@ -55,7 +58,7 @@ def _velocity(x: NDArray, depth: NDArray, root: NDArray) -> tuple[float, float]:
     """Velocity of a doublet in absorption and its error, from the chi2 at all velocities, the best width at each.
 
     Both lines have free depths that are not negative. The error is that of noise, scaled where the fit is worse than
-    the noise allows, and a tenth of the width for a profile that is no Gaussian.
+    the noise allows, a tenth of the width for a profile that is no Gaussian, and `MOVED`.
     """
     best = np.full(len(_VELOCITIES), np.inf)
     width_at = np.zeros(len(_VELOCITIES))
@@ -77,7 +80,7 @@ def _velocity(x: NDArray, depth: NDArray, root: NDArray) -> tuple[float, float]:
         return math.nan, math.nan
     velocity = _VELOCITIES[i] - (best[i + 1] - best[i - 1]) / (2 * step) / curvature
     scale = max(1.0, float(best[i]) / max(len(x) - 4, 1))
-    return float(velocity), math.hypot(math.sqrt(2 * scale / curvature), 0.1 * float(width_at[i]))
+    return float(velocity), math.hypot(math.sqrt(2 * scale / curvature), 0.1 * float(width_at[i]), MOVED)
 
 
 def _chi2(lines: NDArray, data: NDArray) -> NDArray[np.float64]:
