@@ -55,11 +55,11 @@ def _told(test: Callable[[Floats, Floats], NDArray[np.bool_]]) -> Callable[[Floa
 
 
 #: What each node of a tree does with the values of its branches. Numbers that are not finite become unknown.
-_COMPARE = {
+_COMPARE: dict[str, Callable[..., Floats]] = {
     "GT": _told(np.greater), "GTE": _told(np.greater_equal), "LT": _told(np.less), "LTE": _told(np.less_equal),
     "EQ": _told(np.equal), "NEQ": _told(np.not_equal),
 }  # fmt: skip
-_LOGIC: Mapping[str, Callable[..., Floats]] = {
+_LOGIC: dict[str, Callable[..., Floats]] = {
     "And": lambda *values: reduce(_both, values),
     "Or": lambda *values: reduce(_either, values),
 }

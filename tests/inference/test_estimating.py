@@ -153,7 +153,7 @@ def test_a_query_that_is_in_the_base_gets_a_trend_that_never_saw_it(base):
     """By its id, or by its place on the sky; others get the trend of all."""
     asked = estimator_for(base, quantity_of(base, "age", GALAXIES), k=3, group="plate")
     rows = [{"ra": 0.0, "dec": 80.0}, {"ra": 20.0, "dec": 5.0 + 1 / 3600}, {"ra": 1.0, "dec": -50.0}]
-    model = own_models(base, asked, spectra_of([IDS[7], "elsewhere", "new"], rows))
+    model = own_models(base, asked.known, spectra_of([IDS[7], "elsewhere", "new"], rows))
     assert model.tolist() == [asked.known.model[7], asked.known.model[10], 0]
     assert model[0] > 0
 

@@ -55,8 +55,8 @@ def test_options_of_targets_are_refused_with_examples(spectrove, survey, like):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ((), "neither is given"),
-        (("--target", "liner", "--like", "a"), "both are given"),
+        ((), "none is given"),
+        (("--target", "liner", "--like", "a"), "2 of them are given"),
         (("--target", "liner", "--unlike", "a"), "give --like too"),
     ],
 )

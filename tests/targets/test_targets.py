@@ -34,7 +34,7 @@ def test_shipped_targets_load_and_are_named_like_their_files(name):
     target = load_target(name)
     assert target.name == name
     assert target.description.endswith(".")
-    assert (target.k, target.threshold) == (3, 0.5)
+    assert (target.k, target.threshold) == (3 if target.where is None else 10, 0.5)
     assert target.weights(["shape"]) == {"shape": 1}
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from spectrove.explanation.evidence import Evidence
 from spectrove.explanation.panel import Names, one
 from spectrove.explanation.sentences import distance_of, far, votes
+from spectrove.explanation.values import in_words
 
 if TYPE_CHECKING:
     from spectrove.explanation.against import Against, Change
@@ -167,7 +168,9 @@ def why_not(evidence: Evidence) -> list[str]:
 
 
 def reason(prediction: Prediction, scale: float, names: Names) -> str:
-    """The votes of the neighbours in a hunt, as a sentence, from the answer alone: nothing is measured."""
+    """What an answer of a hunt rests on, as a sentence, from it alone: the votes, or the columns of a condition."""
+    if prediction.values is not None and prediction.probability is not None:
+        return f"{in_words(prediction.values)}."
     voters = [vote for vote in prediction.neighbors if vote.group is not None]
     if not voters:
         return prediction.reason_no_interval or "No labelled neighbour was found."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from spectrove.errors import KnowledgeError, SpectrumError
 from spectrove.explanation.measured import Measured
 from spectrove.explanation.panel import Comparison, FigurePanel, Measurement, Names, Panels
+from spectrove.explanation.values import with_values
 from spectrove.plain import plain
 from spectrove.spectra import FLAGS, Spectrum
 from spectrove.version import __version__
@@ -144,6 +145,7 @@ class Evidence:
                 "reason_no_interval": p.reason_no_interval or None,
                 "witnesses": p.witnesses,
                 "none_of_these": p.none_of_these or None,
+                **({} if p.values is None else {"values": [dict(value) for value in p.values]}),
             },
             "query": self.query.to_dict() | {"z_source": self.z_source or None},
             "neighbors": [n.to_dict() for n in self.neighbors],
@@ -226,7 +228,8 @@ def build_evidence(
         z_source=prediction.z_source or str(spectrum.row.get("z_source") or ""),
         threshold=target.limit if target else math.nan,
     )
-    return evidence if panels is None else replace(evidence, panels=panels.answer(evidence))
+    shown = Panels() if panels is None else panels.answer(evidence)
+    return replace(evidence, panels=with_values(shown, prediction, target))
 
 
 def measured(object_id: str, spectrum: Spectrum | None, panels: PanelMaker | None) -> Measured:

@@ -18,6 +18,7 @@ class Expectations:
         purity: Mean P of the objects found; None if there are none.
         completeness: Sum of their P over the sum of all; None if no object has a P above 0.
         calibrated: Whether all probabilities are calibrated; otherwise they are shares of the vote.
+        measured: Whether they are those of a condition over measured columns; then they are never shares of a vote.
     """
 
     found: int
@@ -25,6 +26,7 @@ class Expectations:
     purity: float | None
     completeness: float | None
     calibrated: bool
+    measured: bool = False
 
     @property
     def sentence(self) -> str:
@@ -32,7 +34,8 @@ class Expectations:
         purity, completeness = (
             "unknown" if v is None else f"{v:.2f}" for v in (self.purity, self.completeness)
         )
-        means = "calibrated probabilities" if self.calibrated else "vote shares, not calibrated"
+        plain = "the columns' errors" if self.measured else "vote shares"
+        means = "calibrated probabilities" if self.calibrated else f"{plain}, not calibrated"
         return f"expected purity {purity}, completeness {completeness} (from {means})"
 
 
@@ -48,4 +51,5 @@ def expectations(predictions: Sequence[Prediction]) -> Expectations:
         purity=sum(hits) / len(hits) if hits else None,
         completeness=sum(hits) / total if total > 0 else None,
         calibrated=bool(answered) and all(p.calibrated for p in answered),
+        measured=any(p.values is not None for p in answered),
     )

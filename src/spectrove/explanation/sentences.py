@@ -21,7 +21,7 @@ def why(evidence: Evidence) -> str:
     The answer with its probability, then the votes and distances of the neighbours, then what was measured in the
     object itself, whether it agrees or not.
     """
-    if not evidence.voters():
+    if not evidence.voters() or evidence.prediction.probability is None:
         reason = evidence.prediction.reason_no_interval or "No labelled neighbour was found."
         own = evidence.panels.own
         return f"{evidence.object_id} gets no answer: {_lower(reason).rstrip('.')}" + (
@@ -29,7 +29,10 @@ def why(evidence: Evidence) -> str:
         )
     if evidence.prediction.none_of_these:
         return f"{_verdict(evidence)}; its nearest known spectrum is {_nearest(evidence)}."
-    parts = [f"{_verdict(evidence)}: {voted(evidence)}", evidence.panels.own]
+    if evidence.prediction.values is not None:
+        parts = [f"{_verdict(evidence)}: {evidence.panels.own}", _alike(evidence)]
+    else:
+        parts = [f"{_verdict(evidence)}: {voted(evidence)}", evidence.panels.own]
     return "; ".join(part for part in parts if part) + "."
 
 
@@ -51,12 +54,22 @@ def _verdict(evidence: Evidence) -> str:
     if p.none_of_these:
         about = f" (P {p.probability:.2f}, the prevalence)" if p.probability is not None else ""
         return f"{evidence.object_id} is none of these{about}: {p.none_of_these}"
+    if p.values is not None:
+        limit = f", expected {evidence.threshold:.2f}" if math.isfinite(evidence.threshold) else ""
+        return f"{evidence.object_id} {'meets' if p.is_target else 'does not meet'} {p.label} ({text}{limit})"
     if not evidence.is_hunt:
         return f"{evidence.object_id} is called {one(p.value, names)} ({text})"
     if p.is_target:
         return f"{evidence.object_id} is called {one(p.positive, names)} ({text})"
     limit = f", below {evidence.threshold:.2f}" if math.isfinite(evidence.threshold) else ""
     return f"{evidence.object_id} is not called {one(p.positive, names)} ({text}{limit})"
+
+
+def _alike(evidence: Evidence) -> str:
+    """How many neighbours meet the condition too."""
+    voters = evidence.voters()
+    n = sum(v.group == evidence.asked for v in voters)
+    return f"{n or 'none'} of its {len(voters)} nearest known spectra {'meet' if n > 1 else 'meets'} it"
 
 
 def _nearest(evidence: Evidence) -> str:

@@ -68,6 +68,9 @@ class Prediction:
             best first, see `Domain.signs`; None if the target names no signs or the object is no target.
         redshifts: If the redshift was estimated and is uncertain: `z`, `weight` and `probability` of each candidate;
             the answer is their mean. Else None.
+        values: In a hunt by a condition, what is known of each of its columns: `name`, `value`, the ends of its 68%
+            `interval`, `unit`, what it is `from`, and `measured` and `neighbours`, each value and error alone. Else
+            None.
     """
 
     object_id: str
@@ -91,6 +94,7 @@ class Prediction:
     none_of_these: str = ""
     second_redshift: tuple[dict[str, Any], ...] | None = None
     redshifts: tuple[dict[str, Any], ...] | None = None
+    values: tuple[dict[str, Any], ...] | None = None
     n_effective: float = field(default=math.nan, compare=False)
 
     def __repr__(self) -> str:
@@ -155,6 +159,8 @@ class Prediction:
             "neighbors": neighbors,
             "flags": list(self.flags),
         }
+        if self.values is not None:
+            answer["values"] = [dict(value) for value in self.values]
         if self.second_redshift is not None:
             answer["second_redshift"] = list(self.second_redshift)
         return (

@@ -33,6 +33,7 @@ from spectrove.pipeline.answers import (
     provenance_of,
 )
 from spectrove.pipeline.build import add, create, reencode, standard_views
+from spectrove.pipeline.by_condition import hunt_by_condition, hunted
 from spectrove.pipeline.curate import curate, trusted
 from spectrove.pipeline.domains import DOMAINS, domain_of
 from spectrove.pipeline.encoders import Encoders, encoders_of, loaded
@@ -44,7 +45,6 @@ from spectrove.pipeline.outliers import outlier_reference, outliers, write_outli
 from spectrove.pipeline.queries import any_spectra
 from spectrove.pipeline.redshift import at_redshift, complete_redshifts, redshift, with_redshifts
 from spectrove.pipeline.regions import search_region
-from spectrove.pipeline.shipped import load_target
 from spectrove.pipeline.words import search_text
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
@@ -140,19 +140,23 @@ def classify(base: KnowledgeBase, spectra: SpectrumSet, label: str, **options: A
 
 
 @any_spectra
-def hunt(base: KnowledgeBase, spectra: SpectrumSet, target: Target | str, **options: Any) -> Answers:
+def hunt(
+    base: KnowledgeBase, spectra: SpectrumSet, target: Target | str | None = None, **options: Any
+) -> Answers:
     """Probability that each spectrum belongs to the target. Without a target but with examples see `hunt_like`.
 
     Args:
         base: The base.
         spectra: The queries.
-        target: What is hunted; the name of a target or its file.
+        target: What is hunted; the name of a target or its file. None where the option `condition` says it.
         options: See `options.HuntOptions`. With `calibration` "auto" probabilities are calibrated on the labels of the
             base if there are enough, for the population given by the `prior` or `prevalence` of the target; with "none"
             they are vote shares.
     """
     chosen = options_of(HuntOptions, "hunt", options)
-    target = chosen.applied(load_target(target) if isinstance(target, str) else target)
+    target = chosen.applied(hunted(target, chosen.condition))
+    if target.where is not None:
+        return hunt_by_condition(base, spectra, target, chosen)
     pool = Pool(base, base.space(target=target), "", target, chosen.where, chosen.allow_self)
     return _ask(pool, spectra, chosen)
 

@@ -57,14 +57,17 @@ class Base(KnowledgeBase):
         """Probability that each spectrum belongs to a target, as `spectrove.hunt`; or is like examples, as `hunt_like`.
 
         Raises:
-            KnowledgeError: Neither a target nor examples are given, or both; or a target without spectra.
+            KnowledgeError: Of a target, a `condition` and examples none is given, or more than one; or no spectra with
+                one of the first two.
         """
-        if (target is None) == (like is None):
-            both = "both were given" if target is not None else "neither was given"
+        asked = [what for what in (target, options.get("condition"), like) if what is not None]
+        if len(asked) != 1:
+            found = "none was given" if not asked else f"{len(asked)} were given"
             raise KnowledgeError(
-                f"hunt: a target or examples (like=[...]) say what is hunted; {both}. Give one."
+                "hunt: a target, a condition over measured columns (condition=...) or examples (like=[...]) say what "
+                f"is hunted; {found}. Give one."
             )
-        if target is None:
+        if like is not None:
             return pipeline.hunt_like(self, spectra, like, **options)
         if spectra is None:
             raise KnowledgeError("hunt: no spectra were given; a target is hunted among spectra. Give some.")

@@ -60,7 +60,7 @@ def _regression(
     base: KnowledgeBase, estimator: Estimator, neighbors: Neighbors, spectra: SpectrumSet, allow_self: bool
 ) -> Regression:
     """The regression of each query; the trend for an object of the base is fitted without it."""
-    own = np.zeros(len(spectra), dtype=np.int64) if allow_self else own_models(base, estimator, spectra)
+    own = np.zeros(len(spectra), dtype=np.int64) if allow_self else own_models(base, estimator.known, spectra)
     result = regress(
         estimator.known, neighbors.query_vectors, neighbors.object_id, neighbors.distance, own,
         unit_distance=neighbors.scale,

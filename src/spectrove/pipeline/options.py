@@ -70,6 +70,10 @@ class ClassifyOptions(SearchOptions):
 class HuntOptions(Options):
     """Options of a hunt; what is left out is as the target says."""
 
+    condition: str | None = Field(
+        None,
+        description="Condition over measured columns, in place of a target: 'hdelta_a > 4 AND ha_ew < 3'.",
+    )
     k: Count | None = Field(None, description="Neighbours per spectrum.")
     where: str | None = Field(None, description="SQL condition on the base's objects.")
     metric: MetricMode | None = Field(None, description="Distances in a metric fitted on the base's labels.")

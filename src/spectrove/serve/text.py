@@ -186,6 +186,8 @@ def _flags(p: Prediction) -> list[str]:
 def _evidence(p: Prediction, wanted: str | None) -> str:
     if p.none_of_these:
         return f"none of these: {p.none_of_these}"
+    if p.values is not None:
+        return _known_values(p)
     voters = [vote for vote in p.neighbors if vote.group is not None]
     if not voters:
         return p.reason_no_interval or "no labelled neighbour"
@@ -193,6 +195,13 @@ def _evidence(p: Prediction, wanted: str | None) -> str:
     lines = (p.witnesses or {}).get("lines", {}).get(wanted or "")
     own = "" if lines is None else f"; own lines {lines:.2f}"
     return f"{support} of {count(len(voters), 'neighbour', 'neighbours')}; nearest {_name(voters[0])}{own}"
+
+
+def _known_values(p: Prediction) -> str:
+    """The columns of a condition with their errors and what each is from; why there is no answer."""
+    from spectrove.explanation.values import in_words
+
+    return p.reason_no_interval if p.probability is None else in_words(p.values or ())
 
 
 def _name(vote: Vote) -> str:

@@ -17,6 +17,7 @@ __all__ = [
     "Composition",
     "MetricMode",
     "Target",
+    "condition_target",
     "diagram_of",
     "label_text",
     "load_target",
@@ -70,6 +71,18 @@ def load_target(name_or_path: str | Path, folders: Sequence[Path] = ()) -> Targe
     except (OSError, UnicodeDecodeError) as error:
         raise TargetError(f"{text}: cannot be read as UTF-8 text ({error}). Give a TOML file.") from error
     return parse_target(content, text)
+
+
+def condition_target(condition: str, name: str = "condition") -> Target:
+    """A target that is a condition over measured columns.
+
+    Raises:
+        TargetError: It cannot be read, or has no probability.
+    """
+    try:
+        return Target.model_validate({"name": name, "where": condition, "positive": "as asked"})
+    except ValidationError as error:
+        raise TargetError("; ".join(_sentence(e) for e in error.errors()) + ".") from error
 
 
 def parse_target(content: str, origin: str) -> Target:

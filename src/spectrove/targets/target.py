@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from spectrove.errors import TargetError
+from spectrove.conditions import Condition
+from spectrove.errors import ConditionError, TargetError
 
 #: The value that stands for every labelled value that no other class names.
 REST = "*"
@@ -34,6 +35,15 @@ EVEN = 0.5
 
 LabelValue = str | bool | int | float
 
+#: What a target with a condition calls objects that do not meet it.
+OTHER = "other"
+
+#: Neighbours that a condition's columns are estimated from, where a target names no number.
+CONDITION_VOTERS = 10
+
+#: Keys that have no part in a target with a condition.
+USELESS = ("lines", "signs", "composition", "optional_views", "views", "metric", "weighting", "normalise")
+
 
 def label_text(value: Any) -> str | None:
     """One spelling of a label: text as it is, true or false, 3 for 3.0; None where null, NaN or ""."""
@@ -44,6 +54,28 @@ def label_text(value: Any) -> str | None:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
+
+
+def check_where(text: str) -> Condition:
+    """The condition of a target; refused unless a measured number with an error can be said to meet it.
+
+    Raises:
+        ValueError: It cannot be read, or asks for equality or for a missing value.
+    """
+    try:
+        condition = Condition.parse(text)
+    except ConditionError as error:
+        raise ValueError(str(error)) from error
+    if condition.operations & {"EQ", "NEQ"}:
+        raise ValueError(
+            f"condition {text!r}: =, != and IN have no probability for a number with an error; use BETWEEN, < or >"
+        )
+    if "IsNull" in condition.operations:
+        raise ValueError(
+            f"condition {text!r}: IS NULL asks what was measured, not what a value is; put it into `filter`, an SQL "
+            "condition on the objects of the base"
+        )
+    return condition
 
 
 class Composition(BaseModel):
@@ -75,6 +107,9 @@ class Target(BaseModel):
     Attributes:
         name: Short name, as `hunt --target` takes it.
         description: One or two sentences for people.
+        where: A condition over measured columns, such as "a > 4 AND b < 3", in place of `label`, `classes` and
+            `positive`; see `conditions.Condition`. Then `label` is its text, `positive` what sentences call the objects
+            that meet it (the name of the target if left out), and all others are `OTHER`.
         label: Column of the knowledge base that holds the labels.
         classes: Class name to the label values that mean it. `"*"` takes every other labelled value.
             Objects whose value belongs to no class do not vote.
@@ -106,6 +141,7 @@ class Target(BaseModel):
 
     name: Annotated[str, Field(min_length=1)]
     description: str = ""
+    where: str | None = None
     label: Annotated[str, Field(min_length=1)]
     classes: dict[str, tuple[LabelValue, ...]]
     positive: str
@@ -127,6 +163,8 @@ class Target(BaseModel):
     signs: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
+        if self.where is not None:
+            return f"<Target {self.name}: {self.positive}, where {self.where}>"
         others = ", ".join(name for name in self.classes if name != self.positive)
         return f"<Target {self.name}: {self.positive} among {others} in {self.label}, views {', '.join(self.views)}>"
 
@@ -151,6 +189,41 @@ class Target(BaseModel):
             values["signs"] = (*signs, "second_redshift")
         return values
 
+    @model_validator(mode="before")
+    @classmethod
+    def _by_condition(cls, values: Any) -> Any:
+        """A target with `where` has two classes: what meets the condition, and the rest."""
+        if not isinstance(values, dict):
+            return values
+        where = values.get("where")
+        if where is None:
+            if not {"label", "classes"} & set(values):
+                raise ValueError(
+                    "there is neither `where`, a condition over measured columns, nor `label` with `classes` and "
+                    "`positive`; give one of the two"
+                )
+            return values
+        if not isinstance(where, str) or values.get("label", where) != where:
+            raise ValueError(
+                f"both `where` and `label` are given ({where!r}, {values.get('label')!r}), expected one of the two: a "
+                "condition over measured columns, or a column of labels with `classes`"
+            )
+        positive = values.get("positive", values.get("name", ""))
+        classes = {positive: ("true",), OTHER: ("false",)}
+        given = {name: tuple(v) for name, v in values.get("classes", classes).items()}
+        if given != classes:
+            raise ValueError("both `where` and `classes` are given, expected one of the two")
+        if positive == OTHER:
+            raise ValueError(f"the hunted objects are called {OTHER!r}, as the rest are; give `positive`")
+        return {"k": CONDITION_VOTERS, **values, "label": where, "positive": positive, "classes": classes}
+
+    @field_validator("where")
+    @classmethod
+    def _readable(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_where(value)
+        return value
+
     @field_validator("views", mode="before")
     @classmethod
     def _weighed(cls, value: Any) -> Any:
@@ -166,6 +239,10 @@ class Target(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Target:
+        fields = type(self).model_fields
+        useless = [k for k in USELESS if self.where is not None and getattr(self, k) != fields[k].default]
+        if useless:
+            raise ValueError(f"`{useless[0]}` has no part in a target with `where`; leave it out")
         if len(self.classes) < 2:
             raise ValueError(f"classes has {len(self.classes)} entry, expected two or more to tell apart")
         if self.positive not in self.classes:
@@ -222,6 +299,11 @@ class Target(BaseModel):
         return {self.positive: self.prevalence, **rest}
 
     @property
+    def condition(self) -> Condition | None:
+        """The condition of `where`, read; None without one."""
+        return None if self.where is None else Condition.parse(self.where)
+
+    @property
     def limit(self) -> float:
         """The threshold as a number; a half where it is "f1" and no calibration has said which."""
         return EVEN if self.threshold == "f1" else self.threshold
@@ -272,6 +354,8 @@ class Target(BaseModel):
             TargetError: The column is absent (the message names the nearest), or no value of the positive
                 class is among `values`.
         """
+        if self.where is not None:  # what can be measured is no column; `condition_fit` names what is missing
+            return
         columns = sorted(columns)
         if self.label not in columns:
             near = get_close_matches(self.label, columns, n=3, cutoff=0.5)

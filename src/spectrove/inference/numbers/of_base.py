@@ -108,16 +108,16 @@ def estimator_for(
     )
 
 
-def own_models(base: KnowledgeBase, estimator: Estimator, queries: SpectrumSet) -> NDArray[np.int64]:
+def own_models(base: KnowledgeBase, known: LabelledObjects, queries: SpectrumSet) -> NDArray[np.int64]:
     """Trend model fitted without each query: 0 if it is no object of the base, (n_queries,)."""
     objects = base.remember("places of objects", partial(_places, base))
     ra, dec = sky_positions(queries.rows)
     model = np.zeros(len(queries), dtype=np.int64)
     for i, object_id in enumerate(queries.object_id.tolist()):
         found = objects.object_id[objects.same_object(object_id, float(ra[i]), float(dec[i]))]
-        places = estimator.known.places(found)
+        places = known.places(found)
         if (places >= 0).any():
-            model[i] = estimator.known.model[places[places >= 0][0]]
+            model[i] = known.model[places[places >= 0][0]]
     return model
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ from spectrove.errors import DatasetError, KnowledgeError
 from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.batches import Counts, QueryBatches
 from spectrove.serve.cli import options
-from spectrove.serve.cli.hunt import Prevalence, checked_target
+from spectrove.serve.cli.hunt import Prevalence, checked_target, searched_views
 from spectrove.serve.exits import FAILED, UsageError, usage_errors
 from spectrove.serve.output import check_output, in_folder, print_json, say
 from spectrove.serve.reading import Reading, Redshift
@@ -31,6 +31,10 @@ Page = Annotated[
 ]
 TargetName = Annotated[
     str | None, typer.Option("--target", metavar="NAME|FILE", help="Explain the answer of a hunt.")
+]
+Condition = Annotated[
+    str | None,
+    typer.Option("--condition", metavar="TEXT", help="Explain the answer of a hunt by this condition."),
 ]
 Label = Annotated[
     str | None,
@@ -64,6 +68,7 @@ class Typed:
     spectrum: One
     output: Page = None
     target: TargetName = None
+    condition: Condition = None
     label: Label = None
     object_id: ObjectId = None
     k: options.TargetK = None
@@ -83,6 +88,11 @@ class Typed:
     redshift: Redshift
 
     @property
+    def is_hunt(self) -> bool:
+        """Whether the answer of a hunt is explained, not a classification."""
+        return self.target is not None or self.condition is not None
+
+    @property
     def spectra(self) -> list[str]:
         """The file or dataset as those of other commands."""
         return [self.spectrum]
@@ -95,9 +105,10 @@ def explain(typed: Typed) -> None:
     Neighbours, their weights, line measurements and diagrams, as text or a page.
     """
     _check(typed)
-    from spectrove.pipeline.shipped import load_target
+    from spectrove.pipeline.by_condition import hunted
 
-    target = load_target(typed.target) if typed.target else None
+    with usage_errors():
+        target = hunted(typed.target, typed.condition) if typed.is_hunt else None
     queries = options.query_batches(typed)
     base = open_base(typed.kb, typed.where)
     from spectrove import pipeline
@@ -111,9 +122,9 @@ def explain(typed: Typed) -> None:
         with usage_errors():
             base.spectra([typed.against])
     [subject] = request.subject
-    target = subject if typed.target else None
+    target = subject if typed.is_hunt else None
     evidence = pipeline.explain(base, answers, target=target, saliency=True, against=typed.against)
-    _write(typed, base, evidence, f"--target {subject.name}" if typed.target else f"--label {subject}")
+    _write(typed, base, evidence, _question(typed, subject))
     print_methods(answers, target)
     raise typer.Exit(counts.exit_code)
 
@@ -122,12 +133,19 @@ def _check(typed: Typed) -> None:
     """Refuse options that do not go together, before anything is read."""
     check_output(typed.output, (".html",))
     check_output(typed.cite, (".bib",))
-    if typed.target and typed.label:
+    if typed.is_hunt and typed.label:
         raise typer.BadParameter("give --target or --label, not both", param_hint="--label")
     if typed.figures and not typed.output:
         raise typer.BadParameter("the figures go beside the page: give -o too", param_hint="--figures")
-    if typed.prevalence is not None and not typed.target:
+    if typed.prevalence is not None and not typed.is_hunt:
         raise typer.BadParameter("it is that of a hunted class: give --target too", param_hint="--prevalence")
+
+
+def _question(typed: Typed, subject: Any) -> str:
+    """The options that ask the same again."""
+    if typed.condition is not None:
+        return f"--condition '{typed.condition}'"
+    return f"--target {subject.name}" if typed.target else f"--label {subject}"
 
 
 def _request(typed: Typed, base: KnowledgeBase, queries: QueryBatches, target: Target | None) -> Request:
@@ -135,11 +153,12 @@ def _request(typed: Typed, base: KnowledgeBase, queries: QueryBatches, target: T
     from spectrove.pipeline.verbs import VERBS
 
     verb = VERBS["hunt" if target else "classify"]
-    given = options.given(typed, verb)
+    given = {name: value for name, value in options.given(typed, verb).items() if name != "condition"}
     if target:
         target = checked_target(base, target, given)
     subject = target or choose_label(base, typed.label)
-    encoders = encoders_of(base, typed.encoder, base.space(target=target).views)
+    views = searched_views(base, target) if target else base.space().views
+    encoders = encoders_of(base, typed.encoder, views)
     return Request(verb, base, queries, encoders, (subject,), given)
 
 

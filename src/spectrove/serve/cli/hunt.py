@@ -14,6 +14,7 @@ from spectrove.serve import text
 from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.cli import options
 from spectrove.serve.cli.hunt_like import ExampleRegion, Like, Unlike, hunt_like
+from spectrove.serve.exits import usage_errors
 from spectrove.serve.inspecting import Look, look, need_review, sheet_before
 from spectrove.serve.output import check_output, say
 from spectrove.serve.progress import progress_bar
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from spectrove.inference import Prediction
     from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
+    from spectrove.pipeline.options import HuntOptions
     from spectrove.targets import Target
 
 
@@ -50,6 +52,14 @@ def decision(value: str | None) -> str | None:
 TargetName = Annotated[
     str | None,
     typer.Option("--target", metavar="NAME|FILE", help="Target: a name or a TOML file."),
+]
+Condition = Annotated[
+    str | None,
+    typer.Option(
+        "--condition",
+        metavar="TEXT",
+        help="In place of a target: a condition over measured columns, 'hdelta_a > 4 AND ha_ew < 3'.",
+    ),
 ]
 Top = Annotated[
     int | None,
@@ -109,6 +119,7 @@ class Typed:
     kb: options.Base
     spectra: options.SomeSpectra = None
     target: TargetName = None
+    condition: Condition = None
     like: Like = None
     unlike: Unlike = None
     region: ExampleRegion = None
@@ -151,19 +162,21 @@ def hunt(typed: Typed) -> None:
     need_review(typed.next, typed.review)
     if typed.review:
         sheet_before(typed.review)
-    from spectrove.pipeline.shipped import load_target
+    from spectrove.pipeline.by_condition import hunted
 
-    target = load_target(str(typed.target))
+    with usage_errors():
+        target = hunted(typed.target, typed.condition)
     queries = options.query_batches(typed)
     base = open_base(typed.kb, typed.where)
     from spectrove.pipeline.verbs import VERBS
 
     verb = VERBS["hunt"]
-    target = checked_target(base, target, options.given(typed, verb))
-    views = base.space(target=target).views
+    given = {name: value for name, value in options.given(typed, verb).items() if name != "condition"}
+    target = checked_target(base, target, given)
+    views = searched_views(base, target)
     encoders = encoders_of(base, typed.encoder, views)
     hint_at_views(base, target, views)
-    request = Request(verb, base, queries, encoders, (target,), options.given(typed, verb))
+    request = Request(verb, base, queries, encoders, (target,), given)
     outputs = Outputs(typed.as_json, typed.output, typed.report, typed.top)
     if typed.review:
         look(request, outputs, _look(typed, base, target))
@@ -181,10 +194,13 @@ def _look(typed: Typed, base: KnowledgeBase, target: Target) -> Look:
 
 
 def _need_one_question(typed: Typed) -> None:
-    """Refuse a hunt unless it has either a target and spectra, or examples."""
-    if (typed.target is None) == (typed.like is None):
-        both = "both are given" if typed.like is not None else "neither is given"
-        raise typer.BadParameter(f"--target or --like says what is hunted, and {both}. Give one.")
+    """Refuse a hunt unless it has a target or a condition, with spectra, or examples."""
+    asked = [what for what in (typed.target, typed.condition, typed.like) if what is not None]
+    if len(asked) != 1:
+        found = f"{len(asked)} of them are given" if asked else "none is given"
+        raise typer.BadParameter(
+            f"--target, --condition or --like says what is hunted, and {found}. Give one."
+        )
     if typed.like is not None:
         return
     if typed.unlike or typed.region:
@@ -202,9 +218,30 @@ def checked_target(base: KnowledgeBase, target: Target, given: Mapping[str, Any]
     from spectrove.pipeline.options import HuntOptions
 
     target = HuntOptions(**given).applied(target)
+    if target.where is not None:
+        fit_condition(base, target, HuntOptions(**given))
+        return target
     target.check(base.columns)
     target.check(base.columns, base.label_values(target.label))
     return target
+
+
+def fit_condition(base: KnowledgeBase, target: Target, chosen: HuntOptions) -> None:
+    """Fit what the base knows of the condition of a target, while the measuring of its spectra is shown."""
+    from spectrove.inference.condition_question import check_hunt
+    from spectrove.pipeline.by_condition import fit_of
+
+    target = target.model_copy(update={"k": chosen.k}) if chosen.k else target
+    with usage_errors(), progress_bar("measuring the base") as advance:
+        fit = fit_of(base, target, chosen.where, advance)
+        check_hunt(target, fit, chosen.metric, chosen.witness)
+
+
+def searched_views(base: KnowledgeBase, target: Target) -> Sequence[str]:
+    """The views that a hunt searches."""
+    if target.where is not None:
+        return base.space().views[:1]
+    return base.space(target=target).views
 
 
 def _show(typed: Typed, base: KnowledgeBase, target: Target) -> Show:
@@ -268,7 +305,7 @@ class FollowUp:
 
 def hint_at_views(base: KnowledgeBase, target: Target, views: Sequence[str]) -> None:
     """Print on stderr which optional views of the target the base lacks, and how to add them."""
-    for view in target.views:
+    for view in target.views if target.where is None else ():
         if view not in views:
             say(
                 f" {base.path} has no view {view}, so {target.name} is searched for in {' + '.join(views)} alone; "
