@@ -24,7 +24,7 @@ ROWS: list[dict[str, Any]] = [
     {"ha_ew": 40.0, "ha_ew_err": 1.0, "ha_flux": 99.0, "ha_err": 1.0, "class_derived": None},
 ]
 for row, colour, d4000n in zip(ROWS, (0.3, 0.8, 0.6, 0.5), (1.1, 1.9, 1.5, 1.3), strict=True):
-    row |= {"rest_gr": colour, "d4000n": d4000n}
+    row |= {"rest_g_r": colour, "d4000n": d4000n}
 Z = (0.02, 0.05, 0.10, 0.20)
 
 
@@ -122,7 +122,7 @@ def test_red_is_a_part_of_the_base_and_says_which(base: KnowledgeBase):
     """The reddest third by g-r: above the quantile of 2/3, by hand."""
     [[_, meaning]] = search_text(base, "red").provenance["read"]
     limit = np.quantile([0.3, 0.8, 0.6, 0.5], 2 / 3)
-    assert meaning.startswith(f"rest_gr > {limit:.4g}")
+    assert meaning.startswith(f"rest_g_r > {limit:.4g}")
     assert "33% of the base" in meaning
     assert [m.object_id[:4] for m in search_text(base, "red")] == ["1001", "1002"][
         : sum(np.array([0.8, 0.6]) > limit)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
 
+from spectrove.conditions import Condition
 from spectrove.errors import WordsError
+from spectrove.galaxies.domain import GALAXIES
+from spectrove.galaxies.quantities import QUANTITIES
 from spectrove.words.read import read
 from spectrove.xray.words import WORDS as XRAY
 
@@ -23,6 +27,19 @@ def test_the_tables_of_the_page_are_those_of_the_vocabulary():
     spec.loader.exec_module(module)
     text = (ROOT / "docs" / "words.md").read_text("utf-8")
     assert text == module.page(text)
+
+
+def test_every_quantity_of_galaxies_is_measured_or_a_column_of_catalogs():
+    """A name that nothing gives would make its words refused on every base."""
+    known = {m.name for m in GALAXIES.measurer.measures} | set(QUANTITIES)
+    known |= {"z", "ra", "dec", "sn_median"}  # of every survey's rows
+    columns = {number.name for number in GALAXIES.words.numbers} | {kind.by for kind in GALAXIES.words.kinds}
+    for line in GALAXIES.words.lines:
+        columns |= {*line.columns.values(), line.strength, line.absorption}
+    for kind in GALAXIES.words.kinds:
+        text = re.sub(r"quantile\((\w+), [\d.]+\)", r"\1", kind.condition)
+        columns |= set(Condition.parse(text).columns) if text else set()
+    assert {column.removesuffix("_err") for column in columns if column} <= known
 
 
 def test_another_kind_of_light_has_its_own_words():

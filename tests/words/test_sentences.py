@@ -142,8 +142,8 @@ def test_conditions_are_what_the_words_mean():
         "strong Na D": "lick_nad > quantile(lick_nad, 0.75)",
         "Hα": "ha_flux > 3 * ha_flux_err",
         "no Hα": "NOT (ha_flux > 3 * ha_flux_err)",
-        "red": "rest_gr > quantile(rest_gr, 0.666667)",
-        "redder than 0266-51630-0168": "rest_gr > value_of(rest_gr, '0266-51630-0168')",
+        "red": "rest_g_r > quantile(rest_g_r, 0.666667)",
+        "redder than 0266-51630-0168": "rest_g_r > value_of(rest_g_r, '0266-51630-0168')",
         "strong Hδ absorption": "hdelta_a > quantile(hdelta_a, 0.75)",
         "LINERs or z < 0.1": None,
     }

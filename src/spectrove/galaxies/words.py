@@ -90,9 +90,9 @@ NUMBERS = (
         "km/s",
         low=0.0,
     ),
-    Number("rest_gr", "g-r", ("g - r", "g−r", "rest-frame g-r", "g-r colour", "g-r color", "(g-r)"), "mag"),
-    Number("rest_ug", "u-g", ("u - g", "rest-frame u-g", "u-g colour", "u-g color"), "mag"),
-    Number("rest_ri", "r-i", ("r - i", "rest-frame r-i", "r-i colour", "r-i color"), "mag"),
+    Number("rest_g_r", "g-r", ("g - r", "g−r", "rest-frame g-r", "g-r colour", "g-r color", "(g-r)"), "mag"),
+    Number("rest_u_g", "u-g", ("u - g", "rest-frame u-g", "u-g colour", "u-g color"), "mag"),
+    Number("rest_r_i", "r-i", ("r - i", "rest-frame r-i", "r-i colour", "r-i color"), "mag"),
     Number(
         "nad_ew",
         "Na D excess",
@@ -418,7 +418,7 @@ KINDS = (
     Kind(
         "red",
         ("reddened colour",),
-        by="rest_gr",
+        by="rest_g_r",
         share=1 / 3,
         more=("redder", "more red"),
         most=("reddest", "most red"),
@@ -427,7 +427,7 @@ KINDS = (
     Kind(
         "blue",
         (),
-        by="rest_gr",
+        by="rest_g_r",
         rising=False,
         share=1 / 3,
         more=("bluer", "more blue"),
