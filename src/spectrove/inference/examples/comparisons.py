@@ -12,18 +12,25 @@ from spectrove.inference.examples.background import Background, Vectors
 
 Floats = NDArray[np.float64]
 
+#: Weight of the distance from the negatives beside that from the positives.
+AGAINST = 0.5
+
 #: Likeness of objects (n, d) to examples yes (n_yes, d) and no (n_no, d), in centred coordinates; larger is more alike.
 Likeness = Callable[[Floats, Floats, Floats], Floats]
 
 
 def _distance(objects: Floats, yes: Floats, no: Floats) -> Floats:
-    """Minus the squared distance from the mean of the positives, plus the part that the negatives explain."""
-    found = _squares(objects, yes.mean(axis=0))
-    return found if not len(no) else found - _squares(objects, no.mean(axis=0))
+    """Minus the distance from the mean of the positives, plus a part of that from the mean of the negatives.
+
+    A part, as the difference of two squared distances would be a direction and no distance any more.
+    """
+    found = -_far(objects, yes.mean(axis=0))
+    return found if not len(no) else found + AGAINST * _far(objects, no.mean(axis=0))
 
 
-def _squares(objects: Floats, centre: Floats) -> Floats:
-    return 2 * objects @ centre - (objects**2).sum(axis=1) - centre @ centre
+def _far(objects: Floats, centre: Floats) -> Floats:
+    square = (objects**2).sum(axis=1) + centre @ centre - 2 * objects @ centre
+    return np.asarray(np.sqrt(np.maximum(square, 0)), dtype=np.float64)
 
 
 def _angle(objects: Floats, yes: Floats, no: Floats) -> Floats:
