@@ -169,8 +169,8 @@ def _interval(name: str, values: dict[tuple[Any, ...], float]) -> dict[str, floa
 def text(table: Sequence[dict[str, Any]], bench: Bench) -> str:
     """What was measured, and a table for each setting."""
     parts = [
-        f"Real SDSS galaxies, {bench.folds} folds by plate, {bench.draws} draws of examples from the base of each fold; "
-        f"the queries are on plates left out. Lenses (a fifth of the quiescent galaxies) and outliers (a fifth of "
+        f"Real SDSS galaxies, {bench.folds} folds by plate, {bench.draws} draws of examples from the base of each "
+        f"fold; the queries are on plates left out. Lenses (a fifth of the quiescent galaxies) and outliers (a fifth of "
         f"all, twelve kinds) are injected into real hosts, {INJECTIONS} times; classes are those of the catalog, "
         "without unlabelled queries. Brackets are 95% intervals by bootstrap over folds of plates and draws. `3x` is "
         f"three times the prevalence; the ceiling is what {FIRST} answers can reach with the positives of a fold. "
@@ -197,13 +197,8 @@ def _markdown(rows: Sequence[dict[str, Any]], figure: str) -> list[str]:
             cells += [f"{3 * first['prevalence']:.2f}", f"{first['ceiling']:.2f}"]
         for name in names:
             row = own[name]
-            mark = (
-                "*"
-                if row[f"{figure}_ours_less_this_low"] > 0
-                else "-"
-                if row[f"{figure}_ours_less_this_high"] < 0
-                else ""
-            )
+            better, worse = (row[f"{figure}_ours_less_this_{end}"] for end in ("low", "high"))
+            mark = "*" if better > 0 else "-" if worse < 0 else ""
             cells.append(f"{row[figure]:.2f} [{row[f'{figure}_low']:.2f} {row[f'{figure}_high']:.2f}]{mark}")
         lines.append("| " + " | ".join(cells) + " |")
     return lines
