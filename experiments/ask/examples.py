@@ -170,8 +170,8 @@ def text(table: Sequence[dict[str, Any]], bench: Bench) -> str:
     """What was measured, and a table for each setting."""
     parts = [
         f"Real SDSS galaxies, {bench.folds} folds by plate, {bench.draws} draws of examples from the base of each "
-        f"fold; the queries are on plates left out. Lenses (a fifth of the quiescent galaxies) and outliers (a fifth of "
-        f"all, twelve kinds) are injected into real hosts, {INJECTIONS} times; classes are those of the catalog, "
+        f"fold; the queries are on plates left out. Lenses (a fifth of the quiescent galaxies) and outliers (a fifth "
+        f"of all, twelve kinds) are injected into real hosts, {INJECTIONS} times; classes are those of the catalog, "
         "without unlabelled queries. Brackets are 95% intervals by bootstrap over folds of plates and draws. `3x` is "
         f"three times the prevalence; the ceiling is what {FIRST} answers can reach with the positives of a fold. "
         "`all labels` is a logistic regression of all labels of the base on the same vectors. *: the paired "

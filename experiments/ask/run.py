@@ -35,6 +35,7 @@ PARTS: dict[str, Part] = {
     "review": Part(
         "experiments.ask.review",
         "looks through candidates: targets found, and how complete they are said to be",
+    ),
     "examples": Part(
         "experiments.ask.examples",
         "hunts by example beside kNN, logistic regression and isolation forest + clicks",
