@@ -232,3 +232,24 @@ def test_a_work_has_what_its_entry_needs(key):
         assert {"journal", "booktitle", "publisher", "eprint"} & set(work.fields)
         assert work.fields["year"] in work.short
         assert key.endswith(work.fields["year"])
+
+
+def test_the_second_most_probable_class_is_named_where_it_is_another(make_answer):
+    """The nearest object of another class need not be of the class that comes second."""
+    from dataclasses import replace
+
+    answer = make_answer(["LINER", "LINER", "Seyfert2-like"], probability=0.7)
+    p = {"LINER": 0.7, "Seyfert2-like": 0.1, "Composite": 0.2}
+    voted = replace(answer.prediction, target=None, value="LINER", probabilities=p)
+    said = alternative(replace(answer, prediction=voted))
+    assert "The alternative, Seyfert 2-like (P 0.10)" in said
+    assert said.endswith("The second most probable class is a composite galaxy (P 0.20).")
+    p = {"LINER": 0.7, "Seyfert2-like": 0.2, "Composite": 0.1}
+    said = alternative(replace(answer, prediction=replace(voted, probabilities=p)))
+    assert "second most probable" not in said
+
+
+def test_evidence_is_shown_in_a_line(make_answer):
+    answer = make_answer(["LINER", "LINER", "Seyfert2-like"], probability=0.7)
+    assert len(repr(answer)) < 120
+    assert repr(answer).startswith(f"<Evidence for {answer.object_id}: LINER 0.70, 3 neighbours")

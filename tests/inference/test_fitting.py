@@ -233,3 +233,20 @@ def test_order_of_rows_another_column_and_writing_again_change_nothing(base):
     for answer in answers[1:]:
         for value, expected in zip(answer, answers[0], strict=True):
             np.testing.assert_array_equal(value, expected)
+
+
+def test_what_is_fitted_is_shown_in_a_line():
+    """No arrays: what it is of, or why there is none."""
+    from spectrove.inference.calibration.of_base import FittedCalibration
+    from spectrove.inference.metric.of_base import FittedMetric
+    from spectrove.inference.numbers.estimate import Estimate
+
+    assert repr(FittedMetric()) == "<FittedMetric: none was requested>"
+    assert (
+        repr(FittedCalibration(reason="3 objects are too few."))
+        == "<FittedCalibration none, 3 objects are too few.>"
+    )
+    estimate = Estimate("a", "d4000n", 1.25, (1.2, 1.3), "", 0.68, True, "", 0.5, 1.2, (), ())
+    assert repr(estimate) == "<Estimate a: d4000n 1.25 [1.2 1.3]>"
+    unsure = Estimate("a", "vdisp", None, None, "km/s", 0.68, False, "few.", 0.5, None, (), ())
+    assert repr(unsure) == "<Estimate a: vdisp unknown>"

@@ -265,3 +265,72 @@ def test_the_examples_of_the_documents_run(base, at_home):
     assert [Path(r.name).name for r in names["refused"]] == ["broken.fits"]
     assert names["nearest"].spectra.object_id.tolist()[:2] == ["mine", "same"]
     assert_allclose(names["nearest"].neighbors.distance[0], names["nearest"].neighbors.distance[1], rtol=1e-4)
+
+
+def test_one_region_may_be_given_alone(base, asked):
+    """A name, a range as text or two wavelengths are one region, not a list of letters or numbers."""
+    listed = base.search_region(asked, ["6500:6800"], k=2)
+    for alone in ("6500:6800", (6500, 6800)):
+        answers = base.search_region(asked, alone, k=2)
+        assert answers.provenance["region"] == listed.provenance["region"]
+        assert answers.neighbors.object_id.tolist() == listed.neighbors.object_id.tolist()
+    one, other = base.search_region(asked, "Halpha"), base.search_region(asked, ["Halpha"])
+    assert one.neighbors.object_id.tolist() == other.neighbors.object_id.tolist()
+
+
+def test_a_misspelt_option_of_reading_is_answered_with_the_nearest(base, asked, at_home):
+    with pytest.raises(TypeError, match=r"'survay'. Did you mean 'survey'"):
+        base.search("three.lance", survay="sdss")
+    with pytest.raises(TypeError, match="survay: no option of reading; did you mean 'survey'"):
+        door.queries(base, asked, survay="sdss")
+    with pytest.raises(TypeError, match=r"It takes .*; and of reading queries, survey"):
+        base.search(asked, zzzzzzz=1)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, 2.5, object()])
+def test_what_cannot_be_spectra_is_refused_in_a_sentence(base, wrong):
+    with pytest.raises(DatasetError, match=f"found a {type(wrong).__name__}, expected a path"):
+        base.search(wrong)
+
+
+def test_a_data_frame_and_a_mapping_are_tables(base, asked):
+    """Columns of pixels of one spectrum, or of arrays in each row; what lacks pixels is refused."""
+    pandas = pytest.importorskip("pandas")
+    one = {"wavelength": asked[0].wavelength, "flux": asked[0].flux, "ivar": asked[0].ivar}
+    expected, _ = door.queries(None, Table(one), medium="vacuum")
+    for table in (one, pandas.DataFrame(one)):
+        spectra, refused = door.queries(None, table, medium="vacuum")
+        assert not refused
+        assert np.array_equal(spectra.flux, expected.flux)
+    n = min(len(s.flux) for s in asked)
+    rows = {
+        "object_id": ["a", "b"], "z": [0.1, 0.2],
+        **{name: [getattr(s, name)[:n] for s in asked][:2] for name in ("wavelength", "flux", "ivar")},
+    }  # fmt: skip
+    for table in (rows, pandas.DataFrame(rows)):
+        spectra, _ = door.queries(None, table, medium="vacuum")
+        assert spectra.object_id.tolist() == ["a", "b"]
+        assert spectra.z.tolist() == [0.1, 0.2]
+    with pytest.raises(FormatError, match="found columns object_id, z; expected wavelength and flux"):
+        door.queries(None, pandas.DataFrame({"object_id": ["a"], "z": [0.1]}))
+    with pytest.raises(FormatError, match=r"rows of flux have 2 to 3 values, expected equally many"):
+        door.queries(None, pandas.DataFrame({"wavelength": [[1, 2], [1, 2]], "flux": [[1, 2], [1, 2, 3]]}))
+
+
+def test_a_path_named_twice_is_answered_once_and_said(base, at_home):
+    """Of files, under another spelling too, and of datasets."""
+    file = next(path for path in sorted(Path("files").iterdir()) if path.name != "broken.fits")
+    for again in (file, Path(".") / "files" / ".." / "files" / file.name):
+        answers = base.search([file, again])
+        assert len(answers) == 1
+        [refused] = answers.refusals
+        assert (
+            refused.error
+            == f"{file.name}: named more than once, expected every path once; it is read and answered once."
+        )
+    answers = base.search(["three.lance", "three.lance"])
+    assert (len(answers), len(answers.refusals)) == (3, 1)
+
+
+def test_workers_change_nothing_for_spectra_in_memory_or_a_dataset(base, asked, at_home):
+    assert len(base.search(asked, workers=2)) == len(base.search("three.lance", workers=2)) == 3

@@ -137,3 +137,18 @@ def test_the_options_of_on_are_the_keys_of_the_match():
     from spectrove.serve.cli.label import On
 
     assert {on.value for on in On} == set(KEYS)
+
+
+def test_a_dataset_takes_workers_and_is_answered_once_if_named_twice(spectrove, kb, survey):
+    """Workers read files: a dataset has none, and no use for them. A repeated path is said on stderr."""
+    once = spectrove("search", kb, survey.dataset, "--workers", 2, "--json")
+    assert once.exit_code == 0
+    twice = spectrove("search", kb, survey.dataset, survey.dataset, "--json")
+    assert twice.exit_code == 0
+    assert twice.stdout == once.stdout
+    assert "named more than once" in twice.stderr
+    files = sorted(survey.files.glob("*.fits"))[:1] * 2
+    said = spectrove("search", kb, *files, "--json")
+    assert len(said.stdout.splitlines()) == 1
+    assert "named more than once" in said.stderr
+    assert spectrove("search", kb, survey.dataset, "--survey", "sdss").exit_code == 2

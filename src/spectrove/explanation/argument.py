@@ -77,7 +77,8 @@ def alternative(evidence: Evidence) -> str:
     denied = evidence.is_hunt and not evidence.prediction.is_target
     rivals = [n for n in voters if (n.group == asked) == denied]
     if not rivals:
-        return _unopposed(evidence, denied)
+        nearest = evidence.rival.label if evidence.rival else None
+        return _and_second(_unopposed(evidence, denied), evidence, nearest)
     label = asked if denied else max(Counter(n.label for n in rivals).items(), key=lambda item: item[1])[0]
     mine = [n for n in rivals if denied or n.label == label]
     share = sum(n.weight for n in mine)
@@ -87,7 +88,20 @@ def alternative(evidence: Evidence) -> str:
         f"{len(voters)} votes "
         f"and {100 * share:.0f}% of their weight, the nearest ({mine[0].object_id}) at {distance_of(evidence, mine[0])}"
     )
-    return _with_exclusion(text, evidence, label)
+    return _and_second(_with_exclusion(text, evidence, label), evidence, label)
+
+
+def _and_second(text: str, evidence: Evidence, named: str | None) -> str:
+    """The sentence about the alternative, and one about the second most probable class where that is another."""
+    p = evidence.prediction.probabilities
+    others = [name for name in p if name != evidence.asked]
+    if evidence.is_hunt or not others:
+        return text
+    second = max(others, key=lambda name: p[name])
+    if second == named or not p[second] > 0:
+        return text
+    said = f"The second most probable class is {one(second, evidence.panels.names)} (P {p[second]:.2f})."
+    return f"{text} {said}" if text else said
 
 
 def stability(evidence: Evidence) -> str:

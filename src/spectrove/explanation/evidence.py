@@ -103,6 +103,13 @@ class Evidence:
     against: Against | None = None
     panels: Panels = field(default_factory=Panels)
 
+    def __repr__(self) -> str:
+        p = self.prediction.probability
+        asked = (
+            "no answer" if self.asked is None else f"{self.asked} {'' if p is None else f'{p:.2f}'}".strip()
+        )
+        return f"<Evidence for {self.object_id}: {asked}, {len(self.neighbors)} neighbours>"
+
     @property
     def object_id(self) -> str:
         """Id of the query."""

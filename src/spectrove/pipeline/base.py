@@ -97,7 +97,7 @@ class Base(KnowledgeBase):
         """How unlike the base each spectrum is, as `spectrove.outliers`."""
         return pipeline.outliers(self, spectra, **options)
 
-    def search_region(self, spectra: Spectra, regions: Sequence[Any], **options: Any) -> Answers:
+    def search_region(self, spectra: Spectra, regions: Any, **options: Any) -> Answers:
         """The known spectra most similar in some regions, as `spectrove.search_region`."""
         return pipeline.search_region(self, spectra, regions, **options)
 

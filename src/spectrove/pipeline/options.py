@@ -16,6 +16,12 @@ from spectrove.inference.regions import SHORTLIST
 from spectrove.targets import MetricMode, Target
 from spectrove.targets.target import Normalise, Weighting
 
+#: Options of reading that every verb takes beside its own.
+READING = (
+    "queries", "survey", "catalogs", "workers", "progress", "columns", "medium", "wavelength_unit", "flux_unit",
+    "error_unit",
+)  # fmt: skip
+
 #: The weight of each view in the distance, or the name of one view.
 View = str | dict[str, float] | None
 
@@ -157,8 +163,9 @@ def options_of(kind: type[O], verb: str, given: Mapping[str, Any]) -> O:
     """
     for name in given:
         if name not in kind.model_fields:
-            near = get_close_matches(name, kind.model_fields, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"It takes {', '.join(kind.model_fields)}."
+            near = get_close_matches(name, [*kind.model_fields, *READING], n=1)
+            takes = f"It takes {', '.join(kind.model_fields)}; and of reading {', '.join(READING)}."
+            hint = f"Did you mean {near[0]!r}?" if near else takes
             raise TypeError(f"{verb}() got an unexpected keyword argument {name!r}. {hint}")
     try:
         return kind(**given)

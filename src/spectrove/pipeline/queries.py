@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import wraps
 from glob import has_magic
 from pathlib import Path
@@ -17,11 +18,12 @@ from spectrove.inference.embed import in_batches
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.answers import Answers
 from spectrove.pipeline.kinds import domain_of_spectra
+from spectrove.pipeline.options import READING
 from spectrove.pixels import foreign
 from spectrove.readers import iter_dataset, read_spectra
 from spectrove.readers.dataset import select
 from spectrove.readers.files import is_dataset
-from spectrove.readers.memory import read_table
+from spectrove.readers.memory import astropy_table, read_table
 from spectrove.spectra import Spectrum, SpectrumSet
 
 P = ParamSpec("P")
@@ -30,13 +32,11 @@ P = ParamSpec("P")
 #: object of the base; or a list of these.
 Spectra = Any
 
-#: Options of reading that every verb takes beside its own.
-READING = (
-    "queries", "survey", "catalogs", "workers", "progress", "columns", "medium", "wavelength_unit", "flux_unit",
-    "error_unit",
-)  # fmt: skip
 #: Those that a table in memory takes.
 _OF_TABLES = ("columns", "medium", "wavelength_unit", "flux_unit", "error_unit")
+
+#: Those that never change what is read.
+_NO_EFFECT = ("workers", "progress")
 
 #: Ids that are looked up in the base together.
 _TOGETHER = 500
@@ -102,6 +102,8 @@ def batches_of(spectra: Spectra, **reading: Any) -> tuple[Iterable[SpectrumSet],
 
 def _items(spectra: Spectra) -> list[Any]:
     """The single things that were given, in their order."""
+    if not _is_one(spectra) and not isinstance(spectra, Iterable):
+        raise DatasetError(_no_spectrum(spectra))
     items = [spectra] if _is_one(spectra) else list(spectra)
     flat = [one for item in items for one in (foreign.singles(item) if _is_collection(item) else [item])]
     if not flat:
@@ -117,12 +119,19 @@ def _is_one(spectra: Spectra) -> bool:
         or _is_batch(spectra)
         or foreign.is_single(spectra)
         or _is_collection(spectra)
-        or hasattr(spectra, "colnames")
+        or _is_table(spectra)
     )
+
+
+def _is_table(spectra: Spectra) -> bool:
+    """Whether it is a table of astropy or pandas, or a mapping of columns."""
+    return hasattr(spectra, "colnames") or hasattr(spectra, "iloc") or isinstance(spectra, Mapping)
 
 
 def _is_batch(spectra: Spectra) -> bool:
     """Whether it is a batch already: a `SpectrumSet`, or that of another kind of light."""
+    if _is_table(spectra):  # a data frame has its columns as attributes
+        return False
     return isinstance(spectra, SpectrumSet) or (hasattr(spectra, "object_id") and hasattr(spectra, "take"))
 
 
@@ -164,8 +173,10 @@ def _is_path(text: str) -> bool:
 def _check_reading(items: Sequence[Any], ids: set[str], reading: dict[str, Any]) -> None:
     """Refuse options of reading unless something is to be read."""
     if unknown := sorted(set(reading) - set(READING)):
-        raise TypeError(f"{', '.join(unknown)}: no option of reading; there are {', '.join(READING)}.")
-    given = [name for name, value in reading.items() if value is not None]
+        near = get_close_matches(unknown[0], READING, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(READING)}."
+        raise TypeError(f"{', '.join(unknown)}: no option of reading; {hint}")
+    given = [name for name, value in reading.items() if value is not None and name not in _NO_EFFECT]
     if given and not any(_kind(item, ids) in ("path", "table") for item in items):
         raise DatasetError(
             f"{', '.join(given)}: options of reading files, and these spectra are in memory or in a base already. "
@@ -180,11 +191,15 @@ def _kind(item: Any, ids: set[str]) -> str:
         return "single"
     if isinstance(item, str | Path):
         return "id" if isinstance(item, str) and item in ids else "path"
-    if hasattr(item, "colnames"):
+    if _is_table(item):
         return "table"
-    raise DatasetError(
+    raise DatasetError(_no_spectrum(item))
+
+
+def _no_spectrum(item: Any) -> str:
+    return (
         f"found a {type(item).__name__}, expected a path, a glob, a dataset, a SpectrumSet, a Spectrum, a specutils "
-        "spectrum, an astropy table or an id of the base, or a list of these."
+        "spectrum, a table of astropy or pandas, or an id of the base, or a list of these."
     )
 
 
@@ -212,7 +227,7 @@ def _read(
         return read_spectra(items, light=domain_of_spectra(items).files, **{"workers": 1, **reading})
     if kind == "table":
         options = {name: value for name, value in reading.items() if name in _OF_TABLES}
-        read = [read_table(table, f"#{place}", **options) for place, table in run]
+        read = [read_table(astropy_table(table), f"#{place}", **options) for place, table in run]
         return SpectrumSet.concatenate([part for part, _ in read]), [r for _, some in read for r in some]
     if kind == "id" and base is not None:
         return base.spectra(items), []

@@ -30,7 +30,7 @@ from spectrove.spectra import SpectrumSet
 def search_region(
     base: KnowledgeBase,
     spectra: SpectrumSet,
-    regions: Sequence[Region | str | tuple[float, float]],
+    regions: Region | str | tuple[float, float] | Sequence[Region | str | tuple[float, float]],
     **options: Any,
 ) -> Answers:
     """The known spectra most similar to each query in the regions, among those nearest in the embedding.
@@ -42,7 +42,7 @@ def search_region(
         base: The base.
         spectra: The queries.
         regions: Rest frame, vacuum angstrom: (low, high), "6500:6800", or the name of a line. Differences in several
-            regions are added, pixel by pixel.
+            regions are added, pixel by pixel. One region may be given alone.
         options: See `options.RegionOptions`; the shortlist is k at least.
 
     Raises:
@@ -87,17 +87,24 @@ def _matches(
 
 
 def parse_regions(
-    base: KnowledgeBase, regions: Sequence[Region | str | tuple[float, float]]
+    base: KnowledgeBase,
+    regions: Region | str | tuple[float, float] | Sequence[Region | str | tuple[float, float]],
 ) -> tuple[Region, ...]:
-    """Regions from pairs of wavelengths, ranges as text, and names of lines of the kind of light of the base.
+    """Regions from pairs of wavelengths, ranges as text, and names of lines of the kind of light of the base; or one.
 
     Raises:
         SpectroveError: A region cannot be understood.
     """
     lines = domain_of(base).lines
+    given: Any = regions
+    alone = isinstance(given, Region | str) or (len(given) == 2 and all(map(_is_number, given)))
     return tuple(
         region
         if isinstance(region, Region)
         else parse_region(region if isinstance(region, str) else f"{region[0]}:{region[1]}", lines)
-        for region in regions
+        for region in ([given] if alone else given)
     )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from spectrove.errors import DatasetError
+from spectrove.errors import DatasetError, Refusal
 
 #: Files of these kinds stand beside spectra and are none.
 NOT_SPECTRA = {
@@ -23,6 +23,19 @@ DATASET_SUFFIX = ".lance"
 def is_dataset(path: Path | str) -> bool:
     """Whether a path names a dataset rather than files of spectra."""
     return Path(path).suffix == DATASET_SUFFIX
+
+
+def each_path_once(paths: Sequence[Path | str]) -> tuple[list[Path | str], list[Refusal]]:
+    """The paths without those that were named before, and a note on each of the latter."""
+    kept: dict[str, Path | str] = {}
+    twice: dict[str, Refusal] = {}
+    for path in paths:
+        real = os.path.realpath(path)
+        if real in kept:
+            said = f"{Path(path).name}: named more than once, expected every path once; it is read and answered once."
+            twice[real] = Refusal(str(path), said, partial=True)
+        kept.setdefault(real, path)
+    return list(kept.values()), list(twice.values())
 
 
 def find_files(paths: Path | str | Iterable[Path | str], leave_out: Sequence[Path | str] = ()) -> list[Path]:

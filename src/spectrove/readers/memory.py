@@ -77,3 +77,40 @@ def _of_memory(spectrum: Spectrum, prefix: str) -> Spectrum:
         object_id=spectrum.object_id.removeprefix(prefix),
         row={**spectrum.row, "path": None},
     )
+
+
+def astropy_table(table: Any) -> Table:
+    """A table of pandas, or a mapping of columns, as one of astropy; lists of equal length in each row become arrays.
+
+    Raises:
+        FormatError: Columns differ in length, or the rows of a column of lists do.
+    """
+    from astropy.table import Table
+
+    if hasattr(table, "colnames"):
+        return table
+    names = [str(name) for name in (table.columns if hasattr(table, "iloc") else table)]
+    try:
+        return Table({name: _stacked(name, table[key]) for name, key in zip(names, table, strict=True)})
+    except ValueError as error:
+        raise FormatError(
+            f"table with columns {', '.join(names[:12])}: {error}. Give columns of equal length, as pixels of one "
+            "spectrum or rows of several."
+        ) from error
+
+
+def _stacked(name: str, values: Any) -> Any:
+    """A column; (n_rows, n_pixels) of one that holds a list or an array in each row."""
+    if hasattr(values, "unit"):
+        return values
+    column = np.asarray(values)
+    if column.dtype != object or not len(column) or isinstance(column[0], str):
+        return column
+    if isinstance(column[0], list | tuple | np.ndarray):
+        lengths = {len(row) for row in column}
+        if len(lengths) > 1:
+            raise ValueError(
+                f"rows of {name} have {min(lengths)} to {max(lengths)} values, expected equally many"
+            )
+        return np.stack([np.asarray(row) for row in column])
+    return np.array(["" if value is None else value for value in column.tolist()])

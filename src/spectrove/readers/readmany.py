@@ -13,7 +13,7 @@ from spectrove.catalog import Joiner
 from spectrove.errors import Refusal
 from spectrove.readers.columns import BOOKKEEPING, ROW_COLUMNS, conform_rows
 from spectrove.readers.dataset import duplicate_sentence, read_dataset, select
-from spectrove.readers.files import find_files, is_dataset
+from spectrove.readers.files import each_path_once, find_files, is_dataset
 from spectrove.readers.light import Light, batch_of
 from spectrove.readers.parallel import Progress, read_files
 from spectrove.spectra import CORE_COLUMNS, SpectrumSet
@@ -45,7 +45,7 @@ def read_spectra(
     Raises:
         DatasetError: If a path is not there, a folder is empty, or `where` names an unknown column.
     """
-    paths = [paths] if isinstance(paths, str | Path) else list(paths)
+    paths, twice = each_path_once([paths] if isinstance(paths, str | Path) else list(paths))
     datasets = [path for path in paths if is_dataset(path)]
     others = [path for path in paths if not is_dataset(path)]
     early = where if not catalogs else None  # the dataset's own filter, unless it may name a catalog's column
@@ -68,7 +68,7 @@ def read_spectra(
     spectra, repeated = _each_once(spectra)
     if others or catalogs:
         spectra = select(spectra, where)
-    return spectra, refusals + repeated
+    return spectra, refusals + repeated + twice
 
 
 def _each_once(spectra: SpectrumSet) -> tuple[SpectrumSet, list[Refusal]]:

@@ -138,8 +138,11 @@ class QueryBatches:
 
     def _from_datasets(self) -> Iterator[SpectrumSet]:
         from spectrove.readers import iter_dataset
+        from spectrove.readers.files import each_path_once
 
-        for path in self.paths:
+        paths, twice = each_path_once(self.paths)
+        self.refusals.add(twice)
+        for path in paths:
             batches = iter_dataset(path, where=self.queries, batch_size=BATCH, light=self.domain.files)
             with usage_errors():  # a condition that is not understood shows with the first batch
                 first = next(batches, None)

@@ -55,7 +55,9 @@ class Reading:
         """The names of the options that were given; they apply only to files that are read now."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return [
-            f"--{name.replace('_', '-')}" for name, value in values.items() if value not in (None, "auto")
+            f"--{name.replace('_', '-')}"
+            for name, value in values.items()
+            if value not in (None, "auto") and name != "workers"  # it never changes what is read
         ]
 
     def keywords(self) -> dict[str, Any]:

@@ -74,6 +74,11 @@ class FittedCalibration:
     required: bool = False
     residuals: Residuals | None = None
 
+    def __repr__(self) -> str:
+        known = self.calibration
+        what = f"of {', '.join(known.classes)}" if known else f"none, {self.reason or 'as was requested'}"
+        return f"<FittedCalibration {what}>"
+
     def searching(self, pool: Pool) -> FittedCalibration:
         """The same calibration, among other objects."""
         return self if self.calibration is None else replace(self, pool=pool)

@@ -38,6 +38,9 @@ class FittedMetric:
     report: MetricReport | None = None
     label: str = ""
 
+    def __repr__(self) -> str:
+        return f"<FittedMetric: {self.sentence or 'none was requested'}>"
+
     @property
     def metric(self) -> LinearMetric | None:
         """The metric for queries outside the base."""

@@ -74,6 +74,13 @@ class Estimate:
     neighbors: tuple[NeighborValue, ...]
     flags: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        if self.value is None:
+            return f"<Estimate {self.object_id}: {self.quantity} unknown>"
+        ends = "" if self.interval is None else f" [{self.interval[0]:.4g} {self.interval[1]:.4g}]"
+        unit, sure = f" {self.unit}" if self.unit else "", "" if self.confident else ", not confident"
+        return f"<Estimate {self.object_id}: {self.quantity} {self.value:.4g}{ends}{unit}{sure}>"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as printed by `estimate --json`; without an interval they say why."""
         answer = {
