@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,15 @@ class Background:
     object_id: NDArray[np.str_]
     vectors: Vectors
     axes: Mapping[str, Axes]
+    _placed: dict[tuple[str, float], Floats] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def placed(self, view: str, power: float) -> Floats:
+        """Coordinates of the objects in a view, computed once, see `Axes.coordinates`."""
+        if (view, power) not in self._placed:
+            self._placed[view, power] = self.axes[view].coordinates(self.vectors[view], power)
+        return self._placed[view, power]
 
     def __len__(self) -> int:
         return len(self.object_id)

@@ -68,6 +68,13 @@ class Comparison:
         placed = (axes.coordinates(vectors[self.view], power) for vectors in (objects, yes, no))
         return measure(*placed)
 
+    def of_base(self, background: Background, yes: Vectors, no: Vectors) -> Floats:
+        """The same of the base's objects, (n_background,)."""
+        power, measure = FORMS[self.form]
+        axes = background.axes[self.view]
+        placed = (axes.coordinates(vectors[self.view], power) for vectors in (yes, no))
+        return measure(background.placed(self.view, power), *placed)
+
 
 #: Each form with the power of the deviations that coordinates are divided by: 0 none, 1 whitened.
 FORMS: Mapping[str, tuple[float, Likeness]] = {

@@ -125,7 +125,7 @@ def fit_examples(
     weighted, left_out = [], np.zeros(count)
     scores = np.zeros(len(background))
     for comparison in (Comparison(view, form) for view in background.views for form in FORMS):
-        likeness = comparison.likeness(background, background.vectors, yes, no)
+        likeness = comparison.of_base(background, yes, no)
         ranks = _left_out_ranks(background, comparison, yes, no, others)
         found = Weighted(comparison, _exponent(ranks), np.sort(likeness[others]).astype(np.float64))
         weighted.append(found)
@@ -157,11 +157,10 @@ def _left_out_ranks(
     """Log rank of each positive among the base by its likeness to the others, (n_yes,); none of a single one."""
     count = len(yes[comparison.view])
     ranks = np.zeros(count if count > 1 else 0)
-    known = {view: vectors[others] for view, vectors in background.vectors.items()}
     for part in _parts(count) if count > 1 else ():
         rest = {view: vectors[~part] for view, vectors in yes.items()}
         asked = {view: vectors[part] for view, vectors in yes.items()}
-        there = np.sort(comparison.likeness(background, known, rest, no))
+        there = np.sort(comparison.of_base(background, rest, no)[others])
         ranks[part] = log_rank(there, comparison.likeness(background, asked, rest, no))
     return ranks
 
