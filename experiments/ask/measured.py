@@ -59,9 +59,9 @@ def run(bench: Bench) -> Section:
         text += (
             f"\n\n**Real**: {len(spectra)} SDSS galaxies, differences to SDSS's fits (SPZLINE) of the same photons, "
             "in our errors: noise is common to both, so they show continuum and profile alone. SDSS's continuum under "
-            "Balmer lines is one of several that can be defended. Nothing is fitted to these galaxies, so that none is left "
-            "out; but the errors of Balmer lines were set with them in view, so this is no independent test of those.\n\n"
-            f"{table(of_real)}"
+            "Balmer lines is one of several that can be defended. Nothing is fitted to these galaxies, so that none is "
+            "left out; but the errors of Balmer lines were set with them in view, so this is no independent "
+            f"test of those.\n\n{table(of_real)}"
         )
     text += "\n\nBrackets: 95% Wilson intervals over spectra. `median`: of the differences in errors."
     return Section("By measurement: how far the errors hold", tuple(rows), text)
