@@ -223,3 +223,25 @@ def test_the_command_line_takes_the_address_of_a_base(store, ids, make_spectra, 
     told = CliRunner().invoke(app, ["kb", "info", "s3://bucket/absent.kb"])
     assert told.exit_code == 2
     assert "s3://bucket/absent.kb: no such knowledge base" in " ".join(told.output.split())
+
+
+def test_columns_join_a_base_in_an_object_store(store, ids, make_spectra, make_vectors):
+    """By Python and by the command, with rollback; the next session reads them."""
+    import pyarrow as pa
+
+    address = "s3://bucket/labels.kb"
+    KnowledgeBase.create(address, make_spectra(ids), {"shape": make_vectors(ids)}, encoder="made-up")
+    base = KnowledgeBase.open(address)
+    base.add_columns(pa.table({"object_id": ids[:2], "lens": [True, False]}), "lenses")
+    opened = KnowledgeBase.open(address)
+    assert opened.label_values("lens") == {"true": 1, "false": 1}
+    assert opened.measured_version == 1
+    assert opened.versions()[-1]["about"] == "lens from lenses"
+    shown = CliRunner().invoke(app, ["kb", "labels", address, "--json"])
+    assert [json.loads(line)["column"] for line in shown.stdout.splitlines()] == [
+        "class_derived",
+        "split",
+        "lens",
+    ]
+    opened.rollback(1)
+    assert "lens" not in KnowledgeBase.open(address).columns
