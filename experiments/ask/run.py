@@ -30,6 +30,7 @@ class Part(NamedTuple):
 
 #: The parts; `run(bench)` of a module measures it.
 PARTS: dict[str, Part] = {
+    "numbers": Part("experiments.ask.numbers", "conditions over measured columns: how well P is calibrated"),
     "measured": Part("experiments.ask.measured", "how far the errors of measurements hold"),
     "words": Part("experiments.ask.words", "Sentences that the grammar reads as they were meant."),
     "review": Part(

@@ -357,3 +357,15 @@ def test_a_wrong_target_says_what_is_wrong(tmp_path, text, said):
     (tmp_path / "mine.toml").write_text(text)
     with pytest.raises(TargetError, match=said):
         spectrove.load_target(tmp_path / "mine.toml")
+
+
+def test_stored_measurements_are_used_and_change_nothing(survey, asked, tmp_path):
+    """`kb measure` beforehand: the same answers."""
+    plain, _ = spectrove.create(tmp_path / "plain.kb", survey.take(np.arange(60)), "pca", views={})
+    stored, _ = spectrove.create(tmp_path / "stored.kb", survey.take(np.arange(60)), "pca", views={})
+    table = domain_of(stored).measurer.of_base(stored, stored.rows(None, []).column("object_id").to_pylist())
+    named = ["object_id", *(f"measured_{name}" for name in table.column_names[1:])]
+    stored.add_columns(table.rename_columns(named), "measured")
+    question = "d4000n > 1.4 AND lick_mgb > 1"
+    first, second = (b.hunt(asked, condition=question).to_dicts() for b in (plain, stored))
+    assert_allclose([a["probability"] for a in first], [a["probability"] for a in second])

@@ -17,6 +17,7 @@ from spectrove.domain import Domain
 from spectrove.errors import KnowledgeError
 from spectrove.inference.kept import Arrays, Content, fitted_once
 from spectrove.inference.numbers.columns import (
+    MEASURED,
     ColumnValues,
     measure_name,
     measures,
@@ -190,13 +191,15 @@ def _fit(setting: ConditionSetting, progress: Callable[[int], None] | None) -> C
     groups = _groups(setting, ids)
     hashes = np.array([id_hash(i) for i in ids.tolist()], dtype=np.uint64)
     asked = np.sort(np.argsort(hashes, kind="stable")[:MOST_ASKED])
-    near, far, unit = _neighbors(setting, ids[asked])
+    kept = ("condition", setting.where, setting.k, setting.view)
+    near, far, unit = base.remember(("neighbours", *kept), partial(_neighbors, setting, ids[asked]))
     table = _measured(setting, ids[asked], progress)
     fold = folds_by_group(groups, FOLDS, "in turn")
     fits, told = {}, {}
     for name in setting.columns:
         scale = _scale(setting, values[name])
-        known = _known(setting, values[name], scale, _Vectors(ids, every.vectors, fold))
+        vectors = _Vectors(ids, every.vectors, fold)
+        known = base.remember(("trend", name, *kept), partial(_known, setting, values[name], scale, vectors))
         said = estimates(known, every.vectors[asked], (near, far), 1 + fold[asked], unit)
         own = own_numbers(table, name, scale, len(asked))
         fits[name], told[name] = _column(setting, values[name], (known, scale), asked, own, said)
@@ -252,12 +255,16 @@ def _neighbors(setting: ConditionSetting, ids: NDArray[np.str_]) -> tuple[NDArra
 def _measured(
     setting: ConditionSetting, ids: NDArray[np.str_], progress: Callable[[int], None] | None
 ) -> pa.Table | None:
-    """Measurements of objects; None if no column of the condition is measured."""
-    if setting.domain.measurer is None or not {measure_name(n) for n in setting.columns} & set(
-        measures(setting.domain)
-    ):
+    """Measurements of objects, stored ones where there are any; None if no column of the condition is measured."""
+    asked = sorted({measure_name(name) for name in setting.columns} & set(measures(setting.domain)))
+    if not asked:
         return None
-    return setting.domain.measurer.of_base(setting.base, ids.tolist(), progress)
+    stored = [f"{MEASURED}{name}" for name in asked]
+    found = quantity_values(setting.base, stored, setting.domain, ids.tolist(), progress)
+    columns: dict[str, Floats] = {}
+    for name, values in zip(asked, found.values(), strict=True):
+        columns |= {name: values.value, f"{name}_err": values.error}
+    return pa.table(columns)
 
 
 @dataclass(frozen=True)
