@@ -15,6 +15,7 @@ from spectrove.errors import SpectroveError
 from spectrove.galaxies.lines import LINES
 from spectrove.galaxies.mock import load_recipe, make_survey
 from spectrove.inference.regions import (
+    KeptStretches,
     Region,
     Stretches,
     check_regions,
@@ -262,3 +263,23 @@ def test_a_noisy_copy_neither_wins_nor_loses_by_its_noise(survey):
     clean_square, _ = region_distances(query, 0, cut)
     noisy_square, error = region_distances(query, 0, faint)
     assert abs(np.median((noisy_square - clean_square) / error)) < 0.7
+
+
+def test_a_second_question_reads_nothing_again_and_is_answered_as_the_first(base, queries, monkeypatch):
+    knowledge, encoder = base
+    first = pipeline.search_region(knowledge, queries, ["Halpha"], encoder=encoder).to_json()
+    monkeypatch.setattr(type(knowledge), "spectra", lambda *_: pytest.fail("read again"))
+    assert pipeline.search_region(knowledge, queries, ["Halpha"], encoder=encoder).to_json() == first
+
+
+def test_stretches_are_kept_up_to_a_number(base):
+    knowledge, _ = base
+    ids = knowledge.rows(None, []).column("object_id").to_pylist()
+    some, others = np.array(ids[:3]), np.array(ids[2:6])
+    kept = KeptStretches((HALPHA,), most=4)
+    whole = cut_out(knowledge.spectra(np.array(ids[:6])), [HALPHA], least=0.0)[0]
+    for names, rows in ((some, range(3)), (others, range(2, 6)), (some, range(3))):
+        found = kept.of(knowledge, names)
+        assert found.object_id.tolist() == names.tolist()
+        assert_allclose(found.flux, whole.flux[list(rows)])
+    assert len(kept.of(knowledge, np.array([], dtype=str))) == 0

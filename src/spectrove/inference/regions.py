@@ -32,6 +32,9 @@ SHORTLIST = 200
 #: Queries whose shortlists are read from the base together.
 _TOGETHER = 64
 
+#: Objects whose stretches are kept in memory for the next question: 2 kB each for one line.
+MOST_KEPT = 20_000
+
 #: Flags of a whole shortlist or of whole spectra, which do not apply to the neighbours in a region.
 _OF_SHORTLISTS = frozenset({"few_neighbors", "neighbor_coverage"})
 
@@ -128,6 +131,15 @@ class Stretches:
     def __len__(self) -> int:
         return len(self.object_id)
 
+    @classmethod
+    def concatenate(cls, parts: Sequence[Stretches]) -> Stretches:
+        """Spectra in the same regions as one; one part at least."""
+        whole = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ("object_id", "flux", "variance", "good")
+        }
+        return cls(**whole, region=parts[0].region)
+
     def take(self, index: NDArray) -> Stretches:
         """The chosen spectra, in the order of `index`."""
         index = np.asarray(index)
@@ -176,6 +188,32 @@ def cut_out(
     )
     region_of = np.repeat(np.arange(len(parts)), [part[1].shape[1] for part in parts])
     return Stretches(names, flux, variance, good, region_of), list(refusals.values())
+
+
+class KeptStretches:
+    """The stretches of objects of a base in some regions, kept in memory: many spectra have the same neighbours.
+
+    Args:
+        regions: The regions.
+        most: Objects that are kept; with more it begins anew.
+    """
+
+    def __init__(self, regions: tuple[Region, ...], most: int = MOST_KEPT) -> None:
+        self._regions, self._most = regions, most
+        self._known: dict[str, Stretches] = {}  # empty ones if they have no redshift
+
+    def of(self, base: KnowledgeBase, object_id: NDArray[np.str_]) -> Stretches:
+        """The stretches of these objects, in their order, without those that have no redshift or no good pixel."""
+        names = object_id.tolist()
+        if not names:
+            return cut_out(base.spectra(object_id), self._regions, least=0.0)[0]
+        known = self._known
+        if missing := [name for name in names if name not in known]:
+            cut, _ = cut_out(base.spectra(missing), self._regions, least=0.0)
+            new = {name: cut.take(np.flatnonzero(cut.object_id == name)) for name in missing}
+            known = known | new  # a new one: another thread may read the old one
+            self._known = known if len(known) <= self._most else new
+        return Stretches.concatenate([known[name] for name in names])
 
 
 def _recipe(region: Region) -> PreprocessRecipe:
@@ -294,9 +332,10 @@ def _differences(
     base: KnowledgeBase, cut: Stretches, shortlist: Neighbors, regions: Sequence[Region]
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """For each query, in the order of its shortlist: squared distances, and fractions of the regions in common."""
+    kept = base.remember(("stretches", tuple(regions)), lambda: KeptStretches(tuple(regions)))
     for start in range(0, len(shortlist), _TOGETHER):
         block = shortlist.object_id[start : start + _TOGETHER]
-        near, _ = cut_out(base.spectra(np.unique(block[block != ""])), regions, least=0.0)
+        near = kept.of(base, np.unique(block[block != ""]))
         for i, listed in enumerate(block, start):
             names = listed[listed != ""]
             squares, shared = np.full(len(names), np.nan), np.zeros(len(names))
