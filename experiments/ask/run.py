@@ -41,6 +41,10 @@ PARTS: dict[str, Part] = {
         "experiments.ask.examples",
         "hunts by example beside kNN, logistic regression and isolation forest + clicks",
     ),
+    "differences": Part(
+        "experiments.ask.differences",
+        "where sets differ, the direction between them, and epochs of one object",
+    ),
 }
 
 README = Path(__file__).with_name("README.md")

@@ -334,6 +334,30 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class Variability:
+    """What may change between two epochs of one object, and what changes between any two.
+
+    Attributes:
+        narrow: Lines as narrow as the resolution of surveys.
+        broad: Lines that may have a broad component, and `widths` the full widths at half maximum to look for, km/s.
+        sky: Ranges of the observed frame that sky lines and the atmosphere disturb, vacuum angstrom.
+        line_error: By which fraction the strength of a line differs between epochs that did not change, because fibres
+            and seeing differ.
+        colour_error: By which fraction blue over red differs through flux calibration.
+        chance: Probability that an unchanged pair reaches a significance at any line, (n_pairs,), from whether the
+            lines are broad, the significance and the lower signal-to-noise ratio of the two.
+    """
+
+    narrow: tuple[Line, ...]
+    broad: tuple[Line, ...]
+    widths: tuple[float, ...]
+    sky: tuple[tuple[float, float], ...]
+    line_error: float
+    colour_error: float
+    chance: Callable[[bool, Floats, Floats], Floats]
+
+
+@dataclass(frozen=True)
 class Domain:
     """One kind of light.
 
@@ -363,6 +387,7 @@ class Domain:
         reasons: Reasons for spectra that are unlike a base's.
         words: The words of sentences about its objects, see `words`.
         review: What stored spectra themselves say about their labels and redshifts.
+        variability: What may change between two epochs of one object.
         panels: Sentences, tables and figures of an explanation: an `explanation.evidence.PanelMaker`.
         mock: A simulated survey.
         files: Files that the readers of fluxes do not know, and the class of the sets that they give.
@@ -393,6 +418,7 @@ class Domain:
     reasons: Reasons | None = None
     words: Vocabulary | None = None
     review: Reviewer | None = None
+    variability: Variability | None = None
     panels: Any = None
     mock: Mock | None = None
     files: Light | None = None

@@ -16,7 +16,18 @@ from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.options import SearchOptions
 from spectrove.pipeline.verbs import VERBS, Verb
 from spectrove.readers import read_dataset
-from spectrove.serve.cli import app, classify, estimate, explain, hunt, measure, outliers, search
+from spectrove.serve.cli import (
+    app,
+    classify,
+    contrast,
+    epochs,
+    estimate,
+    explain,
+    hunt,
+    measure,
+    outliers,
+    search,
+)
 
 DOCS = Path(__file__).parents[2] / "docs"
 PROGRAM = typer.main.get_command(app)
@@ -27,6 +38,8 @@ TYPED = {
     "estimate": estimate.Typed,
     "measure": measure.Typed,
     "outliers": outliers.Typed,
+    "contrast": contrast.Typed,
+    "epochs": epochs.Typed,
 }
 
 #: Options that only Python has: objects, and what studies vary.
@@ -41,6 +54,8 @@ PYTHON_ALONE = {
     "redshift": {"n"},
     "measure": set(),
     "outliers": {"explained"},
+    "contrast": set(),
+    "epochs": {"encoder"},
 }
 
 #: Options that the command line has in another form: one default for two verbs, names of galaxies' diagrams, a text.
@@ -48,10 +63,15 @@ OTHER_FORM = {
     ("hunt_like", "unlike"), ("hunt_like", "region"),
     ("estimate", "k"), ("redshift", "k"), ("hunt", "witness"), ("classify", "witness"), ("hunt", "threshold"),
     ("measure", "measures"),
+    ("contrast", "like"), ("contrast", "unlike"),
 }  # fmt: skip
 
 #: Verbs whose columns another test holds, as the golden answers do not have them.
-HELD_ELSEWHERE = {"hunt_like": "pipeline/test_hunt_by_example.py"}
+HELD_ELSEWHERE = {
+    "hunt_like": "pipeline/test_hunt_by_example.py",
+    "contrast": "serve/test_contrast.py",
+    "epochs": "serve/test_epochs.py",
+}
 
 verbs = pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
 

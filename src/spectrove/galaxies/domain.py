@@ -14,6 +14,7 @@ from spectrove.galaxies.oddities.residual_reasons import ResidualReasons
 from spectrove.galaxies.panels import GalaxyPanels
 from spectrove.galaxies.quantities import ADMINISTRATION, QUANTITIES
 from spectrove.galaxies.review import LineReviewer
+from spectrove.galaxies.variability import VARIABILITY
 from spectrove.galaxies.words import WORDS
 
 if TYPE_CHECKING:
@@ -159,6 +160,7 @@ GALAXIES = Domain(
     review=LineReviewer(),
     witnesses={"bpt_nii": OwnLines()},
     signs={"second_redshift": SecondRedshifts()},
+    variability=VARIABILITY,
     panels=GalaxyPanels(),
     mock=MockSurvey(),
 )

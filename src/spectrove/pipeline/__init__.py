@@ -34,9 +34,11 @@ from spectrove.pipeline.answers import (
 )
 from spectrove.pipeline.build import add, create, reencode, standard_views
 from spectrove.pipeline.by_condition import hunt_by_condition, hunted
+from spectrove.pipeline.contrast import contrast, contrast_of
 from spectrove.pipeline.curate import curate, trusted
 from spectrove.pipeline.domains import DOMAINS, domain_of
 from spectrove.pipeline.encoders import Encoders, encoders_of, loaded
+from spectrove.pipeline.epochs import epochs
 from spectrove.pipeline.estimate import check_quantity, estimate
 from spectrove.pipeline.examples import hunt_like
 from spectrove.pipeline.measure import measure, store_measures
@@ -65,11 +67,14 @@ __all__ = [
     "check_quantity",
     "classify",
     "complete_redshifts",
+    "contrast",
+    "contrast_of",
     "create",
     "curate",
     "domain_of",
     "embed",
     "encoders_of",
+    "epochs",
     "estimate",
     "explain",
     "hunt",

@@ -14,6 +14,7 @@ from spectrove.explanation.evidence import Evidence, build_evidence
 from spectrove.explanation.question import with_against, with_influence, with_saliency
 from spectrove.flat import flat_table
 from spectrove.inference import FittedCalibration, FittedMetric
+from spectrove.inference.differences.contrast import Contrast
 from spectrove.inference.embed import Embedded
 from spectrove.inference.numbers.estimate import Regression
 from spectrove.inference.question import Question
@@ -96,6 +97,7 @@ class Answers:
         provenance: Base, version, encoders and options, as plain values.
         regression: What estimates were made from, see `at`; else None.
         examples: The examples of a hunt by example with their model, a `pipeline.examples.ExampleHunt`; else None.
+        contrast: The two sets of examples compared: `contrast.sets.regions`; else None.
     """
 
     verb: str
@@ -111,6 +113,7 @@ class Answers:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     regression: Regression | None = field(default=None, repr=False)
     examples: Any = field(default=None, repr=False)
+    contrast: Contrast | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.predictions)

@@ -97,6 +97,14 @@ class Base(KnowledgeBase):
         """How unlike the base each spectrum is, as `spectrove.outliers`."""
         return pipeline.outliers(self, spectra, **options)
 
+    def contrast(self, spectra: Spectra = None, **options: Any) -> Answers:
+        """Spectra from one set of examples to another, as `spectrove.contrast`."""
+        return pipeline.contrast(self, spectra, **options)
+
+    def epochs(self, spectra: Spectra, **options: Any) -> Answers:
+        """Spectra of one object at different times compared, as `spectrove.epochs`; the base takes no part."""
+        return pipeline.epochs(self, spectra, **options)
+
     def search_region(self, spectra: Spectra, regions: Any, **options: Any) -> Answers:
         """The known spectra most similar in some regions, as `spectrove.search_region`."""
         return pipeline.search_region(self, spectra, regions, **options)

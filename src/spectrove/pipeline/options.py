@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from spectrove.errors import KnowledgeError
 from spectrove.inference.calibration.of_base import CalibrationMode
+from spectrove.inference.differences.sets import CHANCE
 from spectrove.inference.numbers.estimate import VOTERS
 from spectrove.inference.outlier_score import EXPLAINED
 from spectrove.inference.regions import SHORTLIST
@@ -135,6 +136,25 @@ class RedshiftOptions(Options):
     n: Count = Field(5, description="Candidates.")
     level: float = Field(0.68, description="Rate at which intervals contain the redshift.")
     k: Count = Field(3, description="Known spectra that are named.")
+
+
+class ContrastOptions(Options):
+    """Options of a contrast between two sets of examples."""
+
+    like: Any = Field((), exclude=True, description="Examples of what is looked for: ids, files or spectra.")
+    unlike: Any = Field((), exclude=True, description="Examples of what it is unlike.")
+    top: Count = Field(50, description="Objects of the base that are given, the best ones.")
+    where: str | None = Field(None, description="SQL condition on the base's objects.")
+    chance: Annotated[float, Field(gt=0, lt=1)] = Field(
+        CHANCE, description="Probability that sets of the same kind show any region."
+    )
+
+
+class EpochOptions(Options):
+    """Options of a comparison of epochs."""
+
+    by: str | None = Field(None, description="Column that names the object of each spectrum.")
+    changed: bool = Field(False, description="Only pairs that changed at a corrected probability of 0.05.")
 
 
 class OutlierOptions(Options):

@@ -8,12 +8,16 @@ from typing import Literal
 
 from spectrove.pipeline import classify, hunt, search
 from spectrove.pipeline.answers import Answers
+from spectrove.pipeline.contrast import contrast
+from spectrove.pipeline.epochs import epochs
 from spectrove.pipeline.estimate import estimate
 from spectrove.pipeline.examples import hunt_like
 from spectrove.pipeline.measure import measure
 from spectrove.pipeline.options import (
     AnyOptions,
     ClassifyOptions,
+    ContrastOptions,
+    EpochOptions,
     EstimateOptions,
     ExampleOptions,
     HuntOptions,
@@ -114,6 +118,22 @@ VERBS: dict[str, Verb] = {
     "measure": Verb(
         "measure", measure, MeasureOptions, "", ("object_id", "z", "z_source", "measured", "flags"),
         "Measure lines, widths, indices and colours of each spectrum, with errors.", "measure",
+    ),
+    "contrast": Verb(
+        "contrast", contrast, ContrastOptions, "",
+        (
+            "object_id", "score", "along", "along_error", "off_line", "agrees", "regions", "flags",
+            "reason_no_probability",
+        ),
+        "Rank spectra between two sets, and say where these differ.", "contrast",
+    ),
+    "epochs": Verb(
+        "epochs", epochs, EpochOptions, "",
+        (
+            "object_id", "earlier", "object", "p_value", "p_corrected", "what", "changes", "sn", "colour",
+            "colour_error", "z", "flags",
+        ),
+        "Compare spectra of one object at different times, and rank those whose lines changed.", "epochs",
     ),
     "outliers": Verb(
         "outliers", outliers, OutlierOptions, "",

@@ -151,6 +151,11 @@ def run(request: Request, outputs: Outputs, show: Show) -> None:
     for answers in answered(request, request.queries, results.counts):
         _add(results, answers, outputs, show)
         _print_batch(results, answers, outputs, show)
+    finish(request, outputs, show, results)
+
+
+def finish(request: Request, outputs: Outputs, show: Show, results: Results) -> None:
+    """Print and write what waits for all answers, and end with the exit code."""
     best = ranked(results.predictions, show.order)[: outputs.top]
     if outputs.as_json and outputs.top is not None:
         print_lines((prediction.to_dict() for prediction in best), *outputs.files)

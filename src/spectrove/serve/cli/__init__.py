@@ -12,6 +12,8 @@ import typer
 
 from spectrove.serve.cli import (
     classify,
+    contrast,
+    epochs,
     estimate,
     evaluate,
     explain,
@@ -35,6 +37,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "classify": classify.classify,
     "estimate": estimate.estimate,
     "measure": measure.measure,
+    "contrast": contrast.contrast,
+    "epochs": epochs.epochs,
     "outliers": outliers.outliers,
     "explain": explain.explain,
     "mock": mock.mock,

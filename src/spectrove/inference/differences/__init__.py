@@ -1,0 +1,1 @@
+"""What differs between sets of spectra (`sets`), along a direction (`direction`), between epochs (`epochs`)."""
