@@ -12,8 +12,8 @@ from spectrove.domain import Variability
 from spectrove.explanation.pages import render
 from spectrove.explanation.style import GRID_COLOR, NORMAL, SMALL, new_figure, png, save, tidy
 from spectrove.explanation.tables import Table
-from spectrove.inference.differences.changes import sky_pixels, still_pixels
-from spectrove.inference.differences.epochs import EPOCH_FLAGS, EpochPair
+from spectrove.inference.differences.changes import Change, sky_pixels, still_pixels
+from spectrove.inference.differences.epochs import EPOCH_FLAGS, NO_CHANGE, EpochPair
 from spectrove.inference.differences.pairs import Pair, gridded, pair_of
 from spectrove.spectra import SpectrumSet
 
@@ -88,7 +88,7 @@ def epochs_figure(pair: Pair, answer: EpochPair) -> Figure:
         above, below = figure.add_subplot(grid[0, column]), figure.add_subplot(grid[1, column])
         _draw(above, below, pair, span, whole=k == 0)
         if k:
-            above.set_title(close[k - 1].what, fontsize=SMALL)
+            above.set_title(_named(close[k - 1], answer), fontsize=SMALL)
             below.axvspan(close[k - 1].low, close[k - 1].high, color=LATER, alpha=0.12, lw=0)
         else:
             above.legend(
@@ -151,13 +151,20 @@ def _changes(answer: EpochPair) -> Table:
         ("Change", "FWHM (km/s)", "Width (Å)", "Earlier (Å)", "Later (Å)", "Sigma", "Under sky"),
         tuple(
             (
-                c.what, f"{c.broad:.0f}" if c.broad else "narrow", f"{c.width:+.2g} ± {c.error:.1g}", f"{c.before:.3g}",
-                f"{c.after:.3g}", f"{abs(c.z):.1f}", f"{max(c.sky, 0):.0%}",
+                _named(c, answer), f"{c.broad:.0f}" if c.broad else "narrow", f"{c.width:+.2g} ± {c.error:.1g}",
+                f"{c.before:.3g}", f"{c.after:.3g}", f"{abs(c.z):.1f}", f"{max(c.sky, 0):.0%}",
             )
             for c in answer.changes
         ),
         label="Changes of lines",
     )  # fmt: skip
+
+
+def _named(change: Change, answer: EpochPair) -> str:
+    """What happened to a line; of a pair that did not change only which line it is and how far from nothing."""
+    if answer.what != NO_CHANGE:
+        return change.what
+    return f"{'broad ' if change.broad else ''}{change.line}: {abs(change.z):.1f} sigma"
 
 
 def _ranked(pairs: Sequence[EpochPair]) -> Table:

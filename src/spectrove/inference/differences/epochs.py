@@ -31,6 +31,9 @@ LISTED, LEAST_SIGMA = 6, 3.0
 #: A change that loses this part of its significance with another calibration follows the calibration.
 LOST = 0.5
 
+#: What is said of a pair that did not change.
+NO_CHANGE = "no change"
+
 #: What the flags of a pair mean.
 EPOCH_FLAGS = {
     "follows_calibration": "The change loses half of its significance with a calibration of higher order.",
@@ -251,7 +254,7 @@ def _judged(made: Gridded, which: tuple[int, int], pair: Pair, one: Epochs, abou
     listed = [change for change in changes if abs(change.z) >= LEAST_SIGMA or change is best][:LISTED]
     return EpochPair(
         str(made.object_id[which[1]]), str(made.object_id[which[0]]), one.name, p, p,
-        _in_words(best, changes) if changed and best is not None else "no change", tuple(listed), pair.sn, pair.colour,
+        _in_words(best, changes) if changed and best is not None else NO_CHANGE, tuple(listed), pair.sn, pair.colour,
         about.colour_error, one.z, tuple(flags),
     )  # fmt: skip
 
