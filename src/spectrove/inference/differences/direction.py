@@ -4,6 +4,9 @@ Chosen on 1,200 mock galaxies (recipe `train`, seed 8001; five pairs of classes,
 from 3 + 3, 5 + 5 and 10 + 10 examples is .70, .73, .76 in this form; along the plain difference of means .41, .41, .39,
 nearest to the mean of the like .66, .67, .72, and with the scatter of all objects in place of that of neighbours .63,
 .67, .74 at best.
+
+On another mock survey and on real galaxies (groups of examples left out) it beats the plain difference of means by
+.27 to .35, and is no better than nearness to the mean of the like (-.04 to +.01): docs/differences.md.
 """
 
 from __future__ import annotations
