@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from spectrove import work
+
 # The same examples on every run: a red test is red for everyone.
 settings.register_profile("fixed", derandomize=True)
 settings.load_profile("fixed")
+
+# What a command prints does not depend on how fast the machine is: no work is so long that a note says so.
+work.LONG = 1e6
 
 
 @pytest.fixture(scope="session")

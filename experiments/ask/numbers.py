@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 #: Shipped targets all of whose columns the catalog has.
 TARGETS = ("post_starburst", "green_pea", "strong_oiii_weak_hb")
 
-#: Conditions at cuts that many objects meet, written down before anything was measured on them.
+#: Conditions at cuts that many objects meet; answers to a few were looked at while this was built.
 CONDITIONS = (
     "hdelta_a > 0", "hdelta_a > 2", "hdelta_a > 4", "ha_ew > 3", "ha_ew > 15", "ha_ew > 40", "d4000n > 1.3",
     "d4000n > 1.6", "vdisp > 100", "vdisp > 150", "log10(nii_flux / ha_flux) > -0.3",

@@ -139,11 +139,11 @@ class Notes:
 
     Args:
         say: Called with the sentence, in another thread.
-        after: Seconds.
+        after: Seconds; `LONG` if None.
     """
 
-    def __init__(self, say: Callable[[str], None], after: float = LONG) -> None:
-        self._say, self._after = say, after
+    def __init__(self, say: Callable[[str], None], after: float | None = None) -> None:
+        self._say, self._after = say, LONG if after is None else after
         self._waiting: dict[int, threading.Timer] = {}
         self._said: set[int] = set()
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Fraction of a distance due to gaps from which they are mentioned.
 _LEAST_GAPS = 0.1
+#: Probability from which the second most probable class is mentioned: below it would read 0.00.
+_LEAST_SAID = 0.005
 
 
 def argued(evidence: Evidence) -> list[str]:
@@ -98,7 +100,7 @@ def _and_second(text: str, evidence: Evidence, named: str | None) -> str:
     if evidence.is_hunt or not others:
         return text
     second = max(others, key=lambda name: p[name])
-    if second == named or not p[second] > 0:
+    if second == named or not p[second] >= _LEAST_SAID:
         return text
     said = f"The second most probable class is {one(second, evidence.panels.names)} (P {p[second]:.2f})."
     return f"{text} {said}" if text else said

@@ -21,7 +21,8 @@ def why(evidence: Evidence) -> str:
     The answer with its probability, then the votes and distances of the neighbours, then what was measured in the
     object itself, whether it agrees or not.
     """
-    if not evidence.voters() or evidence.prediction.probability is None:
+    unknown = evidence.prediction.probability is None and not evidence.prediction.none_of_these
+    if not evidence.voters() or unknown:
         reason = evidence.prediction.reason_no_interval or "No labelled neighbour was found."
         own = evidence.panels.own
         return f"{evidence.object_id} gets no answer: {_lower(reason).rstrip('.')}" + (
