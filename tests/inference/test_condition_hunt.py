@@ -13,9 +13,9 @@ from scipy.stats import norm
 
 import spectrove
 from spectrove.conditions import Condition
-from spectrove.errors import KnowledgeError, TargetError
+from spectrove.errors import KnowledgeError, TargetError, WordsError
 from spectrove.galaxies.mock import make_survey
-from spectrove.inference.numbers.columns import quantity_values, source_of
+from spectrove.inference.numbers.columns import quantity_values, source_of, values_from
 from spectrove.inference.numbers.joint import Column, Residuals, chance
 from spectrove.inference.numbers.own import Told, Weighing, fit_weighing, weigh
 from spectrove.inference.numbers.quantities import Quantity
@@ -191,6 +191,89 @@ def test_values_come_from_the_catalog_first_and_else_are_measured(base):
         found["measured_d4000n"].error, measured.column("d4000n_err").to_numpy(zero_copy_only=False)
     )
     assert found["hdelta_a" if "hdelta_a" in found else "lick_mgb"].unit == "angstrom"
+
+
+def test_errors_that_a_catalog_lacks_are_those_of_the_measurement_where_asked(base):
+    """Value of the catalog, error of the pixels; a hunt, which calibrates on the catalog, does not ask."""
+    domain = domain_of(base)
+    ids = base.rows(None, []).column("object_id").to_pylist()
+    measured = domain.measurer.of_base(base, ids).column("d4000n_err").to_numpy(zero_copy_only=False)
+    sources = {"d4000n": "catalog", "logmass": "catalog"}
+    found = values_from(base, sources, domain, own_errors=True)
+    rows = base.rows(None, ["d4000n"])
+    assert_allclose(found["d4000n"].value, rows.column("d4000n").to_numpy())
+    good = (measured > 0) & np.isfinite(found["d4000n"].value)
+    assert good.any()
+    assert_allclose(found["d4000n"].error[good], measured[good])
+    assert found["d4000n"].error_column == "measured d4000n_err"
+    assert not found["logmass"].error_column
+    assert not values_from(base, sources, domain)["d4000n"].error_column
+    some = ids[5:2:-1]
+    part = values_from(base, sources, domain, some, own_errors=True)["d4000n"]
+    assert_allclose(part.error, found["d4000n"].error[5:2:-1])
+
+
+def test_a_sentence_uses_the_measured_errors_and_says_so(base):
+    """An object just above a limit is not certain: P is the Gaussian tail of catalog value and measured error."""
+    domain = domain_of(base)
+    known = values_from(base, {"d4000n": "catalog"}, domain, own_errors=True)["d4000n"]
+    i = int(np.nanargmax(known.error))
+    limit = round(float(known.value[i] - known.error[i] / 2), 4)
+    answers = base.search_text(f"D4000 > {limit}", threshold=0.0, top=N)
+    ids = base.rows(None, []).column("object_id").to_pylist()
+    [match] = [m for m in answers if m.object_id == ids[i]]
+    expected = norm.cdf((known.value[i] - limit) / known.error[i])
+    assert_allclose(match.probability, expected, atol=0.005)
+    assert 0.6 < match.probability < 0.8
+    assert any("of its measurement" in n for n in answers.provenance["notes"])
+
+
+def test_a_hunt_in_words_is_the_hunt_by_its_condition(base, asked):
+    """Quantiles of the base are numbers first; the class is its condition, and the parse is in the provenance."""
+    limit = np.nanquantile(base.rows(None, ["d4000n"]).column("d4000n").to_numpy(), 0.75)
+    said = base.hunt(asked, text="high D4000, z < 0.3")
+    assert said.target.where == f"(d4000n > {limit:.4g}) AND (z < 0.3)"
+    assert [a.probability for a in said] == [
+        a.probability for a in base.hunt(asked, condition=said.target.where)
+    ]
+    assert said.provenance["read"][0] == ["high D4000", f"d4000n > {limit:.4g}   (upper 25% of the base)"]
+    quiescent = base.hunt(asked.take([0]), text="quiescent")
+    assert quiescent.target.where == "ha_ew < 3"
+
+
+def test_a_hunt_in_words_with_examples_is_the_hunt_by_them(base, asked):
+    ids = base.embeddings().object_id[:2].tolist()
+    said = base.hunt(asked, text=f"like {ids[0]} but unlike {ids[1]}")
+    like = base.hunt(asked, like=[ids[0]], unlike=[ids[1]])
+    assert [a.score for a in said] == [a.score for a in like]
+    with pytest.raises(KnowledgeError, match="threshold"):
+        base.hunt(asked, text=f"like {ids[0]}", threshold=0.3)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("spirals", "no number defines this class.*--target.*classify --label morph"),
+        ("the 20 strongest Halpha", "asks for an order by ha_ew"),
+        ("top 5 with D4000 > 1.5", "asks for 5, and every spectrum is answered"),
+        ("Halpha emission", "how well a number is measured"),
+        ("D4000 > 1.5, like {id}", "a condition and examples"),
+        ("unlike {id}", "only counterexamples"),
+    ],
+)
+def test_a_sentence_that_is_no_hunt_is_refused(base, asked, text, why):
+    with pytest.raises(WordsError, match=why):
+        base.hunt(asked.take([0]), text=text.format(id=base.embeddings().object_id[0]))
+
+
+def test_a_sentence_stands_alone(base, asked):
+    for other in ({"target": "liner"}, {"condition": "z > 1"}, {"like": ["a"]}):
+        with pytest.raises(KnowledgeError, match="2 were given"):
+            base.hunt(asked, text="z < 1", **other)
+    with pytest.raises(TargetError, match="a text and a condition"):
+        spectrove.hunt(base, asked, text="z < 1", condition="z > 1")
+    with pytest.raises(KnowledgeError, match="search_text asks the base's own"):
+        base.hunt(text="z < 1")
 
 
 def test_an_unknown_name_is_refused_with_those_near_it(base):

@@ -118,6 +118,30 @@ def test_a_class_that_no_label_and_no_condition_gives_is_refused(base: Knowledge
         search_text(base, "spirals")
 
 
+def test_without_a_broad_component_the_answer_is_no_and_not_unknown():
+    """Significant and wide; too weak to be significant, so without a width; narrow; nothing measured at all."""
+    broad = [
+        {"ha_broad_ew": 40.0, "ha_broad_ew_err": 2.0, "ha_broad_fwhm": 3000.0, "ha_broad_fwhm_err": 100.0},
+        {"ha_broad_ew": 6.0, "ha_broad_ew_err": 3.0, "ha_broad_fwhm": None, "ha_broad_fwhm_err": None},
+        {"ha_broad_ew": 40.0, "ha_broad_ew_err": 2.0, "ha_broad_fwhm": 700.0, "ha_broad_fwhm_err": 50.0},
+        {"ha_broad_ew": None, "ha_broad_ew_err": None, "ha_broad_fwhm": None, "ha_broad_fwhm_err": None},
+    ]
+    table = base_of([{**row, **more} for row, more in zip(ROWS, broad, strict=True)])
+    for text in ("broad Hα", "broad lines"):
+        found = probabilities(table, text)
+        assert set(found) == {"1000", "1001", "1002"}
+        assert_allclose([found["1000"], found["1001"], found["1002"]], [1, 0, 0], atol=0.01)
+    assert probabilities(table, "not (broad lines)")["1001"] > 0.99
+
+
+def test_a_number_with_a_negative_error_is_unknown():
+    """Catalogs write so what was not fitted."""
+    table = base_of(
+        [{**row, "ha_ew_err": -1.0 if i == 3 else row["ha_ew_err"]} for i, row in enumerate(ROWS)]
+    )
+    assert set(probabilities(table, "EW(Ha) > 3")) == {"1000", "1001"}
+
+
 def test_red_is_a_part_of_the_base_and_says_which(base: KnowledgeBase):
     """The reddest third by g-r: above the quantile of 2/3, by hand."""
     [[_, meaning]] = search_text(base, "red").provenance["read"]

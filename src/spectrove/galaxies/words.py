@@ -14,8 +14,11 @@ _Y, _X = "log10(oiii_flux / hb_flux)", "log10(nii_flux / ha_flux)"
 _STAR_FORMING = f"{_X} < 0.05 AND {_Y} < 0.61 / ({_X} - 0.05) + 1.3"
 _ABOVE_KEWLEY = f"({_X} > 0.47 OR {_Y} > 0.61 / ({_X} - 0.47) + 1.19)"
 _LINER_LINE = f"1.18 * {_X} + 0.77"
-_BROAD = "ha_broad_ew > 5 AND ha_broad_fwhm > 1200"
-_BROAD_SOURCE = "a broad component of H alpha wider than 1200 km/s, Hao et al. 2005, with an EW above 5 A"
+#: A width is measured of significant components alone; significance makes the answer no, not unknown, without one.
+_BROAD = "ha_broad_ew > 5 AND ha_broad_ew > 5 * ha_broad_ew_err AND ha_broad_fwhm > 1200"
+_BROAD_SOURCE = (
+    "a broad component of H alpha at 5 sigma, with an EW above 5 A, wider than 1200 km/s, Hao et al. 2005"
+)
 
 NUMBERS = (
     Number("z", "redshift", ("z", "spectroscopic redshift", "zspec", "z_spec"), low=-0.01, high=20.0),
@@ -641,6 +644,9 @@ WORDS = Vocabulary(
     lines=LINE_WORDS,
     properties=PROPERTIES,
     ratios=("Balmer decrement",),
+    hunted={
+        _BROAD: ("ha_broad_ew > 5 AND ha_broad_fwhm > 1200", "as the target broad_balmer, Hao et al. 2005")
+    },
     refused={
         "Z": "the metallicity or a redshift? Write z for the redshift",
         "bright": _NO_BRIGHTNESS,

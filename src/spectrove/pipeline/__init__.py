@@ -41,6 +41,7 @@ from spectrove.pipeline.encoders import Encoders, encoders_of, loaded
 from spectrove.pipeline.epochs import epochs
 from spectrove.pipeline.estimate import check_quantity, estimate
 from spectrove.pipeline.examples import hunt_like
+from spectrove.pipeline.hunt_text import hunt_by_text, only_text
 from spectrove.pipeline.measure import measure, store_measures
 from spectrove.pipeline.options import ClassifyOptions, HuntOptions, SearchOptions, options_of
 from spectrove.pipeline.outliers import outlier_reference, outliers, write_outlier_page
@@ -153,12 +154,15 @@ def hunt(
     Args:
         base: The base.
         spectra: The queries.
-        target: What is hunted; the name of a target or its file. None where the option `condition` says it.
+        target: What is hunted; the name of a target or its file. None where the option `condition` or `text` says it.
         options: See `options.HuntOptions`. With `calibration` "auto" probabilities are calibrated on the labels of the
             base if there are enough, for the population given by the `prior` or `prevalence` of the target; with "none"
             they are vote shares.
     """
     chosen = options_of(HuntOptions, "hunt", options)
+    if chosen.text is not None:
+        only_text(target, chosen.condition)
+        return hunt_by_text(base, spectra, chosen)
     target = chosen.applied(hunted(target, chosen.condition))
     if target.where is not None:
         return hunt_by_condition(base, spectra, target, chosen)

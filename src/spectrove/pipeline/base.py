@@ -57,20 +57,24 @@ class Base(KnowledgeBase):
         """Probability that each spectrum belongs to a target, as `spectrove.hunt`; or is like examples, as `hunt_like`.
 
         Raises:
-            KnowledgeError: Of a target, a `condition` and examples none is given, or more than one; or no spectra with
-                one of the first two.
+            KnowledgeError: Of a target, a `condition`, a `text` and examples none is given, or more than one; or no
+                spectra with one of the first three.
         """
-        asked = [what for what in (target, options.get("condition"), like) if what is not None]
+        given = (target, options.get("condition"), options.get("text"), like)
+        asked = [what for what in given if what is not None]
         if len(asked) != 1:
             found = "none was given" if not asked else f"{len(asked)} were given"
             raise KnowledgeError(
-                "hunt: a target, a condition over measured columns (condition=...) or examples (like=[...]) say what "
-                f"is hunted; {found}. Give one."
+                "hunt: a target, a condition over measured columns (condition=...), a sentence (text=...) or examples "
+                f"(like=[...]) say what is hunted; {found}. Give one."
             )
         if like is not None:
             return pipeline.hunt_like(self, spectra, like, **options)
         if spectra is None:
-            raise KnowledgeError("hunt: no spectra were given; a target is hunted among spectra. Give some.")
+            of_base = "; search_text asks the base's own objects" if options.get("text") else ""
+            raise KnowledgeError(
+                f"hunt: no spectra were given; a target is hunted among spectra. Give some{of_base}."
+            )
         return pipeline.hunt(self, spectra, target, **options)
 
     def hunt_like(self, spectra: Spectra, like: Any, **options: Any) -> Answers:

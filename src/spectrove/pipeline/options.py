@@ -81,6 +81,9 @@ class HuntOptions(Options):
         None,
         description="Condition over measured columns, in place of a target: 'hdelta_a > 4 AND ha_ew < 3'.",
     )
+    text: str | None = Field(
+        None, description="Sentence in place of a target: 'quiescent galaxies with strong Na D'."
+    )
     k: Count | None = Field(None, description="Neighbours per spectrum.")
     where: str | None = Field(None, description="SQL condition on the base's objects.")
     metric: MetricMode | None = Field(None, description="Distances in a metric fitted on the base's labels.")

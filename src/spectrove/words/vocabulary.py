@@ -132,6 +132,8 @@ class Vocabulary:
         ratios: Words that may stand before a ratio of two lines.
         detection: Errors above zero from which a line counts as seen.
         comparable: Property whose columns are compared where two lines are: "flux".
+        hunted: Conditions that ask how something was measured, as what is asked of spectra that are not measured yet:
+            the condition of a word, and the one in its place with its source.
         refused: Words with several meanings or none that a base can answer, and the sentence that says so.
     """
 
@@ -143,6 +145,7 @@ class Vocabulary:
     ratios: tuple[str, ...] = ()
     detection: float = 3.0
     comparable: str = "flux"
+    hunted: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
 
     def number(self, name: str) -> Number:

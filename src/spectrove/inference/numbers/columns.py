@@ -7,7 +7,7 @@ of what Spectrove measured and stored (`measured_NAME`), and a measurement that 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -27,6 +27,8 @@ REDSHIFT = "z"
 
 Floats = NDArray[np.float64]
 
+_NONE = np.zeros(0)
+
 #: Where the values of a column are from.
 Source = Literal["catalog", "measured", "redshift"]
 
@@ -40,7 +42,9 @@ class ColumnValues:
         source: "catalog": a column of the base; "measured": by Spectrove, in the same pixels; "redshift".
         unit: "" if there is none.
         value: (n_objects,), NaN where unknown.
-        error: One sigma, same shape; 0 where a catalog gives none, NaN where the value is unknown.
+        error: One sigma, same shape; 0 where none is given, NaN where the value is unknown.
+        column: Where the values stand: a column of the base, or "measured NAME".
+        error_column: Where the errors stand, likewise; "" if there are none.
     """
 
     name: str
@@ -48,6 +52,12 @@ class ColumnValues:
     unit: str
     value: Floats
     error: Floats
+    column: str = ""
+    error_column: str = ""
+
+    def take(self, places: NDArray[np.int64] | Sequence[int]) -> ColumnValues:
+        """Some of the objects."""
+        return replace(self, value=self.value[places], error=self.error[places])
 
 
 def quantity_values(
@@ -69,24 +79,59 @@ def quantity_values(
     Raises:
         KnowledgeError: A name is neither a numeric column nor a measurement; the message has those near it.
     """
-    found = [(name, source_of(base, name, domain)) for name in names]
-    stored = [column for name, source in found for column in stored_columns(base, name, source)]
-    table = base.rows(None, list(dict.fromkeys([*stored, REDSHIFT])))
-    ids = table.column("object_id").to_pylist()
+    sources = {name: source_of(base, name, domain) for name in names}
+    return values_from(base, sources, domain, object_id, progress)
+
+
+def values_from(
+    base: KnowledgeBase,
+    sources: Mapping[str, Source],
+    domain: Domain,
+    object_id: Sequence[str] | None = None,
+    progress: Callable[[int], None] | None = None,
+    own_errors: bool = False,
+) -> dict[str, ColumnValues]:
+    """As `quantity_values`, of quantities whose sources are known.
+
+    A number at a limit of the quantity or with an error below 0, and a flux or equivalent width with an error not above
+    0, is unknown: catalogs write so what was not fitted.
+
+    Args:
+        base, domain, object_id, progress: As there.
+        sources: Of each quantity; a catalog without one good value gives way to a measurement.
+        own_errors: Give the values of a catalog's column without errors those of the same measurement in the spectra.
+    """
+    ids = base.rows(None, []).column("object_id").to_pylist()
     order = np.arange(len(ids)) if object_id is None else _order(ids, object_id)
     wanted = [ids[i] for i in order.tolist()]
-    made: pa.Table | None = None
+    made: list[pa.Table] = []
+
+    def measured() -> pa.Table:
+        if not made:
+            assert domain.measurer is not None
+            made.append(domain.measurer.of_base(base, wanted, progress))
+        return made[0]
+
     columns = {}
-    for name, source in found:
-        value, error = _stored(table, base, name, source, order)
-        if value is None:
-            assert domain.measurer is not None  # source_of found it among the measures
-            made = domain.measurer.of_base(base, wanted, progress) if made is None else made
-            value, error = numbers(made, measure_name(name)), numbers(made, f"{measure_name(name)}_err")
-        columns[name] = _within_limits(
-            ColumnValues(name, source, unit_of(name, domain), value, error), domain
-        )
+    for name, source in sources.items():
+        found = _found(base, name, source, domain, order, measured)
+        if own_errors and found.source == "catalog" and not found.error_column:
+            found = _with_own_errors(base, found, domain, order, measured)
+        columns[name] = found
     return columns
+
+
+def known_source(base: KnowledgeBase, name: str, domain: Domain) -> Source | None:
+    """Where the values of a quantity are from, whatever it describes; None if nothing gives it."""
+    if name == REDSHIFT:
+        return "redshift"
+    known = base.columns
+    if not name.startswith(MEASURED) and name in known:
+        column = base.rows(None, [name]).column(name)
+        if numeric(column.type) and column.null_count < len(column):
+            return "catalog"
+    stored = f"{MEASURED}{measure_name(name)}" in known
+    return "measured" if stored or measure_name(name) in measures(domain) else None
 
 
 def source_of(base: KnowledgeBase, name: str, domain: Domain) -> Source:
@@ -95,15 +140,12 @@ def source_of(base: KnowledgeBase, name: str, domain: Domain) -> Source:
     Raises:
         KnowledgeError: It is neither a numeric column with values nor a measurement.
     """
-    if name == REDSHIFT:
-        return "redshift"
-    known = base.columns
-    if not name.startswith(MEASURED) and name in known and name not in ADMINISTRATION | domain.administration:
-        column = base.rows(None, [name]).column(name)
-        if numeric(column.type) and column.null_count < len(column):
-            return "catalog"
+    source = known_source(base, name, domain)
+    if source == "redshift" or (source == "catalog" and name not in ADMINISTRATION | domain.administration):
+        return source
     if measure_name(name) in measures(domain):
         return "measured"
+    known = base.columns
     found = "there is no such column"
     if name in ADMINISTRATION | domain.administration:
         found = "it describes the observation, not the object"
@@ -148,47 +190,84 @@ def unit_of(name: str, domain: Domain) -> str:
     return measures(domain).get(measure_name(name), "")
 
 
-def stored_columns(base: KnowledgeBase, name: str, source: Source) -> list[str]:
-    """The columns of the base that hold a quantity and its error, as far as there are any."""
-    column = f"{MEASURED}{measure_name(name)}" if source == "measured" else name
-    if source == "redshift" or column not in base.columns:
-        return []
-    error = error_column(column, base.columns)
-    return [column, *([error] if error else [])]
-
-
 def numbers(table: pa.Table, name: str) -> Floats:
     """A column as numbers, NaN where it is null."""
     return np.asarray(table.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=float)
 
 
-def _stored(
-    table: pa.Table, base: KnowledgeBase, name: str, source: Source, order: NDArray[np.int64]
-) -> tuple[Floats | None, Floats]:
-    """Values and errors from columns of the base; None where they have to be measured."""
-    if source == "redshift":
-        value = numbers(table, REDSHIFT)[order]
-        return value, np.where(np.isfinite(value), 0.0, np.nan)
-    columns = stored_columns(base, name, source)
-    if not columns:
-        return None, np.zeros(0)
-    value = numbers(table, columns[0])[order]
-    if source == "measured" and not np.isfinite(value).any():
-        return None, np.zeros(0)
-    error = numbers(table, columns[1])[order] if len(columns) > 1 else np.zeros(len(value))
-    # Catalogs write negative errors for what was not fitted.
-    return value, np.where(np.isfinite(error) & (error > 0), error, 0.0)
+def _found(
+    base: KnowledgeBase,
+    name: str,
+    source: Source,
+    domain: Domain,
+    order: NDArray[np.int64],
+    measured: Callable[[], pa.Table],
+) -> ColumnValues:
+    """The first of the catalog's column, the stored and the present measurement that has a good value."""
+    stored = f"{MEASURED}{measure_name(name)}"
+    places: list[tuple[str, Source]] = [(stored, "measured")] if source != "redshift" else []
+    if source != "measured":
+        places = [(name, source), *places]
+    found: ColumnValues | None = None
+    for column, kind in places:
+        if column in base.columns and numeric(base.rows(None, [column]).column(column).type):
+            errors = error_column(column, base.columns)
+            table = base.rows(None, [column, *([errors] if errors else [])]).take(order)
+            found = _sound(table, column, errors, ColumnValues(name, kind, "", _NONE, _NONE, column), domain)
+            if np.isfinite(found.value).any():
+                return found
+    if source != "redshift" and (measure := measure_name(name)) in measures(domain):
+        about = ColumnValues(name, "measured", "", _NONE, _NONE, f"measured {measure}")
+        return _sound(measured(), measure, f"{measure}_err", about, domain)
+    nothing = np.full(len(order), np.nan)
+    return found or ColumnValues(name, source, unit_of(name, domain), nothing, nothing)
 
 
-def _within_limits(found: ColumnValues, domain: Domain) -> ColumnValues:
-    """The same, unknown at the limits of the quantity."""
-    limits = domain.quantities.get(found.name)
-    known = np.isfinite(found.value)
-    if limits is not None and found.source == "catalog":
-        known &= (limits.low is None) | (found.value > (limits.low if limits.low is not None else 0))
-        known &= (limits.high is None) | (found.value < (limits.high if limits.high is not None else 0))
-    value, error = np.where(known, found.value, np.nan), np.where(known, found.error, np.nan)
-    return ColumnValues(found.name, found.source, found.unit, value, error)
+def _sound(
+    table: pa.Table, column: str, errors: str | None, about: ColumnValues, domain: Domain
+) -> ColumnValues:
+    """Columns of a table as values and errors, unknown where they cannot be trusted, see `values_from`."""
+    value = numbers(table, column)
+    error = numbers(table, errors) if errors else np.zeros(len(value))
+    limits = domain.quantities.get(about.name)
+    with np.errstate(invalid="ignore"):
+        known = np.isfinite(value) & ~(error < 0)
+        if limits is not None and limits.low is not None:
+            known &= value > limits.low
+        if limits is not None and limits.high is not None:
+            known &= value < limits.high
+        if errors and measure_name(about.name).endswith(("_flux", "_ew")):
+            known &= error > 0
+    error = np.where(np.isfinite(error), error, 0.0)
+    return replace(
+        about,
+        unit=unit_of(about.name, domain),
+        value=np.where(known, value, np.nan),
+        error=np.where(known, error, np.nan),
+        error_column=errors or "",
+    )
+
+
+def _with_own_errors(
+    base: KnowledgeBase,
+    found: ColumnValues,
+    domain: Domain,
+    order: NDArray[np.int64],
+    measured: Callable[[], pa.Table],
+) -> ColumnValues:
+    """Values of a catalog with the errors of the measurement of the same quantity, where there are any."""
+    stored = f"{MEASURED}{found.name}_err"
+    if stored in base.columns:
+        error, column = numbers(base.rows(None, [stored]).take(order), stored), stored
+    elif found.name in measures(domain):
+        error, column = numbers(measured(), f"{found.name}_err"), f"measured {found.name}_err"
+    else:
+        return found
+    with np.errstate(invalid="ignore"):
+        good = np.isfinite(found.value) & (error > 0)
+    if not good.any():
+        return found
+    return replace(found, error=np.where(good, error, found.error), error_column=column)
 
 
 def _order(ids: Sequence[str], wanted: Sequence[str]) -> NDArray[np.int64]:

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from spectrove.conditions import Condition
 from spectrove.domain import Domain
 from spectrove.errors import WordsError
-from spectrove.inference.numbers.quantities import error_column, numeric
+from spectrove.inference.numbers.columns import ColumnValues, known_source, values_from
 from spectrove.knowledge import KnowledgeBase
 from spectrove.targets.target import label_text
 from spectrove.words.reading import All, Any_, Demand, Not, Reading, Tree, leaves
@@ -33,15 +32,6 @@ _FUNCTION = re.compile(r"quantile\((\w+), ([\d.]+)\)|value_of\((\w+), '([^']*)'\
 
 
 @dataclass(frozen=True)
-class Values:
-    """A quantity of all objects, (n_objects,): values, one-sigma errors (0 where exact or unknown), and the column."""
-
-    value: Floats
-    error: Floats
-    column: str
-
-
-@dataclass(frozen=True)
 class Asked:
     """The demands of a sentence, answered for each object.
 
@@ -57,7 +47,7 @@ class Asked:
     reading: Reading
     object_id: NDArray[np.str_]
     probability: Floats
-    quantities: Mapping[str, Values] = field(default_factory=dict)
+    quantities: Mapping[str, ColumnValues] = field(default_factory=dict)
     labels: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -107,15 +97,15 @@ def ask(
     demands = [] if reading.demands is None else list(leaves(reading.demands))
     names = _quantities(demands, reading)
     everything = base.rows(None, []).column("object_id").to_pylist()
-    quantities = {name: quantity(base, domain, name, everything, progress) for name in names}
+    quantities = _values(base, domain, names, progress)
     _refuse_unknown(base, reading, quantities)
-    examples: dict[str, Values] = {}
+    examples: dict[str, ColumnValues] = {}
     held: Tree | None = None
     if reading.demands is not None:
         held = _with_numbers(reading.demands, quantities, everything, examples)
         reading = replace(reading, demands=_with_numbers(reading.demands, quantities, everything))
     chosen = _chosen(base, everything, where)
-    quantities = {n: Values(q.value[chosen], q.error[chosen], q.column) for n, q in quantities.items()}
+    quantities = {name: known.take(chosen) for name, known in quantities.items()}
     columns = {d.labels[0][0] for d in demands if d.labels}
     labels = {name: _labels(base, name)[chosen] for name in sorted(columns)}
     object_id = np.array(everything, dtype=str)[chosen]
@@ -125,55 +115,68 @@ def ask(
     return Asked(reading, object_id, probability, quantities, labels, _notes(quantities, demands))
 
 
+def grounded(
+    base: KnowledgeBase, domain: Domain, reading: Reading, progress: Callable[[int], None] | None = None
+) -> Reading:
+    """A sentence about spectra that are not in the base: in numbers alone, with those of the base in their place.
+
+    Labels, which a new spectrum does not have, give way to the condition that defines the class.
+
+    Raises:
+        WordsError: A class has no such condition, a number is compared with its own error, or a quantity is known of no
+            object.
+    """
+    if reading.demands is None:
+        return reading
+    other = domain.words.hunted if domain.words is not None else {}
+    reading = replace(reading, demands=_without_labels(reading.demands, other))
+    assert reading.demands is not None
+    demands = list(leaves(reading.demands))
+    quantities = _values(base, domain, _quantities(demands, replace(reading, order=None)), progress)
+    _refuse_unknown(base, reading, quantities)
+    everything = base.rows(None, []).column("object_id").to_pylist()
+    return replace(reading, demands=_with_numbers(reading.demands, quantities, everything))
+
+
+def _without_labels(tree: Tree, other: Mapping[str, tuple[str, str]]) -> Tree:
+    """The tree with conditions alone, in the form of `Vocabulary.hunted` where it has one."""
+    if isinstance(tree, Not):
+        return Not(_without_labels(tree.part, other))
+    if isinstance(tree, All | Any_):
+        return type(tree)(tuple(_without_labels(part, other) for part in tree.parts))
+    said = tree.written or tree.words
+    condition, source = other.get(tree.condition, (tree.condition, tree.source))
+    if not condition:
+        raise WordsError(
+            f"{said!r}: no number defines this class, a label does, and new spectra have none. Hunt it with --target, "
+            f"ask for it with classify --label {tree.labels[0][0]}, or say it in numbers."
+        )
+    compared = [
+        name for name in Condition.parse(_FUNCTION.sub("0", condition)).columns if name.endswith("_err")
+    ]
+    if compared:
+        raise WordsError(
+            f"{said!r} is read as {condition}, which asks how well a number is measured, not what it is; a hunt has no "
+            f"probability for that. Give a limit: {compared[0].removesuffix('_err')} above a number."
+        )
+    return replace(tree, labels=(), condition=condition, source=source)
+
+
 # --- numbers of the base ------------------------------------------------------------------------------
 
 
-def quantity(
+def _values(
     base: KnowledgeBase,
     domain: Domain,
-    name: str,
-    object_id: Sequence[str],
-    progress: Callable[[int], None] | None = None,
-) -> Values:
-    """A quantity of objects: the catalog's column if it has values, else what is stored as measured, else measured."""
-    for column in (name, f"measured_{name}"):
-        if column in base.columns and numeric(base.rows(None, [column]).column(column).type):
-            names = [column, *([e] if (e := error_column(column, base.columns)) else [])]
-            found = _sound(domain, name, base.rows(None, names), column, names[1:])
-            if np.isfinite(found.value).any():
-                return found
-    measurer = domain.measurer
-    if measurer is not None and any(m.name == name for m in measurer.measures):
-        table = measurer.of_base(base, object_id, progress)
-        return _sound(domain, name, table, name, [f"{name}_err"], f"measured {name}")
-    nothing = np.full(len(object_id), np.nan)
-    return Values(nothing, nothing, "")
-
-
-def _sound(
-    domain: Domain, name: str, table: pa.Table, column: str, errors: Sequence[str], called: str = ""
-) -> Values:
-    """The columns of a table as values; a number at a limit of the quantity, or with an error below 0, is unknown."""
-    value = _floats(table, column)
-    error = _floats(table, errors[0]) if errors else np.zeros(len(value))
-    known = domain.quantities.get(name)
-    with np.errstate(invalid="ignore"):
-        bad = ~np.isfinite(value) | (error < 0 if errors else False)
-        if known is not None and known.low is not None:
-            bad |= value <= known.low
-        if known is not None and known.high is not None:
-            bad |= value >= known.high
-        if errors and name.endswith(("_flux", "_ew")):
-            bad |= ~(error > 0)
-    return Values(
-        np.where(bad, np.nan, value),
-        np.where(np.isfinite(error), np.maximum(error, 0), 0.0),
-        called or column,
-    )
-
-
-def _floats(table: pa.Table, name: str) -> Floats:
-    return table.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False).astype(float)
+    names: Sequence[str],
+    progress: Callable[[int], None] | None,
+) -> dict[str, ColumnValues]:
+    """The quantities of all objects, in the order of `base.rows`; unknown everywhere where nothing gives one."""
+    sources = {name: known_source(base, name, domain) for name in names}
+    known = {name: source for name, source in sources.items() if source is not None}
+    found = values_from(base, known, domain, None, progress, own_errors=True)
+    nothing = np.full(len(base), np.nan)
+    return {name: found.get(name, ColumnValues(name, "catalog", "", nothing, nothing)) for name in names}
 
 
 def _labels(base: KnowledgeBase, column: str) -> NDArray[np.str_]:
@@ -222,9 +225,9 @@ def _with_labels(base: KnowledgeBase, tree: Tree) -> Tree:
 
 def _with_numbers(
     tree: Tree,
-    quantities: Mapping[str, Values],
+    quantities: Mapping[str, ColumnValues],
     object_id: Sequence[str],
-    examples: dict[str, Values] | None = None,
+    examples: dict[str, ColumnValues] | None = None,
 ) -> Tree:
     """The tree with numbers in place of `quantile` and `value_of`.
 
@@ -247,13 +250,13 @@ def _with_numbers(
         if examples is None:
             return f"{known.value[place]:.6g}"
         name = f"example_{place}_{found[3]}"
-        examples[name] = Values(known.value[[place]], known.error[[place]], known.column)
+        examples[name] = known.take([place])
         return name
 
     return replace(tree, condition=_FUNCTION.sub(number, tree.condition))
 
 
-def _refuse_unknown(base: KnowledgeBase, reading: Reading, quantities: Mapping[str, Values]) -> None:
+def _refuse_unknown(base: KnowledgeBase, reading: Reading, quantities: Mapping[str, ColumnValues]) -> None:
     """Refuse a sentence unless each of its quantities is known of an object of the base."""
     for name, known in quantities.items():
         if np.isfinite(known.value).any():
@@ -267,14 +270,18 @@ def _refuse_unknown(base: KnowledgeBase, reading: Reading, quantities: Mapping[s
         )
 
 
-def _notes(quantities: Mapping[str, Values], demands: Sequence[Demand]) -> tuple[str, ...]:
+def _notes(quantities: Mapping[str, ColumnValues], demands: Sequence[Demand]) -> tuple[str, ...]:
     notes = []
     for name, known in quantities.items():
         there = np.isfinite(known.value)
         if missing := int((~there).sum()):
             notes.append(f"{name} is unknown for {missing} of {len(there)} objects")
-        if there.any() and not (known.error[there] > 0).any():
+        exact = int((~(known.error[there] > 0)).sum())
+        if there.any() and exact == there.sum():
             notes.append(f"{name} has no errors and is taken as exact")
+        elif known.source == "catalog" and known.error_column.startswith("measured"):
+            without = f"; {exact} have none and are taken as exact" if exact else ""
+            notes.append(f"{name}: the catalog gives no errors, those of its measurement are used{without}")
     if any(d.labels for d in demands):
         notes.append("labels are taken as right")
     return tuple(notes)
@@ -285,8 +292,8 @@ def _notes(quantities: Mapping[str, Values], demands: Sequence[Demand]) -> tuple
 
 def _probability(
     tree: Tree,
-    quantities: Mapping[str, Values],
-    examples: Mapping[str, Values],
+    quantities: Mapping[str, ColumnValues],
+    examples: Mapping[str, ColumnValues],
     labels: Mapping[str, NDArray[np.str_]],
     n: int,
 ) -> Floats:

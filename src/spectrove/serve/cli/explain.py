@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +13,7 @@ from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.batches import Counts, QueryBatches
 from spectrove.serve.cli import options
 from spectrove.serve.cli.hunt import Prevalence, checked_target, searched_views
+from spectrove.serve.cli.hunt_text import condition_of
 from spectrove.serve.exits import FAILED, UsageError, usage_errors
 from spectrove.serve.output import check_output, in_folder, print_json, say
 from spectrove.serve.reading import Reading, Redshift
@@ -35,6 +36,10 @@ TargetName = Annotated[
 Condition = Annotated[
     str | None,
     typer.Option("--condition", metavar="TEXT", help="Explain the answer of a hunt by this condition."),
+]
+ExplainText = Annotated[
+    str | None,
+    typer.Option("--text", metavar="SENTENCE", help="Explain the answer of a hunt by this sentence."),
 ]
 Label = Annotated[
     str | None,
@@ -69,6 +74,7 @@ class Typed:
     output: Page = None
     target: TargetName = None
     condition: Condition = None
+    text: ExplainText = None
     label: Label = None
     object_id: ObjectId = None
     k: options.TargetK = None
@@ -90,7 +96,7 @@ class Typed:
     @property
     def is_hunt(self) -> bool:
         """Whether the answer of a hunt is explained, not a classification."""
-        return self.target is not None or self.condition is not None
+        return self.target is not None or self.condition is not None or self.text is not None
 
     @property
     def spectra(self) -> list[str]:
@@ -107,6 +113,8 @@ def explain(typed: Typed) -> None:
     _check(typed)
     from spectrove.pipeline.by_condition import hunted
 
+    if typed.text is not None:
+        typed = replace(typed, condition=condition_of(typed.kb, typed.where, typed.text), text=None)
     with usage_errors():
         target = hunted(typed.target, typed.condition) if typed.is_hunt else None
     queries = options.query_batches(typed)
@@ -133,6 +141,10 @@ def _check(typed: Typed) -> None:
     """Refuse options that do not go together, before anything is read."""
     check_output(typed.output, (".html",))
     check_output(typed.cite, (".bib",))
+    if typed.text is not None and (typed.target is not None or typed.condition is not None):
+        raise typer.BadParameter(
+            "a sentence says what is hunted; leave out --target and --condition", param_hint="--text"
+        )
     if typed.is_hunt and typed.label:
         raise typer.BadParameter("give --target or --label, not both", param_hint="--label")
     if typed.figures and not typed.output:

@@ -14,6 +14,7 @@ from spectrove.serve import text
 from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.cli import options
 from spectrove.serve.cli.hunt_like import ExampleRegion, Like, Unlike, hunt_like
+from spectrove.serve.cli.hunt_text import Text, heard, said_by
 from spectrove.serve.exits import usage_errors
 from spectrove.serve.inspecting import Look, look, need_review, sheet_before
 from spectrove.serve.output import check_output, say
@@ -120,6 +121,7 @@ class Typed:
     spectra: options.SomeSpectra = None
     target: TargetName = None
     condition: Condition = None
+    text: Text = None
     like: Like = None
     unlike: Unlike = None
     region: ExampleRegion = None
@@ -149,9 +151,12 @@ def hunt(typed: Typed) -> None:
     """Find the spectra that match a target.
 
     With probability and evidence, most probable first; --json keeps the order of the input. In place of a target a few
-    examples may say what is wanted: --like.
+    examples may say what is wanted: --like; or a sentence: --text.
     """
     _need_one_question(typed)
+    if typed.text is not None:
+        found = heard(typed.kb, typed.where, typed.text)
+        typed = replace(typed, top=typed.top or found.reading.limit, **said_by(found))
     if typed.like is not None:
         hunt_like(typed)
         return
@@ -171,7 +176,9 @@ def hunt(typed: Typed) -> None:
     from spectrove.pipeline.verbs import VERBS
 
     verb = VERBS["hunt"]
-    given = {name: value for name, value in options.given(typed, verb).items() if name != "condition"}
+    given = {
+        name: value for name, value in options.given(typed, verb).items() if name not in ("condition", "text")
+    }
     target = checked_target(base, target, given)
     views = searched_views(base, target)
     encoders = encoders_of(base, typed.encoder, views)
@@ -195,11 +202,11 @@ def _look(typed: Typed, base: KnowledgeBase, target: Target) -> Look:
 
 def _need_one_question(typed: Typed) -> None:
     """Refuse a hunt unless it has a target or a condition, with spectra, or examples."""
-    asked = [what for what in (typed.target, typed.condition, typed.like) if what is not None]
+    asked = [what for what in (typed.target, typed.condition, typed.text, typed.like) if what is not None]
     if len(asked) != 1:
         found = f"{len(asked)} of them are given" if asked else "none is given"
         raise typer.BadParameter(
-            f"--target, --condition or --like says what is hunted, and {found}. Give one."
+            f"--target, --condition, --text or --like says what is hunted, and {found}. Give one."
         )
     if typed.like is not None:
         return
@@ -209,7 +216,9 @@ def _need_one_question(typed: Typed) -> None:
         )
     if not typed.spectra:
         raise typer.BadParameter(
-            "missing: name the files, folders or datasets to hunt among", param_hint="SPECTRA"
+            "missing: name the files, folders or datasets to hunt among"
+            + ("; search --text asks the base's own objects" if typed.text else ""),
+            param_hint="SPECTRA",
         )
 
 
@@ -253,7 +262,8 @@ def _show(typed: Typed, base: KnowledgeBase, target: Target) -> Show:
     follow_up = FollowUp(panels.names if panels else {}) if typed.output and typed.top is not None else None
 
     def notes(results: Results) -> dict[str, Any]:
-        return {"target": target.name, "k": typed.k or target.k, "limit": settled(results).limit}
+        said = {"text": typed.text} if typed.text else {}
+        return {"target": target.name, "k": typed.k or target.k, "limit": settled(results).limit, **said}
 
     def settled(results: Results) -> Target:
         return (results.last and results.last.target) or target
