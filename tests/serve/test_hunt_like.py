@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -34,12 +35,19 @@ def test_the_base_alone(spectrove, survey, like):
     rows = [json.loads(line) for line in asked.stdout.splitlines()]
     assert len(rows) == 4
     assert not {row["object_id"] for row in rows} & set(like)
+    for row in rows:
+        assert row["calibrated"] is False
+        assert "no label was read" in row["reason_not_calibrated"]
+        assert row["interval"][0] < row["interval"][1]
 
 
 def test_the_screen_says_purity_share_and_what_was_left_out(spectrove, survey, like):
     asked = spectrove("hunt", survey.base, "--like", f"{like[0]},{like[1]},nowhere", "--unlike", like[2])
     assert asked.exit_code == 0
-    assert "expected purity of the first 20" in asked.output
+    low, high = re.search(
+        r"expected purity of the first 20: ([\d.]+) to ([\d.]+) \(9 times", asked.output
+    ).groups()
+    assert 0 <= float(low) < float(high) <= 1
     assert "of the base are such" in asked.output
     assert "nowhere: neither" in asked.output
 

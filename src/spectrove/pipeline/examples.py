@@ -28,6 +28,9 @@ from spectrove.spectra import SpectrumSet
 #: Objects of the base that are answered if no spectra are given and nothing else is said.
 OF_THE_BASE = 100
 
+#: Answers whose expected purity is told.
+FIRST = 20
+
 #: The least number of them that are compared in the regions.
 SHORTLIST = 200
 
@@ -268,9 +271,11 @@ def _made(
     order = sorted(range(len(answers)), key=lambda i: answers[i].rank, reverse=True)[: top or chosen.top]
     answers, spectra = [answers[i] for i in order], spectra.take(np.array(order, dtype=int))
     share = asked.model.share
+    first = asked.model.purity_at(np.array([answer.score for answer in answers[:FIRST]]))
     about = {
         "like": ",".join(asked.given.yes_id), "unlike": ",".join(asked.given.no_id), "share": share.value,
-        "share_low": share.low, "share_high": share.high, "cautions": " ".join(asked.cautions),
+        "share_low": share.low, "share_high": share.high, "purity_of": first.count,
+        "purity_low": first.low, "purity_high": first.high, "cautions": " ".join(asked.cautions),
     }  # fmt: skip
     options = chosen.model_dump(exclude={"unlike", "region"})
     if asked.regions:

@@ -97,8 +97,8 @@ VERBS: dict[str, Verb] = {
     "hunt_like": Verb(
         "hunt_like", hunt_like, ExampleOptions, "like",
         (
-            "object_id", "score", "probability", "reason_no_interval", "among_base", "z", "why", "neighbors", "flags",
-            "region_distance",
+            "object_id", "score", "probability", "interval", "calibrated", "reason_not_calibrated", "among_base", "z",
+            "why", "neighbors", "flags", "region_distance",
         ),
         "Find the spectra that are like some examples.", "hunt --like",
     ),

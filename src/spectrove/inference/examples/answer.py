@@ -31,6 +31,7 @@ class ExampleAnswer(Prediction):
         score: Log-likelihood ratio, like the examples against any object of the base.
         among_base: Fraction of the base's objects that score as high.
         why: A sentence.
+        reason_not_calibrated: Why the probability is not calibrated, a sentence; nothing labelled was read.
         region_distance: Rms difference from the examples in the regions asked for, as a fraction of the continuum; None
             if none were, NaN where they are not covered.
     """
@@ -38,6 +39,7 @@ class ExampleAnswer(Prediction):
     score: float = math.nan
     among_base: float = math.nan
     why: str = ""
+    reason_not_calibrated: str = ""
     region_distance: float | None = None
 
     @property
@@ -52,7 +54,9 @@ class ExampleAnswer(Prediction):
             "object_id": self.object_id,
             "score": self.score,
             "probability": self.probability,
-            "reason_no_interval": self.reason_no_interval,
+            "interval": None if self.interval is None else list(self.interval),
+            "calibrated": self.calibrated,
+            "reason_not_calibrated": self.reason_not_calibrated,
             "among_base": self.among_base,
             "z": self.z,
             "why": self.why,
@@ -116,6 +120,7 @@ def answers_of(
     score = score if terms is None else score + terms
     near, far = distances(vectors, model.yes, given.scales), distances(vectors, model.no, given.scales)
     probability, among = model.probability_at(score), model.among_base(score)
+    low, high = model.interval_at(score)
     views = {v: np.sum([p for c, p in parts.items() if c.view == v], axis=0) for v in model.background.views}
     made = []
     for i, name in enumerate(object_id):
@@ -124,9 +129,10 @@ def answers_of(
         p = float(probability[i])
         made.append(
             ExampleAnswer(
-                str(name), "example", LIKE if p >= 0.5 else UNLIKE, {LIKE: p, UNLIKE: 1 - p}, None, model.reason,
-                votes, target=given.title, positive=LIKE, is_target=p >= 0.5,
+                str(name), "example", LIKE if p >= 0.5 else UNLIKE, {LIKE: p, UNLIKE: 1 - p},
+                (float(low[i]), float(high[i])), "", votes, target=given.title, positive=LIKE, is_target=p >= 0.5,
                 score=float(score[i]), among_base=float(among[i]), why=_why(votes, by_view, float(among[i])),
+                reason_not_calibrated=model.reason,
             )
         )  # fmt: skip
     return made

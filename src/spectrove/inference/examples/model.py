@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spectrove.errors import KnowledgeError
 from spectrove.inference.examples.background import Background, Vectors
 from spectrove.inference.examples.comparisons import FORMS, Comparison
-from spectrove.inference.examples.share import Share, estimate_share
+from spectrove.inference.examples.share import Purity, Share, estimate_share
 
 Floats = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ class ExampleModel:
         background_score: Scores of the base's objects, (n_background,); examples among them were left out.
         share: Of such objects in the base.
         sorted_score: Scores of the base's objects that are no examples, ascending.
-        reason: Why `probability` is not calibrated, a sentence; "" if it is.
+        reason: Why `probability` is not calibrated, a sentence.
     """
 
     background: Background
@@ -92,6 +92,14 @@ class ExampleModel:
         """The same of objects with these scores, (n,)."""
         return self.share.probability(log_rank(self.sorted_score, score))
 
+    def interval_at(self, score: Floats) -> tuple[Floats, Floats]:
+        """Ends of the 68% intervals of the probabilities of objects with these scores, (n,) each."""
+        return self.share.interval(log_rank(self.sorted_score, score))
+
+    def purity_at(self, score: Floats) -> Purity:
+        """Expected share of positives among objects with these scores, (n,), as an interval."""
+        return self.share.purity(log_rank(self.sorted_score, score))
+
 
 def fit_examples(
     background: Background,
@@ -108,7 +116,6 @@ def fit_examples(
         yes: Vectors of positives by view, (n_yes, n_dimensions) each, in one order; one at least.
         no: Of negatives likewise; may be empty.
         own: Row of each positive in the background, -1 for one that is not there, (n_yes,).
-        prevalence: Share of such objects, where it is known.
         prevalence: Share of such objects, where it is known.
 
     Raises:
@@ -191,9 +198,10 @@ def _none(yes: Mapping[str, NDArray]) -> dict[str, NDArray]:
 
 def _reason(count: int, share: Share, prevalence: float | None) -> str:
     if prevalence is not None:
-        return "no interval: the probability follows the prevalence that was given."
+        return "no label was read: the probability follows the prevalence that was given and how kinds end in mocks."
     examples = f"{count} example{'s' * (count > 1)}"
     return (
-        f"no interval: the share of the base that {examples} speak{'s' * (count == 1)} for, {share.value:.2g} "
-        f"[{share.low:.2g} {share.high:.2g}], decides it. Give --prevalence if you know better."
+        f"no label was read: the share of the base that {examples} speak{'s' * (count == 1)} for, {share.value:.2g} "
+        f"[{share.low:.2g} {share.high:.2g}], and how kinds end in mocks decide it. Mark some with --review, or give "
+        "--prevalence if you know it."
     )

@@ -120,27 +120,31 @@ def of_the_base(typed: Any, like: Sequence[str], unlike: Sequence[str]) -> None:
 
 
 def table(answers: Sequence[ExampleAnswer]) -> list[str]:
-    """A line per spectrum: its probability and why."""
-    rows = [("object", "P", "score", "evidence")]
+    """A line per spectrum: its probability with its interval, and why."""
+    rows = [("object", "P", "68%", "score", "evidence")]
     for a in answers:
         flags = f"   ? {', '.join(a.flags)}" if a.flags else ""
-        rows.append((a.object_id, f"{a.probability:.2f}", f"{a.score:.2f}", a.why + flags))
+        ends = "{:.2f}-{:.2f}".format(*a.interval) if a.interval else ""
+        rows.append((a.object_id, f"{a.probability:.2f}", ends, f"{a.score:.2f}", a.why + flags))
     return text.columns(rows)
 
 
 def summary(answers: Sequence[ExampleAnswer], last: Answers | None) -> str:
     """How many are expected among the first, the share of the base, and what is odd about the examples."""
+    import numpy as np
+
     if last is None or not answers:
         return "no spectrum could be compared with the examples"
     best = sorted(answers, key=lambda a: a.rank, reverse=True)[:FIRST]
     share, given = last.examples.model.share, last.examples.given
-    expected = sum(a.probability or 0.0 for a in best) / len(best)
+    purity = last.examples.model.purity_at(np.array([a.score for a in best]))
     unlike = f", unlike {len(given.no_id)}" if given.no_id else ""
     said = "".join(f"\n {caution}" for caution in last.examples.cautions)
     return (
         f"{text.count(len(answers), 'spectrum', 'spectra')} by likeness to "
         f"{text.count(len(given.yes_id), 'example', 'examples')}{unlike}; expected purity of the first {len(best)}: "
-        f"{expected:.2f}, if {share.value:.2g} [{share.low:.2g} {share.high:.2g}] of the base are such{said}"
+        f"{purity} (9 times in 10; not calibrated, as no label was read), if {share.value:.2g} "
+        f"[{share.low:.2g} {share.high:.2g}] of the base are such{said}"
     )
 
 
@@ -148,5 +152,7 @@ def notes(results: Results) -> dict[str, Any]:
     """Examples and share, for the file of a table."""
     about = results.last.provenance if results.last else {}
     return {
-        name: about[name] for name in ("like", "unlike", "share", "share_low", "share_high") if name in about
+        name: about[name]
+        for name in ("like", "unlike", "share", "share_low", "share_high", "purity_low", "purity_high")
+        if name in about
     }
