@@ -109,6 +109,16 @@ def test_one_example_and_identical_ones_are_said_so(base, survey):
     assert "the same spectrum" in " ".join(same.examples.cautions)
 
 
+def test_an_example_like_nothing_known_is_said_so(base, survey):
+    """A spectrum with waves that none has; ordinary ones of the base are not."""
+    first = red(survey, 3)
+    odd = base.spectra([first[0]])
+    turned = replace(odd, object_id=np.array(["odd"]), flux=odd.flux * (1 + 3 * np.sin(odd.wavelength / 40)))
+    said = " ".join(base.hunt(like=[*first[1:], turned], top=3).examples.cautions)
+    assert "odd is farther from everything known" in said
+    assert "farther from everything" not in " ".join(base.hunt(like=first, top=3).examples.cautions)
+
+
 def test_unlike_pushes_away(base, survey):
     """The best answer, called unlike, takes those like it down."""
     like = red(survey, 3)

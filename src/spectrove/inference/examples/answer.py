@@ -176,6 +176,7 @@ def cautions_of(
             f"the examples look like two kinds: {yes_id[i]} and {yes_id[j]} are farther from each other than "
             f"{share:.0%} of the base's pairs. Hunt for each kind alone if that is meant."
         )
+    said += _far_from_all(yes, yes_id, background, scales)
     if len(yes_id) == 1:
         said.append(f"one example ({yes_id[0]}) cannot say what matters in it: every view counts the same.")
     if len(yes_id) > 1 and min(w.exponent for w in model.weighted) > LITTLE_IN_COMMON:
@@ -193,6 +194,32 @@ LITTLE_IN_COMMON = 0.75
 
 #: Pairs of the base whose distances are compared.
 _PAIRS = 400
+
+
+def _far_from_all(
+    yes: Vectors, yes_id: Sequence[str], background: Background, scales: Mapping[str, float]
+) -> list[str]:
+    """A sentence on the examples whose nearest object of the base is farther than is usual there."""
+    rows = np.linspace(0, len(background) - 1, min(len(background), _PAIRS)).astype(int)
+    some = {view: vectors[rows] for view, vectors in background.vectors.items()}
+    between = distances(some, background.vectors, scales)
+    between[np.arange(len(rows)), rows] = np.inf
+    limit = float(np.quantile(between.min(axis=1), FAR))
+    own = distances(yes, background.vectors, scales)
+    place = background.rows(list(yes_id))
+    own[np.flatnonzero(place >= 0), place[place >= 0]] = np.inf
+    far = [name for name, gap in zip(yes_id, own.min(axis=1), strict=True) if gap > limit]
+    if not far:
+        return []
+    verb = "is" if len(far) == 1 else "are"
+    return [
+        f"{', '.join(far)} {verb} farther from everything known than {FAR:.0%} of the base's objects are from each "
+        "other: the base may hold nothing of the kind, and then the list is of whatever is least unlike."
+    ]
+
+
+#: An example is far if its nearest object is farther than that of this share of the base.
+FAR = 0.99
 
 
 def _two_kinds(
