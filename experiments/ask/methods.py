@@ -89,7 +89,8 @@ def spectrove(fold: Fold, yes: Rows, no: Rows, seed: int) -> Floats:
     """`hunt --like`."""
     known = fold.background
     of = [{view: x[rows] for view, x in known.vectors.items()} for rows in (yes, no)]
-    return fit_examples(known, of[0], of[1], yes).score(fold.queries)
+    model = fold.kept["model"] = fit_examples(known, of[0], of[1], yes)
+    return model.score(fold.queries)
 
 
 def mean_vector(*views: str) -> Callable[[Fold, Rows, Rows, int], Floats]:

@@ -7,7 +7,9 @@ import pytest
 
 from experiments.ask import examples
 from experiments.ask.bench import Bench
+from experiments.ask.labelled import target_of
 from experiments.ask.methods import METHODS, Fold
+from experiments.ask.told import tables
 
 
 @pytest.fixture
@@ -18,7 +20,7 @@ def wanted():
     shape, surprise = rng.normal(size=(200, 8)), rng.normal(size=(200, 5))
     surprise[:, 0] += 6 * truth
     plate = np.array([f"p{i}" for i in rng.integers(20, size=200)])
-    return examples.Wanted("cluster", {"shape": shape, "surprise": surprise}, truth, plate)
+    return examples.Wanted("cluster", {"shape": shape, "surprise": surprise}, truth, plate, "real")
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -35,9 +37,40 @@ def test_every_method_ranks_every_query(name, wanted):
 def test_a_cluster_is_found_and_the_table_says_so(wanted, tmp_path):
     """The paired difference of a method from itself is zero."""
     bench = Bench(tmp_path, None, draws=2)
-    table = examples.summarised(examples.measured(wanted, 0, bench))
+    rows, said = examples.measured(bench, (wanted, 0))
+    table = examples.summarised(rows)
     row = next(r for r in table if (r["method"], r["yes"], r["no"]) == ("spectrove", 3, 0))
     assert row["ap"] > 0.8
     assert row["ap_ours_less_this"] == 0
     assert row["p20"] <= row["ceiling"] + 1e-12
     assert "cluster" in examples.text(table, bench)
+    figures, text = tables(said, examples.SETTINGS)
+    three = next(r for r in figures if (r["kind"], r["yes"], r["no"]) == ("cluster", 3, 0))
+    assert three["low"] <= three["expected"] <= three["high"]
+    assert three["n"] == len([r for r in rows if (r["method"], r["yes"]) == ("spectrove", 3)])
+    assert "Reliability" in text
+
+
+def test_the_ratio_to_a_labelled_hunt_is_of_the_same_folds():
+    """Half of what it reaches, in the fold that has one; of the outlier kinds only one injection has."""
+    ours = [
+        {"kind": "a", "yes": 5, "no": 5, "injection": i, "fold": 0, "draw": 0, "method": m, "ap": ap}
+        for i, m, ap in (
+            (1, "spectrove", 0.4),
+            (1, "all labels", 0.5),
+            (2, "spectrove", 0.9),
+            (2, "all labels", 1.0),
+        )
+    ]
+    hunt = [{"kind": "a", "injection": 1, "fold": 0, "ap": 0.8, "labelled": 12, "calibrated": False}]
+    (row,) = examples.against_labels(ours, hunt)
+    assert row["hunt_ratio"] == pytest.approx(0.5)
+    assert row["logistic_ratio"] == pytest.approx(0.8)
+    assert "0.50 [0.50 0.50]" in examples.labels_text([row])
+
+
+@pytest.mark.parametrize("kind", ["LINER", "lens", "dust"])
+def test_every_kind_has_a_target_of_its_own_labels(kind):
+    target = target_of(kind)
+    assert target.positive == kind
+    assert target.classes_of([kind, "none", None])[0] == kind
