@@ -101,6 +101,20 @@ def test_a_detection_compares_with_the_error(base: KnowledgeBase):
     assert_allclose(found["1001"], NormalDist().cdf(-1), atol=0.003)
 
 
+def test_without_an_error_a_detection_is_unknown_and_a_limit_is_exact():
+    """An error that is missing is not an error of zero, at which everything would be detected."""
+    bare = base_of([{k: v for k, v in row.items() if k != "ha_err"} for row in ROWS])
+    assert set(probabilities(bare, "Hα emission").values()) <= {None}
+    assert search_text(bare, "Hα emission").provenance["unknown"] == 4
+    some = base_of([{**row, "d4000n_err": None if i == 1 else 0.01} for i, row in enumerate(ROWS)])
+    answers = search_text(some, "Dn4000 > 1.8")
+    assert [(m.object_id[:4], m.probability) for m in answers] == [("1001", 1.0)]
+    assert (
+        "d4000n has no error for 1 of 4 objects and is taken as exact for these"
+        in answers.provenance["notes"]
+    )
+
+
 def test_classes_are_labels_where_there_are_labels(base: KnowledgeBase):
     """The quiescent one by its label; without a label nothing is said. Elsewhere the condition decides."""
     assert probabilities(base, "quiescent") == {"1000": 0, "1001": 1, "1002": 0}

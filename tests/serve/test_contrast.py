@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from spectrove.errors import KnowledgeError
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.verbs import VERBS
 
@@ -78,3 +79,48 @@ def test_a_base_answers_in_python_as_the_command_does(survey, sets):
     assert answers.contrast is not None
     assert answers.contrast.sets.regions
     assert len(answers.to_table()) == 3
+
+
+def test_examples_are_not_ranked_along_their_own_direction(survey, sets):
+    """Not when they are among the spectra either; a condition on the base has no part there and is refused."""
+    from spectrove.pipeline.base import open as open_base
+
+    base, (like, unlike) = open_base(survey.base), sets
+    others = [i for i in base.rows(None, []).column("object_id").to_pylist() if i not in {*like, *unlike}][:2]
+    answers = base.contrast([*like[:3], *others], like=like, unlike=unlike)
+    assert {answer.object_id for answer in answers} == set(others)
+    assert not len(base.contrast(like, like=like, unlike=unlike))
+    for ask in (base.contrast, base.hunt):
+        with pytest.raises(
+            KnowledgeError, match="chooses objects of the base to rank, and spectra are given"
+        ):
+            ask(others, like=like, unlike=unlike, where="z < 0.1")
+
+
+def test_an_example_that_cannot_be_read_is_named(survey, sets, tmp_path):
+    """And the others are compared."""
+    from spectrove.pipeline.base import open as open_base
+
+    broken = tmp_path / "broken.fits"
+    broken.write_bytes(b"nothing")
+    made = open_base(survey.base).contrast(like=[*sets[0], str(broken)], unlike=sets[1], top=1).contrast
+    assert made.sets.n_like == 8
+    assert "Not read: --like: broken.fits" in made.sentence
+
+
+@pytest.mark.parametrize("ask", ["contrast", "hunt", "search_text"])
+def test_an_answer_reads_one_version(survey, sets, ask, monkeypatch):
+    """Another process may write while it is made."""
+    from spectrove.pipeline.base import open as open_base
+
+    base = open_base(survey.base)
+    asked = {
+        "contrast": lambda: base.contrast(like=sets[0], unlike=sets[1], top=1),
+        "hunt": lambda: base.hunt(like=sets[0], unlike=sets[1], top=1),
+        "search_text": lambda: base.search_text("z < 1"),
+    }
+    newest = []
+    monkeypatch.setattr(base._reader._store, "refresh", lambda: newest.append(1) or base.version)
+    monkeypatch.setattr(type(base), "version", property(lambda self: self._reader.version))
+    asked[ask]()
+    assert len(newest) == 1

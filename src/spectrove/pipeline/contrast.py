@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from spectrove.pipeline.answers import Answers, own_flags, provenance_of
 from spectrove.pipeline.domains import domain_of
 from spectrove.pipeline.encoders import Encoders, encoders_of
 from spectrove.pipeline.options import ContrastOptions, options_of
-from spectrove.pipeline.queries import READING, Spectra, queries
+from spectrove.pipeline.queries import READING, Spectra, check_where, one_version, queries
 from spectrove.provenance import hash_arrays
 from spectrove.spectra import SpectrumSet
 
@@ -73,6 +73,7 @@ class ContrastAnswer:
         }  # fmt: skip
 
 
+@one_version
 def contrast(
     base: KnowledgeBase, spectra: Spectra = None, like: Any = (), unlike: Any = (), **options: Any
 ) -> Answers:
@@ -80,7 +81,8 @@ def contrast(
 
     Args:
         base: The base.
-        spectra: What is ranked; None for the objects of the base, of which the `top` best are given.
+        spectra: What is ranked, without the examples; None for the objects of the base, of which the `top` best are
+            given.
         like, unlike: Examples: ids of objects of the base, files, or spectra in any form.
         options: See `options.ContrastOptions`, and `pipeline.queries.READING` for files.
 
@@ -89,6 +91,7 @@ def contrast(
     """
     reading = {name: options.pop(name) for name in READING if name in options}
     chosen = options_of(ContrastOptions, "contrast", {"like": like, "unlike": unlike, **options})
+    check_where("contrast", spectra, chosen.where)
     encoders = encoders_of(base, base.space().views, chosen.encoder)
     made = contrast_of(base, chosen.like, chosen.unlike, encoders=encoders, chance=chosen.chance)
     if spectra is None:
@@ -97,12 +100,8 @@ def contrast(
         read, unread = (
             queries(base, spectra, **reading) if not isinstance(spectra, SpectrumSet) else (spectra, ())
         )
-        embedded = embed_queries(_only_fluxes(base, read), encoders)
-        ranked, vectors, refusals = (
-            embedded.spectra,
-            embedded.embeddings.vectors,
-            (*unread, *embedded.refusals),
-        )
+        ranked, vectors, refused = _of_spectra(_only_fluxes(base, read), made, encoders)
+        refusals = (*unread, *refused)
     about = {name: list(part) for name, part in (("like", chosen.like), ("unlike", chosen.unlike))}
     provenance = provenance_of(base, encoders, **{n: ",".join(map(_name, part)) for n, part in about.items()})
     predictions = _answers(made, ranked, vectors)
@@ -124,7 +123,8 @@ def contrast_of(
     Raises:
         SpectroveError: An example is not there or in both sets, or the sets cannot be compared.
     """
-    parts = []
+    parts: list[SpectrumSet] = []
+    unread: list[Refusal] = []
     for name, given in (("like", like), ("unlike", unlike)):
         if isinstance(given, Sequence) and not len(given):
             raise SpectrumError(f"contrast: no --{name}, expected one example at least. Name ids or files.")
@@ -134,10 +134,19 @@ def contrast_of(
                 f"--{name}: {refused[0].error if refused else 'holds no spectrum, expected one at least.'}"
             )
         parts.append(_only_fluxes(base, read))
-    a, b = parts
+        unread += [replace(one, error=f"--{name}: {one.error}") for one in refused]
     encoders = encoders_of(base, base.space().views, encoders)
-    key = ("contrast", hash_arrays({"a": a.flux, "b": b.flux, "za": a.z, "zb": b.z}), chance, base.version)
-    return base.remember(key, lambda: _contrast(base, a, b, encoders, chance))
+    key = ("contrast", *map(_identity, parts), *(e.fingerprint for e in encoders.values()), chance)
+    made = base.remember(key, lambda: _contrast(base, parts[0], parts[1], encoders, chance))
+    return replace(made, unread=tuple(unread))
+
+
+def _identity(spectra: SpectrumSet) -> str:
+    """What examples are, as a hash: their ids, pixels and redshifts."""
+    arrays = {
+        name: getattr(spectra, name) for name in ("object_id", "wavelength", "flux", "ivar", "mask", "z")
+    }
+    return hash_arrays(arrays)
 
 
 def _only_fluxes(base: KnowledgeBase, spectra: Any) -> SpectrumSet:
@@ -160,7 +169,7 @@ def _contrast(
     near = tuple(base.spectra(nearest_known(part, known, taken)) for part in vectors)
     sets = set_difference(like, unlike, domain_of(base).lines, chance, near)  # type: ignore[arg-type]
     others = ~np.isin(known.object_id, list(taken))
-    return Contrast(find_direction(vectors[0], vectors[1], known.vectors[others]), sets)
+    return Contrast(find_direction(vectors[0], vectors[1], known.vectors[others]), sets, tuple(sorted(taken)))
 
 
 def _vectors(spectra: SpectrumSet, known: Embeddings, base: KnowledgeBase, encoders: Any) -> NDArray:
@@ -191,13 +200,23 @@ def nearest_known(vectors: NDArray, known: Embeddings, taken: set[str]) -> list[
     return list(found)
 
 
+def _of_spectra(
+    spectra: SpectrumSet, made: Contrast, encoders: Any
+) -> tuple[SpectrumSet, NDArray, tuple[Refusal, ...]]:
+    """The spectra that are no examples, with their vectors, and those that have none."""
+    kept = spectra.take(~np.isin(spectra.object_id, made.object_id))
+    if not len(kept):
+        return kept, np.zeros((0, len(made.direction.whiten))), ()
+    embedded = embed_queries(kept, encoders)
+    return embedded.spectra, embedded.embeddings.vectors, embedded.refusals
+
+
 def _of_base(
     base: KnowledgeBase, made: Contrast, top: int, where: str | None
 ) -> tuple[SpectrumSet, NDArray, tuple[Refusal, ...]]:
     """The best objects of the base that are no examples, best first, with their vectors."""
     known = base.embeddings(base.space().views[0], where)
-    members = made.sets.members
-    free = ~np.isin(known.object_id, members.object_id if members is not None else [])
+    free = ~np.isin(known.object_id, made.object_id)
     names, vectors = known.object_id[free], known.vectors[free]
     best = np.argsort(-made.direction.score(vectors), kind="stable")[:top]
     return base.spectra(names[best]), vectors[best], ()

@@ -21,7 +21,7 @@ from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.pipeline.answers import Answers, own_flags, provenance_of
 from spectrove.pipeline.encoders import encoders_of
 from spectrove.pipeline.options import ExampleOptions, options_of
-from spectrove.pipeline.queries import READING, queries
+from spectrove.pipeline.queries import READING, check_where, one_version, queries
 from spectrove.pipeline.regions import parse_regions
 from spectrove.spectra import SpectrumSet
 
@@ -85,6 +85,7 @@ class ExampleHunt:
         return np.isin(object_id, [*self.given.yes_id, *self.given.no_id])
 
 
+@one_version
 def hunt_like(base: KnowledgeBase, spectra: Any, like: Any, **options: Any) -> Answers:
     """How much each spectrum is like some examples, the most alike first; nothing labelled is needed.
 
@@ -95,10 +96,11 @@ def hunt_like(base: KnowledgeBase, spectra: Any, like: Any, **options: Any) -> A
         options: See `options.ExampleOptions`, and those of reading, `queries.READING`.
 
     Raises:
-        KnowledgeError: No example can be used, or the base has too few objects.
+        KnowledgeError: No example can be used, the base has too few objects, or a condition on them has no part.
     """
     reading = {name: options.pop(name) for name in READING if name in options}
     chosen = options_of(ExampleOptions, "hunt_like", options)
+    check_where("hunt_like", spectra, chosen.where)
     asked = example_hunt(base, like, chosen)
     if spectra is None:
         return _of_base(asked, chosen)

@@ -21,6 +21,7 @@ from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import hunt, hunt_like
 from spectrove.pipeline.answers import Answers
 from spectrove.pipeline.encoders import encoders_of
+from spectrove.pipeline.queries import one_version
 from spectrove.targets import Target
 
 #: Spectra proposed at a time.
@@ -88,6 +89,7 @@ class Inspection:
             write_sheet(Path(path), self.sheet)
 
 
+@one_version
 def review(
     base: KnowledgeBase,
     spectra: Any,
@@ -211,7 +213,8 @@ def _of_this_hunt(sheet: Sheet, candidates: Candidates, target: str) -> Marked:
             f"{others[0]}."
         )
     names = list(dict.fromkeys((*said.marks, *said.open)))
-    missing = [name for name in names if name not in set(candidates.object_id.tolist())]
+    there = set(candidates.object_id.tolist())
+    missing = [name for name in names if name not in there]
     if not missing:
         return said
     if len(missing) == len(names):

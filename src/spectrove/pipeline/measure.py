@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from spectrove.domain import Domain, Measure, Measurer
-from spectrove.errors import KnowledgeError
+from spectrove.errors import KnowledgeError, did_you_mean
+from spectrove.inference.numbers.columns import MEASURED
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.joining import Source
 from spectrove.pipeline.answers import Answers, own_flags
@@ -22,9 +22,6 @@ from spectrove.pipeline.queries import any_spectra
 from spectrove.plain import plain
 from spectrove.spectra import SpectrumSet
 from spectrove.version import __version__
-
-#: What the name of a stored measurement begins with, so that it never replaces a column of a catalog.
-PREFIX = "measured_"
 
 
 @dataclass(frozen=True)
@@ -126,12 +123,12 @@ def chosen_measures(measurer: Measurer, names: Sequence[str] | str | None) -> tu
         return measurer.measures
     known = {one.name: one for one in measurer.measures}
     wanted = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
-    wanted = [name.removeprefix(PREFIX) for name in wanted]
+    wanted = [name.removeprefix(MEASURED) for name in wanted]
     for name in wanted:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"expected some of {', '.join(known)}."
-            raise KnowledgeError(f"measures: {name!r} is nothing that is measured; {hint}")
+            raise KnowledgeError(
+                f"measures: {name!r} is nothing that is measured{did_you_mean(name, list(known))}"
+            )
     return tuple(known[name] for name in dict.fromkeys(wanted))
 
 
@@ -184,7 +181,7 @@ def store_measures(
     found = measurer.of_base(base, names, progress)
     columns = [name for one in chosen for name in (one.name, one.error)]
     table = found.select(["object_id", *columns])
-    table = table.rename_columns(["object_id", *(f"{PREFIX}{name}" for name in columns)])
+    table = table.rename_columns(["object_id", *(f"{MEASURED}{name}" for name in columns)])
     when = datetime.now(UTC).strftime("%Y-%m-%d")
     source = Source(
         f"spectrove measure, {when}", f"measurer {measurer.version}", {"spectrove": __version__, "date": when}
@@ -192,6 +189,6 @@ def store_measures(
     done = base.add_columns(table, source, existing="renew", noted=(), operation="measure")
     any_of = np.zeros(len(names), bool)
     for one in chosen:
-        any_of |= np.asarray(table.column(f"{PREFIX}{one.name}").is_valid())
-    stored = tuple(f"{PREFIX}{one.name}" for one in chosen)
+        any_of |= np.asarray(table.column(f"{MEASURED}{one.name}").is_valid())
+    stored = tuple(f"{MEASURED}{one.name}" for one in chosen)
     return StoredMeasures(stored, int(any_of.sum()), int((~any_of).sum()), done.version)

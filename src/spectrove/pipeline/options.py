@@ -116,7 +116,9 @@ class ExampleOptions(Options):
     unlike: Any = Field(None, description="Examples of what is not wanted: ids, files or spectra.")
     region: Any = Field(None, description="Regions that count beside the whole spectrum: lines or ranges.")
     top: Count | None = Field(None, description="Only the N most alike.")
-    where: str | None = Field(None, description="SQL condition on the base's objects.")
+    where: str | None = Field(
+        None, description="SQL condition on the base's objects, where these are ranked."
+    )
     prevalence: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         None, description="Fraction of such objects; by default the share estimated in the base."
     )
@@ -147,7 +149,9 @@ class ContrastOptions(Options):
     like: Any = Field((), exclude=True, description="Examples of what is looked for: ids, files or spectra.")
     unlike: Any = Field((), exclude=True, description="Examples of what it is unlike.")
     top: Count = Field(50, description="Objects of the base that are given, the best ones.")
-    where: str | None = Field(None, description="SQL condition on the base's objects.")
+    where: str | None = Field(
+        None, description="SQL condition on the base's objects, where these are ranked."
+    )
     chance: Annotated[float, Field(gt=0, lt=1)] = Field(
         CHANCE, description="Probability that sets of the same kind show any region."
     )

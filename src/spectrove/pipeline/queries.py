@@ -9,11 +9,11 @@ from difflib import get_close_matches
 from functools import wraps
 from glob import has_magic
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
-from spectrove.errors import DatasetError, Refusal
+from spectrove.errors import DatasetError, KnowledgeError, Refusal
 from spectrove.inference.embed import in_batches
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.answers import Answers
@@ -27,6 +27,7 @@ from spectrove.readers.memory import astropy_table, read_table
 from spectrove.spectra import Spectrum, SpectrumSet
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 #: A path, folder, glob or dataset; a `SpectrumSet` or `Spectrum`; spectra of specutils; an astropy table; an id of an
 #: object of the base; or a list of these.
@@ -86,6 +87,32 @@ def any_spectra(
             return replace(answers, refusals=(*unread, *answers.refusals))
 
     return for_any
+
+
+def one_version(
+    verb: Callable[Concatenate[KnowledgeBase, P], R],
+) -> Callable[Concatenate[KnowledgeBase, P], R]:
+    """The verb, reading one version of the base, whatever another process writes meanwhile."""
+
+    @wraps(verb)
+    def held(base: KnowledgeBase, *args: P.args, **options: P.kwargs) -> R:
+        with base.one_version():
+            return verb(base, *args, **options)
+
+    return held
+
+
+def check_where(verb: str, spectra: Spectra, where: str | None) -> None:
+    """Refuse a condition on the base's objects where spectra are ranked instead, rather than ignore it.
+
+    Raises:
+        KnowledgeError: Both are given.
+    """
+    if where is not None and spectra is not None:
+        raise KnowledgeError(
+            f"{verb}: where ({where}) chooses objects of the base to rank, and spectra are given. Leave it out, or "
+            "choose among the spectra with queries."
+        )
 
 
 def batches_of(spectra: Spectra, **reading: Any) -> tuple[Iterable[SpectrumSet], tuple[Refusal, ...]]:

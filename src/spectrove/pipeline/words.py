@@ -16,6 +16,7 @@ from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.answers import Answers
 from spectrove.pipeline.domains import domain_of, needed
 from spectrove.pipeline.options import Count, Options, options_of
+from spectrove.pipeline.queries import one_version
 from spectrove.pipeline.regions import search_region
 from spectrove.words.read import read
 from spectrove.words.reading import Reading
@@ -82,6 +83,7 @@ def read_text(base: KnowledgeBase, text: str) -> Reading:
     return reading
 
 
+@one_version
 def search_text(base: KnowledgeBase, text: str, **options: Any) -> Answers:
     """The objects of the base that a sentence describes, the best first, each with the probability that it does.
 

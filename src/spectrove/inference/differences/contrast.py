@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spectrove.errors import Refusal
 from spectrove.inference.differences.direction import Direction
 from spectrove.inference.differences.sets import SetDifference
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """Two sets of examples compared, in vectors and in wavelengths."""
+    """Two sets of examples compared, in vectors and in wavelengths.
+
+    Attributes:
+        direction, sets: The comparisons.
+        object_id: Ids of all examples; they are not ranked along the direction that they made.
+        unread: Examples that could not be read.
+    """
 
     direction: Direction
     sets: SetDifference
+    object_id: tuple[str, ...] = ()
+    unread: tuple[Refusal, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -26,4 +35,12 @@ class Contrast:
             if of > 1
         ]
         held = f"Left out, {' and '.join(told)} lie nearer to their own set. " if told else ""
-        return f"{held}{self.sets.sentence}"
+        left = [
+            f" {said}: {' '.join(refusal.error for refusal in refusals)}"
+            for said, refusals in (
+                ("Not read", self.unread),
+                ("Not compared in wavelengths", self.sets.refusals),
+            )
+            if refusals
+        ]
+        return f"{held}{self.sets.sentence}{''.join(left)}"

@@ -282,6 +282,10 @@ def _notes(quantities: Mapping[str, ColumnValues], demands: Sequence[Demand]) ->
         elif known.source == "catalog" and known.error_column.startswith("measured"):
             without = f"; {exact} have none and are taken as exact" if exact else ""
             notes.append(f"{name}: the catalog gives no errors, those of its measurement are used{without}")
+        elif exact:
+            notes.append(
+                f"{name} has no error for {exact} of {there.sum()} objects and is taken as exact for these"
+            )
     if any(d.labels for d in demands):
         notes.append("labels are taken as right")
     return tuple(notes)
@@ -312,7 +316,8 @@ def _probability(
         for j, (name, known) in enumerate(quantities.items()):
             value, error = known.value[block], known.error[block]
             columns[name] = value[None, :] + normal[:, j : j + 1] * error[None, :]
-            columns[f"{name}_err"] = np.broadcast_to(error, columns[name].shape)
+            # Without an error a number is drawn as exact, but what compares it with its error cannot be told.
+            columns[f"{name}_err"] = np.broadcast_to(np.where(error > 0, error, np.nan), columns[name].shape)
         held = _held(tree, columns, {name: known[block] for name, known in labels.items()})
         held = np.broadcast_to(held, (DRAWS, block.stop - start))
         unknown = np.isnan(held).mean(axis=0)

@@ -83,7 +83,7 @@ def contrast(typed: Typed) -> None:
     from spectrove import pipeline
     from spectrove.pipeline.verbs import VERBS
 
-    sets = {"like": examples(typed.like), "unlike": examples(typed.unlike)}
+    sets = {"like": options.named(typed.like), "unlike": options.named(typed.unlike)}
     with usage_errors():  # an example that is not there shows before anything is read
         made = pipeline.contrast_of(base, **sets, encoders=encoders, chance=typed.chance)
     request = Request(
@@ -108,13 +108,6 @@ def _with(typed: Typed) -> Any:
     from dataclasses import replace
 
     return replace(typed, spectra=typed.spectra or [])
-
-
-def examples(typed: str) -> list[str]:
-    """Ids and files of a list with commas; a file whose name holds a comma is one file."""
-    if "," in typed and Path(typed).is_file():
-        return [typed]
-    return [word.strip() for word in typed.split(",") if word.strip()]
 
 
 def region_lines(sets: Any) -> list[str]:

@@ -48,7 +48,7 @@ def hunt_like(typed: Any) -> None:
     """Answer a hunt by example: of spectra, or of the base's own objects where none are named."""
     refuse_options_of_targets(typed)
     check_output(typed.output)
-    like, unlike = named(typed.like), named(typed.unlike)
+    like, unlike = options.named(typed.like), options.named(typed.unlike)
     need_review(typed.next, typed.review)
     if typed.review:
         sheet_before(typed.review)
@@ -91,11 +91,6 @@ def refuse_options_of_targets(typed: Any) -> None:
         raise UsageError(
             SpectroveError(f"{', '.join(given)}: of hunts for a target, and --like has none. Leave it out.")
         )
-
-
-def named(listed: str | None) -> list[str]:
-    """The names in a list with commas."""
-    return [name.strip() for name in (listed or "").split(",") if name.strip()]
 
 
 def of_the_base(typed: Any, like: Sequence[str], unlike: Sequence[str]) -> None:

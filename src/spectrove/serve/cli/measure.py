@@ -117,10 +117,10 @@ def _summary(results: Results) -> str:
 def _meanings(measures: Sequence[Measure]) -> Callable[[str], Meaning | None]:
     """Units and words of the columns of a file."""
     from spectrove.explanation.followup import Meaning, meaning
-    from spectrove.pipeline.measure import PREFIX
+    from spectrove.inference.numbers.columns import MEASURED
 
     known: dict[str, Meaning] = {}
     for one in measures:
-        known[f"{PREFIX}{one.name}"] = Meaning(one.title, one.unit)
-        known[f"{PREFIX}{one.error}"] = Meaning(f"One-sigma error: {one.title}", one.unit, "stat.error")
+        known[f"{MEASURED}{one.name}"] = Meaning(one.title, one.unit)
+        known[f"{MEASURED}{one.error}"] = Meaning(f"One-sigma error: {one.title}", one.unit, "stat.error")
     return lambda name: known.get(name) or meaning(name)

@@ -92,6 +92,13 @@ def given(typed: Any, verb: Verb, **others: Any) -> dict[str, Any]:
     return {name: getattr(typed, name) for name in names} | others
 
 
+def named(typed: str | None) -> list[str]:
+    """Ids and files of a list with commas; a file whose name holds a comma is one file."""
+    if typed and "," in typed and Path(typed).is_file():
+        return [typed]
+    return [word.strip() for word in (typed or "").split(",") if word.strip()]
+
+
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
     """The command, with each parameter that is a group of options replaced by these options.
 
