@@ -165,7 +165,7 @@ def cautions_of(
     model: ExampleModel,
     scales: Mapping[str, float],
 ) -> list[str]:
-    """Sentences on what is odd about the positives: identical, of two kinds, or far from everything known."""
+    """Sentences on what is odd about the positives: identical, of two kinds, one alone, or little in common."""
     said = []
     between = distances(yes, yes, scales)
     if len(yes_id) > 1 and between.max() < 1e-3:
