@@ -41,6 +41,8 @@ FLAGS: dict[str, str] = {
     "not_calibrated": "Flux is in counts or relative units: its shape over long ranges means little.",
     "no_redshift": "No redshift came with the spectrum.",
     "z_not_positive": "The redshift is zero or negative: not a galaxy of the Hubble flow.",
+    "z_near_zero": "The redshift is below 0.001, 300 km/s: a star, or one of the nearest galaxies.",
+    "negative_strength": "A line comes out below zero by far more than its error: wrong redshift, type or calibration.",
     "z_warning": "The survey's pipeline warned about this redshift.",
     "z_uncertain": "The redshift was estimated from the spectrum, and another one may be right.",
     "star": "The survey's pipeline calls this object a star.",

@@ -30,6 +30,14 @@ def test_the_command_prints_what_python_says(spectrove, survey, like):
     assert len(answers) == len(spectra)
 
 
+def test_an_example_that_cannot_be_used_is_told_to_scripts(spectrove, survey, like):
+    names = ",".join([*like, "nowhere"])
+    asked = spectrove("hunt", survey.base, survey.dataset, "--like", names, "--json")
+    assert asked.exit_code == 1
+    assert "nowhere: neither" in asked.stderr
+    assert asked.stdout.count("object_id") > 10
+
+
 def test_the_base_alone(spectrove, survey, like):
     asked = spectrove("hunt", survey.base, "--like", ",".join(like), "--top", "4", "--json")
     rows = [json.loads(line) for line in asked.stdout.splitlines()]
@@ -43,7 +51,8 @@ def test_the_base_alone(spectrove, survey, like):
 
 def test_the_screen_says_purity_share_and_what_was_left_out(spectrove, survey, like):
     asked = spectrove("hunt", survey.base, "--like", f"{like[0]},{like[1]},nowhere", "--unlike", like[2])
-    assert asked.exit_code == 0
+    assert asked.exit_code == 1  # an example could not be used, as the last line but one says
+    assert f"objects of {survey.base.name}" in asked.output
     low, high = re.search(
         r"expected purity of the first 20: ([\d.]+) to ([\d.]+) \(9 times", asked.output
     ).groups()

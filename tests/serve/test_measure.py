@@ -42,6 +42,22 @@ def test_one_spectrum_is_shown_in_full_without_a_base(spectrove, survey):
     assert "measured 1 spectrum" in shown
 
 
+def test_what_cannot_be_is_flagged(survey):
+    """Strengths of emission far below zero, and a redshift of the solar neighbourhood."""
+    from spectrove.pipeline.measure import doubts
+
+    spectra = read_dataset(survey.dataset)
+    found = package.measure(None, spectra)
+    lines = [one for one in found[0].measures if one.name in ("ha_ew", "nii_ew")]
+    good = {"ha_ew": -1.0, "ha_ew_err": 0.5, "nii_ew": None, "nii_ew_err": None}
+    assert doubts(0.05, lines, good) == ()
+    assert doubts(0.05, lines, good | {"ha_ew": -2.6}) == ("negative_strength",)
+    assert doubts(0.0004, lines, good) == ("z_near_zero",)
+    assert doubts(None, lines, good) == ()
+    wrong = package.measure(None, package.at_redshift(spectra.take([0]), 0.0005), measures="d4000n")
+    assert "z_near_zero" in wrong[0].flags
+
+
 def test_many_spectra_are_a_table_of_a_few_numbers(spectrove, survey):
     """A line each; --measures says which."""
     lines = spectrove("measure", survey.dataset).stdout.splitlines()

@@ -23,6 +23,15 @@ from spectrove.plain import plain
 from spectrove.spectra import SpectrumSet
 from spectrove.version import __version__
 
+#: The group of the strengths of emission lines, which cannot be negative.
+EMISSION = "equivalent width"
+
+#: Errors below zero from which such a strength is impossible: 3 of 1,030 SDSS galaxies at their redshifts have one.
+IMPOSSIBLE = 5.0
+
+#: Redshifts below this are those of stars.
+NEAR_ZERO = 0.001
+
 
 @dataclass(frozen=True)
 class MeasuredSpectrum:
@@ -73,21 +82,43 @@ def measure(base: KnowledgeBase | None, spectra: SpectrumSet, **options: Any) ->
     refusals = measurer.refusals(spectra)
     refused = {refusal.name for refusal in refusals}
     kept = spectra.take(np.array([name not in refused for name in spectra.object_id.tolist()], bool))
-    found = tuple(_answers(kept, measurer.measure(kept), measures)) if len(kept) else ()
+    found = tuple(_answers(kept, measurer.measure(kept), measures, measurer)) if len(kept) else ()
     return Answers("measure", base, kept, found, tuple(refusals), provenance=provenance_of(measurer, domain))
 
 
-def _answers(spectra: Any, table: pa.Table, measures: Sequence[Measure]) -> list[MeasuredSpectrum]:
+def _answers(
+    spectra: Any, table: pa.Table, measures: Sequence[Measure], measurer: Measurer
+) -> list[MeasuredSpectrum]:
     names = [name for one in measures for name in (one.name, one.error)]
     values = table.select(names).to_pylist()
     rows, of = spectra.rows, spectra.rows.column_names
     z = rows.column("z").to_pylist() if "z" in of else [None] * len(spectra)
     source = rows.column("z_source").to_pylist() if "z_source" in of else [None] * len(spectra)
     flags = own_flags(spectra) if "flags" in of else [[]] * len(spectra)
+    lines = [one for one in measurer.measures if one.strength and one.group == EMISSION]
+    whole = table.select([name for one in lines for name in (one.name, one.error)]).to_pylist()
     return [
-        MeasuredSpectrum(name, z[i], source[i], tuple(measures), values[i], tuple(flags[i]))
+        MeasuredSpectrum(
+            name, z[i], source[i], tuple(measures), values[i], (*flags[i], *doubts(z[i], lines, whole[i]))
+        )
         for i, name in enumerate(spectra.object_id.tolist())
     ]
+
+
+def doubts(z: float | None, lines: Sequence[Measure], values: Mapping[str, float | None]) -> tuple[str, ...]:
+    """Flags of what says that a spectrum is not what it is measured as: its redshift, and strengths below zero.
+
+    Args:
+        z: Of the spectrum.
+        lines: The strengths of emission lines.
+        values: NAME and NAME_err of each.
+    """
+    below = any(
+        value is not None and error is not None and value < -IMPOSSIBLE * error
+        for value, error in ((values[one.name], values[one.error]) for one in lines)
+    )
+    near = z is not None and 0 < z < NEAR_ZERO
+    return (*(["z_near_zero"] if near else []), *(["negative_strength"] if below else []))
 
 
 def domain_of_set(spectra: Any) -> Domain:

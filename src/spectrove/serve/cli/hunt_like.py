@@ -11,7 +11,7 @@ from spectrove.errors import SpectroveError
 from spectrove.serve import text
 from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.cli import options
-from spectrove.serve.exits import UsageError
+from spectrove.serve.exits import FAILED, UsageError
 from spectrove.serve.inspecting import Look, look, need_review, sheet_before
 from spectrove.serve.output import check_output, print_lines, say, write_table
 from spectrove.serve.run import Outputs, Request, Results, Show, run
@@ -67,7 +67,9 @@ def hunt_like(typed: Any) -> None:
         "prevalence": typed.prevalence, "allow_self": typed.allow_self,
     }  # fmt: skip
     request = Request(VERBS["hunt_like"], base, queries, encoders, (like,), chosen)
+    unused: list[str] = []
     show = Show(
+        each=lambda answers: unused.extend(refusal.name for refusal in answers.examples.refused),
         table=lambda best, answers: table(best[: typed.top or ON_SCREEN]),
         summary=lambda results: summary(results.predictions, results.last),
         notes=notes,
@@ -77,7 +79,10 @@ def hunt_like(typed: Any) -> None:
         from spectrove.pipeline.inspection import NEXT
 
         look(request, Outputs(typed.as_json, typed.output), Look(typed.review, typed.next or NEXT))
-    run(request, Outputs(typed.as_json, typed.output, top=typed.top), show)
+    try:
+        run(request, Outputs(typed.as_json, typed.output, top=typed.top), show)
+    except typer.Exit as done:
+        raise typer.Exit(done.exit_code or (FAILED if unused else 0)) from None
 
 
 def refuse_options_of_targets(typed: Any) -> None:
@@ -111,7 +116,9 @@ def of_the_base(typed: Any, like: Sequence[str], unlike: Sequence[str]) -> None:
         for line in table(answers.predictions[: typed.top or ON_SCREEN]):
             say(line)
     wrote = f"   wrote {typed.output}" if typed.output else ""
-    say(f" {summary(answers.predictions, answers)}{wrote}", as_json=typed.as_json)
+    among = f"the best of {text.count(base.count(typed.where), 'object', 'objects')} of {base.path.name}: "
+    say(f" {among}{summary(answers.predictions, answers)}{wrote}", as_json=typed.as_json)
+    raise typer.Exit(FAILED if answers.examples and answers.examples.refused else 0)
 
 
 def table(answers: Sequence[ExampleAnswer]) -> list[str]:
