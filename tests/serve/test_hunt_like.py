@@ -69,6 +69,15 @@ def test_options_of_targets_are_refused_with_examples(spectrove, survey, like):
     assert "--witness, --threshold" in asked.output
 
 
+@pytest.mark.parametrize("command", ["hunt", "contrast"])
+def test_a_condition_on_the_base_beside_spectra_is_refused(spectrove, survey, like, command):
+    """It would choose nothing."""
+    sets = ("--like", like[0], "--unlike", like[1], "--where", "z < 0.1")
+    asked = spectrove(command, survey.base, survey.dataset, *sets)
+    assert asked.exit_code == 2
+    assert "--where (z < 0.1)" in asked.output
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

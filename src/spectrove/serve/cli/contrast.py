@@ -71,6 +71,7 @@ def contrast(typed: Typed) -> None:
 
     Examples are ids of objects of the base, or files. Regions are given with their size and the probability of chance.
     """
+    options.refuse_where(typed.spectra, typed.where)
     check_output(typed.output)
     check_output(typed.report, (PAGE,))
     if not 0 < typed.chance < 1:

@@ -47,6 +47,7 @@ ON_SCREEN, FIRST = 40, 20
 def hunt_like(typed: Any) -> None:
     """Answer a hunt by example: of spectra, or of the base's own objects where none are named."""
     refuse_options_of_targets(typed)
+    options.refuse_where(typed.spectra, typed.where)
     check_output(typed.output)
     like, unlike = options.named(typed.like), options.named(typed.unlike)
     need_review(typed.next, typed.review)

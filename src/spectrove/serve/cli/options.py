@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from spectrove.errors import SpectroveError
 from spectrove.serve.batches import QueryBatches
+from spectrove.serve.exits import UsageError
 from spectrove.serve.output import RefusalLines
 
 if TYPE_CHECKING:
@@ -90,6 +92,21 @@ def given(typed: Any, verb: Verb, **others: Any) -> dict[str, Any]:
     """The options of a verb as they were typed, and `others` in their place; the encoder is that of the request."""
     names = [name for name in verb.options.model_fields if name != "encoder" and hasattr(typed, name)]
     return {name: getattr(typed, name) for name in names} | others
+
+
+def refuse_where(spectra: list[str] | None, where: str | None) -> None:
+    """Refuse --where, which chooses objects of the base to rank, beside spectra that are ranked.
+
+    Raises:
+        UsageError: Both are given.
+    """
+    if spectra and where is not None:
+        raise UsageError(
+            SpectroveError(
+                f"--where ({where}) chooses objects of the base to rank, and SPECTRA are given. Leave it out, or "
+                "choose among SPECTRA with --queries."
+            )
+        )
 
 
 def named(typed: str | None) -> list[str]:
