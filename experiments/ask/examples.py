@@ -234,9 +234,9 @@ CHOSEN = """
 The forms of comparison were chosen among candidates on one mock survey and on these real galaxies (first injection),
 with other draws. The weight .5 of the distance from the negatives was changed after real results of 5 and 5 had been
 seen (LINER, average precision .42 before and .46 after). The widths of the intervals of purity and probability were
-chosen on two mock surveys and simulated kinds by their worst kind, with a third mock survey in view, after the single number had been seen to fail on real LINERs and two of
-the candidates had been looked at on the first injection. So the real figures are not independent of the choice; those
-of plates that nobody has looked at would be."""
+chosen on two mock surveys and simulated kinds by their worst kind, with a third mock survey in view, after the single
+number had been seen to fail on real LINERs and two of the candidates had been looked at on the first injection. So
+the real figures are not independent of the choice; those of plates that nobody has looked at would be."""
 
 
 def summarised(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
