@@ -126,6 +126,13 @@ def test_classes_are_labels_where_there_are_labels(base: KnowledgeBase):
     assert "ha_ew < 3" in search_text(bare, "quiescent").provenance["read"][0][1]
 
 
+def test_objects_without_a_label_are_counted(base: KnowledgeBase):
+    """Three have a class, two of them are not LINERs; the fourth cannot be judged, and a note says why."""
+    answers = search_text(base, "LINERs but not quiescent")
+    assert answers.provenance["unknown"] == 1
+    assert any("1 of 4 objects have no class_derived label" in n for n in answers.provenance["notes"])
+
+
 def test_a_class_that_no_label_and_no_condition_gives_is_refused(base: KnowledgeBase):
     """With the column it would be in."""
     with pytest.raises(WordsError, match="morph"):

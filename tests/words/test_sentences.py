@@ -151,3 +151,23 @@ def test_conditions_are_what_the_words_mean():
         where = read(text, WORDS).to_dict()["where"]
         assert condition is None or where == condition
     assert read("quiescent", WORDS).to_dict()["read"][0]["as"].startswith("labelled quiescent, or ha_ew < 3")
+
+
+@pytest.mark.parametrize("word", ["hosted", "ongoing", "formatted", "clasp", "star"])
+def test_a_word_that_is_near_to_none_has_no_suggestion(word: str):
+    """It is told where all words stand, not which one happens to share letters."""
+    with pytest.raises(WordsError, match=r"docs/words\.md") as refused:
+        read(f"galaxies {word}", WORDS)
+    assert "did you mean" not in str(refused.value)
+
+
+def test_adjectives_of_a_balmer_line_in_any_order_mean_one_thing():
+    """Both states, each by its own column, or a refusal; never emission for absorption."""
+    for line, emission, absorption in (("Hδ", "hd_ew", "hdelta_a"), ("Hγ", "hg_ew", "hgamma_a")):
+        for form in ("strong {} {}", "{} {} is strong", "{} {} > 4 A", "EW of {} {} > 4", "EW({}) {} > 4"):
+            for state, column in (("emission", emission), ("absorption", absorption)):
+                try:
+                    found = read(form.format(line, state), WORDS)
+                except WordsError:
+                    continue
+                assert {d.condition.split()[0] for d in leaves(found.demands)} == {column}

@@ -581,8 +581,8 @@ LINE_WORDS = (
     _measured("ha", special=_WIDTHS, columns={"fwhm": "ha_broad_fwhm"}),
     _measured("hb", absorption="lick_hb_sub"),
     LineWords(LINE["mgb"], {"ew": "lick_mgb"}, absorption="lick_mgb"),
-    _measured("hd", absorption="hdelta_a"),
-    _measured("hg", absorption="hgamma_a"),
+    _measured("hd", absorption="hdelta_a", twofold=True),
+    _measured("hg", absorption="hgamma_a", twofold=True),
     *(_measured(key) for key in ("oiii", "oiii_4363", "nii", "oi", "neiii", "heii", "hei")),
     *(
         LineWords(line)
@@ -614,6 +614,11 @@ PROPERTIES = (
 
 _NO_BRIGHTNESS = "no magnitude is known of a spectrum; say 'strong LINE', or high S/N"
 _NO_METALS = "no metallicity is measured; compare lines, such as [N II] / H alpha"
+_FORMING = "write star-forming, quiescent for none of it, or give the EW of H alpha a number"
+_SPECIFIC = (
+    "it is neither measured in spectra nor a column; write star-forming, or log SFR beside the stellar mass"
+)
+_HIGHER = "this line is not measured; write H delta absorption or H delta emission, which are"
 _NO_SHAPE = "of the shape only spiral, elliptical and irregular are known"
 _ODD = "what is unusual is found by `spectrove outliers`"
 
@@ -643,7 +648,7 @@ WORDS = Vocabulary(
     kinds=KINDS,
     lines=LINE_WORDS,
     properties=PROPERTIES,
-    ratios=("Balmer decrement",),
+    ratios={"Balmer decrement": ("ha", "hb")},
     hunted={
         _BROAD: ("ha_broad_ew > 5 AND ha_broad_fwhm > 1200", "as the target broad_balmer, Hao et al. 2005")
     },
@@ -679,6 +684,14 @@ WORDS = Vocabulary(
         "typical": "typical of what? Name a class",
         "SFR": "the catalogs hold its logarithm; write log SFR",
         "star formation rate": "write log SFR",
+        "star formation": _FORMING,
+        "starformation": _FORMING,
+        "sSFR": _SPECIFIC,
+        "specific SFR": _SPECIFIC,
+        "specific star formation rate": _SPECIFIC,
+        "class": "which one? Write its name alone: LINER, Seyfert, composite, star-forming, quiescent",
+        "Hdelta strong emission": "write strong Hdelta emission",
+        "Hdelta strong in emission": "write strong Hdelta emission",
         "age": "no age is measured; write old, young or D4000",
         "colour": "write red or blue, or g-r",
         "color": "write red or blue, or g-r",
@@ -702,6 +715,9 @@ WORDS = Vocabulary(
         "absorption lines": "which one? Name it",
         "coronal lines": "none is measured",
         "[Fe VII]": "this line is not measured",
+        "H epsilon": _HIGHER,
+        "H zeta": _HIGHER,
+        "H8": _HIGHER,
         "[Fe X]": "this line is not measured",
         "recent": "in which number? Say strong Balmer absorption, or young",
         "green valley": "give g-r a range",

@@ -447,6 +447,7 @@ UNITS: dict[str, str] = {
     "ångströms": "angstrom",
     "å": "angstrom",
     "aa": "angstrom",
+    "A": "angstrom",
     "nm": "nm",
     "msun": "Msun",
     "solar masses": "Msun",

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from spectrove.errors import WordsError
-from spectrove.words.phrases import Aside, LineUse, Relative, part_of, part_words, strength_of
+from spectrove.words.phrases import Aside, LineUse, Relative, either_words, part_of, part_words, strength_of
 from spectrove.words.reading import All, Any_, Demand, Not, Order, Tree
 from spectrove.words.tokens import Word
 from spectrove.words.vocabulary import Kind, Vocabulary
@@ -300,6 +300,8 @@ class Joiner:
 
     def _of_line(self, use: LineUse) -> Demand:
         line = use.line
+        if line.twofold and not use.state:
+            raise WordsError(f"{self.text!r}: {use.written!r}: {either_words(line)}.")
         state = use.state or line.state
         very = "very " if use.very else ""
         words = f"{very}{use.degree.title + ' ' if use.degree else ''}{line.name} {state}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -175,6 +175,7 @@ class _Maker:
                 found.append(self._measure(child))
             elif isinstance(child, Token) and child.type == "LINE":
                 line = self.words[child.start_pos or 0].value
+                self._refuse_either(tree, line)
                 found.append(self._property(tree, line, self._comparable()))
         return found
 
@@ -194,8 +195,15 @@ class _Maker:
         return Measured(number.title, number.name, number)
 
     def _property_of(self, tree: Tree, line: LineWords) -> Measured:
-        what = self._first(tree, "PROPERTY")
+        return self._in_state(tree, line, self._first(tree, "PROPERTY"))
+
+    def _in_state(self, tree: Tree, line: LineWords, what: Property) -> Measured:
+        """A property of a line in the state that the phrase says, or in the only one that can be meant."""
         if not self._has(tree, "ABSORPTION") or line.state == "absorption":
+            if line.twofold and what.name != self.vocabulary.comparable:
+                self._refuse_either(tree, line)
+                found = self._property(tree, line, what)
+                return replace(found, words=f"{found.words} emission")
             return self._property(tree, line, what)
         if not line.absorption or what.name == self.vocabulary.comparable:
             raise self._refusal(tree, f"the {what.title} of {line.name} in absorption is not measured.")
@@ -203,6 +211,11 @@ class _Maker:
         return Measured(
             f"{what.title} of {line.name} absorption", column, Number(column, column, (), what.unit)
         )
+
+    def _refuse_either(self, tree: Tree, line: LineWords) -> None:
+        """Refuse a line that is seen in emission and in absorption, unless the phrase says which."""
+        if line.twofold and not self._has(tree, "EMISSION") and not self._has(tree, "ABSORPTION"):
+            raise self._refusal(tree, f"{either_words(line)}.")
 
     def _property(self, tree: Tree, line: LineWords, what: Property) -> Measured:
         column = line.columns.get(what.name)
@@ -339,13 +352,18 @@ class _Maker:
 
     def _line_above(self, tree: Tree) -> Demand:
         line, unit = self._first(tree, "LINE"), self._first(tree, "UNIT")
-        fitting = [p for p in self.vocabulary.properties if p.unit and p.unit == unit]
+        absorbed = self._has(tree, "ABSORPTION")
+        fitting = [
+            p
+            for p in self.vocabulary.properties
+            if p.unit and (p.unit == unit or (absorbed and not unit and p.name in line.columns))
+        ]
         if len(fitting) != 1:
             names = " or ".join(p.title for p in self.vocabulary.properties)
             raise self._refusal(
                 tree, f"which number of {line.name}: {names}? Say '{names.split()[0]} of ...'."
             )
-        measured = self._property(tree, line, fitting[0])
+        measured = self._in_state(tree, line, fitting[0])
         return self._sided(tree, measured, self._first(tree, "OP"), self._numbers(tree, measured)[0])
 
     def _compare(self, tree: Tree) -> Demand:
@@ -370,9 +388,14 @@ class _Maker:
         op = self._first(tree, "OP") or ">"
         if op not in (">", ">=", "<", "<="):
             raise self._refusal(tree, "expected more or less than so many sigma.")
-        measured = self._property(tree, line, self._comparable())
-        words = f"{line.name} {op} {level:.12g} sigma"
-        condition = f"{measured.column} {op} {level:.12g} * {measured.column}_err"
+        self._refuse_either(tree, line)
+        absorbed = self._has(tree, "ABSORPTION") or line.state == "absorption"
+        column = line.absorption if absorbed else self._property(tree, line, self._comparable()).column
+        if not column:
+            raise self._refusal(tree, f"{line.name} in absorption is not measured.")
+        told = " absorption" if absorbed else " emission" if line.twofold else ""
+        words = f"{line.name}{told} {op} {level:.12g} sigma"
+        condition = f"{column} {op} {level:.12g} * {column}_err"
         return Demand(words, condition, sort="line", written=self._written(tree))
 
     def _degree(self, tree: Tree) -> Demand:
@@ -435,11 +458,13 @@ class _Maker:
         line = self._first(tree, "LINE")
         if degree.of == "width":
             raise self._refusal(tree, f"the width of {line.name} alone is not measured.")
+        self._refuse_either(tree, line)
         absorbed = self._has(tree, "ABSORPTION")
         column = strength_of(line, "absorption" if absorbed else "")
         if not column:
             raise self._refusal(tree, f"the strength of {line.name} is not measured.")
-        return f"{line.name}{' absorption' if absorbed else ''}", column
+        told = " absorption" if absorbed else " emission" if line.twofold else ""
+        return f"{line.name}{told}", column
 
     def _more_kind(self, tree: Tree) -> Relative:
         kind, than = self._first(tree, "MORE_KIND"), self._first(tree, "ID") or ""
@@ -494,6 +519,14 @@ class _Maker:
 
     def _noun(self, tree: Tree) -> Aside:
         return Aside("noun", None, self._written(tree))
+
+
+def either_words(line: LineWords) -> str:
+    """That a line may be meant in emission or in absorption, and how to say either."""
+    return (
+        f"{line.name} in emission or in absorption? Write '{line.name} emission > 2 A' ({line.strength}) or "
+        f"'{line.name} absorption > 4 A' ({line.absorption}); 'strong' may stand before both in place of a number"
+    )
 
 
 def strength_of(line: LineWords, state: str) -> str:

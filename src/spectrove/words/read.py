@@ -15,6 +15,8 @@ from spectrove.words.vocabulary import Vocabulary
 
 #: Words for the emission of a line that stands before them.
 _EMISSION = {folded(form) for word in CONNECTORS["EMISSION"] for form in (word, f"{word}s")}
+#: Tokens that a property of the line before may follow.
+_OF_LINE = ("LINE", "EMISSION", "ABSORPTION", "SEEN", "SLASH")
 #: Connectors, which stand together as "and with" or ", or".
 _JOINTS = ("AND", "OR", "COMMA", "SEP")
 
@@ -27,7 +29,7 @@ def read(text: str, vocabulary: Vocabulary) -> Reading:
             names the word.
     """
     words, notes = tokens_of(text, vocabulary)
-    words = _settled(words)
+    words = _completed(_settled(words), vocabulary)
     if not words:
         raise WordsError(f"{text!r}: says nothing to look for. Name classes, lines, numbers or an example.")
     joiner = Joiner(text, vocabulary)
@@ -95,6 +97,41 @@ def _settled(words: Sequence[Word]) -> list[Word]:
     while out and out[-1].type in ("SEP", "COMMA"):
         out.pop()
     return _lists(out)
+
+
+def _completed(words: Sequence[Word], vocabulary: Vocabulary) -> list[Word]:
+    """The tokens with the lines that a ratio of two, or a property that only one line has, means by itself."""
+    out: list[Word] = []
+    for i, word in enumerate(words):
+        after = words[i + 1].type if i + 1 < len(words) else ""
+        before = out[-1].type if out else ""
+        if word.type == "BETWEEN" and word.text.lower() == "within" and _is_single(words[i + 1 : i + 7]):
+            word = Word("OP", word.start, word.end, word.text, "<=")
+        if word.type == "OP" and before in ("EMISSION", "ABSORPTION") and after == "QUANTITY":
+            out.append(Word("SEP", word.start, word.start, ""))
+        out.append(word)
+        end = word.end
+        if word.type == "RATIO" and word.value and after != "LINE" and before != "LINE":
+            top, bottom = (vocabulary.line(key) for key in word.value)
+            out += [
+                Word("LINE", end, end, "", top), Word("SLASH", end, end, ""), Word("LINE", end, end, "", bottom),
+            ]  # fmt: skip
+        if word.type == "PROPERTY" and after in ("OP", "BETWEEN", "ABOUT") and before not in _OF_LINE:
+            having = [one for one in vocabulary.lines if word.value.name in one.columns]
+            out += [Word("LINE", end, end, "", line) for line in having if len(having) == 1]
+    return out
+
+
+def _is_single(after: Sequence[Word]) -> bool:
+    """Whether a quantity and one number follow, and no second number that would make them a range."""
+    kinds = [w.type for w in after if w.type != "UNIT" and not (w.type == "OP" and w.value == "=")]
+    return kinds[:2] == ["QUANTITY", "NUMBER"] and not (
+        kinds[2:3] == ["TO"]
+        or (
+            kinds[2:3] == ["AND"]
+            and (kinds[3:4] == ["NUMBER"] or after[0].value in [w.value for w in after[1:]])
+        )
+    )
 
 
 def _lists(words: list[Word]) -> list[Word]:

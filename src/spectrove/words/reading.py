@@ -187,15 +187,23 @@ def _quoted(name: str) -> str:
     return f'"{name}"' if "'" in name else f"'{name}'"
 
 
-def _lines(tree: Tree, before: str = "") -> Iterator[tuple[str, str]]:
-    """Pairs of words and meaning; what joins them stands before the meaning."""
+def _lines(tree: Tree, before: str = "", after: str = "", *, alone: bool = True) -> Iterator[tuple[str, str]]:
+    """Pairs of words and meaning; "or", "not" and parentheses stand around the meanings, "and" is left out."""
     if isinstance(tree, Demand):
         meaning = tree.condition or _labelled(*tree.labels[0])
         labelled = f"labelled {', '.join(tree.labels[0][1])}, or " if tree.labels and tree.condition else ""
         source = f"   ({tree.source})" if tree.source else ""
-        yield tree.written or tree.words, f"{before}{labelled}{meaning}{source}"
+        joined = " OR " if not before and not after else r" (AND|OR) |^NOT "
+        if not (alone and not before) and (labelled or re.search(joined, meaning)):
+            before, after = f"{before}(", f"){after}"
+        yield tree.written or tree.words, f"{before}{labelled}{meaning}{after}{source}"
     elif isinstance(tree, Not):
-        yield from _lines(tree.part, f"{before}NOT ")
+        group = isinstance(tree.part, All | Any_)
+        yield from _lines(tree.part, f"{before}NOT {'(' * group}", f"{')' * group}{after}", alone=alone)
     else:
+        last = len(tree.parts) - 1
         for i, part in enumerate(tree.parts):
-            yield from _lines(part, f"{before}OR " if i and isinstance(tree, Any_) else before)
+            opened, closed = before if not i else "", after if i == last else ""
+            joint = "OR " if i and isinstance(tree, Any_) else ""
+            group = isinstance(part, All | Any_)
+            yield from _lines(part, f"{opened}{joint}{'(' * group}", f"{')' * group}{closed}", alone=False)

@@ -32,6 +32,8 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.+:#/-]*")
 _WORD = re.compile(r"[^\s,;()<>=]+")
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _DASHES = "-–—−‐‑"
+#: Sorts of words that a misspelt one may be said to be.
+_SUGGESTED = ("QUANTITY", "LINE", "PROPERTY", "KIND", "RATIO")
 #: Characters that no phrase ends with.
 _NO_END = f"{_DASHES}'\".,:({{^"
 
@@ -84,7 +86,8 @@ def _lexicon_of(key: int, holder: _Holder) -> Lexicon:
         made.add("MORE_KIND", kind, kind.more)
         made.add("MOST_KIND", kind, kind.most)
     made.add("NOUN", None, vocabulary.nouns, plural=True)
-    made.add("RATIO", None, vocabulary.ratios, plural=True)
+    for word, keys in vocabulary.ratios.items():
+        made.add("RATIO", keys, (word,), plural=True)
     for name, words in COMPARISONS.items():
         made.add("OP", name, words)
     for name, words in CONNECTORS.items():
@@ -138,7 +141,9 @@ def tokens_of(text: str, vocabulary: Vocabulary) -> tuple[list[Word], list[str]]
     scanner = _Scanner(_legible(text), lexicon_of(vocabulary), vocabulary.refused)
     words = list(scanner.words())
     if scanner.problems:
-        raise WordsError(f"{text!r}: {'; '.join(scanner.problems)}.")
+        end = "?" if scanner.problems[-1].endswith("?") else "."
+        where = " All words that are read stand in docs/words.md." if scanner.strange else ""
+        raise WordsError(f"{text!r}: {'; '.join(scanner.problems).removesuffix('?')}{end}{where}")
     return words, scanner.notes
 
 
@@ -160,6 +165,7 @@ class _Scanner:
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     last: str = ""
+    strange: bool = False
 
     def words(self) -> Iterator[Word]:
         """The tokens that mean something."""
@@ -184,7 +190,7 @@ class _Scanner:
     def _next(self, at: int) -> Word:
         if found := _ID.match(self.text, at):
             return Word("ID", at, found.end(), found[0], found[0].strip("'\""))
-        if self.last == "NUMBER" and (unit := self._phrase(at, self.lexicon.units)):
+        if self.last == "NUMBER" and (unit := self._phrase(at, self.lexicon.units)) and unit.text != "a":
             return unit
         number = self._number(at)
         phrase = self._phrase(at, self.lexicon.phrases)
@@ -277,8 +283,15 @@ class _Scanner:
         return Word("", at, end, text)
 
     def _hint(self, wanted: str, near: Sequence[str]) -> str:
-        close = [*near, *get_close_matches(wanted, list(self.lexicon.phrases), n=3, cutoff=0.7)]
-        written = list(dict.fromkeys(self.lexicon.phrases[k][2] for k in close))[:3]
+        """The words that are really near: one letter of four is another, and they ask something by themselves."""
+        known = [k for k, (kind, *_) in self.lexicon.phrases.items() if kind in _SUGGESTED]
+        slips = {k: _slips(wanted, k) for k in get_close_matches(wanted, known, n=5, cutoff=0.6)}
+        close = sorted(
+            (k for k, n in slips.items() if n <= len(wanted) // 4 and len(wanted) >= LEAST_LETTERS),
+            key=slips.__getitem__,
+        )
+        written = list(dict.fromkeys(self.lexicon.phrases[k][2] for k in [*near, *close]))[:3]
+        self.strange = self.strange or not written
         return f"; did you mean {' or '.join(written)}?" if written else ""
 
 
@@ -300,6 +313,16 @@ def _joined(text: str, end: int) -> bool:
         or (before.isalpha() and after.isdigit())
         or (before.isdigit() and after.isalpha() and after not in "Åå")
     )
+
+
+def _slips(a: str, b: str) -> int:
+    """Letters that are more, fewer or others in one of two words."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        before, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (x != y))
+    return row[-1]
 
 
 def _one_slip(a: str, b: str) -> bool:

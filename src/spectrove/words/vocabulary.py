@@ -78,6 +78,7 @@ class LineWords:
         line: The line; its name is printed and, as its synonyms, read.
         title: A name in its place, of a doublet measured as one.
         names: Further names of that.
+        twofold: Whether it is seen in emission and in absorption, so that a sentence has to say which is meant.
         columns: Column of each property of a line, by the name of the property: "ew", "flux".
         strength: The column by which the line is strong in emission; "" if none is measured.
         absorption: The column by which it is strong in absorption; a line that has only this one is meant so.
@@ -91,6 +92,7 @@ class LineWords:
     special: Mapping[str, Kind] = field(default_factory=dict)
     title: str = ""
     names: tuple[str, ...] = ()
+    twofold: bool = False
 
     @property
     def state(self) -> str:
@@ -129,7 +131,7 @@ class Vocabulary:
         kinds: Classes and properties.
         lines: Lines, with what is measured of them.
         properties: Properties of lines.
-        ratios: Words that may stand before a ratio of two lines.
+        ratios: Words that may stand before a ratio of two lines, and the keys of the lines that they mean alone.
         detection: Errors above zero from which a line counts as seen.
         comparable: Property whose columns are compared where two lines are: "flux".
         hunted: Conditions that ask how something was measured, as what is asked of spectra that are not measured yet:
@@ -142,7 +144,7 @@ class Vocabulary:
     kinds: tuple[Kind, ...] = ()
     lines: tuple[LineWords, ...] = ()
     properties: tuple[Property, ...] = ()
-    ratios: tuple[str, ...] = ()
+    ratios: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     detection: float = 3.0
     comparable: str = "flux"
     hunted: Mapping[str, tuple[str, str]] = field(default_factory=dict)

@@ -112,7 +112,7 @@ def ask(
     probability = np.full(len(object_id), np.nan)
     if held is not None:
         probability = _probability(held, quantities, examples, labels, len(object_id))
-    return Asked(reading, object_id, probability, quantities, labels, _notes(quantities, demands))
+    return Asked(reading, object_id, probability, quantities, labels, _notes(quantities, labels))
 
 
 def grounded(
@@ -270,7 +270,7 @@ def _refuse_unknown(base: KnowledgeBase, reading: Reading, quantities: Mapping[s
         )
 
 
-def _notes(quantities: Mapping[str, ColumnValues], demands: Sequence[Demand]) -> tuple[str, ...]:
+def _notes(quantities: Mapping[str, ColumnValues], labels: Mapping[str, NDArray[np.str_]]) -> tuple[str, ...]:
     notes = []
     for name, known in quantities.items():
         there = np.isfinite(known.value)
@@ -286,7 +286,13 @@ def _notes(quantities: Mapping[str, ColumnValues], demands: Sequence[Demand]) ->
             notes.append(
                 f"{name} has no error for {exact} of {there.sum()} objects and is taken as exact for these"
             )
-    if any(d.labels for d in demands):
+    for name, label in labels.items():
+        if missing := int((label == "").sum()):
+            notes.append(
+                f"{missing} of {len(label)} objects have no {name} label; they cannot be judged unless another "
+                "condition decides"
+            )
+    if labels:
         notes.append("labels are taken as right")
     return tuple(notes)
 
