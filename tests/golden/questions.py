@@ -60,8 +60,10 @@ def run(folders: list[Path], *arguments: object) -> dict[str, Any]:
     """What a command prints with --json, without the names of these folders: stdout, stderr and the exit code."""
     from typer.testing import CliRunner
 
+    from spectrove import work
     from spectrove.serve.cli import app
 
+    work.LONG = 1e6  # what is printed does not depend on how fast the machine is
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as the program does
         result = CliRunner().invoke(app, [*map(str, arguments), "--json"])
