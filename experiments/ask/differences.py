@@ -109,7 +109,7 @@ def sets(bench: Bench, base: Base, sample: str) -> Rows:
 def labelled(base: Base) -> tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_]]:
     """Ids, classes and plates of the objects of a base that have a class."""
     table = base.rows("class_derived IS NOT NULL", ["class_derived", "plate"]).to_pydict()
-    return tuple(np.array(list(map(str, table[name]))) for name in ("object_id", "class_derived", "plate"))
+    return tuple(np.array(list(map(str, table[name]))) for name in ("object_id", "class_derived", "plate"))  # type: ignore[return-value]
 
 
 def draws(

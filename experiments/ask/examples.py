@@ -90,7 +90,7 @@ def kinds(bench: Bench) -> Iterator[tuple[Wanted, int]]:
         truth = np.where(label == "", -1, label == name)
         yield Wanted(name, vectors, truth, plates(spectra), "real"), 0
     for seed in range(1, INJECTIONS + 1):
-        vectors, spectra = _of(bench.base(f"lenses-{seed}", lambda s=seed: lenses(bench, s)))
+        vectors, spectra = _of(bench.base(f"lenses-{seed}", lambda s=seed: lenses(bench, s)))  # type: ignore[misc]
         truth = np.array([v != "none" for v in spectra.column("lens")]).astype(int)
         yield Wanted("lens", vectors, truth, plates(spectra), f"lenses-{seed}"), seed
         hosts = lambda s=seed: with_outliers(_hosts(bench), s)  # noqa: E731

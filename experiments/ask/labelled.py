@@ -54,7 +54,7 @@ def hunted(folder: Any, folds: int, seed: int, job: tuple[str, str, int, int]) -
         return json.loads(path.read_text("utf-8"))
     base = Base.open(folder / f"{name}.kb")
     both = [base.embeddings(view).object_id for view in ("shape", "surprise")]
-    spectra = base.spectra(np.intersect1d(*both))
+    spectra = base.spectra(np.intersect1d(*both))  # type: ignore[call-overload]
     fold = folds_by_group(np.array(list(map(str, spectra.column("plate")))), folds, seed=seed)
     target = target_of(kind)
     queries = spectra.take(np.flatnonzero(fold == f))

@@ -76,7 +76,7 @@ def ordinary(survey: SpectrumSet) -> SpectrumSet:
 
 def against_truth(mocks: SpectrumSet) -> Iterator[dict[str, Any]]:
     """Differences to the truth, of each measure that a mock knows; velocity by the error of the recorded redshift."""
-    found = GALAXIES.measurer.measure(mocks)
+    found = GALAXIES.measurer.measure(mocks)  # type: ignore[union-attr]
     for name, column in TRUTH.items():
         yield shares(name, pulls(found, name, numbers(mocks.rows, column)))
     z, true = numbers(mocks.rows, "z"), numbers(mocks.rows, "truth_z")
@@ -85,7 +85,7 @@ def against_truth(mocks: SpectrumSet) -> Iterator[dict[str, Any]]:
 
 def against_sdss(spectra: SpectrumSet) -> Iterator[dict[str, Any]]:
     """Differences to SDSS's line fits."""
-    found = GALAXIES.measurer.measure(spectra)
+    found = GALAXIES.measurer.measure(spectra)  # type: ignore[union-attr]
     for key in LINES:
         for name in (f"{key}_flux", f"{key}_ew"):
             yield shares(name, pulls(found, name, numbers(spectra.rows, name)))
@@ -94,17 +94,17 @@ def against_sdss(spectra: SpectrumSet) -> Iterator[dict[str, Any]]:
 def injected(mocks: SpectrumSet, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
     """Na D and broad H alpha of known strength, put into mocks and found again."""
     hosts = mocks.take(np.sort(rng.permutation(len(mocks))[:N_INJECTED]))
-    before = GALAXIES.measurer.measure(hosts)
+    before = GALAXIES.measurer.measure(hosts)  # type: ignore[union-attr]
     ew, velocity = rng.uniform(1.5, 5, len(hosts)), rng.uniform(-400, 100, len(hosts))
     absorbed = [with_sodium(s, e, v) for s, e, v in zip(hosts, ew, velocity, strict=True)]
-    found = GALAXIES.measurer.measure(SpectrumSet.from_spectra(absorbed))
+    found = GALAXIES.measurer.measure(SpectrumSet.from_spectra(absorbed))  # type: ignore[union-attr]
     yield shares("nad_ew", pulls(found, "nad_ew", numbers(before, "nad_ew") + ew), "Na D put in")
     yield shares("nad_velocity", pulls(found, "nad_velocity", velocity), "Na D put in")
     fwhm = np.exp(rng.uniform(np.log(1800), np.log(8000), len(hosts)))
     level = numbers(before, "ha_flux") / numbers(before, "ha_ew")  # per rest angstrom
     flux = level * rng.uniform(10, 100, len(hosts))
     broad = [with_broad(s, f, w) for s, f, w in zip(hosts, np.nan_to_num(flux), fwhm, strict=True)]
-    found = GALAXIES.measurer.measure(SpectrumSet.from_spectra(broad))
+    found = GALAXIES.measurer.measure(SpectrumSet.from_spectra(broad))  # type: ignore[union-attr]
     yield shares("ha_broad_flux", pulls(found, "ha_broad_flux", flux), "broad H alpha put in")
     yield shares("ha_broad_fwhm", pulls(found, "ha_broad_fwhm", fwhm), "broad H alpha put in")
     yield shares("ha_broad_flux", pulls(before, "ha_broad_flux", np.zeros(len(hosts))), "none put in")

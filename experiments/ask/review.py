@@ -139,7 +139,7 @@ def populations_of(
 ) -> dict[str, Population]:
     """Populations by target; those with too few targets are left out."""
     classes = np.array([value or "" for value in spectra.column(LABEL)])
-    made = {name: population(base, spectra, lambda s, n=name: is_value(s, LABEL, n)) for name in CLASSES}
+    made = {name: population(base, spectra, lambda s, n=name: is_value(s, LABEL, n)) for name in CLASSES}  # type: ignore[misc]
     if injected:
         hosts = classes == "quiescent"
         lenses = SpectrumSet.concatenate(
