@@ -82,7 +82,7 @@ def real_or_mock(scratch: Path) -> tuple[Any, list[Path]]:
             catalog = write_survey(1000, folder, seed=11)
     dataset = scratch / "spectra.lance"
     if not dataset.exists():
-        command = [sys.executable, "-m", "spectrove.serve.cli", "ingest", str(folder), "-o", str(dataset)]
+        command = [sys.executable, "-m", "spectrove", "ingest", str(folder), "-o", str(dataset)]
         subprocess.run([*command, *(["--catalog", str(catalog)] if catalog else [])], check=True)
     return read_dataset(dataset), sorted(folder.glob("**/*.fits*"))
 

@@ -29,6 +29,7 @@ ORDER = (
     {"pipeline"},
     {"evaluation"},
     {"serve"},
+    {"__main__"},
 )
 LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
 
