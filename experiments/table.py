@@ -74,7 +74,7 @@ PROGRAMS: dict[str, Experiment] = {
     ),
     "demo": Experiment("experiments.demo", "three hunts on a mock survey, with a report"),
     "xray": Experiment(
-        "experiments.xray.run", "classes of real X-ray sources by hardness ratios and energy bins"
+        "experiments.xray.run", "X-ray sources: classes, encoders and answers, on real and on mock spectra"
     ),
 }
 

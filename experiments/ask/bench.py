@@ -27,21 +27,6 @@ from spectrove.spectra import SpectrumSet
 
 
 @dataclass(frozen=True)
-class Section:
-    """What a part found.
-
-    Attributes:
-        title: Its heading.
-        rows: Figures as flat dictionaries of plain values.
-        text: Markdown without the heading: data, split, seeds, intervals, tables.
-    """
-
-    title: str
-    rows: tuple[dict[str, Any], ...]
-    text: str
-
-
-@dataclass(frozen=True)
 class Bench:
     """Spectra and bases, each made once and kept in a folder.
 

@@ -14,7 +14,8 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from experiments.ask.bench import Bench, Section
+from experiments.ask.bench import Bench
+from experiments.parts import Section
 from experiments.samples.repeats import exposures, mock_epochs
 from spectrove.domain import Variability
 from spectrove.galaxies.lines import LINE, LINES

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
-from experiments.ask.bench import Bench, Section, plates
+from experiments.ask.bench import Bench, plates
 from experiments.ask.labelled import labelled_hunts
 from experiments.ask.methods import METHODS, Fold
 from experiments.ask.told import tables, told
+from experiments.parts import Section
 from experiments.samples.injected import with_lenses, with_outliers
 from experiments.samples.surveys import OUTLIER_HOSTS
 from spectrove.knowledge import KnowledgeBase

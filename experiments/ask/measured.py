@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from experiments.ask.bench import Bench, Section
+from experiments.ask.bench import Bench
+from experiments.parts import Section
 from spectrove.galaxies.domain import GALAXIES
 from spectrove.galaxies.lines import LINE, SPEED_OF_LIGHT
 from spectrove.spectra import Spectrum, SpectrumSet

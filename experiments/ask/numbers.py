@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.ask.bench import Bench, Section, part_of, plates
+from experiments.ask.bench import Bench, part_of, plates
+from experiments.parts import Section
 from spectrove.conditions import Condition
 from spectrove.galaxies.domain import GALAXIES
 from spectrove.inference.numbers.columns import quantity_values

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.ask.bench import Bench, Section, plates
+from experiments.ask.bench import Bench, plates
+from experiments.parts import Section
 from experiments.samples.injected import with_lenses, with_outliers
 from experiments.samples.surveys import SDSS
 from spectrove.inference.embed import embed_queries

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from experiments.ask.bench import Bench, Section
+from experiments.ask.bench import Bench
+from experiments.parts import Section
 from spectrove.errors import WordsError
 from spectrove.galaxies.words import WORDS
 from spectrove.statistics import wilson

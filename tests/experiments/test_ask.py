@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from experiments.ask import run
-from experiments.ask.bench import Bench, Section, part_of
+from experiments.ask.bench import Bench, part_of
+from experiments.parts import Section, kept, with_section, write
 from spectrove.galaxies.mock import make_survey
 from spectrove.pipeline import create
 
@@ -27,16 +28,16 @@ def test_a_part_that_was_measured_is_read_again(tmp_path):
     """Only if nothing that decides it has changed."""
     bench = Bench(tmp_path, None)
     section = Section("Title", ({"figure": "ap", "value": 0.5},), "text")
-    run.write("numbers", bench, "key", section)
-    assert run.kept("numbers", bench, "key") == section
-    assert run.kept("numbers", bench, "another key") is None
-    assert run.kept("words", bench, "key") is None
+    write("numbers", bench, "key", section)
+    assert kept("numbers", bench, "key") == section
+    assert kept("numbers", bench, "another key") is None
+    assert kept("words", bench, "key") is None
 
 
 def test_a_section_replaces_its_older_one_on_the_page_alone():
-    page = run.with_section("# Page\n", "a", Section("A", (), "old"))
-    page = run.with_section(page, "b", Section("B", (), "other"))
-    page = run.with_section(page, "a", Section("A", (), "new"))
+    page = with_section("# Page\n", "a", Section("A", (), "old"))
+    page = with_section(page, "b", Section("B", (), "other"))
+    page = with_section(page, "a", Section("A", (), "new"))
     assert page.count("<!-- a -->") == 1
     assert "old" not in page
     assert page.index("new") < page.index("other")
