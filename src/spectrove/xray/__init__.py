@@ -4,6 +4,8 @@ response.py     from photons at their energies to counts in channels: effective 
 counts.py       CountSet, N spectra of counts
 ogip.py         the OGIP files PHA, ARF and RMF, read to a CountSet
 hardness.py     Bayesian hardness ratios
+models/         models of spectra: continua, lines, thin plasma, absorption
+mock/           a simulated survey of eight classes with known truth
 encoder.py      vectors of hardness ratios and of principal components of counts in energy bins
 domain.py       all this as a kind of light beside others
 """
