@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,10 +23,15 @@ DONE, FAILED, ASKED_WRONGLY = 0, 1, 2
 
 
 class Part(NamedTuple):
-    """Where a part is written, and what it measures; `run(bench)` of the module gives a `Section`."""
+    """Where a part is written, and what it measures; `run(bench)` of the module gives a `Section`.
+
+    Attributes:
+        more: Other files of the folder whose code its figures depend on.
+    """
 
     module: str
     sentence: str
+    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,8 @@ class Parts:
     def measure(self, name: str, bench: Bench, again: bool, keep: bool) -> int:
         """Print the section of a part, from its file if nothing changed since; a part that fails stops no other."""
         key = canonical_json([bench.settings, code_hash(self.code(name))])
+        if again:  # a part may keep its results one by one, in a folder of its name
+            shutil.rmtree(bench.folder / name, ignore_errors=True)
         section = None if again else kept(name, bench, key)
         if section is None:
             say(f"{name}: {self.table[name].sentence}")
@@ -120,7 +128,8 @@ class Parts:
     def code(self, name: str) -> list[Path]:
         """The files whose code a part depends on: its own and the shared. Not the package: use --again."""
         own = Path(__file__).parents[1] / Path(*self.table[name].module.split("."))
-        return [*(self.home / file for file in self.shared), own if own.is_dir() else own.with_suffix(".py")]
+        files = [self.home / file for file in (*self.shared, *self.table[name].more)]
+        return [*files, own if own.is_dir() else own.with_suffix(".py")]
 
 
 def _of_module(name: str) -> Callable[[Bench], Section]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
@@ -15,7 +14,8 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from experiments.ask.bench import Bench
-from experiments.parts import Section
+from experiments.ask.kept import spread
+from experiments.parts import Section, say
 from experiments.samples.repeats import exposures, mock_epochs
 from spectrove.domain import Variability
 from spectrove.galaxies.lines import LINE, LINES
@@ -56,12 +56,8 @@ def run(bench: Bench) -> Section:
     samples = ["mock"] if bench.data is None else ["mock", "real"]
     for sample in samples:
         _base(bench, sample)  # made once, before the processes share it
-    quiet = replace(bench, say=print)
-    if bench.workers == 1:
-        rows = [one for sample in samples for one in of_sample(quiet, sample)]
-    else:
-        with ProcessPoolExecutor(len(samples)) as pool:
-            rows = [one for part in pool.map(partial(of_sample, quiet), samples) for one in part]
+    quiet = replace(bench, say=say)
+    rows = [one for part in spread(bench.workers, partial(of_sample, quiet), samples) for one in part]
     return Section("Differences", tuple(rows), text(rows, bench))
 
 

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
 
-from experiments.ask.bench import Bench, plates
-from experiments.ask.labelled import labelled_hunts
-from experiments.ask.methods import METHODS, Fold
-from experiments.ask.told import tables, told
-from experiments.parts import Section
+from experiments.ask.bench import Bench
+from experiments.ask.kept import spread
+from experiments.ask.labelled import Hunt, hunted
+from experiments.ask.methods import METHODS
+from experiments.ask.ranking import FIRST, OTHER_DRAWS, OUTLIER_DRAWS, SETTINGS, Kind, Rows, ranked
+from experiments.ask.told import tables
+from experiments.parts import Section, say
 from experiments.samples.injected import with_lenses, with_outliers
 from experiments.samples.surveys import OUTLIER_HOSTS
-from spectrove.knowledge import KnowledgeBase
 from spectrove.spectra import SpectrumSet
-from spectrove.statistics import folds_by_group
-
-#: Numbers of positives and negatives.
-SETTINGS = ((3, 0), (1, 0), (5, 0), (10, 0), (5, 5))
-
-#: The settings with every draw of the bench, for classes and lenses; their draws for outlier kinds; draws of others.
-MAIN, OUTLIER_DRAWS, OTHER_DRAWS = ((3, 0), (5, 5)), 8, 5
 
 #: The setting compared with the fully labelled hunt.
 AGAINST_LABELS = (5, 5)
@@ -38,67 +30,59 @@ INJECTIONS = 2
 #: Share of the quiescent galaxies that get the lines of a galaxy behind.
 LENSES = 0.2
 
-#: Answers whose precision is quoted.
-FIRST = 20
-
 CLASSES = ("LINER", "Seyfert2-like", "quiescent")
 
 _RESAMPLES = 2000
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """One kind that is hunted: vectors by view, what is wanted (1), not (0) or unknown (-1), and plates."""
-
-    name: str
-    vectors: dict[str, NDArray]
-    truth: NDArray[np.int64]
-    plate: NDArray[np.str_]
-    base: str
-
-    def draws(self, setting: tuple[int, int], most: int) -> int:
-        """Draws of a setting."""
-        here = OUTLIER_DRAWS if self.base.startswith("outliers") else most
-        return min(most, here if setting in MAIN else OTHER_DRAWS)
-
-
 def run(bench: Bench) -> Section:
-    """Precision of the first 20 and average precision of every method."""
+    """Precision of the first 20 and average precision of every method; each kind is kept when it is measured."""
     every = list(kinds(bench))
-    quiet, rows, said = replace(bench, say=print), [], []
-    if bench.workers == 1:
-        found = [measured(quiet, one) for one in every]
-    else:
-        with ProcessPoolExecutor(bench.workers) as pool:
-            found = list(pool.map(partial(measured, quiet), every))
-    for some, own in found:
-        rows += some
-        said += own
-    bench.say("  hunts with every label")
-    asked = [(w.name, w.base, seed) for w, seed in every if seed < 2 or w.name == "lens"]
+    quiet = replace(bench, say=say)
+    # The longest first, so that no process waits for another at the end.
+    jobs: list[Kind | Hunt] = sorted([*hunts_of(bench, every), *every], key=_length, reverse=True)
+    found = dict(zip(jobs, spread(bench.workers, partial(_done, quiet), jobs), strict=True))
+    rows = [row for kind in every for row in found[kind][0]]
+    own = [row for kind in every for row in found[kind][1]]
+    hunts = [row for job in jobs if isinstance(job, Hunt) for row in found[job]]
     table = summarised(rows)
-    ratios = against_labels(rows, labelled_hunts(bench, asked))
-    figures, of_itself = tables(said, SETTINGS)
+    ratios = against_labels(rows, hunts)
+    figures, of_itself = tables(own, SETTINGS)
     parts = (text(table, bench), labels_text(ratios), of_itself, CHOSEN)
     return Section("By example", (*table, *ratios, *figures), "\n".join(parts))
 
 
-def kinds(bench: Bench) -> Iterator[tuple[Wanted, int]]:
-    """The real classes, and lenses and outliers injected into real hosts."""
-    vectors, spectra = _of(bench.real_base)
-    label = np.array([v or "" for v in spectra.column("class_derived")])
-    for name in CLASSES:
-        truth = np.where(label == "", -1, label == name)
-        yield Wanted(name, vectors, truth, plates(spectra), "real"), 0
+def _done(bench: Bench, job: Kind | Hunt) -> Any:
+    return hunted(bench, job) if isinstance(job, Hunt) else ranked(bench, job)
+
+
+def _length(job: Kind | Hunt) -> int:
+    """Which jobs take longer."""
+    if isinstance(job, Hunt):
+        return 4 if len(job.kinds) > len(CLASSES) else 3
+    return 1 if job.base.startswith("outliers") else 2
+
+
+def hunts_of(bench: Bench, every: Sequence[Kind]) -> list[Hunt]:
+    """A labelled hunt for all kinds of each base, fold by fold; of outlier kinds in the first injection."""
+    names: dict[tuple[str, int], list[str]] = {}
+    for kind in every:
+        if kind.injection < 2 or kind.name == "lens":
+            names.setdefault((kind.base, kind.injection), []).append(kind.name)
+    return [Hunt(base, i, f, tuple(own)) for (base, i), own in names.items() for f in range(bench.folds)]
+
+
+def kinds(bench: Bench) -> Iterator[Kind]:
+    """The real classes, and lenses and outliers injected into real hosts; their bases are made."""
+    bench.base("real", bench.real_spectra)
+    yield from (Kind(name, "real", 0) for name in CLASSES)
     for seed in range(1, INJECTIONS + 1):
-        vectors, spectra = _of(bench.base(f"lenses-{seed}", lambda s=seed: lenses(bench, s)))  # type: ignore[misc]
-        truth = np.array([v != "none" for v in spectra.column("lens")]).astype(int)
-        yield Wanted("lens", vectors, truth, plates(spectra), f"lenses-{seed}"), seed
+        bench.base(f"lenses-{seed}", lambda s=seed: lenses(bench, s))  # type: ignore[misc]
+        yield Kind("lens", f"lenses-{seed}", seed)
         hosts = lambda s=seed: with_outliers(_hosts(bench), s)  # noqa: E731
-        vectors, spectra = _of(bench.base(f"outliers-{seed}", hosts))
-        kind = np.array([v or "none" for v in spectra.column("outlier_kind")])
-        for name in sorted(set(kind.tolist()) - {"none"}):
-            yield Wanted(name, vectors, (kind == name).astype(int), plates(spectra), f"outliers-{seed}"), seed
+        base = bench.base(f"outliers-{seed}", hosts)
+        held = set(base.rows(columns=["outlier_kind"]).column("outlier_kind").to_pylist())
+        yield from (Kind(name, f"outliers-{seed}", seed) for name in sorted(held - {None, "", "none"}))
 
 
 def _hosts(bench: Bench) -> SpectrumSet:
@@ -111,56 +95,6 @@ def lenses(bench: Bench, seed: int) -> SpectrumSet:
     red = np.array([c == "quiescent" for c in hosts.column("class_derived")])
     parts = [with_lenses(hosts.take(red), seed, share=LENSES), with_lenses(hosts.take(~red), seed, share=0.0)]
     return SpectrumSet.concatenate(parts)
-
-
-def _of(base: KnowledgeBase) -> tuple[dict[str, NDArray], SpectrumSet]:
-    """Vectors of the objects with one in every view, and their rows."""
-    found = {view: base.embeddings(view) for view in ("shape", "surprise")}
-    names = np.intersect1d(found["shape"].object_id, found["surprise"].object_id)
-    vectors = {view: e.vectors[np.isin(e.object_id, names)].astype(float) for view, e in found.items()}
-    return vectors, base.spectra(names)
-
-
-Rows = list[dict[str, Any]]
-
-
-def measured(bench: Bench, of: tuple[Wanted, int]) -> tuple[Rows, Rows]:
-    """A row for each fold, draw, setting and method, and what the hunt said of itself, a row for each draw."""
-    wanted, injection = of
-    bench.say(f"  {wanted.name}, injection {injection}")
-    rows: Rows = []
-    said: Rows = []
-    fold = folds_by_group(wanted.plate, bench.folds, seed=bench.seed)
-    for f in range(bench.folds):
-        base, queries = np.flatnonzero(fold != f), np.flatnonzero((fold == f) & (wanted.truth >= 0))
-        truth = wanted.truth[queries]
-        if not truth.any():
-            continue
-        one = Fold(
-            {v: x[base] for v, x in wanted.vectors.items()}, {v: x[queries] for v, x in wanted.vectors.items()},
-            wanted.truth[base],
-        )  # fmt: skip
-        yes, no = np.flatnonzero(one.truth == 1), np.flatnonzero(one.truth == 0)
-        for n_yes, n_no in SETTINGS:
-            for draw in range(wanted.draws((n_yes, n_no), bench.draws) if len(yes) > n_yes else 0):
-                rng = np.random.default_rng([bench.seed, f, draw, n_yes, n_no])
-                chosen = rng.choice(yes, n_yes, replace=False), rng.choice(no, n_no, replace=False)
-                for name, method in METHODS.items():
-                    score = method(one, *chosen, draw)
-                    if name == "spectrove":
-                        share = len(yes) / (len(yes) + len(no))
-                        place = {"kind": wanted.name, "yes": n_yes, "no": n_no}
-                        said.append(told(one.kept["model"], score, truth, share, place))
-                    rows.append(
-                        {
-                            "kind": wanted.name, "injection": injection, "fold": f, "draw": draw, "yes": n_yes,
-                            "no": n_no, "method": name, "prevalence": float(truth.mean()),
-                            "ceiling": min(1.0, float(truth.sum()) / FIRST),
-                            "p20": float(truth[np.argsort(-score, kind="stable")[:FIRST]].mean()),
-                            "ap": float(average_precision_score(truth, score)),
-                        }
-                    )  # fmt: skip
-    return rows, said
 
 
 def against_labels(rows: Rows, hunts: Rows) -> Rows:

@@ -21,6 +21,7 @@ PARTS: dict[str, Part] = {
     "examples": Part(
         "experiments.ask.examples",
         "hunts by example beside kNN, logistic regression and isolation forest + clicks",
+        ("ranking.py", "methods.py", "told.py", "labelled.py"),
     ),
     "differences": Part(
         "experiments.ask.differences",
