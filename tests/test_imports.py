@@ -25,7 +25,7 @@ ORDER = (
     {"domain"},
     {"training", "inference"},
     {"explanation"},
-    {"galaxies", "xray"},
+    {"galaxies", "literature", "xray"},
     {"pipeline"},
     {"evaluation"},
     {"serve"},

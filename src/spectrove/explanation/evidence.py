@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from spectrove.errors import KnowledgeError, SpectrumError
 from spectrove.explanation.measured import Measured
+from spectrove.explanation.mentions import Mention
 from spectrove.explanation.panel import Comparison, FigurePanel, Measurement, Names, Panels
 from spectrove.explanation.values import with_values
 from spectrove.plain import plain
@@ -88,6 +89,7 @@ class Evidence:
         saliency: Contributions to the distance to each neighbour, nearest first; empty unless requested.
         against: Comparison with a named object; None if none was named.
         panels: What the kind of light of the base adds: sentences, tables, figures.
+        papers: Papers that speak of the neighbours, a few; None where the base has no papers.
     """
 
     prediction: Prediction
@@ -102,6 +104,7 @@ class Evidence:
     saliency: tuple[Saliency, ...] = ()
     against: Against | None = None
     panels: Panels = field(default_factory=Panels)
+    papers: tuple[Mention, ...] | None = None
 
     def __repr__(self) -> str:
         p = self.prediction.probability
@@ -163,6 +166,7 @@ class Evidence:
             "scale": plain(self.scale),
             "flags": {name: FLAGS.get(name, name) for name in self.flags},
             "provenance": asdict(self.provenance),
+            **({} if self.papers is None else {"papers": [p.to_dict() for p in self.papers]}),
         }
 
 

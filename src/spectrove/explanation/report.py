@@ -16,6 +16,7 @@ from spectrove.explanation.evidence import Evidence, PanelMaker, Provenance
 from spectrove.explanation.expectations import expectations
 from spectrove.explanation.gallery import gallery_figure, probability_figure
 from spectrove.explanation.links import NAMES
+from spectrove.explanation.mentions import mention_table
 from spectrove.explanation.pages import render
 from spectrove.explanation.panel import FigurePanel, many
 from spectrove.explanation.plots import spectrum_figure
@@ -201,6 +202,7 @@ def _section(evidence: Evidence, background: Any) -> dict[str, Any]:
         "columns": panels.columns,
         "columns_note": panels.columns_note,
         "row_notes": panels.row_notes,
+        "papers": mention_table(evidence.papers),
         "tables": panels.tables,
         "provenance": _provenance(evidence),
     }

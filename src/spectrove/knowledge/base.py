@@ -227,6 +227,12 @@ class KnowledgeBase:
         self._reader.refresh()
         return labelled.labels(self._store, self._reader)
 
+    def sources_of(self, column: str) -> list[dict[str, Any]]:
+        """What filled a joined column, oldest first: source, version, date, base_version, given, details."""
+        self._reader.refresh()
+        schema_now = self._store.objects.schema
+        return joining.sources_of(schema_now.field(column)) if column in schema_now.names else []
+
     # --- changing it --------------------------------------------------------------------------------
 
     def add(self, spectra: Batch, views: Mapping[str, Embeddings]) -> int:

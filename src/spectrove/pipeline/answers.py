@@ -11,6 +11,7 @@ import numpy as np
 
 from spectrove.errors import KnowledgeError, Refusal, SpectrumError
 from spectrove.explanation.evidence import Evidence, build_evidence
+from spectrove.explanation.mentions import FEW, Mention
 from spectrove.explanation.question import with_against, with_influence, with_saliency
 from spectrove.flat import flat_table
 from spectrove.inference import FittedCalibration, FittedMetric
@@ -19,6 +20,7 @@ from spectrove.inference.embed import Embedded
 from spectrove.inference.numbers.estimate import Regression
 from spectrove.inference.question import Question
 from spectrove.knowledge import KnowledgeBase, Neighbors
+from spectrove.literature.library import current
 from spectrove.pipeline.domains import domain_of
 from spectrove.plain import plain
 from spectrove.spectra import CATALOG_FLAGS, SpectrumSet
@@ -135,8 +137,26 @@ class Answers:
         )
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """One plain dictionary for each answer, as the command prints it with --json."""
-        return [prediction.to_dict() for prediction in self.predictions]
+        """One plain dictionary for each answer, as the command prints it with --json.
+
+        Of a base with papers each has `papers`: those that speak of its neighbours, none where nothing does.
+        """
+        rows = [prediction.to_dict() for prediction in self.predictions]
+        told = (self.papers(i) for i in range(len(rows)))
+        return [
+            row if p is None else row | {"papers": [one.to_dict() for one in p]}
+            for row, p in zip(rows, told, strict=True)
+        ]
+
+    def papers(self, i: int = 0) -> tuple[Mention, ...] | None:
+        """Papers that speak of the neighbours of the i-th answer, the nearest neighbour's first, a few.
+
+        None where the base has no papers or the verb searches no neighbours. They are found by names in abstracts,
+        which is weak evidence, and have no part in the answer.
+        """
+        if self.base is None or not len(self.neighbors) or (library := current(self.base)) is None:
+            return None
+        return library.mentions([str(name) for name in self.neighbors.object_id[i] if name], FEW)
 
     def to_json(self) -> str:
         """JSON Lines: the lines that the command prints with --json; NaN becomes null."""
@@ -178,6 +198,7 @@ class Answers:
             base, query[0], self.predictions[i], self.neighbors, i,
             target=self.target or target, panels=panels,
         )  # fmt: skip
+        evidence = replace(evidence, papers=self.papers(i))
         if self.question is None:
             return evidence
         evidence = with_influence(evidence, self.question, query)

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from spectrove.errors import WordsError, did_you_mean
+from spectrove.errors import KnowledgeError, WordsError, did_you_mean
 from spectrove.inference.numbers.words import Asked, ask
 from spectrove.knowledge import KnowledgeBase
+from spectrove.literature.library import has_papers
 from spectrove.pipeline.answers import Answers
 from spectrove.pipeline.domains import domain_of, needed
 from spectrove.pipeline.options import Count, Options, options_of
+from spectrove.pipeline.paper_search import search_papers
 from spectrove.pipeline.queries import one_version
 from spectrove.pipeline.regions import search_region
 from spectrove.words.read import read
@@ -32,6 +34,9 @@ class TextOptions(Options):
 
     top: Count | None = Field(None, description="Only the N best; by default as the sentence says, or 20.")
     where: str | None = Field(None, description="SQL condition on the base's objects.")
+    papers: bool = Field(
+        False, description="Compare the text with the base's abstracts, and do not read it as a condition."
+    )
     threshold: float = Field(0.5, ge=0, le=1, description="Least probability that the conditions hold.")
     progress: Any = Field(
         None, exclude=True, description="Called with the number of spectra that were measured."
@@ -77,10 +82,14 @@ def read_text(base: KnowledgeBase, text: str) -> Reading:
     Raises:
         WordsError: It cannot be read, or names an example that the base does not have.
     """
-    domain = domain_of(base)
-    reading = read(text, needed(domain.words, domain, "search --text", "vocabulary"))
+    reading = _as_read(base, text)
     _check_examples(base, reading)
     return reading
+
+
+def _as_read(base: KnowledgeBase, text: str) -> Reading:
+    domain = domain_of(base)
+    return read(text, needed(domain.words, domain, "search --text", "vocabulary"))
 
 
 @one_version
@@ -99,8 +108,21 @@ def search_text(base: KnowledgeBase, text: str, **options: Any) -> Answers:
         WordsError: The sentence cannot be read, or asks what the base does not hold.
     """
     chosen = options_of(TextOptions, "search_text", options)
-    reading = read_text(base, text)
-    asked = ask(base, domain_of(base), reading, chosen.where, chosen.progress)
+    if chosen.papers:
+        return search_papers(base, text, chosen.top, chosen.where)
+    try:
+        reading = _as_read(base, text)
+    except (WordsError, KnowledgeError) as error:
+        if not has_papers(base):
+            raise
+        return search_papers(base, text, chosen.top, chosen.where, because=str(error))
+    _check_examples(base, reading)
+    try:
+        asked = ask(base, domain_of(base), reading, chosen.where, chosen.progress)
+    except WordsError as error:
+        if not has_papers(base):
+            raise
+        return search_papers(base, text, chosen.top, chosen.where, because=str(error))
     distance = _distances(base, reading, asked, chosen.where)
     order = _ranked(reading, asked, distance, chosen.threshold)
     top = chosen.top or reading.limit or SHOWN

@@ -15,11 +15,13 @@ import typer
 from spectrove.serve.batches import Counts, QueryBatches
 from spectrove.serve.output import in_folder, print_lines, printing, say, write_table
 from spectrove.serve.progress import progress_bar
+from spectrove.serve.text_papers import paper_summary
 from spectrove.version import __version__
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
     from spectrove.explanation.followup import Meaning
+    from spectrove.explanation.mentions import Mention
     from spectrove.inference import FittedCalibration, FittedMetric
     from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
@@ -93,6 +95,7 @@ class Results:
     Attributes:
         refused: Names of spectra without an answer, each with its sentence.
         pictured: The best answers with their spectra, one in each, for a page.
+        papers: What papers say of the neighbours of each spectrum, by id; empty where the base has no papers.
     """
 
     counts: Counts
@@ -100,6 +103,14 @@ class Results:
     refused: list[tuple[str, str]] = field(default_factory=list)
     pictured: list[Answers] = field(default_factory=list)
     last: Answers | None = None
+    papers: dict[str, tuple[Mention, ...]] = field(default_factory=dict)
+
+    def row(self, prediction: Any, row: dict[str, Any] | None = None) -> dict[str, Any]:
+        """A prediction as plain values, with the papers of its neighbours; `row` if it is one already."""
+        row = prediction.to_dict() if row is None else row
+        if (told := self.papers.get(prediction.object_id)) is None:
+            return row
+        return row | {"papers": [one.to_dict() for one in told]}
 
     @property
     def metric(self) -> FittedMetric | None:
@@ -158,15 +169,19 @@ def finish(request: Request, outputs: Outputs, show: Show, results: Results) -> 
     """Print and write what waits for all answers, and end with the exit code."""
     best = ranked(results.predictions, show.order)[: outputs.top]
     if outputs.as_json and outputs.top is not None:
-        print_lines((prediction.to_dict() for prediction in best), *outputs.files)
+        print_lines((results.row(prediction) for prediction in best), *outputs.files)
     if outputs.table:
-        rows = show.rows(results.predictions if outputs.top is None else best)
+        written = results.predictions if outputs.top is None else best
+        rows = [results.row(p, row) for p, row in zip(written, show.rows(written), strict=True)]
         notes = request.provenance(results.metric, **show.notes(results))
         write_table(outputs.table, rows, notes, show.meaning)
     if outputs.page and show.page:
         show.page(in_folder(outputs.page), results)
     if not outputs.as_json and not show.at_once and results.last is not None:
         for line in show.table(best, results.last):
+            say(line)
+    if not outputs.as_json:
+        for line in paper_summary(results.papers, [p.object_id for p in best]):
             say(line)
     files = ", ".join(map(str, outputs.files))
     wrote = f"   wrote {files}" if files else ""
@@ -191,6 +206,8 @@ def answered(request: Request, batches: Iterable[SpectrumSet], counts: Counts) -
 def _add(results: Results, answers: Answers, outputs: Outputs, show: Show) -> None:
     """Keep of the answers of a batch what is shown or written at the end."""
     results.last = answers
+    told = ((name, answers.papers(i)) for i, name in enumerate(answers.spectra.object_id.tolist()))
+    results.papers |= {name: papers for name, papers in told if papers is not None}
     if not show.at_once or outputs.table:
         results.predictions += answers.predictions
     if outputs.page:

@@ -18,6 +18,7 @@ from spectrove.serve.exits import FAILED, UsageError, usage_errors
 from spectrove.serve.output import check_output, in_folder, print_json, say
 from spectrove.serve.reading import Reading, Redshift
 from spectrove.serve.run import Request, answered, print_methods
+from spectrove.serve.text_papers import paper_lines
 
 if TYPE_CHECKING:
     from spectrove.explanation.evidence import Evidence
@@ -207,6 +208,7 @@ def reasons(evidence: Evidence) -> list[str]:
         *argued(evidence),
         *(f"? {caution}" for caution in cautions(evidence)),
         *why_not(evidence),
+        *paper_lines(evidence.papers),
     ]
 
 

@@ -20,6 +20,7 @@ from spectrove.serve.cli import measure, options
 from spectrove.serve.cli.curate import curate
 from spectrove.serve.cli.label import label, labels
 from spectrove.serve.cli.objects import export, list_objects, show
+from spectrove.serve.cli.papers import papers
 from spectrove.serve.exits import FAILED, UsageError, usage_errors
 from spectrove.serve.output import RefusalLines, print_json, print_refusals, say
 from spectrove.serve.progress import progress_bar
@@ -262,6 +263,7 @@ KB_COMMANDS: dict[str, Callable[..., None]] = {
     "delete": delete,
     "label": label,
     "labels": labels,
+    "papers": papers,
     "info": info,
     "list": list_objects,
     "show": show,

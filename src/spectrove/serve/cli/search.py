@@ -52,6 +52,13 @@ Text = Annotated[
         help="Find the known objects that a sentence describes, see docs/words.md.",
     ),
 ]
+Papers = Annotated[
+    bool,
+    typer.Option(
+        "--papers",
+        help="With --text: compare it with the base's abstracts; so is what cannot be read otherwise.",
+    ),
+]
 Top = Annotated[
     int | None,
     typer.Option(
@@ -67,6 +74,7 @@ class Typed:
     kb: options.Base
     spectra: Spectra = None
     text: Text = None
+    papers: Papers = False
     top: Top = None
     k: options.K = 3
     where: options.Where = None
@@ -119,6 +127,10 @@ def _check_spectra(typed: Typed) -> None:
         raise typer.BadParameter(
             "give spectra, or describe what is searched for with --text", param_hint="SPECTRA"
         )
+    if typed.papers:
+        raise typer.BadParameter(
+            "only a sentence is compared with papers: give --text", param_hint="--papers"
+        )
     if typed.top is not None:
         raise typer.BadParameter(
             "only --text has a list to shorten; -k gives the number of neighbours", param_hint="--top"
@@ -139,6 +151,9 @@ def by_text(typed: Typed) -> None:
     with usage_errors(), progress_bar("measuring", len(base)) as advance:
         answers = verb.ask(base, typed.text, **options.given(typed, verb, progress=advance))
     about = answers.provenance
+    if "abstracts" in about:
+        through_papers(typed, answers)
+        return
     if typed.as_json:
         print_lines(answers.to_dicts(), *([typed.output] if typed.output else []))
     for line in text.reading_lines(about):
@@ -153,6 +168,24 @@ def by_text(typed: Typed) -> None:
         write_table(typed.output, answers.to_dicts(), {"creator": f"spectrove {__version__}", **notes})
     wrote = f"   wrote {typed.output}" if typed.output else ""
     say(f" {text.described_summary(about, len(answers))}{wrote}", as_json=typed.as_json)
+
+
+def through_papers(typed: Typed, answers: Answers) -> None:
+    """Print what papers say to a sentence: what was done, the abstracts most alike, and the objects found."""
+    from spectrove.serve.text_papers import abstract_lines, found_lines, found_summary
+
+    about = answers.provenance
+    if typed.as_json:
+        abstracts = {name: about[name] for name in ("how", "abstracts")}
+        print_lines([*answers.to_dicts(), abstracts], *([typed.output] if typed.output else []))
+    else:
+        for line in (*abstract_lines(about), *found_lines(list(answers))):
+            say(line)
+    if typed.output:
+        notes = {name: about[name] for name in ("base", "version", "text", "how")}
+        write_table(typed.output, answers.to_dicts(), {"creator": f"spectrove {__version__}", **notes})
+    wrote = f"   wrote {typed.output}" if typed.output else ""
+    say(f" {found_summary(about, list(answers))}{wrote}", as_json=typed.as_json)
 
 
 def _regions(base: KnowledgeBase, texts: list[str] | None) -> list[Region]:
