@@ -62,7 +62,7 @@ def test_what_is_no_base_is_said_in_a_sentence(tmp_path):
         ("{", "cannot be read"),
         ("[1]", "does not describe"),
         ('{"kind": "shopping list", "format": 1}', "does not describe"),
-        ('{"kind": "spectrove knowledge base", "format": 99}', "format 99.*reads up to 1.*newer"),
+        ('{"kind": "spectrove knowledge base", "format": 99}', "format 99.*reads up to 2.*newer"),
         ('{"kind": "spectrove knowledge base"}', "format None"),
     ],
 )

@@ -119,7 +119,14 @@ def test_every_option_that_a_message_names_exists_on_its_command():
 def test_options_about_reading_are_the_same_everywhere():
     """Every command that reads files of spectra takes them, those that use redshifts the two about these."""
     for command in READING:
-        reading = {"--survey", "--columns", "--medium", "--wavelength-unit", "--flux-unit", "--error-unit"}
+        reading = {
+            "--survey",
+            "--columns",
+            "--medium",
+            "--wavelength-unit",
+            "--flux-unit",
+            "--error-unit",
+        } | {"--response"}
         assert reading <= OPTIONS[command], command
         assert command == "ingest" or {"-z", "--missing-z"} <= OPTIONS[command], command
 

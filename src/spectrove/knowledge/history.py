@@ -6,11 +6,14 @@ import warnings
 from datetime import UTC, timedelta
 from typing import Any
 
+import pyarrow as pa
+
+from spectrove import shared
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge import labelled
 from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.schema import DEFAULT_DOMAIN, DEFAULT_VIEW
-from spectrove.knowledge.store import FORMAT, Store, sentence
+from spectrove.knowledge.store import Store, sentence
 
 #: Longer than the age of any base: by default Lance removes versions after a week.
 NEVER = timedelta(days=36500)
@@ -103,6 +106,12 @@ def _drop_unneeded_spectra(store: Store) -> None:
     for start in range(0, len(unneeded), 500):
         quoted = ", ".join(f"'{key}'" for key in unneeded[start : start + 500])
         store.spectra.delete(f"spectrum_key IN ({quoted})")
+    stored = store.files.names(shared.FOLDER)
+    if stored and unneeded:
+        binary = [field.name for field in store.spectra.schema if pa.types.is_large_binary(field.type)]
+        used = shared.references(store.spectra.search().select(binary).to_arrow())
+        for name in set(stored) - used:
+            store.files.remove(f"{shared.FOLDER}/{name}")
 
 
 def _column(table: Any, name: str) -> list[str]:
@@ -113,7 +122,7 @@ def info(store: Store, reader: Reader) -> dict[str, Any]:
     """Summary of the content of the base, as plain values."""
     return {
         "path": str(store.path),
-        "format": int(store.about.get("format", FORMAT)),
+        "format": int(store.about.get("format", 1)),
         "created": store.about.get("created"),
         "version": reader.version,
         "rows": reader.count(),

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from spectrove import shared
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError, did_you_mean, sql_problem
 from spectrove.knowledge.schema import COVERAGE, MEASURED_AT, VECTOR, WRITTEN_AS, is_own, sky_positions
@@ -280,7 +281,8 @@ class Reader:
                 "Restore the folder from a copy, or upsert these objects again."
             )
         ordered = table.take(pa.array([where[key] for key in keys], pa.int64()))
-        return ordered.select([name for name in self._store.spectra.schema.names if name != "spectrum_key"])
+        own = ordered.select([name for name in self._store.spectra.schema.names if name != "spectrum_key"])
+        return shared.joined(own, self._store.shared_value)
 
     def _condition(self, where: str | None) -> _Condition:
         return _Condition(self, self._store, where)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from spectrove import shared
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
 from spectrove.spectra import CORE_COLUMNS, Batch
@@ -54,7 +55,10 @@ def measurements(spectra: Batch) -> pa.Table:
 
 def spectrum_keys(spectra: Batch) -> list[str]:
     """Hash of the measurement of each spectrum; equal keys mean equal spectra."""
-    columns = [_bytes_of(column) for column in measurements(spectra).columns]
+    columns = [
+        shared.names_by_row(column) if shared.is_shared(column.type) else _bytes_of(column)
+        for column in measurements(spectra).columns
+    ]
     keys = []
     for values in zip(*columns, strict=True):
         digest = blake2b(digest_size=16)

@@ -2,6 +2,7 @@
 
     KB/kb.json            description of the base; written last, so its presence means "complete"
     KB/spectra.lance      pixels, found by content hash; rows are only ever added
+    KB/shared/            values that many spectra share, each once, named by its hash, see `spectrove.shared`
     KB/objects.lance      ids, labels, vectors; its Lance versions are the base's versions
     KB/operations.jsonl   log of operations, each written before it is done, so that versions can be named
     KB/scales.json        a cache: median nearest-neighbour distance per version and view
@@ -20,11 +21,13 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from spectrove import shared
 from spectrove.errors import KnowledgeError, SpectroveError
 from spectrove.knowledge.files import Files, Uri, files_of
 
@@ -32,7 +35,12 @@ if TYPE_CHECKING:
     from lancedb.table import Table
 
 KIND = "spectrove knowledge base"
-FORMAT = 1
+
+#: The newest format that this version reads and writes; a base without shared values is still of format 1.
+FORMAT = 2
+
+#: Shared values that are kept in memory.
+MOST_VALUES = 32
 
 #: Names of the description and of the log.
 ABOUT, LOG = "kb.json", "operations.jsonl"
@@ -45,6 +53,8 @@ class Store:
         self.path = path
         self.about = about
         self.files = files
+        #: A shared value by its name, which is its hash.
+        self.shared_value = lru_cache(MOST_VALUES)(self._read_shared)
         with sentence(path, "open the tables"):
             self.objects: Table = database.open_table("objects")
             self.spectra: Table = database.open_table("spectra")
@@ -79,9 +89,12 @@ class Store:
         try:
             with sentence(path, "write the tables"):
                 database = lancedb.connect(str(path))
+                spectra, values = shared.split(spectra)
+                for name, value in values.items():
+                    files.write(f"{shared.FOLDER}/{name}", value)
                 database.create_table("spectra", spectra)
                 database.create_table("objects", objects)
-                about = {"kind": KIND, "format": FORMAT, "created": _now(), **about}
+                about = {"kind": KIND, "format": FORMAT if values else 1, "created": _now(), **about}
                 files.append(LOG, _line({"after": 0, "operation": "create", "time": _now()}))
                 store = Store(path, about, files, database)
                 if complete:
@@ -138,6 +151,30 @@ class Store:
             entry = {"after": after, "operation": operation, "time": _now(), **details}
             self.files.append(LOG, _line(entry))
             yield
+
+    def add_spectra(self, table: pa.Table) -> None:
+        """Append rows to table `spectra`, values that they share first and each once; needs the lock."""
+        table, values = shared.split(table)
+        known = set(self.files.names(shared.FOLDER)) if values else set()
+        for name in values.keys() - known:
+            self.files.write(f"{shared.FOLDER}/{name}", values[name])
+        if values and self.about["format"] < FORMAT:
+            self.about = {**self.about, "format": FORMAT}
+            if ABOUT in self.files.names(""):
+                self.write_json(ABOUT, self.about)
+        fresh = [field for field in table.schema if field.name not in self.spectra.schema.names]
+        if fresh:
+            self.spectra.add_columns(pa.schema(fresh))
+        self.spectra.add(table.select(self.spectra.schema.names))
+
+    def _read_shared(self, name: str) -> bytes:
+        try:
+            return self.files.read(f"{shared.FOLDER}/{name}")
+        except FileNotFoundError as error:
+            raise KnowledgeError(
+                f"{self.path}: {shared.FOLDER}/{name} is missing, which its spectra share. Restore the folder "
+                "from a copy."
+            ) from error
 
     def replace_objects(self, table: pa.Table, before: int) -> None:
         """Write table `objects` anew, as the version after `before`, in one step; needs the lock.

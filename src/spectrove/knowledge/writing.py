@@ -50,9 +50,9 @@ def _add_spectra(store: Store, reader: Reader, spectra: Batch, keys: list[str]) 
     if wanted:
         chosen = spectra.take(np.asarray(wanted, np.int64))
         table = schema.spectra_table(chosen, [keys[i] for i in wanted])
-        if table.column_names != store.spectra.schema.names:
+        if not set(store.spectra.schema.names) <= set(table.column_names):
             raise KnowledgeError(
                 f"{store.path}: its spectra have the columns {', '.join(store.spectra.schema.names[1:])}, these have "
                 f"{', '.join(table.column_names[1:])}. Add spectra of the same kind."
             )
-        store.spectra.add(table)
+        store.add_spectra(table)

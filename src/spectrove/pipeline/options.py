@@ -20,7 +20,7 @@ from spectrove.targets.target import Normalise, Weighting
 #: Options of reading that every verb takes beside its own.
 READING = (
     "queries", "survey", "catalogs", "workers", "progress", "columns", "medium", "wavelength_unit", "flux_unit",
-    "error_unit",
+    "error_unit", "response",
 )  # fmt: skip
 
 #: The weight of each view in the distance, or the name of one view.

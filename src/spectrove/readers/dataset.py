@@ -6,19 +6,21 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from spectrove import shared
 from spectrove.catalog import Joiner, JoinReport
 from spectrove.errors import DatasetError, Refusal, sql_problem
 from spectrove.provenance import canonical_json
 from spectrove.readers.columns import BOOKKEEPING, ROW_COLUMNS, conform_rows
 from spectrove.readers.files import DATASET_SUFFIX, find_files
 from spectrove.readers.light import Light, batch_of
-from spectrove.readers.options import Options
+from spectrove.readers.options import Options, responses
 from spectrove.readers.parallel import Progress, read_files
 from spectrove.spectra import CORE_COLUMNS, PIXEL_COLUMNS, SpectrumSet
 
@@ -26,6 +28,8 @@ from spectrove.spectra import CORE_COLUMNS, PIXEL_COLUMNS, SpectrumSet
 COMMIT = 1024
 #: Beyond this many commits the table's small pieces are merged at the end.
 MANY_COMMITS = 16
+#: Shared values that are kept in memory.
+MOST_VALUES = 32
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def ingest(
         workers: Processes; by default one per core.
         progress: Called with the number of files done and of all files to read.
         light: The kind of light, if the readers here do not know it.
-        options: As in `read_file`: columns, medium, wavelength_unit, flux_unit, error_unit.
+        options: As in `read_file`: columns, medium, wavelength_unit, flux_unit, error_unit, response.
 
     Raises:
         DatasetError: If there is nothing to read, or the dataset cannot be written.
@@ -151,7 +155,7 @@ def read_dataset(path: Path | str, where: str | None = None, light: Light | None
     query = table.search() if where is None else _filtered(table.search(), where)
     with store.explain(where):
         found = query.to_arrow()
-    return _spectra(found, light)
+    return _spectra(found, store, light)
 
 
 def iter_dataset(
@@ -164,7 +168,7 @@ def iter_dataset(
     with store.explain(where):
         for batch in query.to_batches(batch_size):
             if batch.num_rows:
-                yield _spectra(pa.Table.from_batches([batch]), light)
+                yield _spectra(pa.Table.from_batches([batch]), store, light)
 
 
 def _filtered(query: Any, where: str) -> Any:
@@ -173,8 +177,9 @@ def _filtered(query: Any, where: str) -> Any:
     return query.where(where)
 
 
-def _spectra(table: pa.Table, light: Light | None) -> SpectrumSet:
-    return batch_of(light).from_arrow(table.drop_columns([c for c in BOOKKEEPING if c in table.column_names]))
+def _spectra(table: pa.Table, store: Store, light: Light | None) -> SpectrumSet:
+    plain = table.drop_columns([c for c in BOOKKEEPING if c in table.column_names])
+    return batch_of(light).from_arrow(shared.joined(plain, store.shared_value))
 
 
 def select(spectra: SpectrumSet, where: str | None) -> SpectrumSet:
@@ -209,6 +214,8 @@ class Store:
         #: Files that changed since they were stored, and the path they were stored under.
         self._stale: dict[str, str] = {}
         self._commits = 0
+        #: A value that spectra share, by its name, which is its hash.
+        self.shared_value = lru_cache(MOST_VALUES)(self._read_shared)
 
     def exists(self) -> bool:
         """Whether a first commit was made."""
@@ -270,6 +277,7 @@ class Store:
             self._create(table)
             return len(spectra)
         with self.explain(None):
+            table = self._keep_shared(table)
             self._add_columns(table.schema)
             table = _in_schema(table, self.open().schema)
             changed = self._stale.keys() & set(spectra.column("path"))
@@ -308,6 +316,7 @@ class Store:
         try:
             with self.explain(None):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
+                table = self._keep_shared(table)
                 self._table = self._connect().create_table(self.path.stem, table, mode=mode)
         except DatasetError:
             if fresh and self.path.is_dir() and not self.exists():
@@ -318,9 +327,30 @@ class Store:
     def _remove_leftover(self) -> None:
         """A killed first commit leaves data without a version; anything else is not ours to remove."""
         names = {p.name for p in self.path.iterdir()} if self.path.is_dir() else {""}
-        if not names <= {"data", "_transactions", "_versions", "_indices", "_deletions"}:
+        if not names <= {"data", "_transactions", "_versions", "_indices", "_deletions", shared.FOLDER}:
             raise DatasetError(f"{self.path}: exists and is no dataset. Choose another name.")
         shutil.rmtree(self.path)
+
+    def _keep_shared(self, table: pa.Table) -> pa.Table:
+        """The table with references to values that spectra share, after these are written, each once."""
+        table, values = shared.split(table)
+        folder = self.path / shared.FOLDER
+        for name, value in values.items():
+            if not (folder / name).exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                written = folder / f".{name}.{os.getpid()}.tmp"
+                written.write_bytes(value)
+                os.replace(written, folder / name)
+        return table
+
+    def _read_shared(self, name: str) -> bytes:
+        try:
+            return (self.path / shared.FOLDER / name).read_bytes()
+        except FileNotFoundError as error:
+            raise DatasetError(
+                f"{self.path}: {shared.FOLDER}/{name} is missing, which its spectra share. Restore the folder "
+                "from a copy."
+            ) from error
 
     def _add_columns(self, schema: pa.Schema) -> None:
         new = [f for f in schema if f.name not in self.open().schema.names]
@@ -376,7 +406,7 @@ def duplicate_sentence(object_id: str, path: str, first: str) -> str:
 def _recipe(joiner: Joiner, survey: str, options: Mapping[str, Any]) -> str:
     """How files were read, as text: a file read otherwise is read again."""
     catalogs = [f"{c.name}@{c.version or c.table.num_rows}" for c in joiner.catalogs]
-    said = {k: v for k, v in options.items() if v}
+    said = {k: v for k, v in {**options, "response": responses(options)}.items() if v}
     return canonical_json({"catalogs": catalogs, "survey": survey, "options": said})
 
 

@@ -30,8 +30,16 @@ class Light(Protocol):
     def recognises(self, path: Path) -> bool:
         """Whether a file is of this kind, by its first bytes."""
 
-    def read(self, files: Sequence[Path]) -> Iterator[tuple[Any, list[Refusal], int]]:
-        """Sets of spectra in the order of the files, the files that were refused, and how many were read."""
+    def read(
+        self, files: Sequence[Path], response: Sequence[str] = (), workers: int | None = None
+    ) -> Iterator[tuple[Any, list[Refusal], int]]:
+        """Sets of spectra in the order of the files, the files that were refused, and how many were read.
+
+        Args:
+            files: What to read.
+            response: Files of an instrument's response, see `options.Options`.
+            workers: Processes; by default one per core.
+        """
 
 
 def batch_of(light: Light | None) -> Any:

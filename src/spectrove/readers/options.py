@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any
 
 from spectrove.errors import FormatError
@@ -27,6 +28,8 @@ class Options:
         wavelength_unit: Unit of the wavelength, as astropy reads it.
         error_unit: Unit of the errors (of the variance or inverse variance: the unit whose square or inverse square
             they have); that of the flux where nothing is said.
+        response: Files of an instrument's response, for spectra of counts that name none, and folders where those
+            that they name are looked for.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -34,6 +37,7 @@ class Options:
     flux_unit: str | None = None
     wavelength_unit: str | None = None
     error_unit: str | None = None
+    response: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.medium not in MEDIA:
@@ -58,6 +62,12 @@ class Options:
     def medium_or(self, default: str) -> str:
         """The medium that the user said, else the default."""
         return default if self.medium == "auto" else self.medium
+
+
+def responses(said: Mapping[str, Any]) -> tuple[str, ...]:
+    """The files of `Options.response` as text, from keywords; a single one may be given alone."""
+    given = said.get("response") or ()
+    return tuple(str(path) for path in ([given] if isinstance(given, str | PathLike) else given))
 
 
 def parse_columns(text: str | None) -> dict[str, str]:

@@ -19,6 +19,7 @@ from spectrove.errors import DatasetError, Refusal, SpectroveError
 from spectrove.processes import end_with_parent
 from spectrove.readers.columns import BOOKKEEPING, conform_rows
 from spectrove.readers.light import Light
+from spectrove.readers.options import responses
 from spectrove.readers.readfile import read_file
 from spectrove.spectra import CORE_COLUMNS, Spectrum, SpectrumSet
 
@@ -63,8 +64,13 @@ def read_files(
         DatasetError: If a process dies.
     """
     if light is not None:
-        yield from _of_light(files, light, progress)
+        yield from _of_light(files, light, progress, responses(options or {}), workers)
         return
+    if responses(options or {}):
+        raise DatasetError(
+            f"--response: the files, the first {Path(files[0]).name if files else 'none'}, are no spectra of counts, "
+            "which alone have one. Leave it out, or name such files."
+        )
     chunks = [[str(file) for file in files[i : i + CHUNK]] for i in range(0, len(files), CHUNK)]
     workers = workers or os.cpu_count() or 1
     alone = workers == 1 or len(files) <= WORTH_PROCESSES
@@ -80,10 +86,16 @@ def read_files(
             progress(done, len(files))
 
 
-def _of_light(files: Sequence[Path], light: Light, progress: Progress | None) -> Iterator[Batch]:
+def _of_light(
+    files: Sequence[Path],
+    light: Light,
+    progress: Progress | None,
+    response: Sequence[str],
+    workers: int | None,
+) -> Iterator[Batch]:
     """Batches of another kind of light, with the bookkeeping columns."""
     done = 0
-    for spectra, refusals, n_files in light.read(files):
+    for spectra, refusals, n_files in light.read(files, response, workers):
         status = [os.stat(path) for path in spectra.column("path")]
         marks = ([s.st_size for s in status], [s.st_mtime_ns for s in status])
         rows = spectra.rows

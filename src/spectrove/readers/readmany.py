@@ -40,7 +40,7 @@ def read_spectra(
         workers: Processes; by default one per core, and none beside this one for a few files.
         progress: Called with the number of files done and of all files.
         light: The kind of light, if the readers here do not know it: the set is then of its class.
-        options: As in `read_file`: columns, medium, wavelength_unit, flux_unit, error_unit.
+        options: As in `read_file`: columns, medium, wavelength_unit, flux_unit, error_unit, response.
 
     Raises:
         DatasetError: If a path is not there, a folder is empty, or `where` names an unknown column.

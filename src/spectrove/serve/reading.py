@@ -43,6 +43,14 @@ class Reading:
     wavelength_unit: Annotated[str | None, unit("wavelength", "wavelengths")] = None
     flux_unit: Annotated[str | None, unit("flux", "the flux")] = None
     error_unit: Annotated[str | None, unit("error", "the errors, if not that of the flux")] = None
+    response: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--response",
+            metavar="PATH",
+            help="RMF or ARF for counts that name none, or a folder of those they name. Repeatable.",
+        ),
+    ] = None
     workers: Annotated[
         int | None,
         typer.Option(
@@ -57,7 +65,7 @@ class Reading:
         return [
             f"--{name.replace('_', '-')}"
             for name, value in values.items()
-            if value not in (None, "auto") and name != "workers"  # it never changes what is read
+            if value not in (None, "auto", []) and name != "workers"  # it never changes what is read
         ]
 
     def keywords(self) -> dict[str, Any]:
@@ -75,6 +83,7 @@ class Reading:
         units = {name: getattr(self, name) for name in ("wavelength_unit", "flux_unit", "error_unit")}
         options = {"columns": parse_columns(self.columns), "medium": self.medium}
         options |= {name: value for name, value in units.items() if value is not None}
+        options |= {"response": tuple(self.response)} if self.response else {}
         Options.of(options)
         return {"survey": self.survey, "workers": self.workers, **options}
 

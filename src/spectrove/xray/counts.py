@@ -17,12 +17,21 @@ from spectrove.xray.response import Response
 #: Values of OGIP's QUALITY that mark a channel as bad; 2, "dubious", marks what grouping left over.
 BAD_QUALITY = (1, 5)
 
+#: QUALITY of a channel that the spectrum, its background or AREASCAL leaves out: "set as bad by the user".
+NOT_USED = 5
+
 #: Columns of channels: one list per spectrum.
 CHANNEL_COLUMNS: dict[str, pa.DataType] = {
     "counts": pa.int32(),
     "background": pa.int32(),
     "quality": pa.int16(),
 }
+
+#: Columns of channels that a spectrum may lack; null where it does, and in what older versions wrote.
+OPTIONAL_COLUMNS: dict[str, pa.DataType] = {"grouping": pa.int16()}
+
+#: Both.
+ALL_CHANNELS = CHANNEL_COLUMNS | OPTIONAL_COLUMNS
 
 #: Columns of one value per spectrum that belong to its counts.
 VALUE_COLUMNS: dict[str, pa.DataType] = {
@@ -44,6 +53,7 @@ class Counts:
     exposure: float
     response: Response
     row: dict[str, Any]
+    grouping: NDArray[np.int16] | None = None
 
     @property
     def good(self) -> NDArray[np.bool_]:
@@ -85,6 +95,9 @@ class CountSet:
         responses: Different responses; spectra may share one.
         response_of: Position of each spectrum's response in `responses`, (n_spectra,).
         rows: A table row each, with `spectra.CORE_COLUMNS` first and catalog columns after them.
+        grouping: OGIP's GROUPING of each channel, 1 where a group begins and -1 where it goes on, 0 where channels are
+            not grouped, (n_total,). It is kept as it was written: counts are those of whole channels, and nothing here
+            adds them. All 0 where None is given.
     """
 
     object_id: NDArray[np.str_]
@@ -97,8 +110,11 @@ class CountSet:
     responses: tuple[Response, ...]
     response_of: NDArray[np.int64]
     rows: pa.Table
+    grouping: NDArray[np.int16] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
+        if self.grouping is None:
+            object.__setattr__(self, "grouping", np.zeros(len(self.counts), np.int16))
         n, total = len(self.object_id), int(self.offsets[-1]) if len(self.offsets) else 0
         lengths = {name: len(getattr(self, name)) for name in ("background_scale", "exposure", "response_of")}
         if len(self.offsets) != n + 1 or self.rows.num_rows != n or set(lengths.values()) != {n}:
@@ -106,7 +122,7 @@ class CountSet:
                 f"CountSet: {n} ids, {len(self.offsets)} offsets, {self.rows.num_rows} rows, {lengths}; expected {n}, "
                 f"{n + 1}, {n} and {n} of each."
             )
-        for name in CHANNEL_COLUMNS:
+        for name in ALL_CHANNELS:
             if len(getattr(self, name)) != total:
                 raise ShapeError(
                     f"CountSet: {name} has {len(getattr(self, name))} channels, the offsets say {total}."
@@ -129,6 +145,7 @@ class CountSet:
             float(self.exposure[i]),
             self.responses[self.response_of[i]],
             {name: self.rows.column(name)[i].as_py() for name in self.rows.column_names},
+            self.grouping[span],
         )
 
     def __iter__(self) -> Iterator[Counts]:
@@ -154,7 +171,7 @@ class CountSet:
         return CountSet(
             self.object_id[index],
             offsets,
-            **{name: getattr(self, name)[channels] for name in CHANNEL_COLUMNS},
+            **{name: getattr(self, name)[channels] for name in ALL_CHANNELS},
             background_scale=self.background_scale[index],
             exposure=self.exposure[index],
             responses=tuple(self.responses[i] for i in used),
@@ -173,17 +190,15 @@ class CountSet:
             return CountSet.from_counts([])
         starts = np.cumsum([0] + [int(p.offsets[-1]) for p in parts])
         offsets = [[0], *(p.offsets[1:] + start for p, start in zip(parts, starts, strict=False))]
-        places = np.cumsum([0] + [len(p.responses) for p in parts])
+        responses, places = _each_response_once([p.responses for p in parts])
         return CountSet(
             np.concatenate([p.object_id for p in parts]),
             np.concatenate(offsets).astype(np.int64),
-            **{name: np.concatenate([getattr(p, name) for p in parts]) for name in CHANNEL_COLUMNS},
+            **{name: np.concatenate([getattr(p, name) for p in parts]) for name in ALL_CHANNELS},
             background_scale=np.concatenate([p.background_scale for p in parts]),
             exposure=np.concatenate([p.exposure for p in parts]),
-            responses=tuple(r for p in parts for r in p.responses),
-            response_of=np.concatenate(
-                [p.response_of + place for p, place in zip(parts, places, strict=False)]
-            ),
+            responses=responses,
+            response_of=np.concatenate([own[p.response_of] for p, own in zip(parts, places, strict=True)]),
             rows=pa.concat_tables([p.rows for p in parts], promote_options="permissive"),
         )
 
@@ -196,13 +211,16 @@ class CountSet:
             if place.setdefault(id(s.response), len(responses)) == len(responses):
                 responses.append(s.response)
         lengths = [len(s.counts) for s in spectra]
+        channels = {
+            name: np.concatenate([np.zeros(0), *(_channels_of(s, name) for s in spectra)]).astype(
+                kind.to_pandas_dtype()
+            )
+            for name, kind in ALL_CHANNELS.items()
+        }
         return CountSet(
             np.array([s.object_id for s in spectra], dtype=str),
             np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            **{
-                name: np.concatenate([np.zeros(0), *(getattr(s, name) for s in spectra)]).astype(_dtype(name))
-                for name in CHANNEL_COLUMNS
-            },
+            **channels,
             background_scale=np.array([s.background_scale for s in spectra], float),
             exposure=np.array([s.exposure for s in spectra], float),
             responses=tuple(responses),
@@ -230,16 +248,26 @@ class CountSet:
     def to_arrow(self) -> pa.Table:
         """A row per spectrum: object_id, the channels as lists of integers, exposure and response, then the row."""
         offsets = pa.array(self.offsets, pa.int64())
-        packed = [response.pack() for response in self.responses]
+        grouped = self._grouped()
         columns: dict[str, pa.Array | pa.ChunkedArray] = {
             "object_id": pa.array(self.object_id.tolist(), pa.string())
         }
-        for name, kind in CHANNEL_COLUMNS.items():
-            columns[name] = pa.LargeListArray.from_arrays(offsets, pa.array(getattr(self, name), kind))
+        for name, kind in ALL_CHANNELS.items():
+            mask = pa.array(~grouped) if name in OPTIONAL_COLUMNS and len(self) else None
+            values = pa.array(getattr(self, name), kind)
+            columns[name] = pa.LargeListArray.from_arrays(offsets, values, mask=mask)
         columns["background_scale"] = pa.array(self.background_scale, pa.float64())
         columns["exposure"] = pa.array(self.exposure, pa.float64())
-        columns["response"] = pa.array([packed[i] for i in self.response_of], pa.large_binary())
+        columns["response"] = pa.DictionaryArray.from_arrays(
+            pa.array(self.response_of, pa.int32()),
+            pa.array([response.packed for response in self.responses], pa.large_binary()),
+        )
         return pa.table(columns | {name: self.rows.column(name) for name in self.rows.column_names})
+
+    def _grouped(self) -> NDArray[np.bool_]:
+        """Whether any channel of each spectrum is grouped, (n_spectra,)."""
+        sums = np.concatenate([[0], np.cumsum(self.grouping != 0)])
+        return sums[self.offsets[1:]] > sums[self.offsets[:-1]]
 
     @staticmethod
     def from_arrow(table: pa.Table) -> CountSet:
@@ -247,21 +275,70 @@ class CountSet:
         table = table.combine_chunks()
         lists = {name: _one_chunk(table.column(name)) for name in CHANNEL_COLUMNS}
         lengths = lists["counts"].value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-        packed = table.column("response").to_pylist()
-        place = {raw: i for i, raw in enumerate(dict.fromkeys(packed))}
+        channels = {
+            name: column.flatten().to_numpy(zero_copy_only=False).astype(_dtype(name))
+            for name, column in lists.items()
+        }
+        for name in OPTIONAL_COLUMNS:
+            channels[name] = _filled(table, name, lengths)
+        responses, response_of = _responses_in(table.column("response"))
+        own = ["object_id", *(n for n in (*ALL_CHANNELS, *VALUE_COLUMNS) if n in table.column_names)]
         return CountSet(
             np.array(table.column("object_id").to_pylist(), dtype=str),
             np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            **{
-                name: column.flatten().to_numpy(zero_copy_only=False).astype(_dtype(name))
-                for name, column in lists.items()
-            },
+            **channels,
             background_scale=np.array(table.column("background_scale").to_pylist(), float),
             exposure=np.array(table.column("exposure").to_pylist(), float),
-            responses=tuple(map(Response.unpack, place)),
-            response_of=np.array([place[raw] for raw in packed], np.int64),
-            rows=table.drop_columns(["object_id", *CHANNEL_COLUMNS, *VALUE_COLUMNS]),
+            responses=responses,
+            response_of=response_of,
+            rows=table.drop_columns(own),
         )
+
+
+def _channels_of(spectrum: Counts, name: str) -> NDArray:
+    values = getattr(spectrum, name)
+    return np.zeros(len(spectrum.counts)) if values is None else values
+
+
+def _each_response_once(
+    sets: Sequence[Sequence[Response]],
+) -> tuple[tuple[Response, ...], list[NDArray[np.int64]]]:
+    """The different responses of some sets, and for each set the places of its own among them."""
+    place: dict[str, int] = {}
+    kept: list[Response] = []
+    places = []
+    for responses in sets:
+        own = []
+        for response in responses:
+            if place.setdefault(response.digest, len(kept)) == len(kept):
+                kept.append(response)
+            own.append(place[response.digest])
+        places.append(np.array(own, np.int64))
+    return tuple(kept), places
+
+
+def _responses_in(column: pa.ChunkedArray) -> tuple[tuple[Response, ...], NDArray[np.int64]]:
+    """The different responses of a column of packed ones, and the place of each row's among them."""
+    if not pa.types.is_dictionary(column.type):  # as older versions wrote it
+        column = column.cast(pa.large_binary()).dictionary_encode()
+    array = _one_chunk(column.unify_dictionaries())
+    used = np.asarray(array.indices.to_numpy(zero_copy_only=False), np.int64)
+    wanted, place = np.unique(used, return_inverse=True)
+    packed = [array.dictionary[int(i)].as_py() for i in wanted]
+    responses, places = _each_response_once([[Response.unpack(raw) for raw in packed]])
+    return responses, places[0][place]
+
+
+def _filled(table: pa.Table, name: str, lengths: NDArray) -> NDArray:
+    """An optional column of channels end to end, 0 where it is null or not there."""
+    out = np.zeros(int(lengths.sum()), OPTIONAL_COLUMNS[name].to_pandas_dtype())
+    if name not in table.column_names:
+        return out
+    column = _one_chunk(table.column(name))
+    if not pa.types.is_null(column.type):
+        known = np.repeat(~np.asarray(column.is_null().to_numpy(zero_copy_only=False), bool), lengths)
+        out[known] = column.flatten().to_numpy(zero_copy_only=False)
+    return out
 
 
 def _one_chunk(column: pa.ChunkedArray) -> Any:

@@ -1,4 +1,4 @@
-"""PHA files, ARF and RMF as the readers of other kinds of light ask for them. Imports nothing heavy."""
+"""PHA files, ARF, RMF and lists of events as readers of other kinds of light ask for them. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -30,23 +30,31 @@ class PhaFiles:
 
     @property
     def rows(self) -> Mapping[str, pa.DataType]:
-        """What a header says of an observation, and the sums of its counts."""
+        """What a header says of an observation, the sums of its counts, and what lists of events bring."""
+        from spectrove.xray.events import CATALOG_NUMBERS, CATALOG_TEXTS
+
         return {
             "obsid": pa.string(),
             "object": pa.string(),
             "exposure_s": pa.float64(),
             "n_counts": pa.int64(),
             "n_background": pa.float64(),
+            "constant_p": pa.float64(),
+            **dict.fromkeys(CATALOG_NUMBERS, pa.float64()),
+            **dict.fromkeys(CATALOG_TEXTS, pa.string()),
         }
 
     def recognises(self, path: Path) -> bool:
-        """Whether a file is an OGIP spectrum, ARF or RMF."""
+        """Whether a file is an OGIP spectrum, ARF or RMF, or a list of events."""
+        from spectrove.xray.events import is_events
         from spectrove.xray.ogip import is_ogip
 
-        return is_ogip(path)
+        return is_ogip(path) or is_events(path)
 
-    def read(self, files: Sequence[Path]) -> Iterator[tuple[Any, list[Refusal], int]]:
+    def read(
+        self, files: Sequence[Path], response: Sequence[str] = (), workers: int | None = None
+    ) -> Iterator[tuple[Any, list[Refusal], int]]:
         """Sets of counts, refusals, and how many files were read."""
         from spectrove.xray.ogip import iter_counts
 
-        return iter_counts(files)
+        return iter_counts(files, response)

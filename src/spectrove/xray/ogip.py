@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,14 @@ from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, Refusal, SpectroveError
 from spectrove.readers.fitsfile import open_plain
-from spectrove.xray.counts import Counts, CountSet
+from spectrove.xray.background import Background, background_of, exposed_area, on_channels
+from spectrove.xray.counts import BAD_QUALITY, NOT_USED, Counts, CountSet
+from spectrove.xray.events import is_event_table, is_list, read_events
+from spectrove.xray.found import Files, article, what_it_is
+from spectrove.xray.matrix import Place
+from spectrove.xray.partners import KEYWORDS
+from spectrove.xray.parts import Parts, all_spectra, headers_of
 from spectrove.xray.response import Response
-
-#: Values of a file keyword that name no file.
-NO_FILE = {"", "none", "null"}
 
 #: Files read together; spectra among them that name one response share it.
 TOGETHER = 64
@@ -31,45 +33,11 @@ TOGETHER = 64
 LOOKED_AT = 1 << 16
 _CARDS = (re.compile(rb"HDUCLASS= 'OGIP"), re.compile(rb"HDUCLAS1= '(SPECTRUM|RESPONSE)"))
 
-#: Suffixes that are no part of a spectrum's name.
-_SUFFIX = re.compile(r"(\.(gz|pi|pha|fits|fit|fts|ds))+$", re.I)
+#: With so many counts in groups of several channels, all of them in the first channel of each is no chance.
+GROUPED_TWICE = 20
 
-#: An extension or row behind a file name, as in "bkg.pha{2}".
-_PART = re.compile(r"[\[{].*$")
-
-
-@dataclass
-class Files:
-    """Responses read so far, and every file that a spectrum named."""
-
-    responses: dict[tuple[Path, Path | None], Response] = field(default_factory=dict)
-    named: set[Path] = field(default_factory=set)
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """One spectrum of a PHA file: header values, with those of its own row over them, and its columns."""
-
-    path: Path
-    label: str
-    values: Mapping[str, Any]
-    columns: Mapping[str, NDArray]
-
-    def text(self, name: str) -> str:
-        return str(self.values.get(name) or "").strip()
-
-    def number(self, name: str, default: float) -> float:
-        """A number of the header or a column; a column by channel must hold one value."""
-        value = self.columns.get(name, self.values.get(name))
-        if value is None or isinstance(value, str):
-            return default
-        different = np.unique(np.asarray(value, float))
-        if len(different) != 1:
-            raise FormatError(
-                f"{self.label}: {name} differs between channels ({different[0]:g} to {different[-1]:g}), expected one "
-                "value. Extract the spectrum with a constant one."
-            )
-        return float(different[0])
+#: Part of a count by which a whole number may be missed: of counts, and of rates that are kept in 32 bits.
+ROUNDING, RATE_ROUNDING = 1e-3, 3e-7
 
 
 def is_ogip(path: Path | str) -> bool:
@@ -82,21 +50,29 @@ def is_ogip(path: Path | str) -> bool:
     return start.startswith(b"SIMPLE") and all(card.search(start) for card in _CARDS)
 
 
-def read_counts(paths: Iterable[Path | str]) -> tuple[CountSet, list[Refusal]]:
+def read_counts(
+    paths: Iterable[Path | str], responses: Sequence[Path | str] = ()
+) -> tuple[CountSet, list[Refusal]]:
     """The spectra of PHA files, and a sentence for each file that is none or lacks a part.
 
     Backgrounds and responses that stand among the files and are named by a spectrum among them are passed over.
+
+    Args:
+        paths: Files.
+        responses: RMFs and ARFs for spectra that name none, and folders of them.
     """
     parts, refusals = [], []
-    for spectra, refused, _ in iter_counts([Path(path) for path in paths]):
+    for spectra, refused, _ in iter_counts([Path(path) for path in paths], responses):
         parts.append(spectra)
         refusals += refused
     return CountSet.concatenate(parts), refusals
 
 
-def iter_counts(paths: Sequence[Path]) -> Iterator[tuple[CountSet, list[Refusal], int]]:
+def iter_counts(
+    paths: Sequence[Path], responses: Sequence[Path | str] = ()
+) -> Iterator[tuple[CountSet, list[Refusal], int]]:
     """The same set by set: spectra, refusals, and how many files were read."""
-    files = Files()
+    files = Files.with_responses(responses)
     refused: list[tuple[Path, str]] = []
     for start in range(0, len(paths), TOGETHER):
         spectra: list[Counts] = []
@@ -108,23 +84,31 @@ def iter_counts(paths: Sequence[Path]) -> Iterator[tuple[CountSet, list[Refusal]
         last = start + TOGETHER >= len(paths)
         # A part may be named by a spectrum that is read after it, so refusals wait for the end.
         here = [Refusal(str(p), e) for p, e in refused if p.resolve() not in files.named] if last else []
-        files.responses.clear()
         yield CountSet.from_counts(spectra), here, len(some)
 
 
 def read_pha(path: Path | str, files: Files | None = None) -> list[Counts]:
-    """The spectra of one PHA file, of type I or II, with backgrounds and responses.
+    """The spectra of one PHA file, of type I or II, with backgrounds and responses; or those of a list of events.
 
     Raises:
-        FormatError: If it is no PHA file, or a part of it is missing or does not fit.
+        FormatError: If it is neither, or a part of it is missing or does not fit.
     """
     path, files = Path(path), files or Files()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return [_spectrum(parts, files) for parts in _sources(path)]
+            if is_list(path):
+                return read_events(path, files)
+            found = list(all_spectra(path))
+            if not found and any(map(is_event_table, headers_of(path))):
+                return read_events(path, files)
+            return [_spectrum(parts, found, files) for parts in _sources(path, found)]
     except SpectroveError:
         raise
+    except MemoryError as error:
+        raise FormatError(
+            f"{path.name}: its tables do not fit into memory, expected a PHA file. Fetch it again."
+        ) from error
     except OSError as error:
         raise FormatError(
             f"{path.name}: cannot be opened as FITS ({error.strerror or str(error)[:120]}), expected a PHA file. "
@@ -140,114 +124,164 @@ def read_pha(path: Path | str, files: Files | None = None) -> list[Counts]:
 # --- spectra ------------------------------------------------------------------------------------------
 
 
-def _spectrum(parts: _Parts, files: Files) -> Counts:
-    named: dict[str, Path | None] = {}
-    for key in ("RESPFILE", "ANCRFILE", "BACKFILE"):
-        named[key] = place = _beside(parts, key)
-        files.named |= {place.resolve()} if place is not None else set()
-    response = _response(parts, named["RESPFILE"], named["ANCRFILE"], files)
-    counts = _on_channels(parts, "COUNTS", response)
+def _spectrum(parts: Parts, in_file: Sequence[Parts], files: Files) -> Counts:
+    response, behind_file, flags = _parts_of(parts, files)
     exposure = parts.number("EXPOSURE", 0.0)
     if not exposure > 0:
         raise FormatError(
             f"{parts.label}: EXPOSURE is {exposure:g} s, expected more than 0. Correct the header from the observation."
         )
-    background, scale = _background(parts, named["BACKFILE"], response, exposure)
-    quality = (
-        _on_channels(parts, "QUALITY", response) if "QUALITY" in parts.columns else np.zeros_like(counts)
+    counts, missing = on_channels(parts, _whole(parts, exposure), response)
+    flags += ["counts_from_rate"] if "COUNTS" not in parts.columns else []
+    flags += (
+        ["detchans_differs"] if parts.number("DETCHANS", response.n_channels) != response.n_channels else []
     )
+    behind = background_of(parts, behind_file, in_file, response, _whole)
+    flags += list(behind.flags)
+    area = exposed_area(parts, "AREASCAL", response)
+    unused = missing | behind.bad | ~(area > 0)
+    quality = _flagged(parts, "QUALITY", response)
+    quality = np.where(unused & ~np.isin(quality, BAD_QUALITY), NOT_USED, quality)
     return Counts(
-        parts.label, counts.astype(np.int32), background.astype(np.int32), quality.astype(np.int16),
-        scale, exposure, response, _row(parts, counts, background, scale, exposure),
+        parts.label, counts.astype(np.int32), behind.counts.astype(np.int32),
+        quality.astype(np.int16), behind.scale, exposure,
+        files.scaled(response, np.where(area > 0, area, 1.0)), _row(parts, counts, behind, exposure, flags),
+        _grouping(parts, counts, response),
     )  # fmt: skip
 
 
+def _parts_of(parts: Parts, files: Files) -> tuple[Response, Place | None, list[str]]:
+    """The response of a spectrum, the file of its background, and flags."""
+    places: dict[str, Place | None] = {}
+    away: list[FormatError] = []
+    for keyword in KEYWORDS:
+        try:
+            places[keyword] = place = files.beside.find(
+                parts.label, parts.path, keyword, parts.named(keyword)
+            )
+        except FormatError as error:  # the other parts of the spectrum are its own nevertheless
+            away.append(error)
+        else:
+            files.named |= {place.path.resolve()} if place is not None else set()
+    if away:
+        raise away[0]
+    rmf, arf, behind = (places[keyword] for keyword in ("RESPFILE", "ANCRFILE", "BACKFILE"))
+    if rmf is None:
+        raise FormatError(
+            f"{parts.label}: names no RESPFILE, expected the RMF that gives its channels energies."
+            f"{files.beside.hint(parts.path, 'RESPFILE')} Set RESPFILE in the header to the file's name, or give the "
+            "file with --response."
+        )
+    order = parts.values.get("TG_M")
+    response = files.response(
+        parts.label, rmf, arf, abs(int(order)) if isinstance(order, int | float) else None
+    )
+    return response, behind, [] if parts.names("RESPFILE") else ["response_by_name"]
+
+
 def _row(
-    parts: _Parts, counts: NDArray, background: NDArray, scale: float, exposure: float
+    parts: Parts, counts: NDArray, behind: Background, exposure: float, flags: Sequence[str]
 ) -> dict[str, Any]:
     """The table row; RA_TARG is where the telescope pointed, not where the source is, and is left out."""
     ra, dec = parts.number("RA", np.nan), parts.number("DEC", np.nan)
+    known = np.isfinite(ra) and np.isfinite(dec)
     return {
         "survey": "_".join(filter(None, (parts.text("TELESCOP").lower(), parts.text("INSTRUME").lower()))),
         "path": str(parts.path),
-        "ra": ra if np.isfinite(ra) and np.isfinite(dec) else None,
-        "dec": dec if np.isfinite(ra) and np.isfinite(dec) else None,
+        "ra": ra if known else None,
+        "dec": dec if known else None,
         "flux_unit": "count",
         "calibrated": True,
-        "flags": [] if scale > 0 else ["no_background"],
+        "flags": [*flags, *([] if behind.scale > 0 else ["no_background"])],
         "obsid": parts.text("OBS_ID") or None,
         "object": parts.text("OBJECT") or None,
         "exposure_s": exposure,
         "n_counts": int(counts.sum()),
-        "n_background": float(scale * background.sum()),
+        "n_background": float(behind.scale * behind.counts.sum()),
     }
 
 
-def _background(
-    parts: _Parts, path: Path | None, response: Response, exposure: float
-) -> tuple[NDArray[np.int64], float]:
-    """Counts of the background region by channel, and how many of the source's region one of them stands for."""
-    if path is None:
-        return np.zeros(response.n_channels, np.int64), 0.0
-    found = [p for p in _all_spectra(path) if p.text("HDUCLAS2").upper() == "BKG"] or list(_all_spectra(path))
-    if not found:
-        raise FormatError(
-            f"{parts.label}: BACKFILE {path.name} holds no spectrum, expected a PHA file. Fetch it again."
-        )
-    behind = found[0]
-    time = behind.number("EXPOSURE", 0.0)
-    size = {name: (parts.number(name, 1.0), behind.number(name, 1.0)) for name in ("BACKSCAL", "AREASCAL")}
-    if not time > 0 or any(not value > 0 for pair in size.values() for value in pair):
-        raise FormatError(
-            f"{parts.label}: exposure {time:g} s, BACKSCAL {size['BACKSCAL']} and AREASCAL {size['AREASCAL']} of "
-            f"spectrum and background {path.name}; expected all above 0. Extract both again."
-        )
-    scale = exposure / time
-    for mine, its in size.values():
-        scale *= mine / its
-    return _on_channels(behind, "COUNTS", response), scale
+def _whole(parts: Parts, exposure: float) -> NDArray[np.int64]:
+    """The counts of a spectrum as whole numbers, in the order of its table; from rates where these give them.
 
-
-def _on_channels(parts: _Parts, name: str, response: Response) -> NDArray[np.int64]:
-    """Integers of a column, one for each channel of the response."""
-    if name not in parts.columns:
+    Raises:
+        FormatError: There is neither, or the numbers are not whole, negative or too large.
+    """
+    name = next((name for name in ("COUNTS", "RATE") if name in parts.columns), None)
+    if name is None:
         known = ", ".join(parts.columns)
         raise FormatError(
-            f"{parts.label}: no column {name} among {known}; expected counts, not rates. Extract counts, from which "
-            "errors follow."
+            f"{parts.label}: no column COUNTS among {known}; expected counts, from which errors follow. Extract counts."
         )
     values = np.asarray(parts.columns[name], float).ravel()
+    allowed = np.full(len(values), ROUNDING)
+    if name == "RATE":
+        values = values * exposure
+        allowed = np.maximum(ROUNDING, RATE_ROUNDING * np.abs(values))
     whole = np.rint(values)
-    if (
-        not np.isfinite(values).all()
-        or np.abs(values - whole).max(initial=0) > 1e-3
-        or whole.min(initial=0) < 0
-    ):
+    wrong = (
+        ~np.isfinite(values)
+        | (np.abs(values - whole) > allowed)
+        | (whole < 0)
+        | (whole > np.iinfo(np.int32).max)
+    )
+    if not wrong.any():
+        return whole.astype(np.int64)
+    found = f"{np.asarray(parts.columns[name], float).ravel()[wrong.argmax()]:g}"
+    if name == "RATE":
         raise FormatError(
-            f"{parts.label}: {name} holds {values[np.abs(values - whole).argmax()]:g} and the like, expected whole "
-            "numbers from 0. Use the spectrum before its background was subtracted or it was scaled."
+            f"{parts.label}: RATE times {exposure:g} s is {values[wrong.argmax()]:g} and the like, expected the whole "
+            "numbers of counts that were divided. Use the spectrum before its background was subtracted or it was "
+            "scaled."
         )
-    default = np.arange(len(values)) + response.first_channel
-    place = np.asarray(parts.columns.get("CHANNEL", default), np.int64).ravel() - response.first_channel
-    outside = (place < 0) | (place >= response.n_channels)
-    if outside.any() or len(values) != response.n_channels:
-        numbers = place + response.first_channel
-        raise FormatError(
-            f"{parts.label}: {len(values)} channels, {numbers[0]} to {numbers[-1]}, do not fit the RMF's "
-            f"{response.n_channels}, {response.first_channel} to {response.first_channel + response.n_channels - 1}. "
-            "Use the RMF that was made for this spectrum."
-        )
-    out = np.zeros(response.n_channels, np.int64)
-    out[place] = whole
-    return out
+    raise FormatError(
+        f"{parts.label}: COUNTS holds {found} and the like, expected whole numbers from 0. Use the spectrum before its "
+        "background was subtracted or it was scaled."
+    )
 
 
-def _sources(path: Path) -> list[_Parts]:
+def _flagged(parts: Parts, name: str, response: Response) -> NDArray[np.int64]:
+    """QUALITY or GROUPING of each channel, from a column or one value of the header; 0 where neither says it."""
+    if name not in parts.columns:
+        return np.full(response.n_channels, int(parts.number(name, 0.0)))
+    values = np.asarray(parts.columns[name], float).ravel()
+    if not np.isfinite(values).all() or np.abs(values).max(initial=0) > np.iinfo(np.int16).max:
+        raise FormatError(
+            f"{parts.label}: {name} holds {values[np.argmax(~(np.abs(values) < 1e4))]:g}, expected small whole numbers."
+            " Write the column again."
+        )
+    return on_channels(parts, values.astype(np.int64), response)[0]
+
+
+def _grouping(parts: Parts, counts: NDArray, response: Response) -> NDArray[np.int16]:
+    """GROUPING, 1 where a group begins and -1 where it goes on; 0 where channels are not grouped.
+
+    Raises:
+        FormatError: The counts themselves are grouped already.
+    """
+    if parts.repeated("GROUPING"):
+        raise FormatError(
+            f"{parts.label}: two columns GROUPING: it was grouped twice, expected one column. Remove one of them."
+        )
+    if "GROUPING" not in parts.columns:  # as a keyword it is 0: no grouping
+        return np.zeros(response.n_channels, np.int16)
+    grouping = _flagged(parts, "GROUPING", response)
+    inside = grouping < 0
+    begins = ~inside & np.append(inside[1:], False)
+    if counts[begins].sum() >= GROUPED_TWICE and not counts[inside].any():
+        raise FormatError(
+            f"{parts.label}: all {counts[begins].sum()} counts of its {begins.sum()} groups are in their first "
+            "channels: it was grouped twice, expected the counts of every channel. Extract it again, and group it once "
+            "or not."
+        )
+    return grouping.astype(np.int16)
+
+
+def _sources(path: Path, found: Sequence[Parts]) -> list[Parts]:
     """The spectra of sources in a file; a file of backgrounds only is refused, as is a subtracted spectrum."""
-    found = list(_all_spectra(path))
     if not found:
         raise FormatError(
-            f"{path.name}: {_what_it_is(path)}, not a PHA file: no SPECTRUM extension. Name the PHA file."
+            f"{path.name}: {article(what_it_is(path))}, not a PHA file: no SPECTRUM extension. Name the PHA file."
         )
     sources = [p for p in found if p.text("HDUCLAS2").upper() != "BKG"]
     if not sources:
@@ -260,197 +294,3 @@ def _sources(path: Path) -> list[_Parts]:
             "Name the spectrum before subtraction."
         )
     return sources
-
-
-def _all_spectra(path: Path) -> Iterator[_Parts]:
-    from astropy.io import fits
-
-    with fits.open(path, memmap=False) as hdus:
-        for hdu in hdus:
-            if _is_spectrum(hdu.header) and hdu.data is not None and hasattr(hdu, "columns"):
-                yield from _of_table(path, hdu)
-
-
-def _of_table(path: Path, hdu: Any) -> Iterator[_Parts]:
-    """The spectra of one extension: one of type I, or one a row of type II."""
-    label = _SUFFIX.sub("", path.name)
-    columns = {name.upper(): np.asarray(hdu.data[name]) for name in hdu.columns.names}
-    header = dict(hdu.header)
-    if "COUNTS" not in columns or columns["COUNTS"].ndim == 1:
-        yield _Parts(path, label, header, columns)
-        return
-    for i in range(len(hdu.data)):
-        row = {name: values[i] for name, values in columns.items()}
-        single = {name: _plain(value) for name, value in row.items() if np.ndim(value) == 0}
-        vectors = {name: value for name, value in row.items() if np.ndim(value) == 1}
-        yield _Parts(path, f"{label}#{single.get('SPEC_NUM', i + 1)}", {**header, **single}, vectors)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value
-
-
-# --- responses ----------------------------------------------------------------------------------------
-
-
-def _response(parts: _Parts, rmf: Path | None, arf: Path | None, files: Files) -> Response:
-    if rmf is None:
-        raise FormatError(
-            f"{parts.label}: names no RESPFILE, expected the RMF that gives its channels energies. Set RESPFILE in the "
-            "header to the file's name."
-        )
-    if (rmf, arf) not in files.responses:
-        files.responses[rmf, arf] = _read_response(parts, rmf, arf)
-    return files.responses[rmf, arf]
-
-
-def _read_response(parts: _Parts, rmf: Path, arf: Path | None) -> Response:
-    from astropy.io import fits
-
-    with fits.open(rmf, memmap=False) as hdus:
-        matrix = _extension(hdus, lambda h: "MATRIX" in str(h.get("EXTNAME")).upper())
-        bounds = _extension(hdus, lambda h: "EBOUNDS" in str(h.get("EXTNAME")).upper())
-        if matrix is None or bounds is None:
-            lacks = "MATRIX" if matrix is None else "EBOUNDS"
-            raise FormatError(
-                f"{parts.label}: RESPFILE {rmf.name} has no {lacks} extension, expected an RMF. Name the RMF."
-            )
-        first, n_channels = _first_channel(bounds), len(bounds.data)
-        low, high = (np.asarray(bounds.data[n], float) for n in ("E_MIN", "E_MAX"))
-        energy = _edges(parts, rmf, matrix)
-        full = _full_matrix(parts, rmf, matrix, n_channels)
-        complete = _class(matrix.header, 3) == "FULL"
-    area = np.ones(len(full)) if complete else _area(parts, rmf, arf, energy)
-    return Response.of(first, np.minimum(low, high), np.maximum(low, high), energy, area, full)
-
-
-def _first_channel(bounds: Any) -> int:
-    """Number of the first channel; mkrmf of CIAO 4 wrote broken numbers, and the header is right."""
-    channels = np.asarray(bounds.data["CHANNEL"], float)
-    if (np.diff(channels) == 1).all():
-        return int(channels[0])
-    return int(bounds.header.get("TLMIN1", 1))
-
-
-def _area(parts: _Parts, rmf: Path, arf: Path | None, energy: NDArray) -> NDArray[np.float64]:
-    """Effective area on the energy grid of the RMF, cm2."""
-    from astropy.io import fits
-
-    if arf is None:
-        raise FormatError(
-            f"{parts.label}: names no ANCRFILE, and RMF {rmf.name} holds no effective area; expected an ARF. Set "
-            "ANCRFILE in the header to the file's name."
-        )
-    with fits.open(arf, memmap=False) as hdus:
-        table = _extension(hdus, lambda h: str(h.get("EXTNAME")).strip().upper() == "SPECRESP")
-        if table is None:
-            raise FormatError(
-                f"{parts.label}: ANCRFILE {arf.name} has no SPECRESP extension, expected an ARF. Name the ARF."
-            )
-        edges = _edges(parts, arf, table)
-        area = np.asarray(table.data["SPECRESP"], float)
-    if len(edges) != len(energy) or np.abs(edges - energy).max() > 1e-3 * energy[-1]:
-        raise FormatError(
-            f"{parts.label}: ARF {arf.name} has {len(edges) - 1} energies, {edges[0]:g}-{edges[-1]:g} keV, "
-            f"RMF {rmf.name} {len(energy) - 1}, {energy[0]:g}-{energy[-1]:g} keV; expected the same grid. "
-            "Use the pair made together."
-        )
-    return np.where(np.isfinite(area), np.maximum(area, 0), 0)
-
-
-def _edges(parts: _Parts, path: Path, table: Any) -> NDArray[np.float64]:
-    """Edges of an energy grid, keV; it may not have gaps."""
-    low, high = (np.asarray(table.data[n], float) for n in ("ENERG_LO", "ENERG_HI"))
-    if (
-        not len(low)
-        or (np.diff(low) <= 0).any()
-        or np.abs(low[1:] - high[:-1]).max(initial=0) > 1e-3 * high[-1]
-    ):
-        raise FormatError(
-            f"{parts.label}: the energies of {path.name} have gaps or do not increase, expected ENERG_LO of each to be "
-            "ENERG_HI of the one before. Make the response again."
-        )
-    return np.append(low, high[-1])
-
-
-def _full_matrix(parts: _Parts, rmf: Path, table: Any, n_channels: int) -> NDArray[np.float64]:
-    """The redistribution matrix, (n_energies, n_channels), from its groups of consecutive channels.
-
-    F_CHAN counts from TLMIN of its column, 1 where the file does not say.
-    """
-    names = [name.upper() for name in table.columns.names]
-    least = int(table.header.get(f"TLMIN{names.index('F_CHAN') + 1}", 1))
-    data = table.data
-    groups = np.asarray(data["N_GRP"], np.int64)
-    out = np.zeros((len(groups), n_channels))
-    for i, n in enumerate(groups.tolist()):
-        first, length = (np.atleast_1d(data[name][i])[:n].astype(np.int64) for name in ("F_CHAN", "N_CHAN"))
-        values, place = np.atleast_1d(data["MATRIX"][i]), 0
-        for start, size in zip((first - least).tolist(), length.tolist(), strict=True):
-            if start < 0 or start + size > n_channels or place + size > len(values):
-                raise FormatError(
-                    f"{parts.label}: RMF {rmf.name}, energy {i + 1}: channels {start + least} to "
-                    f"{start + least + size - 1} with {len(values)} values do not fit its {n_channels} channels from "
-                    f"{least}. Make the RMF again."
-                )
-            out[i, start : start + size] += values[place : place + size]
-            place += size
-    return out
-
-
-# --- files and headers --------------------------------------------------------------------------------
-
-
-def _beside(parts: _Parts, keyword: str) -> Path | None:
-    """The file that a keyword names, relative to the spectrum, plain or gzipped; None where it names none."""
-    name = _PART.sub("", parts.text(keyword)).strip()
-    if name.lower() in NO_FILE:
-        return None
-    place = parts.path.parent / name
-    for candidate in (
-        place,
-        place.with_name(place.name + ".gz"),
-        place.with_name(place.name.removesuffix(".gz")),
-    ):
-        if candidate.is_file():
-            return candidate
-    raise FormatError(
-        f"{parts.label}: {keyword} {name} is not there (nor {place.name}.gz) in {place.parent}. Put it beside the "
-        'spectrum, or set the keyword to "none" if there is none.'
-    )
-
-
-def _headers(path: Path) -> list[Any]:
-    from astropy.io import fits
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
-                return [hdu.header for hdu in hdus]
-    except Exception:  # no FITS file, or a broken one: whoever reads it says how
-        return []
-
-
-def _what_it_is(path: Path) -> str:
-    classes = {_class(h, 2) for h in _headers(path)} | {str(h.get("EXTNAME")).upper() for h in _headers(path)}
-    if "EBOUNDS" in classes:
-        return "an RMF"
-    return "an ARF" if "SPECRESP" in classes else "FITS"
-
-
-def _class(header: Any, level: int) -> str:
-    return str(header.get(f"HDUCLAS{level}") or "").strip().upper()
-
-
-def _is_spectrum(header: Any) -> bool:
-    """By HDUCLAS1, or by EXTNAME with the columns that the memo demands."""
-    names = {str(header.get(f"TTYPE{i + 1}")).upper() for i in range(int(header.get("TFIELDS") or 0))}
-    if not names & {"COUNTS", "RATE"}:
-        return False
-    ogip = _class(header, 1) == "SPECTRUM" and str(header.get("HDUCLASS")).strip().upper() == "OGIP"
-    return ogip or (str(header.get("EXTNAME")).strip().upper() == "SPECTRUM" and "CHANNEL" in names)
-
-
-def _extension(hdus: Sequence[Any], fits_it: Callable[[Any], bool]) -> Any:
-    return next((hdu for hdu in hdus if hasattr(hdu, "columns") and fits_it(hdu.header)), None)

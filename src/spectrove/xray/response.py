@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -71,12 +72,36 @@ class Response:
     ) -> Response:
         """The response of a full matrix, (n_energies, n_channels), without the values below `LEAST`; row sums stay."""
         matrix = np.asarray(matrix, float)
-        kept = matrix > LEAST * matrix.max(axis=1, keepdims=True)
-        total, left = matrix.sum(axis=1), np.where(kept, matrix, 0).sum(axis=1)
-        scale = np.divide(total, left, out=np.zeros_like(total), where=left > 0)
-        rows, columns = np.nonzero(kept)
-        shares = (matrix[rows, columns] * scale[rows]).astype(np.float16)
-        start = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
+        rows, columns = np.nonzero(matrix)
+        return Response.of_cells(
+            first_channel, e_min, e_max, energy, area, (rows, columns, matrix[rows, columns])
+        )
+
+    @staticmethod
+    def of_cells(
+        first_channel: int,
+        e_min: NDArray,
+        e_max: NDArray,
+        energy: NDArray,
+        area: NDArray,
+        cells: tuple[NDArray, NDArray, NDArray],
+    ) -> Response:
+        """The same of the filled cells of a matrix: rows, columns (positions of channels) and values, in any order.
+
+        A row that adds to more than 2 holds the area: its sum goes to `area`, so that shares stay probabilities.
+        """
+        rows, columns, values = _each_cell_once(*cells, len(e_min))
+        n = len(area)
+        total, top = np.bincount(rows, weights=values, minlength=n), np.zeros(n)
+        np.maximum.at(top, rows, values)
+        kept = values > LEAST * top[rows]
+        rows, columns, values = rows[kept], columns[kept], values[kept]
+        left = np.bincount(rows, weights=values, minlength=n)
+        scale = np.divide(total, left, out=np.zeros(n), where=left > 0)
+        if total.max(initial=0) > 2:
+            area, scale = area * total, np.divide(scale, total, out=np.zeros(n), where=total > 0)
+        shares = (values * scale[rows]).astype(np.float16)
+        start = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))])
         arrays = (e_min, e_max, energy, area, start, columns, shares)
         return Response(
             int(first_channel),
@@ -85,6 +110,10 @@ class Response:
                 for (name, kind), a in zip(_PACKED.items(), arrays, strict=True)
             },
         )
+
+    def in_channels(self, factor: NDArray) -> Response:
+        """The response with the counts of each channel times a factor, (n_channels,)."""
+        return replace(self, share=(self.share * np.asarray(factor, float)[self.channel]).astype(np.float16))
 
     @property
     def n_channels(self) -> int:
@@ -123,6 +152,19 @@ class Response:
         counts = in_bands(self, self.fold(photons) * good, edges)
         return np.divide(counts, inside, out=np.zeros_like(counts), where=inside > 0)
 
+    @cached_property
+    def digest(self) -> str:
+        """Hash of its numbers, 32 hexadecimal digits: equal for equal responses."""
+        found = blake2b(str(self.first_channel).encode(), digest_size=16)
+        for name, kind in _PACKED.items():
+            found.update(np.ascontiguousarray(getattr(self, name), kind).tobytes())
+        return found.hexdigest()
+
+    @cached_property
+    def packed(self) -> bytes:
+        """`pack()`, made once."""
+        return self.pack()
+
     def pack(self) -> bytes:
         """The response as compressed bytes; equal responses give equal bytes."""
         sizes = np.array([self.first_channel, *(len(getattr(self, name)) for name in _PACKED)], np.int32)
@@ -140,6 +182,17 @@ class Response:
             arrays[name] = np.frombuffer(raw, kind, n, place)
             place += arrays[name].nbytes
         return Response(int(sizes[0]), **arrays)
+
+
+def _each_cell_once(
+    rows: NDArray, columns: NDArray, values: NDArray, n_channels: int
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Cells sorted by row and column; values of a cell that is named more than once are added."""
+    place = rows.astype(np.int64) * n_channels + columns
+    if (np.diff(place) > 0).all():
+        return rows, columns, values
+    cells, which = np.unique(place, return_inverse=True)
+    return cells // n_channels, cells % n_channels, np.bincount(which, weights=values, minlength=len(cells))
 
 
 def in_bands(response: Response, counts: NDArray, edges: Floats) -> NDArray:
