@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
+import spectrove
 from spectrove.galaxies.domain import GALAXIES
 from spectrove.galaxies.lines import LINE, SPEED_OF_LIGHT
 from spectrove.galaxies.measuring.broad import Window, broad_values
@@ -219,6 +220,26 @@ def test_a_spectrum_without_a_possible_redshift_is_refused_and_has_no_numbers(su
     assert table[1]["d4000n"] is not None
     assert [refusal.name for refusal in GALAXIES.measurer.refusals(both)] == ["bad"]
     assert "redshift" in GALAXIES.measurer.refusals(both)[0].error
+
+
+def test_a_spectrum_that_cannot_be_fitted_is_refused_with_the_reason(survey, monkeypatch):
+    """It is no row of nulls; what is no fault of the spectrum is not hidden."""
+    spectrum = replace(survey[0], object_id="odd", flux=survey[0].flux * np.float32(1.0001))
+    both = SpectrumSet.from_spectra([spectrum, survey[1]])
+
+    def fails(one: Spectrum) -> dict[str, tuple[float, float]]:
+        if one.object_id == "odd":
+            raise np.linalg.LinAlgError("SVD did not converge")
+        return {"d4000n": (1.5, 0.1)}
+
+    monkeypatch.setattr("spectrove.galaxies.measuring.spectrum.all_values", fails)
+    answers = spectrove.measure(None, both)
+    assert [answer.object_id for answer in answers] == [survey[1].object_id]
+    [refusal] = answers.refusals
+    assert refusal.error.startswith("odd: stars and lines cannot be fitted (SVD did not converge). Check")
+    monkeypatch.setattr("spectrove.galaxies.measuring.spectrum.all_values", lambda one: {}["no such name"])
+    with pytest.raises(KeyError):
+        measured(replace(spectrum, flux=survey[0].flux * np.float32(1.0002)))
 
 
 @pytest.mark.parametrize(

@@ -398,10 +398,45 @@ def test_the_answer_is_the_same_from_what_is_kept_and_in_another_order(base, ask
 
 
 def test_an_object_of_the_base_is_answered_without_its_own_value(base):
-    """Its catalog value is replaced by an absurd one: the answer about it stays, for its neighbours are others."""
+    """It is none of its own neighbours."""
     name = base.embeddings().object_id[0]
     [plain] = base.hunt([name], condition="logmass > 10.4")
     assert name not in {vote.object_id for vote in plain.neighbors}
+
+
+def test_an_object_of_the_base_is_answered_without_what_its_group_taught(base, asked):
+    """Residuals and truth of its plate are made absurd: its answer stays, that of a new spectrum does not."""
+    name = str(base.embeddings().object_id[0])
+    answers = base.hunt([name], condition="logmass > 10.4")
+    question = answers.question
+    fit = question.fit
+    own = fit.groups == fit.groups[fit.object_id == name][0]
+    assert 1 < own.sum() < len(own) / 2
+    columns = {}
+    for key, column in fit.columns.items():
+        part = column.column.residuals
+        moved = replace(part, both=np.where(own, 9.0, part.both), near=np.where(own, 9.0, part.near))
+        columns[key] = replace(column, column=replace(column.column, residuals=moved))
+    false = replace(fit, columns=columns, truth=np.where(own, 1 - fit.truth, fit.truth))
+    told = replace(question, fit=false, calibration=replace(question.calibration, fit=false))
+    same, other = answers.spectra, asked.take([0])
+    assert told.answer(same)[2][0].probability == answers[0].probability
+    assert told.answer(other)[2][0].probability != question.answer(other)[2][0].probability
+
+
+def test_values_whose_errors_are_missing_are_named_in_the_answer(survey, asked, tmp_path):
+    """Every third mass has no error in a column that has some: a typical one is taken, and the answer says so."""
+    rows, n = survey.rows, N_BASE
+    errors = pa.array([None if i % 3 == 0 else 0.1 + 0.001 * (i % 7) for i in range(N)])
+    some = survey.with_rows(rows.append_column("logmass_err", errors)).take(np.arange(n))
+    base = spectrove.create(tmp_path / "errors.kb", some, "pca", views={})[0]
+    found = quantity_values(base, ["logmass"], domain_of(base))["logmass"]
+    without = base.rows(None, ["logmass_err"]).column("logmass_err").is_null().to_numpy()
+    assert found.estimated.tolist() == (without & np.isfinite(found.value)).tolist()
+    assert_allclose(found.error[found.estimated], np.quantile(found.given_error[~found.estimated], 0.84))
+    answers = base.hunt(asked.take([0]), condition="logmass > 10.4")
+    assert f"logmass has no error for {found.estimated.sum()} of" in answers.calibration.sentence
+    assert answers.calibration.about["notes"]
 
 
 def test_an_answer_can_be_explained_and_written(base, asked):

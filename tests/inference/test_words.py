@@ -106,13 +106,19 @@ def test_without_an_error_a_detection_is_unknown_and_a_limit_is_exact():
     bare = base_of([{k: v for k, v in row.items() if k != "ha_err"} for row in ROWS])
     assert set(probabilities(bare, "Hα emission").values()) <= {None}
     assert search_text(bare, "Hα emission").provenance["unknown"] == 4
-    some = base_of([{**row, "d4000n_err": None if i == 1 else 0.01} for i, row in enumerate(ROWS)])
-    answers = search_text(some, "Dn4000 > 1.8")
-    assert [(m.object_id[:4], m.probability) for m in answers] == [("1001", 1.0)]
-    assert (
-        "d4000n has no error for 1 of 4 objects and is taken as exact for these"
-        in answers.provenance["notes"]
-    )
+
+
+def test_an_error_that_one_object_lacks_is_taken_from_the_others_and_said():
+    """Four errors of .01 to .04, one missing: .0352 (the 84% quantile) above a limit .0176 below the value is 69%."""
+    errors = (0.01, None, 0.02, 0.04)
+    some = base_of([{**row, "d4000n_err": error} for row, error in zip(ROWS, errors, strict=True)])
+    taken = float(np.quantile([0.01, 0.02, 0.04], 0.84))
+    answers = search_text(some, f"Dn4000 > {1.9 - taken / 2}", threshold=0.0, top=99)
+    [match] = [m for m in answers if m.object_id.startswith("1001")]
+    assert_allclose(match.probability, NormalDist().cdf(0.5), atol=0.003)
+    assert match.values["d4000n"]["error"] is None
+    [note] = [n for n in answers.provenance["notes"] if "d4000n" in n]
+    assert note.startswith("d4000n has no error for 1 of 4 objects, which are given")
 
 
 def test_classes_are_labels_where_there_are_labels(base: KnowledgeBase):
@@ -169,7 +175,8 @@ def test_red_is_a_part_of_the_base_and_says_which(base: KnowledgeBase):
     limit = np.quantile([0.3, 0.8, 0.6, 0.5], 2 / 3)
     assert meaning.startswith(f"rest_g_r > {limit:.4g}")
     assert "33% of the base" in meaning
-    assert [m.object_id[:4] for m in search_text(base, "red")] == ["1001", "1002"][
+    # The second reddest lies on the limit, where its error leaves one half.
+    assert [m.object_id[:4] for m in search_text(base, "red", threshold=0.51)] == ["1001", "1002"][
         : sum(np.array([0.8, 0.6]) > limit)
     ]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.domain import OwnEvidence
-from spectrove.errors import SpectroveError
+from spectrove.errors import SpectrumError
 from spectrove.galaxies.line_fit import LineFit, measure_lines
 from spectrove.galaxies.lines import BPT_CLASSES, bpt_class
 from spectrove.spectra import Spectrum
@@ -52,7 +52,7 @@ def measured(spectrum: Spectrum) -> LineFit | None:
         return None
     try:
         return measure_lines(spectrum, float(z))
-    except (SpectroveError, np.linalg.LinAlgError):
+    except (SpectrumError, np.linalg.LinAlgError):  # anything else is a fault of the program
         return None
 
 

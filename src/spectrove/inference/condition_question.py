@@ -20,9 +20,15 @@ from spectrove.inference.calibration.of_base import FittedCalibration
 from spectrove.inference.embed import Embedded, embed_queries
 from spectrove.inference.neighbors.voting import LEVEL, TIE, neighbor_weights
 from spectrove.inference.numbers.columns import REDSHIFT, measure_name, measures
-from spectrove.inference.numbers.condition_of_base import ColumnFit, ConditionFit, estimates, own_numbers
+from spectrove.inference.numbers.condition_of_base import (
+    ColumnFit,
+    ConditionFit,
+    estimates,
+    groups_of,
+    own_numbers,
+)
 from spectrove.inference.numbers.joint import Chance, chance
-from spectrove.inference.numbers.of_base import own_models
+from spectrove.inference.numbers.of_base import known_as, own_models
 from spectrove.inference.numbers.own import Told, weigh
 from spectrove.inference.numbers.recalibrated import at_prevalence, best_threshold
 from spectrove.inference.prediction import Prediction, Vote
@@ -81,19 +87,21 @@ class ConditionCalibration(FittedCalibration):
     @property
     def about(self) -> dict[str, Any]:
         """Plain values: whether probabilities are calibrated, on how many objects, or why not."""
+        notes = {"notes": list(self.fit.notes)} if self.fit and self.fit.notes else {}
         if self.fit is None or not self.is_calibrated:
-            return {"calibrated": False, **({"reason": self.reason} if self.reason else {})}
-        return {"calibrated": True, "label": self.fit.condition.text, "n_objects": self._tested[0]}
+            return {"calibrated": False, **({"reason": self.reason} if self.reason else {}), **notes}
+        return {"calibrated": True, "label": self.fit.condition.text, "n_objects": self._tested[0], **notes}
 
     @property
     def sentence(self) -> str:
-        """The same as a sentence."""
+        """The same as a sentence, and what is assumed of values without errors."""
+        notes = "".join(f"; {note}" for note in self.fit.notes) if self.fit else ""
         if self.fit is None or not self.is_calibrated:
-            return f"not calibrated: {self.reason}" if self.reason else ""
+            return f"not calibrated: {self.reason}{notes}" if self.reason else notes.removeprefix("; ")
         n, meet, groups = self._tested
         return (
             f"probabilities calibrated on {n} objects of {groups} {self.terms.groups}, {meet} of which meet the "
-            f"condition by the base's own columns (own {self.terms.group_noun} left out)"
+            f"condition by the base's own columns (own {self.terms.group_noun} left out){notes}"
         )
 
     @property
@@ -134,12 +142,26 @@ class ConditionQuestion(Question):
             allow_self=pool.allow_self, view=pool.space.weights,
         )  # fmt: skip
         heard = self._heard(embedded.spectra, neighbors)
+        groups = self._groups(embedded.spectra)
         found = chance(
-            self.fit.condition, {n: c.column for n, c in self.fit.columns.items()}, heard.told, LEVELS
-        )
-        predictions = self._predictions(embedded.spectra, neighbors, heard, found)
+            self.fit.condition, {n: c.column for n, c in self.fit.columns.items()}, heard.told, LEVELS,
+            None if groups is None else (groups, self.fit.groups),
+        )  # fmt: skip
+        predictions = self._predictions(embedded.spectra, neighbors, heard, (found, groups))
         types = self.domain.types(self.base, embedded.spectra) if self.domain.types else {}
         return embedded, neighbors, with_verdicts(predictions, types, self._counts, self.hunted)
+
+    def _groups(self, spectra: SpectrumSet) -> NDArray[np.str_] | None:
+        """Groups of the spectra that are objects of the base, "" of others; None where nothing is to be left out."""
+        assert self.fit is not None
+        if self.pool.allow_self:
+            return None
+        alone = bool((self.fit.groups == self.fit.object_id).all())
+        found = known_as(self.base, spectra)
+        ids = np.unique(found[found != ""])
+        groups = ids if alone else groups_of(self.base, self.domain, ids)
+        of = dict(zip(ids.tolist(), groups.tolist(), strict=True))
+        return np.array([of.get(name, "") for name in found.tolist()], dtype=str)
 
     @property
     def _counts(self) -> dict[str, int]:
@@ -184,15 +206,20 @@ class ConditionQuestion(Question):
         return estimates(column.known, neighbors.query_vectors, near, model, neighbors.scale)
 
     def _predictions(
-        self, spectra: SpectrumSet, neighbors: Neighbors, heard: Heard, found: Chance
+        self,
+        spectra: SpectrumSet,
+        neighbors: Neighbors,
+        heard: Heard,
+        asked: tuple[Chance, NDArray[np.str_] | None],
     ) -> list[Prediction]:
         """The answer for each spectrum, before it is said which are none of these."""
         assert self.fit is not None
         assert self.hunted is not None
+        found, groups = asked
         calibrated = isinstance(self.calibration, ConditionCalibration) and self.calibration.is_calibrated
         probability = found.probability[None, :]
         if calibrated and self.fit.curve is not None:
-            probability = np.where(np.isfinite(probability), self.fit.curve.at(found.probability), np.nan)
+            probability = self.fit.calibrated(found.probability, groups)
         probability = self._in_population(probability)
         votes = self._votes(neighbors)
         redshifts, sources = spectra.z.astype(float), spectra.column("z_source")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from spectrove.domain import Domain, Measure, Measurer
 from spectrove.errors import KnowledgeError, did_you_mean
@@ -79,11 +80,21 @@ def measure(base: KnowledgeBase | None, spectra: SpectrumSet, **options: Any) ->
     domain = domain_of_set(spectra) if base is None else domain_of(base)
     measurer = measurer_of(domain)
     measures = chosen_measures(measurer, chosen.measures)
-    refusals = measurer.refusals(spectra)
+    table = measurer.measure(spectra)
+    refusals = measurer.refusals(spectra.take(~_anything(table)))
     refused = {refusal.name for refusal in refusals}
-    kept = spectra.take(np.array([name not in refused for name in spectra.object_id.tolist()], bool))
-    found = tuple(_answers(kept, measurer.measure(kept), measures, measurer)) if len(kept) else ()
+    keep = np.array([name not in refused for name in spectra.object_id.tolist()], bool)
+    kept, table = spectra.take(keep), table.filter(pa.array(keep))
+    found = tuple(_answers(kept, table, measures, measurer)) if len(kept) else ()
     return Answers("measure", base, kept, found, tuple(refusals), provenance=provenance_of(measurer, domain))
+
+
+def _anything(table: pa.Table) -> NDArray[np.bool_]:
+    """Which rows have a number."""
+    found = np.zeros(table.num_rows, bool)
+    for name in table.column_names[1:]:
+        found |= np.asarray(table.column(name).is_valid())
+    return found
 
 
 def _answers(
@@ -175,7 +186,7 @@ class StoredMeasures:
     Attributes:
         columns: The columns, without those of errors.
         measured: Objects in which at least one of them could be measured.
-        unmeasured: Those in which none could: no redshift, no good pixel, or nothing covered.
+        unmeasured: Those in which none could: no redshift, no good pixel, no fit, or nothing covered.
         version: The version of the base.
     """
 
@@ -218,8 +229,6 @@ def store_measures(
         f"spectrove measure, {when}", f"measurer {measurer.version}", {"spectrove": __version__, "date": when}
     )
     done = base.add_columns(table, source, existing="renew", noted=(), operation="measure")
-    any_of = np.zeros(len(names), bool)
-    for one in chosen:
-        any_of |= np.asarray(table.column(f"{MEASURED}{one.name}").is_valid())
+    any_of = _anything(table)
     stored = tuple(f"{MEASURED}{one.name}" for one in chosen)
     return StoredMeasures(stored, int(any_of.sum()), int((~any_of).sum()), done.version)

@@ -33,10 +33,10 @@ class GalaxyMeasurer:
         return as_table(spectra.object_id.tolist(), self._values(spectra))
 
     def refusals(self, spectra: SpectrumSet) -> list[Refusal]:
-        """The spectra without a redshift or without good pixels."""
-        from spectrove.galaxies.measuring.spectrum import why_not
+        """The spectra without a redshift, without good pixels, or that cannot be fitted."""
+        from spectrove.galaxies.measuring.spectrum import reasons
 
-        named = [(spectrum.object_id, why_not(spectrum)) for spectrum in spectra]
+        named = zip(spectra.object_id.tolist(), reasons(spectra), strict=True)
         return [Refusal(name, f"{name}: {why}") for name, why in named if why]
 
     def of_base(

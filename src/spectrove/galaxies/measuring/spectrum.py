@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.errors import SpectroveError
+from spectrove.errors import SpectrumError
 from spectrove.galaxies.line_fit import LineFit, line_spread, measure_lines
 from spectrove.galaxies.lines import LINE, SPEED_OF_LIGHT
 from spectrove.galaxies.measuring.broad import WINDOW, Window, broad_values
@@ -47,27 +47,31 @@ def why_not(spectrum: Spectrum) -> str:
     return ""
 
 
-def measure_one(spectrum: Spectrum) -> NDArray[np.float64]:
-    """Values and errors of `MEASURES` by turns, (2 n_measures,), in any unit; NaN where they cannot be measured."""
+def measure_one(spectrum: Spectrum) -> tuple[NDArray[np.float64], str]:
+    """Values and errors of `MEASURES` by turns, (2 n_measures,), in any unit, and why there are none; "" if there are.
+
+    NaN where a single one cannot be measured.
+    """
     out = np.full((len(MEASURES), 2), np.nan)
-    if why_not(spectrum):
-        return out.ravel()
+    if why := why_not(spectrum):
+        return out.ravel(), why
     try:
         values = all_values(spectrum)
-    except (SpectroveError, np.linalg.LinAlgError):  # one bad spectrum does not stop the others
-        return out.ravel()
+    except (SpectrumError, np.linalg.LinAlgError) as error:  # one bad spectrum does not stop the others
+        said = str(error).removeprefix(f"{spectrum.object_id}: ").rstrip(".")
+        return out.ravel(), f"stars and lines cannot be fitted ({said}). Check the file's flux and ivar."
     for name, pair in values.items():
         out[_PLACE[name]] = pair
     known = np.isfinite(out).all(axis=1) & (out[:, 1] > 0)
     out[~known] = np.nan
-    return out.ravel()
+    return out.ravel(), ""
 
 
 def all_values(spectrum: Spectrum) -> Values:
     """Every measure of a spectrum that can be measured.
 
     Raises:
-        SpectroveError: Lines cannot be fitted.
+        SpectrumError: Lines cannot be fitted.
     """
     z = spectrum.z
     spectrum, _ = spectrum.with_gaps_filled()
@@ -114,7 +118,7 @@ def measured(spectra: SpectrumSet) -> NDArray[np.float64]:
     Fluxes are absolute only in a spectrum whose unit is known; in another one they stay unknown, and so do colours
     and ratios over long ranges where the flux is not calibrated.
     """
-    values = np.array(_remembered(spectra)).reshape(len(spectra), len(MEASURES), 2)
+    values = np.array([values for values, _ in _remembered(spectra)]).reshape(len(spectra), len(MEASURES), 2)
     names = spectra.rows.column_names
     unit = spectra.column("flux_unit") if "flux_unit" in names else [None] * len(spectra)
     calibrated = spectra.column("calibrated") if "calibrated" in names else [None] * len(spectra)
@@ -123,6 +127,11 @@ def measured(spectra: SpectrumSet) -> NDArray[np.float64]:
     values[np.ix_(~absolute, _FLUXES)] = np.nan
     values[np.ix_(bent, _SHAPES)] = np.nan
     return values.reshape(len(spectra), 2 * len(MEASURES))
+
+
+def reasons(spectra: SpectrumSet) -> list[str]:
+    """Why nothing is measured in each spectrum, a sentence; "" where something is."""
+    return [why for _, why in _remembered(spectra)]
 
 
 #: Of pixels and redshift alone.

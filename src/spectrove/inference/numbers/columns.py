@@ -7,7 +7,7 @@ of what Spectrove measured and stored (`measured_NAME`), and a measurement that 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 
 from spectrove.domain import Domain
 from spectrove.errors import KnowledgeError, did_you_mean
-from spectrove.inference.numbers.quantities import ADMINISTRATION, error_column, numeric
+from spectrove.inference.numbers.quantities import (
+    ADMINISTRATION,
+    TYPICAL,
+    error_column,
+    filled_errors,
+    numeric,
+)
 from spectrove.knowledge import KnowledgeBase
 
 #: Before the names of measurements that are stored in a base.
@@ -28,6 +34,7 @@ REDSHIFT = "z"
 Floats = NDArray[np.float64]
 
 _NONE = np.zeros(0)
+_NOWHERE = np.zeros(0, bool)
 
 #: Where the values of a column are from.
 Source = Literal["catalog", "measured", "redshift"]
@@ -42,9 +49,10 @@ class ColumnValues:
         source: "catalog": a column of the base; "measured": by Spectrove, in the same pixels; "redshift".
         unit: "" if there is none.
         value: (n_objects,), NaN where unknown.
-        error: One sigma, same shape; 0 where none is given, NaN where the value is unknown.
+        error: One sigma, same shape; 0 where no object has one, NaN where the value is unknown.
         column: Where the values stand: a column of the base, or "measured NAME".
         error_column: Where the errors stand, likewise; "" if there are none.
+        estimated: Where no error is given, and one is taken from the other objects, see `filled_errors`; same shape.
     """
 
     name: str
@@ -54,10 +62,43 @@ class ColumnValues:
     error: Floats
     column: str = ""
     error_column: str = ""
+    estimated: NDArray[np.bool_] = field(default_factory=lambda: _NOWHERE)
+
+    @classmethod
+    def unknown(cls, name: str, source: Source, unit: str, n: int) -> ColumnValues:
+        """A quantity that nothing gives for n objects."""
+        nothing = np.full(n, np.nan)
+        return cls(name, source, unit, nothing, nothing, estimated=np.zeros(n, bool))
+
+    @property
+    def given_error(self) -> Floats:
+        """Errors as they stand somewhere, NaN where there is none, (n_objects,)."""
+        return np.where((self.error > 0) & ~self.estimated, self.error, np.nan)
+
+    @property
+    def error_note(self) -> str:
+        """What is assumed of errors that are not given, a sentence; "" if nothing is."""
+        there = np.isfinite(self.value)
+        n = int(self.estimated[there].sum())
+        if there.any() and not (self.error[there] > 0).any():
+            return f"{self.name} has no errors and is taken as exact"
+        if self.source == "catalog" and self.error_column.startswith("measured"):
+            rest = f"; {n} have none and are given {self._filled}" if n else ""
+            return f"{self.name}: the catalog gives no errors, those of its measurement are used{rest}"
+        if not n:
+            return ""
+        return f"{self.name} has no error for {n} of {there.sum()} objects, which are given {self._filled}"
+
+    @property
+    def _filled(self) -> str:
+        size = float(self.error[self.estimated & np.isfinite(self.value)][0])
+        return f"{size:.3g}, which {TYPICAL:.0%} of the others do not exceed"
 
     def take(self, places: NDArray[np.int64] | Sequence[int]) -> ColumnValues:
         """Some of the objects."""
-        return replace(self, value=self.value[places], error=self.error[places])
+        return replace(
+            self, value=self.value[places], error=self.error[places], estimated=self.estimated[places]
+        )
 
 
 def quantity_values(
@@ -94,7 +135,8 @@ def values_from(
     """As `quantity_values`, of quantities whose sources are known.
 
     A number at a limit of the quantity or with an error below 0, and a flux or equivalent width with an error not above
-    0, is unknown: catalogs write so what was not fitted.
+    0, is unknown: catalogs write so what was not fitted. Where other numbers lack an error that the rest of the column
+    has, it is estimated from these, see `quantities.filled_errors`.
 
     Args:
         base, domain, object_id, progress: As there.
@@ -219,8 +261,7 @@ def _found(
     if source != "redshift" and (measure := measure_name(name)) in measures(domain):
         about = ColumnValues(name, "measured", "", _NONE, _NONE, f"measured {measure}")
         return _sound(measured(), measure, f"{measure}_err", about, domain)
-    nothing = np.full(len(order), np.nan)
-    return found or ColumnValues(name, source, unit_of(name, domain), nothing, nothing)
+    return found or ColumnValues.unknown(name, source, unit_of(name, domain), len(order))
 
 
 def _sound(
@@ -238,14 +279,16 @@ def _sound(
             known &= value < limits.high
         if errors and measure_name(about.name).endswith(("_flux", "_ew")):
             known &= error > 0
-    error = np.where(np.isfinite(error), error, 0.0)
-    return replace(
-        about,
-        unit=unit_of(about.name, domain),
-        value=np.where(known, value, np.nan),
-        error=np.where(known, error, np.nan),
-        error_column=errors or "",
-    )
+    return _with_errors(replace(about, value=np.where(known, value, np.nan)), error, errors or "", domain)
+
+
+def _with_errors(about: ColumnValues, error: Floats, column: str, domain: Domain) -> ColumnValues:
+    """Values with errors that may be missing; what is then taken is marked."""
+    known = np.isfinite(about.value)
+    filled, estimated = np.full(len(known), np.nan), np.zeros(len(known), bool)
+    filled[known], estimated[known] = filled_errors(error[known])
+    unit = unit_of(about.name, domain)
+    return replace(about, unit=unit, error=filled, error_column=column, estimated=estimated)
 
 
 def _with_own_errors(
@@ -267,7 +310,7 @@ def _with_own_errors(
         good = np.isfinite(found.value) & (error > 0)
     if not good.any():
         return found
-    return replace(found, error=np.where(good, error, found.error), error_column=column)
+    return _with_errors(found, np.where(good, error, np.nan), column, domain)
 
 
 def _order(ids: Sequence[str], wanted: Sequence[str]) -> NDArray[np.int64]:

@@ -39,7 +39,7 @@ from spectrove.targets import label_text
 from spectrove.targets.target import id_hash
 
 #: Increased whenever the same values and vectors give other probabilities.
-VERSION = 1
+VERSION = 2
 
 #: Folds of groups; an object is answered by a trend fitted without its fold.
 FOLDS = 10
@@ -92,6 +92,7 @@ class ConditionFit:
         curve: The calibration; None without one.
         reason: Why there is none, a sentence.
         share: Fraction of the base's objects with values that meet the condition; NaN without any.
+        notes: What is assumed of values whose errors the base does not give, sentences.
     """
 
     condition: Condition
@@ -103,11 +104,30 @@ class ConditionFit:
     curve: Curve | None
     reason: str
     share: float
+    notes: tuple[str, ...] = ()
 
     @property
     def left_out(self) -> Floats:
         """Probabilities of the objects, each from other groups, (n_objects,)."""
         return self.raw if self.curve is None else self.curve.at(self.raw)[0]
+
+    def calibrated(self, probability: Floats, groups: NDArray[np.str_] | None = None) -> Floats:
+        """Probabilities on the curve and on those of its bootstrap samples, (1 + n_resampled, n).
+
+        Args:
+            probability: Before the calibration, (n,); NaN where unknown.
+            groups: Of objects of the base, "" of other spectra, (n,): each is on a curve fitted without its own.
+        """
+        assert self.curve is not None
+        found = self.curve.at(probability)
+        known = np.isfinite(self.raw) & np.isfinite(self.truth)
+        for group in (
+            () if groups is None else sorted(set(groups.tolist()) & set(self.groups[known].tolist()))
+        ):
+            rest, own = known & (self.groups != group), groups == group  # type: ignore[operator]
+            curve = fit_curve(self.raw[rest], self.truth[rest], self.groups[rest])
+            found[:, own] = curve.at(probability[own])
+        return np.where(np.isfinite(probability), found, np.nan)
 
 
 @dataclass(frozen=True)
@@ -188,7 +208,9 @@ def _fit(setting: ConditionSetting, progress: Callable[[int], None] | None) -> C
     every = base.embeddings(setting.view, setting.where)
     ids = every.object_id
     values = quantity_values(base, condition.columns, setting.domain, ids.tolist(), progress)
-    groups = _groups(setting, ids)
+    groups = groups_of(setting.base, setting.domain, ids)
+    if len(set(groups.tolist())) == 1:
+        groups = ids  # one group: single objects are left out
     hashes = np.array([id_hash(i) for i in ids.tolist()], dtype=np.uint64)
     asked = np.sort(np.argsort(hashes, kind="stable")[:MOST_ASKED])
     kept = ("condition", setting.where, setting.k, setting.view)
@@ -216,21 +238,24 @@ def _fit(setting: ConditionSetting, progress: Callable[[int], None] | None) -> C
         condition, fits, ids[asked], groups[asked], every_truth[asked], raw,
         None if isinstance(curve, str) else curve, curve if isinstance(curve, str) else "",
         float(np.nanmean(every_truth)) if np.isfinite(every_truth).any() else float("nan"),
+        tuple(v.error_note for v in values.values() if v.estimated.any()),
     )  # fmt: skip
 
 
-def _groups(setting: ConditionSetting, ids: NDArray[np.str_]) -> NDArray[np.str_]:
-    """Group of each object; the object itself where it has none or all have the same."""
-    column = setting.domain.group
-    if column not in setting.base.columns:
+def groups_of(base: KnowledgeBase, domain: Domain, ids: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Group of each object; the object itself where it has none."""
+    column = domain.group
+    if column not in base.columns:
         return ids
-    table = setting.base.rows(None, [column])
-    found = dict(zip(table.column("object_id").to_pylist(), table.column(column).to_pylist(), strict=True))
-    texts = [label_text(found.get(i)) for i in ids.tolist()]
-    groups = np.array(
-        [f"{column} {t}" if t is not None else i for t, i in zip(texts, ids.tolist(), strict=True)]
-    )
-    return groups if len(set(groups.tolist())) > 1 else ids
+    of = base.remember("groups of objects", partial(_every_group, base, column))
+    return np.array([of[name] for name in ids.tolist()], dtype=str)
+
+
+def _every_group(base: KnowledgeBase, column: str) -> dict[str, str]:
+    table = base.rows(None, [column])
+    texts = [label_text(value) for value in table.column(column).to_pylist()]
+    ids = table.column("object_id").to_pylist()
+    return {i: i if text is None else f"{column} {text}" for i, text in zip(ids, texts, strict=True)}
 
 
 def _neighbors(setting: ConditionSetting, ids: NDArray[np.str_]) -> tuple[NDArray[np.str_], Floats, float]:
@@ -396,7 +421,7 @@ def _to_arrays(fit: ConditionFit) -> Content:
         arrays |= {f"{i} {part}": array for part, array in parts.items()}
     return arrays, {
         "columns": json.dumps(about), "object_id": json.dumps(fit.object_id.tolist()),
-        "groups": json.dumps(fit.groups.tolist()), "reason": fit.reason,
+        "groups": json.dumps(fit.groups.tolist()), "reason": fit.reason, "notes": json.dumps(fit.notes),
     }  # fmt: skip
 
 
@@ -422,7 +447,7 @@ def _from_arrays(
     return ConditionFit(
         condition, columns, np.array(json.loads(texts["object_id"]), dtype=str),
         np.array(json.loads(texts["groups"]), dtype=str), arrays["truth"], arrays["raw"], curve, texts["reason"],
-        float(arrays["share"][0]),
+        float(arrays["share"][0]), tuple(json.loads(texts["notes"])),
     )  # fmt: skip
 
 

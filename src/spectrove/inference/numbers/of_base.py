@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spectrove.errors import KnowledgeError
 from spectrove.inference.kept import Arrays, Content, fitted_once
 from spectrove.inference.numbers.conformal import Conformal, signal_to_noise
-from spectrove.inference.numbers.quantities import Quantity, error_column
+from spectrove.inference.numbers.quantities import Quantity, error_column, filled_errors
 from spectrove.inference.numbers.regression import LabelledObjects, regress
 from spectrove.inference.numbers.trend import Scale, Trend, choose_scale, fit_trend
 from spectrove.knowledge import KnowledgeBase, Searched
@@ -28,7 +28,7 @@ from spectrove.targets.target import id_hash
 from spectrove.work import counted
 
 #: Increased whenever the same values and vectors give other estimates.
-VERSION = 2
+VERSION = 3
 
 #: Folds of groups; an object is answered by a trend fitted without its fold.
 FOLDS = 10
@@ -110,15 +110,25 @@ def estimator_for(
 
 def own_models(base: KnowledgeBase, known: LabelledObjects, queries: SpectrumSet) -> NDArray[np.int64]:
     """Trend model fitted without each query: 0 if it is no object of the base, (n_queries,)."""
-    objects = base.remember("places of objects", partial(_places, base))
-    ra, dec = sky_positions(queries.rows)
     model = np.zeros(len(queries), dtype=np.int64)
-    for i, object_id in enumerate(queries.object_id.tolist()):
-        found = objects.object_id[objects.same_object(object_id, float(ra[i]), float(dec[i]))]
+    for i, found in enumerate(_same(base, queries)):
         places = known.places(found)
         if (places >= 0).any():
             model[i] = known.model[places[places >= 0][0]]
     return model
+
+
+def known_as(base: KnowledgeBase, queries: SpectrumSet) -> NDArray[np.str_]:
+    """Id of the object of the base that each query is, by its id or its place in the sky, (n_queries,); "" if none."""
+    return np.array([found[0] if len(found) else "" for found in _same(base, queries)], dtype=str)
+
+
+def _same(base: KnowledgeBase, queries: SpectrumSet) -> Iterator[NDArray[np.str_]]:
+    """Ids of the objects of the base that each query is."""
+    objects = base.remember("places of objects", partial(_places, base))
+    ra, dec = sky_positions(queries.rows)
+    for i, object_id in enumerate(queries.object_id.tolist()):
+        yield objects.object_id[objects.same_object(object_id, float(ra[i]), float(dec[i]))]
 
 
 def _places(base: KnowledgeBase) -> Snapshot:
@@ -236,15 +246,14 @@ def fold_of(searched: Searched, keep: NDArray[np.bool_], group: str) -> NDArray[
 
 
 def _label_errors(base: KnowledgeBase, quantity: Quantity, ids: NDArray[np.str_]) -> Array:
-    """One-sigma errors of the values, 0 if unknown."""
+    """One-sigma errors of the values; estimated where one is unknown, 0 where all are."""
     column = error_column(quantity.name, base.columns)
     if column is None:
         return np.zeros(len(ids))
     table = base.rows(None, [column])
     found = dict(zip(table.column("object_id").to_pylist(), table.column(column).to_pylist(), strict=True))
     errors = np.array([_number(found.get(i)) for i in ids.tolist()])
-    # Catalogs write negative errors for lines that were not fitted.
-    return np.where(np.isfinite(errors) & (errors > 0), errors, 0.0)
+    return filled_errors(errors)[0]  # catalogs write negative errors for lines that were not fitted
 
 
 def _number(value: Any) -> float:

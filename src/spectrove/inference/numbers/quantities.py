@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from spectrove.domain import Domain, Quantity
 from spectrove.errors import KnowledgeError
@@ -14,6 +16,9 @@ from spectrove.knowledge import KnowledgeBase
 ADMINISTRATION = frozenset(
     {"ra", "dec", "mjd", "row", "zwarning", "healpix29", "n_pixels", "wave_min", "wave_max"}
 )
+
+#: Fraction of the errors of a column that do not exceed the one taken where none is given: on the safe side.
+TYPICAL = 0.84
 
 
 def quantity_of(base: KnowledgeBase, name: str, domain: Domain) -> Quantity:
@@ -64,6 +69,25 @@ def error_column(name: str, columns: Sequence[str]) -> str | None:
     """Column of the one-sigma errors of a quantity: NAME_err, or LINE_err for LINE_flux; None if there is none."""
     candidates = [f"{name}_err", f"{name.removesuffix('_flux')}_err"]
     return next((c for c in candidates if c != name and c in columns), None)
+
+
+def filled_errors(error: NDArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Errors with an estimate where none is given, and where that is.
+
+    An error that is missing or not above 0 is unknown, not none: it is taken as the one that `TYPICAL` of the given
+    errors do not exceed. Where no error is given at all, values are exact.
+
+    Args:
+        error: One sigma, (n_objects,), NaN where missing; of objects with a value.
+
+    Returns:
+        Errors, all finite, and whether each is such an estimate, (n_objects,) both.
+    """
+    error = np.asarray(error, dtype=float)
+    given = np.isfinite(error) & (error > 0)
+    if not given.any():
+        return np.zeros(len(error)), np.zeros(len(error), bool)
+    return np.where(given, error, np.quantile(error[given], TYPICAL)), ~given
 
 
 def numeric(kind: pa.DataType) -> bool:

@@ -27,7 +27,7 @@ class LabelledObjects:
 
     Attributes:
         object_id: Objects with a value, sorted; shape (n_objects,).
-        value, error: Their values and one-sigma errors (0 if unknown) on `scale`, (n_objects,).
+        value, error: Their values and one-sigma errors (0 where no object has one) on `scale`, (n_objects,).
         scale: Scale on which values are averaged.
         trend: On that scale.
         reach: 90th percentile of the mean distance of the neighbours, over the objects of the base.

@@ -59,10 +59,10 @@ class Asked:
         """What the sentence turns on, of one object."""
         found: dict[str, dict[str, Any]] = {}
         for name, known in self.quantities.items():
-            value, error = known.value[i], known.error[i]
+            value, error = known.value[i], known.given_error[i]
             found[name] = {
                 "value": float(value) if np.isfinite(value) else None,
-                "error": float(error) if np.isfinite(value) and error > 0 else None,
+                "error": float(error) if np.isfinite(error) else None,
                 "column": known.column,
             }
         for name, labels in self.labels.items():
@@ -79,8 +79,9 @@ def ask(
 ) -> Asked:
     """The probability that the demands of a sentence hold, for each object of a base.
 
-    Errors of numbers are taken as Gaussian and independent of each other; a number without an error, and a label, as
-    exact. Nothing is assumed about how frequent values are (no prior).
+    Errors of numbers are taken as Gaussian and independent of each other, an error that is missing in a column with
+    errors as a large one of these; numbers of a column without errors, and labels, are exact. Nothing is assumed about
+    how frequent values are (no prior).
 
     Args:
         base: The base.
@@ -175,8 +176,7 @@ def _values(
     sources = {name: known_source(base, name, domain) for name in names}
     known = {name: source for name, source in sources.items() if source is not None}
     found = values_from(base, known, domain, None, progress, own_errors=True)
-    nothing = np.full(len(base), np.nan)
-    return {name: found.get(name, ColumnValues(name, "catalog", "", nothing, nothing)) for name in names}
+    return {name: found.get(name) or ColumnValues.unknown(name, "catalog", "", len(base)) for name in names}
 
 
 def _labels(base: KnowledgeBase, column: str) -> NDArray[np.str_]:
@@ -276,16 +276,8 @@ def _notes(quantities: Mapping[str, ColumnValues], labels: Mapping[str, NDArray[
         there = np.isfinite(known.value)
         if missing := int((~there).sum()):
             notes.append(f"{name} is unknown for {missing} of {len(there)} objects")
-        exact = int((~(known.error[there] > 0)).sum())
-        if there.any() and exact == there.sum():
-            notes.append(f"{name} has no errors and is taken as exact")
-        elif known.source == "catalog" and known.error_column.startswith("measured"):
-            without = f"; {exact} have none and are taken as exact" if exact else ""
-            notes.append(f"{name}: the catalog gives no errors, those of its measurement are used{without}")
-        elif exact:
-            notes.append(
-                f"{name} has no error for {exact} of {there.sum()} objects and is taken as exact for these"
-            )
+        if note := known.error_note:
+            notes.append(note)
     for name, label in labels.items():
         if missing := int((label == "").sum()):
             notes.append(
@@ -322,8 +314,8 @@ def _probability(
         for j, (name, known) in enumerate(quantities.items()):
             value, error = known.value[block], known.error[block]
             columns[name] = value[None, :] + normal[:, j : j + 1] * error[None, :]
-            # Without an error a number is drawn as exact, but what compares it with its error cannot be told.
-            columns[f"{name}_err"] = np.broadcast_to(np.where(error > 0, error, np.nan), columns[name].shape)
+            # What compares a number with an error that is not given cannot be told.
+            columns[f"{name}_err"] = np.broadcast_to(known.given_error[block], columns[name].shape)
         held = _held(tree, columns, {name: known[block] for name, known in labels.items()})
         held = np.broadcast_to(held, (DRAWS, block.stop - start))
         unknown = np.isnan(held).mean(axis=0)

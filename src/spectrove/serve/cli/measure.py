@@ -96,7 +96,9 @@ def store(
     if as_json:
         print_json(asdict(done))
     objects = count(done.measured, "object", "objects")
-    without = f", {done.unmeasured} without any (no redshift, no good pixel)" if done.unmeasured else ""
+    without = (
+        f", {done.unmeasured} without any (no redshift, no good pixel, or no fit)" if done.unmeasured else ""
+    )
     changed = f"; go back with kb rollback {kb} {before}" if done.version != before else "; nothing changed"
     say(
         f" {objects} measured{without}: {len(done.columns)} columns with their errors, such as {done.columns[0]}; "
