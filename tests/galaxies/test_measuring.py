@@ -162,6 +162,11 @@ def test_a_broad_component_is_told_from_narrow_lines():
     assert_allclose(found["ha_broad_flux"][0], 120 * 1.1, atol=2 * found["ha_broad_flux"][1])
     assert_allclose(found["ha_broad_fwhm"][0], 3500, atol=2 * found["ha_broad_fwhm"][1])
     assert_allclose(found["ha_broad_ew"][0], 120, atol=2 * found["ha_broad_ew"][1])
+    # Wings narrower than the least width are no broad line: no significant strength without a width.
+    wing = 30 * gauss(rest, LINE["ha"].wavelength, LINE["ha"].wavelength * 1100 / 2.3548 / SPEED_OF_LIGHT)
+    winged = fit(stars + narrow + wing)
+    assert np.isnan(winged["ha_broad_fwhm"]).all()
+    assert winged["ha_broad_ew"][0] < 5 * winged["ha_broad_ew"][1]
     without = fit(stars + narrow)
     assert abs(without["ha_broad_flux"][0]) < 3 * without["ha_broad_flux"][1]
     assert np.isnan(without["ha_broad_fwhm"]).all()

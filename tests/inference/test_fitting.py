@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose
 
+from spectrove.conditions import Condition
+from spectrove.domain import Quantity
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
+from spectrove.galaxies.domain import GALAXIES
+from spectrove.galaxies.lenses.signs import residuals_key
 from spectrove.inference import classify, metric_for
+from spectrove.inference.calibration import of_base as calibrating
 from spectrove.inference.metric import of_base as fitting
+from spectrove.inference.metric.of_base import FittedMetric
+from spectrove.inference.numbers import of_base
+from spectrove.inference.numbers.condition_of_base import ConditionSetting
+from spectrove.inference.outlier_score import reference_of
 from spectrove.inference.pool import Pool
+from spectrove.inference.terms import Terms
 from spectrove.knowledge import KnowledgeBase
+from spectrove.knowledge.joining import Source
 from spectrove.pipeline.shipped import load_target
 from spectrove.spectra import Spectrum, SpectrumSet
 
@@ -210,6 +222,65 @@ def test_a_hunt_is_judged_by_its_classes_and_fitted_on_the_values(base):
         metric_for(Pool.of(base, target=other), "linear", group="plate").metric.fingerprint
         != fitted.metric.fingerprint
     )
+
+
+def joined(base, **columns):
+    """The base with these columns, whose given values win."""
+    base.add_columns(pa.table({"object_id": IDS.tolist(), **columns}), Source("t"), existing="replace")
+
+
+def keys(base):
+    """What identifies a metric, a calibration, an estimate, a condition, common residuals and outliers of a base."""
+    pool = Pool.of(base, "class_derived", where="use > 0")
+    reference_of(base, {"shape": 1.0}, "plate")
+    return {
+        "metric": fitting._identity(pool, "plate"),
+        "calibration": calibrating._identity(pool, FittedMetric(), Terms(group="plate")),
+        "estimate": of_base._contents(of_base.Setting(base, Quantity("age"), 3, None, "plate")),
+        "condition": ConditionSetting(base, Condition.parse("age > 3"), GALAXIES).key(),
+        "residuals": residuals_key(base, None, "use > 0"),
+        "outliers": set(base.files.names("outliers")),
+    }
+
+
+LABELLED = {"metric", "calibration"}
+NUMBERS = {"estimate", "condition"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "again"),
+    [
+        ({"extra": [1.0] * N}, set()),
+        ({"age_err": [0.2] * N}, NUMBERS),
+        ({"age": [float(i % 7) for i in range(N)]}, NUMBERS),
+        ({"class_derived": ["SF", *LABELS[1:-1], "SF"]}, LABELLED),
+        ({"use": [0, *[1] * (N - 1)]}, {*LABELLED, "residuals"}),
+        ({"plate": [i // 8 for i in range(N)]}, {*LABELLED, *NUMBERS, "outliers"}),
+    ],
+    ids=["unread", "errors", "values", "labels", "where", "groups"],
+)
+def test_a_joined_column_renews_the_fits_that_read_it_and_no_other(changed, again):
+    base = make("memory://base")
+    joined(base, use=[1] * N, age=[float(i % 5) for i in range(N)], age_err=[0.1] * N)
+    before = keys(base)
+    joined(base, **changed)
+    after = keys(base)
+    assert {name for name in before if after[name] != before[name]} == again
+
+
+def test_joined_labels_give_the_metric_of_a_base_that_always_had_them(base, monkeypatch):
+    """And before any is joined that it reads, the metric is read from its file."""
+    first = metric_for(Pool.of(base, "class_derived"), group="plate")
+    joined(base, extra=[1.0] * N)
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "fit_metric", fail)
+        same = metric_for(Pool.of(KnowledgeBase.open(base.path), "class_derived"), group="plate")
+    assert same.metric.fingerprint == first.metric.fingerprint
+    others = ["SF" if label == "LINER" and i < 60 else label for i, label in enumerate(LABELS)]
+    joined(base, class_derived=others)
+    again = metric_for(Pool.of(base, "class_derived"), group="plate")
+    fresh = metric_for(Pool.of(make("memory://fresh", others), "class_derived"), group="plate")
+    assert again.metric.fingerprint == fresh.metric.fingerprint != first.metric.fingerprint
 
 
 def test_order_of_rows_another_column_and_writing_again_change_nothing(base):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from numpy.testing import assert_array_equal
 
 from spectrove.embeddings import Embeddings
+from spectrove.inference import kept
 from spectrove.inference.kept import fitted_once, measured_once
 from spectrove.knowledge import KnowledgeBase
+from spectrove.knowledge.joining import Source
 from spectrove.provenance import canonical_json
 from spectrove.spectra import Spectrum, SpectrumSet
 
@@ -34,8 +37,8 @@ class Fit:
     def __init__(self):
         self.times = 0
 
-    def __call__(self, base, kind="metrics"):
-        key = canonical_json({"version": base.version, "what": "a line"})
+    def __call__(self, base, kind="metrics", key=""):
+        key = key or canonical_json({"version": base.version, "what": "a line"})
         return fitted_once(base, kind, key, self.fit, self.to_arrays, lambda a, t: (a["slope"], t["unit"]))
 
     def fit(self):
@@ -67,13 +70,30 @@ def test_each_version_has_its_own_and_the_older_one_is_forgotten(base):
     assert (first.split("-")[0], second.split("-")[0]) == ("1", str(base.version))
 
 
+def test_results_of_earlier_labels_stay_until_they_are_too_many(base, monkeypatch):
+    """Columns are joined: spectra and vectors are as they were, and what did not read the column is read again."""
+    monkeypatch.setattr(kept, "MOST_KEPT", 3)
+    fit, newer = Fit(), Fit()
+    for i in range(4):
+        fit(base)  # a key of the version
+        newer(base, key="of no column")
+        base.add_columns(pa.table({"object_id": IDS, f"n{i}": [1.0, 2.0, float(i)]}), Source("t"))
+    assert (fit.times, newer.times) == (4, 2)
+    names = base.files.names("metrics")
+    assert len(names) == 3
+    assert {name.split("-")[0] for name in names} == {"1"}
+    base.delete("object_id = 'c'")
+    fit(base)
+    assert len(base.files.names("metrics")) == 1
+
+
 @pytest.mark.parametrize("older", ["{digest}", "1-regression-{digest}"])
 def test_files_named_in_the_older_ways_are_read(base, older):
     """Outliers had no version in their names, estimators a word more."""
     fit = Fit()
     slope, _ = fit(base)
     [path] = (base.path / "metrics").iterdir()
-    path.rename(path.with_name(older.format(digest=path.name.split("-")[1])))
+    path.rename(path.with_name(older.format(digest=path.name.split("-")[-1])))
     assert_array_equal(fit(KnowledgeBase.open(base.path))[0], slope)
     assert fit.times == 1
 
@@ -82,7 +102,7 @@ def test_a_torn_file_is_fitted_and_written_again(base):
     fit = Fit()
     fit(base)
     [path] = (base.path / "metrics").iterdir()
-    path.with_name("0-older-" + path.name.split("-")[1]).write_bytes(path.read_bytes()[:30])
+    path.with_name("0-older-" + path.name.split("-")[-1]).write_bytes(path.read_bytes()[:30])
     path.write_bytes(b"")
     fit(KnowledgeBase.open(base.path))
     fit(KnowledgeBase.open(base.path))

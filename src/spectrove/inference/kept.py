@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ Content = tuple[Mapping[str, NDArray], Mapping[str, str]]
 
 _SUFFIX = ".safetensors"
 
+#: Results that are kept in a folder, those of earlier labels among them.
+MOST_KEPT = 100
+
 
 def fitted_once(
     base: KnowledgeBase,
@@ -41,9 +44,9 @@ def fitted_once(
     """The result for this key: from memory, else from the files of the base, else fitted and kept there.
 
     Args:
-        base: The base; results of its other versions are forgotten when a new one is written.
+        base: The base; results of versions with other spectra or vectors are forgotten when a new one is written.
         kind: The folder: "metrics".
-        key: Everything the result depends on, with the version of the base, as text.
+        key: Everything the result depends on, as text: of the base its `contents`.
         fit: Makes the result.
         to_arrays: Arrays and texts of a result; None for one that is kept in memory only.
         from_arrays: The result from arrays and texts; raises if one is missing or wrong.
@@ -54,12 +57,28 @@ def fitted_once(
         if (kept := _read(base.files, kind, key, from_arrays)) is not None:
             return kept
         with at_work(f"{doing or f'fitting {kind}'}, {once(base)}"):
-            version, fitted = base.version, fit()
+            versions, fitted = (base.measured_version, base.version), fit()
         if (content := to_arrays(fitted)) is not None:
-            _keep(base.files, kind, key, version, content)
+            _keep(base.files, kind, key, versions, content)
         return fitted
 
     return base.remember((kind, key), kept_or_fitted)
+
+
+def contents(base: KnowledgeBase, *columns: Any) -> list[Any]:
+    """What identifies a base for a fit: the version of its spectra and vectors, and a hash of columns that it reads.
+
+    A column that is joined to the base and that the fit does not read leaves the fit as it is.
+
+    Args:
+        base: The base.
+        columns: Ids of the objects used, and their labels, groups, numbers: lists or arrays.
+    """
+    digest = blake2b(digest_size=16)
+    for column in columns:
+        values = column.tolist() if isinstance(column, np.ndarray) else list(column)
+        digest.update(repr(values).encode() + b"\n")
+    return [base.measured_version, digest.hexdigest()]
 
 
 def once(base: KnowledgeBase) -> str:
@@ -93,7 +112,7 @@ def measured_once(
             kept |= dict(zip(missing, measure(missing), strict=True))
         names = sorted(kept)
         content = {"values": np.stack([kept[name] for name in names])}, {"object_id": json.dumps(names)}
-        _keep(base.files, kind, key, version, content)
+        _keep(base.files, kind, key, (version, version), content)
     return np.array([kept[name] for name in object_id])
 
 
@@ -111,7 +130,7 @@ def _read(files: Files, kind: str, key: str, from_arrays: Callable[[Arrays, dict
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    # Before the digest stands the version of the base; older files have further words there, or nothing.
+    # Before the digest stand versions of the base; older files have further words there, or nothing.
     ending = f"{_digest(key)}{_SUFFIX}"
     with suppress(OSError):
         for name in files.names(kind):
@@ -129,15 +148,23 @@ def _texts(content: bytes) -> dict[str, str]:
     return json.loads(content[8 : 8 + length])["__metadata__"]
 
 
-def _keep(files: Files, kind: str, key: str, version: int, content: Content) -> None:
-    """Write a file and remove those of other versions of the base."""
+def _keep(files: Files, kind: str, key: str, versions: tuple[int, int], content: Content) -> None:
+    """Write a file; remove those of other spectra or vectors, and of other labels the oldest of too many.
+
+    Args:
+        versions: Of the base: at which spectra and vectors were written, and at which the content was made.
+    """
     from safetensors.numpy import save
 
     arrays, texts = content
     # safetensors writes the memory of an array without regard to its strides.
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     with suppress(OSError):  # a base that may only be read: fit again next time
-        files.write(f"{kind}/{version}-{_digest(key)}{_SUFFIX}", save(whole, metadata={"key": key, **texts}))
-        for name in files.names(kind):
-            if name.endswith(_SUFFIX) and not name.startswith(f"{version}-"):
-                files.remove(f"{kind}/{name}")
+        written = f"{versions[0]}-{versions[1]}-{_digest(key)}{_SUFFIX}"
+        files.write(f"{kind}/{written}", save(whole, metadata={"key": key, **texts}))
+        others = [name for name in files.names(kind) if name.endswith(_SUFFIX) and name != written]
+        alike = [name for name in others if name.startswith(f"{versions[0]}-") and name.count("-") == 2]
+        again = [name for name in alike if name.endswith(f"{_digest(key)}{_SUFFIX}")]
+        alike = sorted(set(alike) - set(again), key=lambda name: int(name.split("-")[1]))
+        for name in sorted(set(others) - set(alike)) + alike[: max(len(alike) + 1 - MOST_KEPT, 0)]:
+            files.remove(f"{kind}/{name}")

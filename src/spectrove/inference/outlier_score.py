@@ -20,7 +20,7 @@ from spectrove.embeddings import Embeddings
 from spectrove.encoders import Encoder
 from spectrove.errors import KnowledgeError, Refusal
 from spectrove.inference.embed import vectors_of
-from spectrove.inference.kept import Arrays, Content, fitted_once
+from spectrove.inference.kept import Arrays, Content, contents, fitted_once
 from spectrove.knowledge import KnowledgeBase
 from spectrove.provenance import canonical_json
 from spectrove.spectra import CATALOG_FLAGS, CORE_COLUMNS, SpectrumSet
@@ -169,7 +169,9 @@ def reference_of(base: KnowledgeBase, weights: Mapping[str, float], group: str =
         KnowledgeError: The base has too few objects.
     """
     prints = base.fingerprints
-    key = canonical_json([OUTLIER_VERSION, base.version, {view: prints[view] for view in weights}])
+    rows = base.rows(None, [group] if group in base.columns else [])
+    used = contents(base, *(rows.column(name).to_pylist() for name in rows.column_names))
+    key = canonical_json([OUTLIER_VERSION, used, {view: prints[view] for view in weights}])
     fit, read = partial(_fit, base, weights, group), partial(_from_arrays, weights)
     return fitted_once(
         base, "outliers", key, fit, _to_arrays, read, doing="measuring how far known objects are apart"

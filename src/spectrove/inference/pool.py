@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from spectrove.inference.kept import contents
 from spectrove.knowledge import KnowledgeBase, Searched
 from spectrove.knowledge.space import Space
+from spectrove.provenance import canonical_json
 from spectrove.targets import Target
 
 
@@ -62,6 +64,17 @@ class Pool:
         if self.target is not None:
             return {"target": self.target}
         return {"labelled": self.label, "view": self.space.weights}
+
+    def contents(self, group: str = "") -> list[Any]:
+        """What identifies the objects searched, their labels and their values in the column `group`."""
+        described = {**self.arguments, "target": self.target and self.target.model_dump(mode="json")}
+        key = ("contents", canonical_json([described, self.space.weights, self.where, group]))
+
+        def made() -> list[Any]:
+            known = self.searched(group)
+            return contents(self.base, known.object_id, known.values, known.groups)
+
+        return self.base.remember(key, made)
 
     def without(self, object_id: str) -> Pool:
         """The same without one object; all of them if its id is ""."""

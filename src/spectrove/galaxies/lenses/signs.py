@@ -20,6 +20,7 @@ from spectrove.galaxies.residual.common import FEWEST, CommonResidual, fit_commo
 from spectrove.galaxies.residual.encoder import shipped
 from spectrove.galaxies.residual.reconstruction import Residual
 from spectrove.inference.kept import Arrays, Content, fitted_once
+from spectrove.inference.pool import Pool
 from spectrove.knowledge import FOLDS, KnowledgeBase
 from spectrove.knowledge.schema import sky_positions
 from spectrove.knowledge.search import SAME_OBJECT_ARCSEC, separation_arcsec
@@ -126,7 +127,7 @@ def residuals_key(base: KnowledgeBase, target: Target | None, where: str | None)
     return canonical_json(
         {
             "residuals_version": RESIDUALS_VERSION,
-            "version": base.version,
+            "objects": Pool.of(base, target=target, where=where).contents(),
             "surprise": shipped().fingerprint,
             "target": target.model_dump(mode="json", include=hunted) if target else None,
             "where": where,

@@ -77,8 +77,11 @@ def broad_values(window: Window, z: float) -> Values:
     """`ha_broad_flux`, `ha_broad_ew` (rest) and `ha_broad_fwhm` with their errors.
 
     Stars on a straight line, narrow lines of one width with wings, and a Gaussian at H alpha of every width and offset:
-    the best is taken where it stands `SIGNIFICANT` errors above zero, else that of a usual width. The error is the
-    noise, scaled where the fit is worse than it, and how far the stars and the profile of the narrow lines may be off.
+    the best is taken where it stands `SIGNIFICANT` errors above zero and is none at an end of the widths, where it is
+    the wings of the narrow lines or the continuum; else that of a usual width. Where that is significant nevertheless,
+    it is the best with its larger error, or unknown at an end: what has no width is no significant broad line. The
+    error is the noise, scaled where the fit is worse than it, and how far the stars and the profile of the narrow lines
+    may be off.
     """
     amplitude, gain, chi2, narrow = _scan(window)
     level = float(np.median(window.stars[np.abs(window.rest - LINE["ha"].wavelength) < 100]))
@@ -89,13 +92,25 @@ def broad_values(window: Window, z: float) -> Values:
     )
     model = np.hypot(CONTINUUM * max(level, 0.0) * angstrom[:, None], PROFILE * narrow)
     error = np.hypot(np.hypot(noise, model), SHARED * np.abs(amplitude))
-    best = np.unravel_index(int(np.argmin(chi2)), chi2.shape)
-    found = amplitude[best] > SIGNIFICANT * error[best]
-    at = best if found else (int(np.argmin(np.abs(FWHMS - USUAL))), len(_OFFSETS) // 2)
+    best = divmod(int(np.argmin(chi2)), chi2.shape[1])
+    fwhm = _width(chi2.min(axis=1), scale)
+    has_width = math.isfinite(fwhm[0])
+    usual = int(np.argmin(np.abs(FWHMS - USUAL))), len(_OFFSETS) // 2
+    at = best if has_width and _stands(amplitude, error, best) else usual
+    if at == usual and best != usual and _stands(amplitude, error, usual):
+        if not has_width:
+            return dict.fromkeys(("ha_broad_flux", "ha_broad_ew", "ha_broad_fwhm"), (math.nan, math.nan))
+        at = best
     flux, flux_error = float(amplitude[at]) * (1 + z), float(error[at]) * (1 + z)
     ew = (flux / (1 + z) / level, flux_error / (1 + z) / level) if level > 0 else (math.nan, math.nan)
-    fwhm = _width(chi2.min(axis=1), scale) if found else (math.nan, math.nan)
+    if not (has_width and _stands(amplitude, error, at)):
+        fwhm = math.nan, math.nan
     return {"ha_broad_flux": (flux, flux_error), "ha_broad_ew": ew, "ha_broad_fwhm": fwhm}
+
+
+def _stands(amplitude: NDArray, error: NDArray, at: tuple[int, ...]) -> bool:
+    """Whether a component is significant."""
+    return bool(amplitude[at] > SIGNIFICANT * error[at])
 
 
 def _scan(window: Window) -> tuple[NDArray, NDArray, NDArray, float]:

@@ -24,7 +24,7 @@ BLOCK, KEPT = 256, 1024
 class GalaxyMeasurer:
     """Lines, ratios and indices of galaxies at known redshifts; see `domain.Measurer`."""
 
-    version = 3
+    version = 4
     measures = MEASURES
     headline: tuple[str, ...] = HEADLINE
 

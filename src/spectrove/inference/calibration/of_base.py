@@ -198,7 +198,7 @@ def _identity(pool: Pool, metric: FittedMetric, terms: Terms) -> str:
     return canonical_json(
         {
             "calibration_version": CALIBRATION_VERSION,
-            "version": pool.base.version,
+            "objects": pool.contents(terms.group),
             "views": pool.view_identity,
             "metric": [m.fingerprint for m in metric.metrics],
             "label": pool.label or None,

@@ -109,7 +109,7 @@ def background_of(base: KnowledgeBase, views: tuple[str, ...]) -> Background:
             )
         vectors = {view: e.vectors[np.isin(e.object_id, shared)] for view, e in found.items()}
         key = canonical_json(
-            [BACKGROUND_VERSION, base.version, {view: base.fingerprints[view] for view in views}]
+            [BACKGROUND_VERSION, base.measured_version, {view: base.fingerprints[view] for view in views}]
         )
         axes = fitted_once(
             base,

@@ -87,7 +87,7 @@ def metric_for(pool: Pool, mode: MetricMode = "auto", *, group: str) -> FittedMe
         return FittedMetric()
     fit = partial(_fit, pool, group)
     metrics, report = fitted_once(
-        pool.base, "metrics", _identity(pool), fit, _to_arrays, _from_arrays,
+        pool.base, "metrics", _identity(pool, group), fit, _to_arrays, _from_arrays,
         doing=f"fitting a metric on {pool.column}",
     )  # fmt: skip
     if mode == "linear" and report.reason:
@@ -99,14 +99,14 @@ def metric_for(pool: Pool, mode: MetricMode = "auto", *, group: str) -> FittedMe
     return FittedMetric(metrics if use else (), report, pool.column)
 
 
-def _identity(pool: Pool) -> str:
+def _identity(pool: Pool, group: str) -> str:
     """Everything the metric depends on, as text."""
-    base, target = pool.base, pool.target
+    target = pool.target
     hunted = {"label", "classes", "composition", "filter"}
     return canonical_json(
         {
             "metric_version": METRIC_VERSION,
-            "version": base.version,
+            "objects": pool.contents(group),
             "views": pool.view_identity,
             "label": pool.label or None,
             "target": target.model_dump(mode="json", include=hunted) if target else None,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spectrove.conditions import Condition
 from spectrove.domain import Domain
 from spectrove.errors import KnowledgeError
-from spectrove.inference.kept import Arrays, Content, fitted_once
+from spectrove.inference.kept import Arrays, Content, contents, fitted_once
 from spectrove.inference.numbers.columns import (
     MEASURED,
     ColumnValues,
@@ -159,14 +159,14 @@ class ConditionSetting:
         """The view whose vectors and neighbours are used."""
         return self.base.space().views[0]
 
-    @property
-    def key(self) -> str:
+    def key(self, progress: Callable[[int], None] | None = None) -> str:
         """Everything that the fit depends on, as text."""
         measurer = self.domain.measurer
+        known = ("contents", self.condition.text, self.where, self.view)
         return canonical_json(
             {
                 "condition": [VERSION, self.condition.text],
-                "version": self.base.version,
+                "objects": self.base.remember(known, partial(_contents, self, progress)),
                 "where": self.where,
                 "k": self.k,
                 "measurer": measurer.version if measurer else None,
@@ -185,13 +185,24 @@ def condition_fit(setting: ConditionSetting, progress: Callable[[int], None] | N
     Raises:
         KnowledgeError: A column is unknown, or too few objects have a value in it.
     """
-    key = setting.key
+    key = setting.key(progress)
     fit = partial(_fit, setting, progress)
     made = partial(_from_arrays, setting.condition, setting.domain)
     return setting.base.remember(
         ("condition", key),
         lambda: fitted_once(setting.base, "calibrations", key, fit, _to_arrays, made),
     )
+
+
+def _contents(setting: ConditionSetting, progress: Callable[[int], None] | None) -> list[Any]:
+    """What the fit depends on of the base: objects, their groups, values, errors and stored measurements."""
+    ids = setting.base.embeddings(setting.view, setting.where).object_id
+    asked = [measure_name(name) for name in setting.columns]
+    stored = [f"{MEASURED}{name}" for name in asked if name in measures(setting.domain)]
+    names = list(dict.fromkeys([*setting.condition.columns, *stored]))
+    values = quantity_values(setting.base, names, setting.domain, ids.tolist(), progress)
+    parts = [part for one in values.values() for part in ([one.source], one.value, one.error, one.estimated)]
+    return contents(setting.base, ids, groups_of(setting.base, setting.domain, ids), *parts)
 
 
 def own_numbers(table: pa.Table | None, name: str, scale: Scale, n: int) -> tuple[Floats, Floats]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import KnowledgeError
-from spectrove.inference.kept import Arrays, Content, fitted_once
+from spectrove.inference.kept import Arrays, Content, contents, fitted_once
 from spectrove.inference.numbers.conformal import Conformal, signal_to_noise
 from spectrove.inference.numbers.quantities import Quantity, error_column, filled_errors
 from spectrove.inference.numbers.regression import LabelledObjects, regress
@@ -80,6 +80,11 @@ class Setting:
     group: str = ""
 
     @property
+    def name(self) -> str:
+        """What is fitted, in one base, as text."""
+        return canonical_json([asdict(self.quantity), self.where, self.group])
+
+    @property
     def condition(self) -> str | None:
         """SQL condition on the objects with a measured value."""
         return self.quantity.condition(self.where)
@@ -93,19 +98,26 @@ def estimator_for(
     Args:
         k, where, group: As in `Setting`.
     """
+    setting = Setting(base, quantity, k, where, group)
     key = canonical_json(
         {
             "regression": VERSION,
-            "version": base.version,
+            "objects": base.remember(("contents", setting.name), partial(_contents, setting)),
             "quantity": asdict(quantity),
             "k": k,
             "where": where,
             "views": [[view, base.fingerprints[view]] for view in base.space().views],
         }
     )
-    return base.remember(
-        ("estimator", key), partial(_estimator, Setting(base, quantity, k, where, group), key)
-    )
+    return base.remember(("estimator", key), partial(_estimator, setting, key))
+
+
+def _contents(setting: Setting) -> list[Any]:
+    """What the estimator depends on of the base: objects with a value, their values, groups and errors."""
+    base, name = setting.base, setting.quantity.name
+    known = base.searched(where=setting.condition, labelled=name, group=setting.group)
+    errors = _label_errors(base, setting.quantity, known.object_id)
+    return contents(base, known.object_id, known.values, known.groups, errors)
 
 
 def own_models(base: KnowledgeBase, known: LabelledObjects, queries: SpectrumSet) -> NDArray[np.int64]:
