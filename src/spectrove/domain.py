@@ -389,6 +389,7 @@ class Domain:
         review: What stored spectra themselves say about their labels and redshifts.
         variability: What may change between two epochs of one object.
         panels: Sentences, tables and figures of an explanation: an `explanation.evidence.PanelMaker`.
+        overlay: A figure of one spectrum over others, with a title, where they are no fluxes on wavelengths.
         mock: A simulated survey.
         files: Files that the readers of fluxes do not know, and the class of the sets that they give.
     """
@@ -420,6 +421,7 @@ class Domain:
     review: Reviewer | None = None
     variability: Variability | None = None
     panels: Any = None
+    overlay: Callable[[Any, Sequence[Any], str], Any] | None = None
     mock: Mock | None = None
     files: Light | None = None
 

@@ -110,9 +110,12 @@ def test_what_lacks_a_part_is_refused_and_the_others_are_answered(folder, base):
     assert "names no RESPFILE" in done.stderr
 
 
-def test_verbs_that_need_fluxes_say_so(folder, base):
-    done = run("explain", base, folder / "s00.pi", "--label", "class", code=1)
-    assert "these spectra have no fluxes" in done.stderr
+def test_an_answer_is_explained_by_what_fits_the_counts(folder, base, tmp_path):
+    done = run("explain", base, folder / "s00.pi", "--label", "class", "-o", tmp_path / "s00.html")
+    assert "its own counts fit best as" in done.stdout
+    page = (tmp_path / "s00.html").read_text()
+    assert "Models fitted to the counts" in page
+    assert page.count("data:image/png") == 3
 
 
 def test_a_base_shows_counts(base):
@@ -153,9 +156,9 @@ def test_counts_are_asked_about_in_a_list_and_with_a_condition_too(base):
         opened.search([counts, fluxes])
 
 
-def test_measurements_of_counts_are_refused_in_a_sentence(folder):
-    """There are none yet, and the sentence says of what there are."""
-    done = CliRunner().invoke(app, ["measure", str(folder)])
-    assert done.exit_code == 2
-    assert "nothing is measured in spectra of xray yet" in done.stderr
-    assert "galaxies" in done.stderr
+def test_counts_are_measured_without_a_base(folder):
+    """Net counts with their error, and what fits."""
+    done = CliRunner().invoke(app, ["measure", str(folder / "s01.pi"), "--json"])
+    found = json.loads(done.stdout)["measured"]
+    assert found["net_counts"] > 5 * found["net_counts_err"] > 0
+    assert found["gamma_err"] > 0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SMOOTH, APART = 5, 1.2
 
 
-def overlay_figure(query: Spectrum, others: Sequence[Spectrum], *, title: str = "") -> Figure:
+def overlay_figure(query: Spectrum, others: Sequence[Spectrum], title: str = "") -> Figure:
     """The query, and below it each other spectrum over a grey copy of the query.
 
     Flux density over its median; rest wavelength if every spectrum has a redshift, else observed. Masked pixels are

@@ -149,6 +149,7 @@ class Panels:
         facts: Name and value.
         columns: Columns of the table of neighbours, for `Measurement.cells`, and a note on them.
         row_notes: Sentences on rows of that table.
+        spectra: The figure of the query with its neighbours, where they are no fluxes on wavelengths.
         figures, tables: Of the page.
         close: The narrow panel on the card of a hit.
         surveys: Works on the surveys of the query and its neighbours.
@@ -166,6 +167,7 @@ class Panels:
     columns: tuple[Column, ...] = ()
     columns_note: str = ""
     row_notes: tuple[str, ...] = ()
+    spectra: FigurePanel | None = None
     figures: tuple[FigurePanel, ...] = ()
     tables: tuple[Table, ...] = ()
     close: CloseUp | None = None

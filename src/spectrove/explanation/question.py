@@ -42,7 +42,9 @@ def with_influence(evidence: Evidence, question: Question, query: SpectrumSet) -
 
 
 def with_saliency(evidence: Evidence, question: Question, query: SpectrumSet) -> Evidence:
-    """The evidence with where the distance to each neighbour comes from."""
+    """The evidence with where the distance to each neighbour comes from, where that is told by wavelengths."""
+    if not isinstance(query, SpectrumSet):
+        return evidence
     near = stored(evidence, question)
     space = space_of(evidence, question, query, near)
     if space is None:
@@ -111,7 +113,7 @@ def _placed(
     if not len(theirs):
         return beside
     searched, name = question.pool.searched(), beside.other.object_id
-    known = saliency(space, query, other, bands)
+    known = saliency(space, query, other, bands) if isinstance(query, SpectrumSet) else ()
     why: Saliency | None = known[0] if known else None
     placed = replace(
         beside,

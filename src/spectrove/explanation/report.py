@@ -31,6 +31,8 @@ from spectrove.inference.neighbors.voting import LEVEL
 
 #: Number of neighbours in the figure of contributing wavelengths.
 _DRAWN = 5
+#: What the figure of a spectrum shows, where its domain does not say.
+_SPECTRA_ALT = "{name} and its nearest known spectra in the rest frame, with spectral lines marked"
 #: Maximum number of found objects listed on a page; with more it would be too long to open.
 MOST_FOUND = 2000
 
@@ -190,7 +192,8 @@ def _section(evidence: Evidence, background: Any) -> dict[str, Any]:
         "cautions": cautions(evidence),
         "facts": _facts(evidence),
         "first": [drawn for figure, drawn in figures if figure.first],
-        "spectra_png": png(spectrum_figure(evidence)),
+        "spectra_png": png(_spectra(evidence, background)),
+        "spectra_alt": panels.spectra.alt if panels.spectra else _SPECTRA_ALT.format(name=evidence.object_id),
         "saliency_png": _saliency(evidence),
         "against_png": _against(evidence),
         "why_not": why_not(evidence),
@@ -206,6 +209,12 @@ def _section(evidence: Evidence, background: Any) -> dict[str, Any]:
         "tables": panels.tables,
         "provenance": _provenance(evidence),
     }
+
+
+def _spectra(evidence: Evidence, background: Any) -> Figure:
+    """The query with its neighbours: as its domain draws it, else as fluxes."""
+    own = evidence.panels.spectra
+    return spectrum_figure(evidence) if own is None else own.draw(background)
 
 
 def _panel(figure: FigurePanel, background: Any) -> dict[str, Any]:
@@ -283,7 +292,7 @@ def _hunt(
 
 def _hunt_figures(hunt: Hunt, shown: Sequence[Evidence]) -> list[dict[str, Any]]:
     made: list[tuple[str, str, bool, Figure]] = []
-    if shown:
+    if shown and not any(e.panels.spectra for e in shown):
         made.append(("gallery", f"The best hits, ranked: {_seen(shown)}.", True, gallery_figure(shown)))
     made.append(
         ("probabilities", "Probabilities of all spectra.", False,

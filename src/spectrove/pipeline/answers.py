@@ -190,10 +190,11 @@ class Answers:
         """
         if (self.question is None and self.examples is None) or not self.predictions:
             raise SpectrumError("explain: these answers hold no prediction; call classify or hunt first.")
-        _need_fluxes(self.spectra, "explain")
         i = self._place(i)
         base = self.question.base if self.question else self.examples.base
         query, panels = self.spectra.take([i]), domain_of(base).panels
+        if panels is None:
+            _need_fluxes(self.spectra, "explain")
         evidence = build_evidence(
             base, query[0], self.predictions[i], self.neighbors, i,
             target=self.target or target, panels=panels,
@@ -210,11 +211,14 @@ class Answers:
         """A figure of the i-th spectrum over its neighbours, if it has any."""
         from spectrove.explanation.overlay import overlay_figure
 
-        _need_fluxes(self.spectra, "plot")
+        own = None if self.base is None else domain_of(self.base).overlay
+        if own is None:
+            _need_fluxes(self.spectra, "plot")
         i = self._place(i)
         names = [str(n) for n in self.neighbors.object_id[i] if n] if len(self.neighbors) else []
         known = self.base.spectra(names) if self.base is not None and names else ()
-        return overlay_figure(self.spectra[i], list(known), title=f"{self.spectra.object_id[i]}: {self.verb}")
+        title = f"{self.spectra.object_id[i]}: {self.verb}"
+        return (own or overlay_figure)(self.spectra[i], list(known), title)
 
     def at(self, level: float) -> Answers:
         """The same estimates with intervals at another level.

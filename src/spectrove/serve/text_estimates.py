@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spectrove.serve.text import columns, count
+from spectrove.serve.text_measures import SMALLEST_POWER
 
 Row = Mapping[str, Any]
 
@@ -63,6 +64,8 @@ def _precision(width: float) -> str:
     if not 0 < width < float("inf"):
         return ".4g"
     first = int(f"{width:e}".partition("e")[2])
+    if first < SMALLEST_POWER:
+        return ".3g"
     return f".{max(0, 1 - first)}f"
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 #: Errors above zero below which a strength is marked as not significant.
 SIGNIFICANT = 3.0
 
+#: Powers of ten below this are printed as such.
+SMALLEST_POWER = -5
+
 
 def one(found: MeasuredSpectrum) -> list[str]:
     """Every number of a spectrum, under the heading of its group, and what could not be measured."""
@@ -85,5 +88,9 @@ def _value(found: MeasuredSpectrum, measure: Measure) -> str:
     value, error = found.values[measure.name], found.values[measure.error]
     if value is None or error is None:
         return "-"
+    power = int(f"{max(abs(value), error):e}".partition("e")[2])
+    if power < SMALLEST_POWER:  # 1e-13 erg/s/cm2: zeros tell nobody anything
+        digits = max(0, power + 1 - int(f"{error:e}".partition("e")[2]))
+        return f"({value / 10**power:.{digits}f} ± {error / 10**power:.{digits}f})e{power}"
     digits = max(0, 1 - int(f"{error:e}".partition("e")[2]))
     return f"{value:.{digits}f} ± {error:.{digits}f}"

@@ -4,6 +4,9 @@ response.py     from photons at their energies to counts in channels: effective 
 counts.py       CountSet, N spectra of counts
 ogip.py         the OGIP files PHA, ARF and RMF, read to a CountSet
 hardness.py     Bayesian hardness ratios
+fitting/        models fitted to counts, with Poisson likelihoods
+measuring.py    numbers measured in counts
+panels.py       what explanations and pages say of them; plots.py draws
 models/         models of spectra: continua, lines, thin plasma, absorption
 mock/           a simulated survey of eight classes with known truth
 encoder.py      vectors of hardness ratios and of principal components of counts in energy bins

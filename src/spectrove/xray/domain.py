@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from spectrove.domain import Domain
 from spectrove.xray.files import PhaFiles
+from spectrove.xray.measuring import XrayMeasurer
+from spectrove.xray.panels import XrayPanels
+from spectrove.xray.quantities import QUANTITIES
 from spectrove.xray.words import WORDS
 
 if TYPE_CHECKING:
@@ -18,6 +22,12 @@ def _hardness() -> type[Encoder]:
     return HardnessEncoder
 
 
+def _overlay(query: Any, others: Sequence[Any], title: str) -> Any:
+    from spectrove.xray.plots import overlay_figure
+
+    return overlay_figure(query, others, title)
+
+
 XRAY = Domain(
     name="xray",
     title="X-ray spectra: counts in the channels of a CCD.",
@@ -27,6 +37,10 @@ XRAY = Domain(
     group="obsid",
     groups="observations",
     kinds={"hardness_pca": _hardness},
+    quantities=QUANTITIES,
+    measurer=XrayMeasurer(),
     words=WORDS,
+    panels=XrayPanels(),
+    overlay=_overlay,
     files=PhaFiles(),
 )

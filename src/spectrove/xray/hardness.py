@@ -20,9 +20,15 @@ def hardness_ratio(hard: tuple[Floats, Floats], soft: tuple[Floats, Floats]) -> 
 
     Each band is given by its posterior, as `flux_posterior` makes it.
     """
+    return hardness_moments(hard, soft)[0]
+
+
+def hardness_moments(hard: tuple[Floats, Floats], soft: tuple[Floats, Floats]) -> tuple[float, float]:
+    """Posterior mean and standard deviation of (H - S) / (H + S), see `hardness_ratio`."""
     (h, weight_h), (s, weight_s) = hard, soft
     ratio = (h[:, None] - s[None, :]) / (h[:, None] + s[None, :])
-    return float(weight_h @ ratio @ weight_s)
+    mean = float(weight_h @ ratio @ weight_s)
+    return mean, float(np.sqrt(weight_h @ (ratio - mean) ** 2 @ weight_s))
 
 
 def flux_posterior(counts: int, background: int, scale: float, area: float) -> tuple[Floats, Floats]:

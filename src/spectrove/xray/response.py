@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import ShapeError
+from spectrove.provenance import hash_arrays
 
 Floats = NDArray[np.float64]
 
@@ -130,6 +131,11 @@ class Response:
             (share, self.channel.astype(np.int64), self.start), (len(self.area), self.n_channels)
         )
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Equal for equal responses, however they were read."""
+        return hash_arrays({name: getattr(self, name) for name in _PACKED})
+
     def fold(self, photons: Floats) -> Floats:
         """Expected counts per second in each channel, (n_channels,), of photons per cm2 and s in each energy."""
         return self.matrix.T @ np.asarray(photons, float)
@@ -201,6 +207,12 @@ def in_bands(response: Response, counts: NDArray, edges: Floats) -> NDArray:
     band = np.searchsorted(edges, middle, side="right") - 1
     inside = (band >= 0) & (band < len(edges) - 1)
     return np.bincount(band[inside], weights=np.asarray(counts, float)[inside], minlength=len(edges) - 1)
+
+
+def mean_energies(edges: Floats) -> Floats:
+    """Mean energy of the photons of the power law of index `PHOTON_INDEX` in each band, keV, (n_bands,)."""
+    energy = np.maximum(edges, 1e-3) ** (2 - PHOTON_INDEX) / (2 - PHOTON_INDEX)
+    return np.diff(energy) / _power_law(edges)
 
 
 def _power_law(edges: Floats) -> Floats:

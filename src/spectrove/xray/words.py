@@ -13,6 +13,19 @@ def _class(title: str, words: tuple[str, ...], values: tuple[str, ...]) -> Kind:
 _IN_VECTORS = "the hardness of a source is in its vector, no column holds it; give an example: like ID"
 _NO_LIGHT = "no flux is stored; say counts"
 
+#: How classes read in a sentence: one of them, and many.
+CLASS_NAMES: dict[str, tuple[str, str]] = {
+    "AGN": ("an AGN", "AGN"),
+    "LMXB": ("a low-mass X-ray binary", "low-mass X-ray binaries"),
+    "HMXB": ("a high-mass X-ray binary", "high-mass X-ray binaries"),
+    "XRB": ("an X-ray binary", "X-ray binaries"),
+    "CV": ("a cataclysmic variable", "cataclysmic variables"),
+    "NS": ("a neutron star", "neutron stars"),
+    "YSO": ("a young stellar object", "young stellar objects"),
+    "LM-STAR": ("a low-mass star", "low-mass stars"),
+    "HM-STAR": ("a high-mass star", "high-mass stars"),
+}
+
 WORDS = Vocabulary(
     nouns=("source", "X-ray source", "object", "spectrum", "spectra", "observation", "sample", "candidate"),
     numbers=(
