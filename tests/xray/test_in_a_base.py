@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from tests.xray.ogip_files import CHANNELS, smooth_area, write_pha, write_source
+from typer.testing import CliRunner
 
+import spectrove
 from spectrove.embeddings import Embeddings
+from spectrove.errors import KnowledgeError
 from spectrove.knowledge import KnowledgeBase
+from spectrove.readers import read_dataset
+from spectrove.readers.writing import write_files
+from spectrove.serve.cli import app
 from spectrove.xray.counts import CountSet
+from spectrove.xray.files import PhaFiles
 from spectrove.xray.ogip import read_counts
 
 N = len(CHANNELS) - 1
@@ -55,3 +64,57 @@ def test_more_counts_are_added(three):
     assert base.spectra(["b"]).rows.column("path").to_pylist() == three.take([1]).column("path")
     found = base.search(vectors(["b"]), 2, spectra=three.take([1]))
     assert set(found.object_id[0].tolist()) == {"a", "c"}
+
+
+def test_counts_are_written_as_files_that_give_the_same_spectra(three, tmp_path):
+    """And each response once: counts, background and its scale, quality, grouping, exposure and response come back."""
+    grouped = np.tile(np.array([1, -1, -1, 1], np.int16), len(three.counts) // 4)
+    spectra = replace(three, grouping=grouped, quality=np.where(three.counts > 4, 2, 0).astype(np.int16))
+    (tmp_path / "out").mkdir()
+    written = write_files(tmp_path / "out", spectra, PhaFiles())
+    assert sorted(path.suffix for path in written) == [
+        ".arf",
+        ".arf",
+        ".pha",
+        ".pha",
+        ".pha",
+        ".pha",
+        ".rmf",
+        ".rmf",
+    ]
+    again, refusals = read_counts(written)
+    assert not refusals
+    for name in ("object_id", "counts", "background", "quality", "grouping", "exposure"):
+        assert_array_equal(getattr(again, name), getattr(spectra, name))
+    assert np.allclose(again.background_scale, spectra.background_scale, rtol=1e-12)
+    assert [r.digest for r in again.responses] == [r.digest for r in spectra.responses]
+
+
+def test_a_base_of_counts_knows_its_kind_of_light_from_its_spectra(three, tmp_path):
+    """And says it where regions of wavelengths are asked for."""
+    base, _ = spectrove.create(tmp_path / "x.kb", three)
+    assert base.domain == "xray"
+    assert base.info()["encoder"] == "hardness"
+    with pytest.raises(KnowledgeError, match=r"x\.kb: a base of xray has no flux on wavelengths"):
+        base.search_region(three, (0.5, 2.0))
+    with pytest.raises(KnowledgeError, match="no flux on wavelengths"):
+        base.search_region(three, "Fe K")
+
+
+def test_a_base_of_counts_is_shown_listed_and_exported(three, tmp_path):
+    base, _ = spectrove.create(tmp_path / "x.kb", three)
+    show = CliRunner().invoke(app, ["kb", "show", str(base.path), "a"])
+    counts, behind = three[0].counts.sum(), three[0].background_scale * three[0].background.sum()
+    assert (
+        f"{counts} counts, of which {behind:.1f} expected of the background, in 10000 s; 200 channels"
+        in show.stdout
+    )
+    listed = CliRunner().invoke(app, ["kb", "list", str(base.path), "--columns", "n_counts,exposure_s"])
+    assert str(counts) in listed.stdout
+    for place, n in (("out", 3), ("out.lance", 3)):
+        done = CliRunner().invoke(app, ["kb", "export", str(base.path), str(tmp_path / place)])
+        assert done.exit_code == 0, done.output
+        assert f"{n} spectra" in done.output
+    assert read_dataset(tmp_path / "out.lance", light=PhaFiles()).counts.sum() == three.counts.sum()
+    again, _ = read_counts(sorted((tmp_path / "out").iterdir()))
+    assert again.counts.sum() == three.counts.sum()

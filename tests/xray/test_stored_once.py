@@ -17,7 +17,7 @@ from spectrove.readers.dataset import iter_dataset
 from spectrove.shared import FOLDER, MARK
 from spectrove.xray.counts import CountSet
 from spectrove.xray.files import PhaFiles
-from spectrove.xray.ogip import read_counts
+from spectrove.xray.ogip import iter_counts, read_counts
 
 N = len(CHANNELS) - 1
 MANY = 70  # more than are read together
@@ -155,3 +155,19 @@ def test_a_missing_response_is_a_sentence(spectra, tmp_path):
 
 def test_packed_responses_are_never_taken_for_references(spectra):
     assert not any(response.packed.startswith(MARK) for response in spectra.responses)
+
+
+def test_several_processes_read_the_same(folder, spectra, monkeypatch):
+    """In the same order, with the same refusals, and each response once."""
+    monkeypatch.setattr("spectrove.xray.ogip.WORTH_PROCESSES", 10)
+    monkeypatch.setattr("spectrove.xray.ogip.TOGETHER", 40)
+    write_arf(folder / "zz.arf", smooth_area())
+    try:
+        parts = list(iter_counts(sorted(folder.iterdir()), workers=2))
+    finally:
+        (folder / "zz.arf").unlink()
+    found = CountSet.concatenate([part for part, _, _ in parts])
+    assert same(found, spectra)
+    assert found.object_id.tolist() == spectra.object_id.tolist()
+    assert len(found.responses) == 2
+    assert [refusal.name for _, refused, _ in parts for refusal in refused] == [str(folder / "zz.arf")]

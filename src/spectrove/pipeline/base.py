@@ -13,7 +13,6 @@ from spectrove.errors import KnowledgeError, Refusal
 from spectrove.explanation.evidence import Evidence
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.answers import Answers
-from spectrove.pipeline.domains import DEFAULT_DOMAIN
 from spectrove.pipeline.inspection import Inspection, review
 from spectrove.pipeline.kinds import open_base
 from spectrove.pipeline.label import Labelled, label
@@ -156,7 +155,7 @@ def create(
     encoder: Encoder | str | None = None,
     *,
     views: Mapping[str, Encoder | str] | None = None,
-    domain: str = DEFAULT_DOMAIN,
+    domain: str | None = None,
     progress: Progress | None = None,
     **reading: Any,
 ) -> tuple[Base, list[Refusal]]:
@@ -167,7 +166,7 @@ def create(
         spectra: As for every verb; or an iterable of `SpectrumSet`, for more spectra than fit into memory.
         encoder: Encoder of the view "shape", that of the kind of light if None. Spectra that it refuses are left out.
         views: Encoders of further views; the standard ones if None.
-        domain: The kind of light, a key of `pipeline.DOMAINS`.
+        domain: The kind of light, a key of `pipeline.DOMAINS`; that of the spectra if None.
         progress: Called with the number of spectra added.
         reading: How files are read, see `pipeline.queries.READING`.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.schema import DEFAULT_DOMAIN
 from spectrove.pipeline.domains import domain_called
 from spectrove.pipeline.encoders import loaded
+from spectrove.pipeline.kinds import domain_of_set
 from spectrove.pipeline.shipped import load_encoder, shipped_encoders
 from spectrove.spectra import SpectrumSet
 
@@ -33,7 +35,7 @@ def create(
     encoder: Encoder | str | None = None,
     *,
     views: Mapping[str, Encoder | str] | None = None,
-    domain: str = DEFAULT_DOMAIN,
+    domain: str | None = None,
     progress: Progress | None = None,
 ) -> tuple[KnowledgeBase, list[Refusal]]:
     """A new knowledge base from batches of spectra; `progress` is called with the number added.
@@ -41,8 +43,10 @@ def create(
     Args:
         encoder: Encoder of the view "shape"; that of the domain if None. Spectra that it refuses are left out.
         views: Encoders of further views; `standard_views` if None.
-        domain: The kind of light.
+        domain: The kind of light; that of the first batch if None.
     """
+    first, batches = _first_of(batches)
+    domain = domain or (DEFAULT_DOMAIN if first is None else domain_of_set(first).name)
     main = _loaded(domain_called(domain).encoder if encoder is None else encoder, domain)
     others = loaded(standard_views(domain) if views is None else views)
     base: KnowledgeBase | None = None
@@ -68,6 +72,13 @@ def create(
     base.optimize()
     base.complete()
     return base, refusals
+
+
+def _first_of(batches: Iterable[SpectrumSet]) -> tuple[SpectrumSet | None, Iterable[SpectrumSet]]:
+    """The first batch, and all of them."""
+    rest = iter(batches)
+    first = next(rest, None)
+    return first, rest if first is None else chain([first], rest)
 
 
 def _loaded(encoder: Encoder | str, domain: str) -> Encoder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from spectrove.domain import Domain
 from spectrove.knowledge import KnowledgeBase
@@ -34,6 +34,14 @@ def domain_of_spectra(paths: Iterable[Path | str]) -> Domain:
         if light is not None and (
             any(light.measured <= names for names in columns) or any(map(light.recognises, files))
         ):
+            return domain
+    return DOMAINS[DEFAULT_DOMAIN]
+
+
+def domain_of_set(spectra: Any) -> Domain:
+    """The kind of light of spectra in memory, by the class of their set; galaxies where nothing else fits."""
+    for domain in DOMAINS.values():
+        if domain.files is not None and isinstance(spectra, domain.files.batch):
             return domain
     return DOMAINS[DEFAULT_DOMAIN]
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.errors import KnowledgeError
 from spectrove.inference.embed import embed_queries
 from spectrove.inference.regions import (
     Region,
@@ -93,16 +94,23 @@ def parse_regions(
     """Regions from pairs of wavelengths, ranges as text, and names of lines of the kind of light of the base; or one.
 
     Raises:
+        KnowledgeError: The spectra of the base are no fluxes.
         SpectroveError: A region cannot be understood.
     """
-    lines = domain_of(base).lines
+    domain = domain_of(base)
     given: Any = regions
     alone = isinstance(given, Region | str) or (len(given) == 2 and all(map(_is_number, given)))
+    chosen = [given] if alone else list(given)
+    if chosen and domain.files is not None:
+        raise KnowledgeError(
+            f"{base.path.name}: a base of {domain.name} has no flux on wavelengths, in which regions are compared. "
+            "Search without a region: the whole spectra are compared."
+        )
     return tuple(
         region
         if isinstance(region, Region)
-        else parse_region(region if isinstance(region, str) else f"{region[0]}:{region[1]}", lines)
-        for region in ([given] if alone else given)
+        else parse_region(region if isinstance(region, str) else f"{region[0]}:{region[1]}", domain.lines)
+        for region in chosen
     )
 
 

@@ -41,6 +41,9 @@ class Light(Protocol):
             workers: Processes; by default one per core.
         """
 
+    def write(self, folder: Path, spectra: Any) -> list[Path]:
+        """The files written in a folder: one for each spectrum, called by its id, that `read` reads."""
+
 
 def batch_of(light: Light | None) -> Any:
     """The class of the sets of spectra of a kind of light."""

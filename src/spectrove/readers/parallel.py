@@ -11,7 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -22,6 +22,8 @@ from spectrove.readers.light import Light
 from spectrove.readers.options import responses
 from spectrove.readers.readfile import read_file
 from spectrove.spectra import CORE_COLUMNS, Spectrum, SpectrumSet
+
+R = TypeVar("R")
 
 #: Called with the number of files done and of all files.
 Progress = Callable[[int, int], None]
@@ -76,7 +78,9 @@ def read_files(
     alone = workers == 1 or len(files) <= WORTH_PROCESSES
     tasks = ((chunk, survey, dict(options or {})) for chunk in chunks)
     results = (
-        (_read_chunk(*task) for task in tasks) if alone else _in_processes(tasks, min(workers, len(chunks)))
+        (_read_chunk(*task) for task in tasks)
+        if alone
+        else in_processes(_read_chunk, tasks, min(workers, len(chunks)))
     )
     done = 0
     for raw, refusals, n_files in results:
@@ -108,14 +112,19 @@ def _of_light(
             progress(done, len(files))
 
 
-def _in_processes(tasks: Iterator[tuple], workers: int) -> Iterator[tuple[bytes, list[Refusal], int]]:
+def in_processes(read: Callable[..., R], tasks: Iterator[tuple], workers: int) -> Iterator[R]:
+    """What a function of a module gives for each task, in their order, by several processes.
+
+    Raises:
+        DatasetError: If a process dies.
+    """
     # Spawned, not forked: the parent may hold threads of torch, Lance or Arrow, which a fork would break.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
     waiting: deque[Future] = deque()
     try:
         for task in tasks:
-            waiting.append(pool.submit(_read_chunk, *task))
+            waiting.append(pool.submit(read, *task))
             if len(waiting) > 3 * workers:  # no more results in memory than the reader can use soon
                 yield waiting.popleft().result()
         while waiting:

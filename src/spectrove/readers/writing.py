@@ -7,15 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
+from spectrove.readers.light import Light
 from spectrove.spectra import Spectrum, SpectrumSet
 
 #: Values of a row that become cards of the header.
 CARDS = {"z": "Z", "z_err": "Z_ERR", "ra": "RA", "dec": "DEC", "survey": "SURVEY"}
 
 
-def write_files(folder: Path, spectra: SpectrumSet) -> list[Path]:
-    """The files written in a folder: one for each spectrum, called by its id."""
-    return [_write(folder / f"{_file_name(s.object_id)}.fits", s) for s in spectra]
+def write_files(folder: Path, spectra: SpectrumSet, light: Light | None = None) -> list[Path]:
+    """The files written in a folder: one for each spectrum, called by its id; `light` if they are no fluxes."""
+    if light is not None:
+        return light.write(folder, spectra)
+    return [_write(folder / f"{file_name(s.object_id)}.fits", s) for s in spectra]
 
 
 def _write(path: Path, s: Spectrum) -> Path:
@@ -44,6 +47,6 @@ def _write(path: Path, s: Spectrum) -> Path:
     return path
 
 
-def _file_name(object_id: str) -> str:
+def file_name(object_id: str) -> str:
     """The id as the name of a file: what no file name may hold becomes "_"."""
     return re.sub(r"[^\w.+-]", "_", object_id) or "_"

@@ -67,16 +67,26 @@ class Counts:
         return float("nan") if value is None else float(value)
 
     def about(self) -> dict[str, Any]:
-        """The spectrum in numbers, as `kb show` prints them."""
-        return {
-            "measured": {
-                "counts": int(self.counts.sum()),
-                "background": round(float(self.background_scale * self.background.sum()), 1),
-                "channels": len(self.counts),
-                "good_channels": int(self.good.sum()),
-                "exposure_s": round(self.exposure, 1),
-            }
+        """The spectrum in numbers, as `kb show` prints them: exposure in s, energies in keV."""
+        reach = float(self.response.e_min.min()), float(self.response.e_max.max())
+        measured = {
+            "counts": int(self.counts.sum()),
+            "background": round(float(self.background_scale * self.background.sum()), 1),
+            "channels": len(self.counts),
+            "good_channels": int(self.good.sum()),
+            "groups": 0 if self.grouping is None else int((self.grouping == 1).sum()),
+            "exposure_s": round(self.exposure, 1),
+            "energy_kev": [round(energy, 3) for energy in reach],
         }
+        behind = (
+            f", of which {measured['background']} expected of the background" if self.background_scale else ""
+        )
+        grouped = f" in {measured['groups']} groups" if measured["groups"] else ""
+        said = (
+            f"{measured['counts']} counts{behind}, in {self.exposure:.0f} s; {len(self.counts)} channels{grouped}, "
+            f"{measured['good_channels']} good, {reach[0]:.2f}-{reach[1]:.2f} keV"
+        )
+        return {"measured": measured, "said": said}
 
 
 @dataclass(frozen=True)

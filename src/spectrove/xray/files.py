@@ -57,4 +57,10 @@ class PhaFiles:
         """Sets of counts, refusals, and how many files were read."""
         from spectrove.xray.ogip import iter_counts
 
-        return iter_counts(files, response)
+        return iter_counts(files, response, workers)
+
+    def write(self, folder: Path, spectra: Any) -> list[Path]:
+        """PHA files with backgrounds, and the ARF and RMF of each response."""
+        from spectrove.xray.writing import write_files
+
+        return write_files(folder, spectra)

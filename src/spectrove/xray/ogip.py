@@ -6,6 +6,7 @@ is no measurement of energies, so whatever is missing or does not fit is refused
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, Refusal, SpectroveError
 from spectrove.readers.fitsfile import open_plain
+from spectrove.readers.parallel import in_processes
 from spectrove.xray.background import Background, background_of, exposed_area, on_channels
 from spectrove.xray.counts import BAD_QUALITY, NOT_USED, Counts, CountSet
 from spectrove.xray.events import is_event_table, is_list, read_events
@@ -26,8 +29,14 @@ from spectrove.xray.partners import KEYWORDS
 from spectrove.xray.parts import Parts, all_spectra, headers_of
 from spectrove.xray.response import Response
 
-#: Files read together; spectra among them that name one response share it.
+#: Files read together.
 TOGETHER = 64
+
+#: Starting processes takes longer than reading so few files.
+WORTH_PROCESSES = 4 * TOGETHER
+
+#: What a process that reads parts of many files has found so far, for each set of responses.
+_FILES: dict[tuple[str, ...], Files] = {}
 
 #: Bytes of a file in which the cards of an OGIP table are looked for.
 LOOKED_AT = 1 << 16
@@ -69,22 +78,63 @@ def read_counts(
 
 
 def iter_counts(
-    paths: Sequence[Path], responses: Sequence[Path | str] = ()
+    paths: Sequence[Path], responses: Sequence[Path | str] = (), workers: int | None = 1
 ) -> Iterator[tuple[CountSet, list[Refusal], int]]:
-    """The same set by set: spectra, refusals, and how many files were read."""
-    files = Files.with_responses(responses)
-    refused: list[tuple[Path, str]] = []
-    for start in range(0, len(paths), TOGETHER):
-        spectra: list[Counts] = []
-        for path in (some := paths[start : start + TOGETHER]):
-            try:
-                spectra += read_pha(path, files)
-            except SpectroveError as error:
-                refused.append((path, str(error)))
-        last = start + TOGETHER >= len(paths)
+    """The same set by set: spectra, refusals, and how many files were read.
+
+    Args:
+        paths: Files.
+        responses: RMFs and ARFs for spectra that name none, and folders of them.
+        workers: Processes; one per core if None, and none beside this one for a few files.
+    """
+    files = Files.with_responses(responses)  # a wrong one is refused before any work
+    some = [list(map(str, paths[start : start + TOGETHER])) for start in range(0, len(paths), TOGETHER)]
+    tasks = ((part, tuple(map(str, responses))) for part in some)
+    n_workers = min(workers or os.cpu_count() or 1, len(some))
+    alone = n_workers == 1 or len(paths) <= WORTH_PROCESSES
+    results: Iterator[tuple[Any, ...]] = (
+        (_read_some(part, files) for part in some) if alone else in_processes(_read_packed, tasks, n_workers)
+    )
+    refused: list[tuple[str, str]] = []
+    named = {str(Path(path).resolve()) for path in responses}
+    done = 0
+    for read, failed, own, n in results:
+        packed = isinstance(read, bytes)
+        spectra = CountSet.from_arrow(pa.ipc.open_stream(read).read_all()) if packed else read
+        refused += failed
+        named |= own
+        done += n
         # A part may be named by a spectrum that is read after it, so refusals wait for the end.
-        here = [Refusal(str(p), e) for p, e in refused if p.resolve() not in files.named] if last else []
-        yield CountSet.from_counts(spectra), here, len(some)
+        strangers = [Refusal(path, why) for path, why in refused if str(Path(path).resolve()) not in named]
+        yield spectra, strangers if done == len(paths) else [], n
+
+
+def _read_some(paths: list[str], files: Files) -> tuple[CountSet, list[tuple[str, str]], set[str], int]:
+    """Spectra, files that were refused with the reason, files that spectra named, and how many files were read."""
+    spectra: list[Counts] = []
+    refused = []
+    for path in paths:
+        try:
+            spectra += read_pha(path, files)
+        except SpectroveError as error:
+            refused.append((path, str(error)))
+    named = {str(path) for path in files.named}
+    files.named.clear()
+    return CountSet.from_counts(spectra), refused, named, len(paths)
+
+
+def _read_packed(
+    paths: list[str], responses: tuple[str, ...]
+) -> tuple[bytes, list[tuple[str, str]], set[str], int]:
+    """The same as bytes, from another process."""
+    if responses not in _FILES:
+        _FILES[responses] = Files.with_responses(responses)
+    spectra, *more = _read_some(paths, _FILES[responses])
+    table = spectra.to_arrow()
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes(), *more  # type: ignore[return-value]
 
 
 def read_pha(path: Path | str, files: Files | None = None) -> list[Counts]:

@@ -102,8 +102,10 @@ def export(
     refuse_taken(dataset)
     base = open_base(kb, where)
     ids = sorted(base.rows(where, []).column("object_id").to_pylist())
+    from spectrove.pipeline.domains import domain_of
     from spectrove.readers.dataset import Store
     from spectrove.readers.files import is_dataset
+    from spectrove.readers.writing import write_files
 
     store = Store(dataset) if is_dataset(dataset) else None
     with progress_bar("writing", len(ids)) as advance:
@@ -112,9 +114,7 @@ def export(
             if store is not None:
                 store.commit([spectra])
             else:
-                from spectrove.readers.writing import write_files
-
-                write_files(in_folder(dataset / "x").parent, spectra)
+                write_files(in_folder(dataset / "x").parent, spectra, domain_of(base).files)
             advance(len(spectra))
     if as_json:
         print_json({"dataset": str(dataset), "spectra": len(ids)})
@@ -176,9 +176,7 @@ def _described(one: dict[str, Any]) -> list[tuple[str, str]]:
     """The lines of one object: name and value."""
     span = ", {:.0f}-{:.0f} A".format(*one["wavelength"]) if one.get("wavelength") else ""
     pixels = f"{one['pixels']} pixels, {one['good_pixels']} good{span}" if "pixels" in one else ""
-    spectrum = pixels or ", ".join(
-        f"{name.replace('_', ' ')} {value}" for name, value in one["measured"].items()
-    )
+    spectrum = pixels or one["said"]
     near = one["nearest"]
     labels = "".join(f", {name} {value}" for name, value in (near["labels"] if near else {}).items())
     return [
