@@ -211,13 +211,19 @@ class Reasons(Protocol):
 
 
 class Mock(Protocol):
-    """A simulated survey with known truth."""
+    """A simulated survey with known truth.
+
+    Attributes:
+        takes: Names of the options that `write` has beside recipe, seed, workers and progress.
+    """
+
+    takes: frozenset[str]
 
     def recipe(self, name: Path | str | None) -> Any:
         """A recipe by name or file, a pydantic model; the default if None."""
 
-    def make(self, n: int, recipe: Any, seed: int, workers: int) -> SpectrumSet:
-        """n spectra."""
+    def make(self, n: int, recipe: Any, seed: int, workers: int) -> Any:
+        """n spectra, a `spectra.Batch` of the domain's kind."""
 
     def write(self, n: int, folder: Path, **options: Any) -> Path:
         """n spectra as files in a folder; the path of their catalog."""

@@ -115,6 +115,8 @@ def train_surprise(
 class MockSurvey:
     """Galaxies, lenses and outliers as SDSS would have seen them."""
 
+    takes: frozenset[str] = frozenset()
+
     def recipe(self, name: Path | str | None) -> MockRecipe:
         """A recipe of the package by name, or from a file; the default if None."""
         from spectrove.galaxies.mock import load_recipe

@@ -19,6 +19,9 @@ DESCRIPTIONS = {"index", "readme", "licence", "license", "catalog", "manifest", 
 
 DATASET_SUFFIX = ".lance"
 
+#: The catalog that a folder of spectra may bring with it.
+CATALOG = "catalog.csv"
+
 
 def is_dataset(path: Path | str) -> bool:
     """Whether a path names a dataset rather than files of spectra."""
@@ -60,6 +63,20 @@ def find_files(paths: Path | str | Iterable[Path | str], leave_out: Sequence[Pat
     if not found:
         raise DatasetError("no files were named; give at least one file, folder or glob of spectra.")
     return list(found.values())
+
+
+def catalogs_in(paths: Iterable[Path | str]) -> list[Path]:
+    """The catalogs that folders bring with them: their files catalog.csv that have a column object_id.
+
+    Mock surveys are written with one; a user who names catalogs wants those instead.
+    """
+    found = [Path(path) / CATALOG for path in paths if (Path(path) / CATALOG).is_file()]
+    return [path for path in found if "object_id" in _first_line(path).split(",")]
+
+
+def _first_line(path: Path) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.readline().strip()
 
 
 def _expand(path: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectrove.domain import Domain
@@ -14,6 +15,8 @@ from spectrove.xray.words import WORDS
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
+    from spectrove.xray.counts import CountSet
+    from spectrove.xray.mock import MockRecipe
 
 
 def _hardness() -> type[Encoder]:
@@ -26,6 +29,31 @@ def _overlay(query: Any, others: Sequence[Any], title: str) -> Any:
     from spectrove.xray.plots import overlay_figure
 
     return overlay_figure(query, others, title)
+
+
+class MockSurvey:
+    """X-ray sources of eight classes as ACIS would have seen them."""
+
+    takes: frozenset[str] = frozenset({"responses"})
+
+    def recipe(self, name: Path | str | None) -> MockRecipe:
+        """A recipe of the package by name, or from a file; the default if None."""
+        from spectrove.xray.mock import load_recipe
+
+        return load_recipe(name)
+
+    def make(self, n: int, recipe: MockRecipe, seed: int, workers: int) -> CountSet:
+        """n spectra; the same for a seed. One process is enough."""
+        from spectrove.xray.mock import make_survey
+
+        del workers
+        return make_survey(n, recipe=recipe, seed=seed)
+
+    def write(self, n: int, folder: Path, **options: Any) -> Path:
+        """n spectra as OGIP files; the path of their catalog."""
+        from spectrove.xray.mock import write_survey
+
+        return write_survey(n, folder, **options)
 
 
 XRAY = Domain(
@@ -42,5 +70,6 @@ XRAY = Domain(
     words=WORDS,
     panels=XrayPanels(),
     overlay=_overlay,
+    mock=MockSurvey(),
     files=PhaFiles(),
 )

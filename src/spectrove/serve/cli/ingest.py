@@ -43,11 +43,13 @@ def ingest(
 ) -> None:
     """Read files of spectra into a dataset.
 
-    Files that are there already and unchanged are skipped, so an interrupted run can be repeated.
+    Files that are there already and unchanged are skipped, so an interrupted run can be repeated. Without --catalog, a
+    folder's own catalog.csv with a column object_id is joined.
     """
     need_paths([*paths, *(catalog or ())])
     from spectrove.pipeline.kinds import domain_of_spectra
     from spectrove.readers import ingest as ingest_files
+    from spectrove.readers.files import catalogs_in
 
     with usage_errors():
         need_suffix(output)
@@ -55,7 +57,12 @@ def ingest(
     light = domain_of_spectra(paths).files
     with progress_bar("reading") as advance:
         report = ingest_files(
-            paths, output, catalogs=catalog or (), progress=done_of(advance), light=light, **keywords
+            paths,
+            output,
+            catalogs=catalog or catalogs_in(paths),
+            progress=done_of(advance),
+            light=light,
+            **keywords,
         )
     print_refusals(report.refusals, as_json=as_json)
     if as_json:

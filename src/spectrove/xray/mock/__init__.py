@@ -8,6 +8,7 @@ from spectrove.xray.mock.instruments import GRID, Instrument, instruments
 from spectrove.xray.mock.observe import Seen, observe
 from spectrove.xray.mock.recipe import CLASSES, MockRecipe, load_recipe
 from spectrove.xray.mock.sources import Sources, draw
+from spectrove.xray.mock.survey import make_survey, write_survey
 
 __all__ = [
     "CLASSES",
@@ -19,5 +20,7 @@ __all__ = [
     "draw",
     "instruments",
     "load_recipe",
+    "make_survey",
     "observe",
+    "write_survey",
 ]

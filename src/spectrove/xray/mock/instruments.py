@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,9 @@ _FRONT = np.array([
 _CONTAMINATION = np.array(
     [[2000, 0.10], [2003, 0.45], [2008, 0.80], [2012, 1.30], [2016, 2.20], [2021, 3.60]]
 )
+
+#: Lit side, year and angle off axis, arcmin, of the instruments made here.
+_MADE = tuple(product(("back", "front"), (2001, 2009, 2017), (0, 6)))
 
 
 @dataclass(frozen=True)
@@ -99,14 +103,14 @@ def analytic(half: str = "all") -> tuple[Instrument, ...]:
     Args:
         half: "even" or "odd" for every second one, "all" for all.
     """
-    made = []
-    for chip in ("back", "front"):
-        for year in (2001, 2009, 2017):
-            for off_axis in (0.0, 6.0):
-                response = acis_like(chip, year, off_axis)
-                made.append(_instrument(f"acis-{chip}-{year}-{off_axis:.0f}", response, chip))
-    chosen = [i for i in range(len(made)) if half == "all" or (i + i // 2) % 2 == (half == "odd")]
-    return tuple(made[i] for i in chosen)
+    return tuple(
+        _made(*chip) for i, chip in enumerate(_MADE) if half == "all" or (i + i // 2) % 2 == (half == "odd")
+    )
+
+
+@cache
+def _made(chip: str, year: int, off_axis: int) -> Instrument:
+    return _instrument(f"acis-{chip}-{year}-{off_axis}", acis_like(chip, year, off_axis), chip)
 
 
 def acis_like(chip: str, year: float, off_axis: float) -> Response:

@@ -104,11 +104,19 @@ def planned(
         recipe.log_background[0] + recipe.log_background[1] * np.clip(rng.standard_normal(n), -3, 3)
     )
     scale = 10 ** -(recipe.log_region[0] + recipe.log_region[1] * np.clip(rng.standard_normal(n), -3, 3))
-    # The signal-to-noise of net counts is net t / sqrt(net t + level t (1 + scale)).
-    wanted = np.maximum(sources.sn[index], recipe.min_sn) ** 2 * (net + level * (1 + scale)) / net**2
-    exposure = np.clip(wanted, 10 ** recipe.log_exposure[0], 10 ** recipe.log_exposure[1])
+    exposure = exposure_of(net, sources.sn[index], level, scale, recipe)
     behind = level[:, None].astype(np.float32) * instrument.background
     return Plan(rate, behind, exposure, scale)
+
+
+def exposure_of(net: Floats, sn: Floats, level: Floats, scale: Floats, recipe: ObservationRecipe) -> Floats:
+    """Seconds, within the limits of the recipe, in which net counts reach a signal-to-noise.
+
+    It is net t / sqrt(net t + level t (1 + scale)), for counts per second of the source, `net`, and of the background
+    in its region, `level`, which is `scale` times that of the background region.
+    """
+    wanted = np.maximum(sn, recipe.min_sn) ** 2 * (net + level * (1 + scale)) / net**2
+    return np.clip(wanted, 10 ** recipe.log_exposure[0], 10 ** recipe.log_exposure[1])
 
 
 def drawn(plan: Plan, index: NDArray, instrument: Instrument, rng: np.random.Generator) -> Seen:

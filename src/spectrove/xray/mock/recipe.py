@@ -31,6 +31,10 @@ _FOLDER = Path(__file__).parent
 #: Mean and standard deviation of a normal distribution, cut at three standard deviations.
 Normal = tuple[float, float]
 
+#: Values at `PROBABILITIES` of a distribution that is none of the usual ones; between them it is normal.
+Quantiles = tuple[float, float, float, float, float, float, float]
+PROBABILITIES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,8 +76,10 @@ class Population(_Model):
 class ClassRecipe(_Model):
     """How sources of one class are drawn."""
 
-    log_flux: Normal = Field(description="log10 of the .5-7 keV flux with absorption, erg / (cm2 s)")
-    log_sn: Normal = Field(description="log10 of the signal-to-noise of the .5-7 keV counts at the mean flux")
+    log_flux: Quantiles = Field(description="log10 of the .5-7 keV flux with absorption, erg / (cm2 s)")
+    log_sn: Normal = Field(
+        description="log10 of the signal-to-noise of the .5-7 keV counts at the median flux"
+    )
     sn_slope: float = Field(0.0, description="dex of signal-to-noise gained per dex of flux")
     populations: tuple[Population, ...] = Field(min_length=1)
 

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from spectrove.errors import RecipeError
 from spectrove.xray.mock.instruments import BANDS, BROAD, GRID
-from spectrove.xray.mock.recipe import CLASSES, MODELS, ClassRecipe, MockRecipe, Normal
+from spectrove.xray.mock.recipe import (
+    CLASSES,
+    MODELS,
+    PROBABILITIES,
+    ClassRecipe,
+    MockRecipe,
+    Normal,
+    Quantiles,
+)
 from spectrove.xray.models import continuum
 from spectrove.xray.models.absorption import cross_section
 from spectrove.xray.models.flux import energy_flux
@@ -159,8 +167,8 @@ def _fill(
             _normal(population.log_leak or (-9.0, 0.0), len(rows), rng), -0.1
         )
         values["leak_nh"][rows] = population.leak_nh
-        log_flux = _normal(recipe.log_flux, len(rows), rng)
-        sn = recipe.log_sn[0] + recipe.sn_slope * (log_flux - recipe.log_flux[0])
+        log_flux = _between(recipe.log_flux, len(rows), rng)
+        sn = recipe.log_sn[0] + recipe.sn_slope * (log_flux - recipe.log_flux[len(PROBABILITIES) // 2])
         values["log_flux"][rows] = log_flux + population.brighter
         values["sn"][rows] = 10 ** (sn + _normal((0.0, recipe.log_sn[1]), len(rows), rng))
 
@@ -168,6 +176,16 @@ def _fill(
 def _normal(distribution: Normal, n: int, rng: np.random.Generator) -> Floats:
     mean, deviation = distribution
     return mean + deviation * np.clip(rng.standard_normal(n), -3, 3)
+
+
+def _between(quantiles: Quantiles, n: int, rng: np.random.Generator) -> Floats:
+    """Values with these quantiles, linear in the normal deviate between them and beyond."""
+    from scipy.special import ndtri
+
+    at, values = ndtri(PROBABILITIES), np.array(quantiles)
+    deviate = np.clip(rng.standard_normal(n), -3, 3)
+    i = np.clip(np.searchsorted(at, deviate) - 1, 0, len(at) - 2)
+    return values[i] + (values[i + 1] - values[i]) * (deviate - at[i]) / (at[i + 1] - at[i])
 
 
 def make_sources(kind: NDArray, model: NDArray, values: dict[str, Floats]) -> Sources:
