@@ -163,7 +163,13 @@ def in_bands_alone(sources: Sources, recipe: MockRecipe) -> Floats:
         mean = sources.photons[index] @ energy / np.maximum(rate, 1e-30)
         fluxes = np.maximum(net * mean, LEAST * per_count) / time
         error = np.sqrt(np.maximum(found.sum(axis=1) + scale**2 * outside.sum(axis=1), 1))
-        out[index] = features(*fluxes.T, fluxes.sum(axis=1), np.maximum(net.sum(axis=1), 0.5) / error)
+        out[index] = features(
+            fluxes[:, 0],
+            fluxes[:, 1],
+            fluxes[:, 2],
+            fluxes.sum(axis=1),
+            np.maximum(net.sum(axis=1), 0.5) / error,
+        )
     return out
 
 
