@@ -61,7 +61,8 @@ PYTHON_ALONE = {
 #: Options that the command line has in another form: one default for two verbs, names of galaxies' diagrams, a text.
 OTHER_FORM = {
     ("hunt_like", "unlike"), ("hunt_like", "region"),
-    ("estimate", "k"), ("redshift", "k"), ("hunt", "witness"), ("classify", "witness"), ("hunt", "threshold"),
+    ("estimate", "k"), ("redshift", "k"), ("hunt", "witness"), ("classify", "witness"), ("classify", "prevalence"),
+    ("hunt", "threshold"),
     ("measure", "measures"),
     ("contrast", "like"), ("contrast", "unlike"),
 }  # fmt: skip

@@ -9,6 +9,7 @@ from tests.xray.ogip_files import CHANNELS, ENERGIES, smeared, smooth_area
 from tests.xray.test_fitting import drawn
 
 from spectrove import pipeline
+from spectrove.errors import KnowledgeError
 from spectrove.explanation.argument import argued
 from spectrove.explanation.sentences import cautions, why
 from spectrove.xray.counts import Counts, CountSet
@@ -120,3 +121,31 @@ def test_a_ratio_of_energies_does_not_depend_on_the_response(response):
     found = [fitted(source(r, 1007, "AGN", 30_000, behind=0.0)).ratios["hr_hs"] for r in (response, other)]
     assert abs(found[0][0] - found[1][0]) < 0.03
     assert found[0][1] < 0.01
+
+
+def test_probabilities_follow_the_prevalence_that_is_expected(base, response):
+    """Odds are multiplied by those of the prevalence; the base holds as many of one class as of the other."""
+    query = CountSet.from_counts([source(response, 1008, "AGN", 40)])
+
+    def odds(**more):
+        p = pipeline.classify(base, query, "class", **more)[0].probabilities
+        return p["AGN"] / p["CV"]
+
+    assert_allclose(odds(prevalence="equal"), odds(), rtol=1e-6)
+    assert_allclose(odds(prevalence={"AGN": 0.9, "CV": 0.1}), 9 * odds(), rtol=1e-6)
+    assert_allclose(odds(prevalence={"CV": 0.9}), odds() / 9, rtol=1e-6)
+
+
+def test_a_prevalence_that_is_none_is_refused(base, response, tmp_path):
+    query = CountSet.from_counts([source(response, 1009, "AGN", 40)])
+    (tmp_path / "shares.json").write_text("[0.5]")
+    for given, said in (
+        ({"QSO": 0.5}, "'QSO' is no class of the base"),
+        ({"AGN": 0.9, "CV": 0.3}, "in all 1.2"),
+        (str(tmp_path / "shares.json"), "holds a list"),
+        ("some", "cannot be read"),
+    ):
+        with pytest.raises(KnowledgeError, match=said):
+            pipeline.classify(base, query, "class", prevalence=given)
+    with pytest.raises(KnowledgeError, match="needs calibrated probabilities"):
+        pipeline.classify(base, query, "class", prevalence="equal", calibration="none")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from spectrove.inference.kept import contents
 from spectrove.knowledge import KnowledgeBase, Searched
@@ -24,6 +24,8 @@ class Pool:
         target: What is hunted; None in a classification.
         where: SQL condition on the objects.
         allow_self: Whether an object may find itself.
+        prevalence: In a classification, the share of each class among what is classified, or "equal"; None for the
+            shares in the base.
     """
 
     base: KnowledgeBase
@@ -32,6 +34,7 @@ class Pool:
     target: Target | None = None
     where: str | None = None
     allow_self: bool = False
+    prevalence: Mapping[str, float] | Literal["equal"] | None = None
 
     @classmethod
     def of(

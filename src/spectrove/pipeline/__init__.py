@@ -45,6 +45,7 @@ from spectrove.pipeline.hunt_text import hunt_by_text, only_text
 from spectrove.pipeline.measure import measure, store_measures
 from spectrove.pipeline.options import ClassifyOptions, HuntOptions, SearchOptions, options_of
 from spectrove.pipeline.outliers import outlier_reference, outliers, write_outlier_page
+from spectrove.pipeline.prevalence import prevalence_of
 from spectrove.pipeline.queries import any_spectra
 from spectrove.pipeline.redshift import at_redshift, complete_redshifts, redshift, with_redshifts
 from spectrove.pipeline.regions import search_region
@@ -137,11 +138,16 @@ def classify(base: KnowledgeBase, spectra: SpectrumSet, label: str, **options: A
         options: See `options.ClassifyOptions`. `metric` selects a metric fitted on the labels of the base, see
             `inference.metric_for`; `calibration` probabilities calibrated on these labels, see
             `inference.calibration_for`, or shares of the weighted vote of the k nearest; `witness` what the object
-            itself says of the classes as further evidence.
+            itself says of the classes as further evidence; `prevalence` "equal" gives each class the same share among
+            the queries, so that the most probable class is the best guess whatever the base holds most of.
+
+    Raises:
+        KnowledgeError: A prevalence is given and cannot be read, or there are no calibrated probabilities.
     """
     chosen = options_of(ClassifyOptions, "classify", options)
     check_label(base, label)
-    pool = Pool(base, base.space(chosen.view), label, None, chosen.where, chosen.allow_self)
+    prevalence = prevalence_of(chosen.prevalence)
+    pool = Pool(base, base.space(chosen.view), label, None, chosen.where, chosen.allow_self, prevalence)
     return _ask(pool, spectra, chosen)
 
 
@@ -198,6 +204,11 @@ def _question(pool: Pool, chosen: ClassifyOptions | HuntOptions) -> Question:
     else:
         terms = terms_of(domain, pool, chosen.witness)
         calibration = calibration_for(pool, chosen.calibration, metric=metric, terms=terms)
+    if pool.prevalence is not None and calibration.calibration is None:
+        raise KnowledgeError(
+            f"{base.path}: a prevalence needs calibrated probabilities, and there are none"
+            f"{': ' + calibration.reason if calibration.reason else '.'} Leave it out."
+        )
     if target is not None:
         pool = replace(pool, target=calibration.settled(target))
     votes = Vote(chosen.weighting, chosen.normalise) if isinstance(chosen, ClassifyOptions) else Vote()

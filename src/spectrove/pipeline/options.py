@@ -67,6 +67,10 @@ class ClassifyOptions(SearchOptions):
     metric: MetricMode = Field("auto", description="Distances in a metric fitted on the base's labels.")
     calibration: CalibrationMode = Field("auto", description="Probabilities calibrated on the base's labels.")
     witness: str = Field("auto", description="Use what a spectrum itself says of the classes.")
+    prevalence: Any = Field(
+        None,
+        description="Shares of the classes among SPECTRA: those of the base, equal, or of a JSON file {class: share}.",
+    )
     weighting: Weighting = Field("exp", description="Weight of a neighbour at a scaled distance.")
     normalise: Normalise = Field("sum", description="How weights become shares of the vote.")
     redshifts: Mapping[str, Any] | None = Field(

@@ -136,6 +136,8 @@ class Vocabulary:
         comparable: Property whose columns are compared where two lines are: "flux".
         hunted: Conditions that ask how something was measured, as what is asked of spectra that are not measured yet:
             the condition of a word, and the one in its place with its source.
+        own_errors: Whether a catalog's numbers without errors get those of the same measurement in the spectra; else
+            they are taken as exact, and nothing is measured for them.
         refused: Words with several meanings or none that a base can answer, and the sentence that says so.
     """
 
@@ -148,6 +150,7 @@ class Vocabulary:
     detection: float = 3.0
     comparable: str = "flux"
     hunted: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    own_errors: bool = True
     refused: Mapping[str, str] = field(default_factory=dict)
 
     def number(self, name: str) -> Number:

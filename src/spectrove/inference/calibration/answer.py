@@ -49,7 +49,7 @@ def answer(
     if calibration is None or pool is None:
         return _flagged(predictions, calibrated, measured)
     classes = classes_of(calibration, pool.target)
-    prior = prior_of(calibration, pool.target)
+    prior = prior_of(calibration, pool.target, pool.prevalence)
     distance = _distances(calibrated, calibration, pool, views, spectra)
     terms = _terms(calibrated, calibration, measured, spectra)
     evidence = calibration.evidence(distance, quality_of(spectra), terms)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.errors import KnowledgeError
 from spectrove.inference.calibration.model import Calibration
 from spectrove.targets import Target
 
@@ -69,10 +71,23 @@ def hunted(kinds: Mapping[str, str], names: Sequence[str], target: Target) -> ND
     return np.array([of.get(name) == target.positive for name in names])
 
 
-def prior_of(calibration: Calibration, target: Target | None) -> NDArray[np.float64] | None:
-    """Prior of each subclass in the population hunted; None if it is that of the base."""
+def prior_of(
+    calibration: Calibration,
+    target: Target | None,
+    prevalence: Mapping[str, float] | Literal["equal"] | None = None,
+) -> NDArray[np.float64] | None:
+    """Prior of each subclass in the population hunted or classified; None if it is that of the base.
+
+    Args:
+        calibration, target: Of the question.
+        prevalence: Without a target: the share of each class, or "equal". Classes that are not named divide what is
+            left as in the base.
+
+    Raises:
+        KnowledgeError: A class is none of the base's, or the shares are no shares.
+    """
     if target is None:
-        return None
+        return None if prevalence is None else _expected(calibration, prevalence)
     of = class_of_kind(calibration.kinds, target)
     counts = dict(zip(calibration.classes, calibration.counts.tolist(), strict=True))
     total = {name: sum(n for kind, n in counts.items() if of.get(kind) == name) for name in target.classes}
@@ -80,6 +95,32 @@ def prior_of(calibration: Calibration, target: Target | None) -> NDArray[np.floa
     if population is None:
         return None
     return np.array([population[of[kind]] * n / max(total[of[kind]], 1) for kind, n in counts.items()])
+
+
+def _expected(
+    calibration: Calibration, prevalence: Mapping[str, float] | Literal["equal"]
+) -> NDArray[np.float64]:
+    names = calibration.classes
+    if prevalence == "equal":
+        return np.full(len(names), 1 / len(names))
+    given = dict(prevalence)  # type: ignore[arg-type]
+    total = sum(given.values())
+    if unknown := [name for name in given if name not in names]:
+        raise KnowledgeError(
+            f"prevalence: {unknown[0]!r} is no class of the base; expected some of {', '.join(names)}."
+        )
+    whole = set(given) == set(names)
+    if min(given.values(), default=0.0) < 0 or total > 1 + 1e-6 or (whole and abs(total - 1) > 1e-6):
+        raise KnowledgeError(
+            f"prevalence: the shares of {', '.join(given)} are {list(given.values())}, in all {total:g}; expected none "
+            "below 0 and a sum of 1, or less where classes are left out."
+        )
+    rest = np.array(
+        [0.0 if name in given else float(n) for name, n in zip(names, calibration.counts, strict=True)]
+    )
+    rest = rest * (1 - total) / rest.sum() if rest.sum() > 0 else rest
+    # A class that is expected nowhere keeps a trace: log 0 would hide what a spectrum says of it.
+    return np.maximum([given.get(name, rest[i]) for i, name in enumerate(names)], 1e-9)
 
 
 def kinds_of(values: Sequence[str], classes: Sequence[str] | None) -> dict[str, str]:

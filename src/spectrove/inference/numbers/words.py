@@ -175,7 +175,8 @@ def _values(
     """The quantities of all objects, in the order of `base.rows`; unknown everywhere where nothing gives one."""
     sources = {name: known_source(base, name, domain) for name in names}
     known = {name: source for name, source in sources.items() if source is not None}
-    found = values_from(base, known, domain, None, progress, own_errors=True)
+    own_errors = domain.words is None or domain.words.own_errors
+    found = values_from(base, known, domain, None, progress, own_errors=own_errors)
     return {name: found.get(name) or ColumnValues.unknown(name, "catalog", "", len(base)) for name in names}
 
 

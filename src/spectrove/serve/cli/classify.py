@@ -25,6 +25,16 @@ Trusted = Annotated[
 ]
 
 
+Prevalence = Annotated[
+    str | None,
+    typer.Option(
+        "--prevalence",
+        metavar="base|equal|FILE",
+        help="Shares of the classes among SPECTRA: those of the base, equal, or of a JSON file {class: share}.",
+    ),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Typed:
     """Arguments and options of `spectrove classify`."""
@@ -38,6 +48,7 @@ class Typed:
     metric: options.Metric = "auto"
     calibration: options.Calibration = "auto"
     witness: options.WitnessOption = "auto"
+    prevalence: Prevalence = None
     trusted: Trusted = False
     encoder: options.QueryEncoder = None
     allow_self: options.AllowSelf = False

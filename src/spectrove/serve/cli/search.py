@@ -62,7 +62,7 @@ Papers = Annotated[
 Top = Annotated[
     int | None,
     typer.Option(
-        "--top", metavar="N", min=1, help="With --text: only the N best; by default as it says, or 20."
+        "--top", metavar="N", min=1, help="With --text: only the N best, as -k; by default as it says, or 20."
     ),
 ]
 
@@ -149,7 +149,8 @@ def by_text(typed: Typed) -> None:
 
     verb = VERBS["search_text"]
     with usage_errors(), progress_bar("measuring", len(base)) as advance:
-        answers = verb.ask(base, typed.text, **options.given(typed, verb, progress=advance))
+        said = options.given(typed, verb, progress=advance, top=typed.top or _asked_k(typed))
+        answers = verb.ask(base, typed.text, **said)
     about = answers.provenance
     if "abstracts" in about:
         through_papers(typed, answers)
@@ -168,6 +169,11 @@ def by_text(typed: Typed) -> None:
         write_table(typed.output, answers.to_dicts(), {"creator": f"spectrove {__version__}", **notes})
     wrote = f"   wrote {typed.output}" if typed.output else ""
     say(f" {text.described_summary(about, len(answers))}{wrote}", as_json=typed.as_json)
+
+
+def _asked_k(typed: Typed) -> int | None:
+    """-k as the length of the list of a sentence, where it is not the default of a search."""
+    return None if typed.k == Typed.k else typed.k
 
 
 def through_papers(typed: Typed, answers: Answers) -> None:
