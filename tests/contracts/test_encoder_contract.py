@@ -22,12 +22,26 @@ from spectrove.pipeline.domains import DOMAINS
 from spectrove.preprocess import Prepared, PreprocessRecipe
 from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.xray.binned import Binned
+from spectrove.xray.vectors.autoencoder import Autoencoder, AutoencoderRecipe
+from spectrove.xray.vectors.energies import EnergyCounts
+from spectrove.xray.vectors.network import SourceNetwork, SourceNetworkRecipe, own_shapes
 
 PREPROCESS = PreprocessRecipe(n_pixels=120)
 RECIPES = {
     "counts": EncoderRecipe(name="small-counts", kind="counts", counts={"version": 3}),
     "hardness_pca": EncoderRecipe(
         name="small-hardness", kind="hardness_pca", hardness_pca={"n_bins": 8, "n_components": 3}
+    ),
+    "count_pca": EncoderRecipe(
+        name="small-count-pca", kind="count_pca", count_pca={"n_bins": 16, "n_components": 3}
+    ),
+    "count_autoencoder": EncoderRecipe(
+        name="small-autoencoder", kind="count_autoencoder",
+        count_autoencoder={"n_bins": 24, "patch": 6, "width": 8, "heads": 2, "n_dimensions": 4},
+    ),
+    "source_network": EncoderRecipe(
+        name="small-sources", kind="source_network",
+        source_network={"n_bins": 16, "width": 12, "depth": 2, "decoder_width": 8, "n_dimensions": 5},
     ),
     "pca": EncoderRecipe(name="small-pca", kind="pca", preprocess=PREPROCESS, pca=PcaRecipe(n_components=6)),
     "surprise": EncoderRecipe(
@@ -167,8 +181,21 @@ def binned(encoder, n, rng):
     )  # fmt: skip
 
 
+def in_energies(encoder, n, rng):
+    """Counts, background and area in energy bins of n X-ray spectra."""
+    shape = n, encoder.settings.n_bins
+    return EnergyCounts(
+        np.array([f"s{i}" for i in range(n)], dtype=str), rng.poisson(9.0, shape).astype(np.float32),
+        rng.uniform(0, 1, shape).astype(np.float32), np.full(n, 0.1, np.float32),
+        rng.uniform(1e6, 2e6, shape).astype(np.float32), np.full(n, 1e4, np.float32),
+        np.tile([0.5, 7.0], (n, 1)), ((),) * n, encoder.preparation,
+    )  # fmt: skip
+
+
 #: Kinds whose input is no flux on a grid: what makes input of n spectra.
-PREPARED = {"counts": counted, "hardness_pca": binned}
+PREPARED = {"counts": counted, "hardness_pca": binned} | dict.fromkeys(
+    ("count_pca", "count_autoencoder", "source_network"), in_energies
+)
 
 
 def make(case):
@@ -183,6 +210,8 @@ def make(case):
         axes = np.linalg.qr(rng.normal(size=(8, 3)))[0].T
         weights = {"mean": rng.normal(size=8), "components": axes, "deviation": np.linspace(3, 1, 3)}
         weights |= {"ratio_mean": np.zeros(2), "ratio_deviation": np.ones(2)}
+    elif case in ("count_pca", "count_autoencoder", "source_network"):
+        weights = energy_weights(case, KINDS[case]().complete(recipe), rng)
     elif case == "counts":
         weights = {"scale": np.array([1.0, 2.0])}
     else:
@@ -197,6 +226,20 @@ def make(case):
             weights[f"float32.measure_{part}"] = np.ones(len(recipe.network.measurements), np.float32)
     kind = ENCODERS.get(recipe.kind) or KINDS[recipe.kind]()
     return kind(recipe, weights, training_ids=frozenset({"t1", "t2"}))
+
+
+def energy_weights(kind, recipe, rng):
+    """Random weights of the kinds that read counts in energy bins."""
+    if kind == "count_pca":
+        axes = np.linalg.qr(rng.normal(size=(16, 3)))[0].T
+        return {"mean": rng.normal(size=16), "components": axes, "deviation": np.linspace(3, 1, 3)}
+    torch.manual_seed(3)
+    if kind == "count_autoencoder":
+        module: torch.nn.Module = Autoencoder(AutoencoderRecipe.model_validate(recipe.own))
+        return {n: t.numpy() for n, t in module.state_dict().items()}
+    settings = SourceNetworkRecipe.model_validate(recipe.own)
+    weights = {n: t.numpy() for n, t in SourceNetwork(settings).state_dict().items()}
+    return weights | {n: rng.uniform(1, 2, shape) for n, shape in own_shapes(settings).items()}
 
 
 def surprise_weights(rng):

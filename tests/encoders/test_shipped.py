@@ -17,6 +17,7 @@ SHIPPED = {
     "base": "ca417bc63b742842",
     "hardness": "df9b42066067852b",
     "pca": "e6ce1fc2a6efa3f9",
+    "sources8": "55a1d1badcb50350",
     "surprise": "493af0b075a17a5b",
 }
 OTHERS = {"base_measured": "0f5e6d02b61800f8", "base_self": "689adfe02a9b39c7"}

@@ -62,7 +62,7 @@ def run(*words, code=0):
 def test_a_base_of_counts_says_what_it_is(base):
     about = json.loads(run("kb", "info", base, "--json").stdout)
     assert about["domain"] == "xray"
-    assert about["encoder"] == "hardness"
+    assert about["encoder"] == "sources8"
     assert about["rows"] == 2 * EACH - 1
     assert about["labels"]["class"] == {"AGN": EACH - 1, "LM-STAR": EACH}
 

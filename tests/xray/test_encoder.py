@@ -201,7 +201,7 @@ def test_a_saved_encoder_is_the_same_encoder(encoder, spectra, tmp_path):
 
 
 def test_the_encoder_that_comes_with_the_package_has_not_moved(spectra):
-    shipped = load_encoder(XRAY.encoder, XRAY.folders("weights"), XRAY.kinds)
+    shipped = load_encoder("hardness", XRAY.folders("weights"), XRAY.kinds)
     assert shipped.fingerprint == "df9b42066067852b"
     assert len(shipped.training_ids) == 4000
     assert vectors(shipped, spectra).shape == (30, 7)

@@ -94,7 +94,7 @@ def test_a_base_of_counts_knows_its_kind_of_light_from_its_spectra(three, tmp_pa
     """And says it where regions of wavelengths are asked for."""
     base, _ = spectrove.create(tmp_path / "x.kb", three)
     assert base.domain == "xray"
-    assert base.info()["encoder"] == "hardness"
+    assert base.info()["encoder"] == "sources8"
     with pytest.raises(KnowledgeError, match=r"x\.kb: a base of xray has no flux on wavelengths"):
         base.search_region(three, (0.5, 2.0))
     with pytest.raises(KnowledgeError, match="no flux on wavelengths"):

@@ -27,10 +27,15 @@ def save_state(path: Path, network: nn.Module, optimizer: Optimizer, about: dict
     part.replace(path)
 
 
+def state_about(path: Path) -> dict:
+    """The plain values of a saved state, which tell whose it is before it is put back."""
+    with safe_open(path, "pt") as file:
+        return json.loads(file.metadata()["about"])
+
+
 def load_state(path: Path, network: nn.Module, optimizer: Optimizer) -> dict:
     """Put a saved state back; returns the plain values."""
-    with safe_open(path, "pt") as file:
-        about = json.loads(file.metadata()["about"])
+    about = state_about(path)
     tensors = load_file(path)
     network.load_state_dict(_below(tensors, "network."))
     state: dict[int, dict[str, Tensor]] = {}

@@ -10,5 +10,6 @@ panels.py       what explanations and pages say of them; plots.py draws
 models/         models of spectra: continua, lines, thin plasma, absorption
 mock/           a simulated survey of eight classes with known truth
 encoder.py      vectors of hardness ratios and of principal components of counts in energy bins
+vectors/        vectors that networks read from counts, background and area, and how these are trained
 domain.py       all this as a kind of light beside others
 """

@@ -11,6 +11,7 @@ from spectrove.xray.files import PhaFiles
 from spectrove.xray.measuring import XrayMeasurer
 from spectrove.xray.panels import XrayPanels
 from spectrove.xray.quantities import QUANTITIES
+from spectrove.xray.vectors.kinds import KINDS, TRAINERS
 from spectrove.xray.words import WORDS
 
 if TYPE_CHECKING:
@@ -60,11 +61,12 @@ XRAY = Domain(
     name="xray",
     title="X-ray spectra: counts in the channels of a CCD.",
     home="spectrove.xray",
-    encoder="hardness",
+    encoder="sources8",
     label="class",
     group="obsid",
     groups="observations",
-    kinds={"hardness_pca": _hardness},
+    kinds={"hardness_pca": _hardness, **KINDS},
+    trainers=TRAINERS,
     quantities=QUANTITIES,
     measurer=XrayMeasurer(),
     words=WORDS,

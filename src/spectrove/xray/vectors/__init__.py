@@ -1,0 +1,1 @@
+"""Vectors of X-ray spectra: what their encoders are shown, the encoders, and how they are trained."""
