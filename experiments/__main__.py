@@ -30,8 +30,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         evaluate(given)
     if name in PAPER or name == "all":
         return import_module("experiments.paper.run").main(given)
-    given.remove(name)
-    return import_module(PROGRAMS[name].module).main(given)
+    return programs(given)
+
+
+def programs(arguments: Sequence[str]) -> int:
+    """The largest exit code of the programs that are named, one after the other, each with all options that are given.
+
+    Names stand before the options: a value of an option may be called as a program is.
+    """
+    first = next(i for i, word in enumerate(arguments) if word in PROGRAMS)
+    last = first
+    while last < len(arguments) and arguments[last] in PROGRAMS:
+        last += 1
+    options = [*arguments[:first], *arguments[last:]]
+    return max(
+        import_module(PROGRAMS[name].module).main(options) for name in dict.fromkeys(arguments[first:last])
+    )
 
 
 def evaluate(arguments: Sequence[str]) -> NoReturn:

@@ -73,6 +73,9 @@ PROGRAMS: dict[str, Experiment] = {
         "experiments.ask.run", "hunts by example, by numbers, by review and by words, on plates left out"
     ),
     "demo": Experiment("experiments.demo", "three hunts on a mock survey, with a report"),
+    "literature": Experiment(
+        "experiments.literature.run", "spectra and the papers that speak of them: links, retrieval, numbers"
+    ),
     "xray": Experiment(
         "experiments.xray.run", "X-ray sources: classes, encoders and answers, on real and on mock spectra"
     ),
@@ -83,5 +86,5 @@ ALL: dict[str, dict[str, Experiment]] = {
     "Tables of every method (spectrove evaluate NAME)": TABLES,
     "Studies of the answers (spectrove evaluate NAME)": STUDIES,
     "Tables and figures of the paper (several names at once, or all)": PAPER,
-    "Others": PROGRAMS,
+    "Others (several names at once)": PROGRAMS,
 }

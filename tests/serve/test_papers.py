@@ -185,3 +185,38 @@ def test_missing_columns_and_files_are_refused_with_a_sentence(named, spectrove,
         assert sentence in refused.stderr
     refused = spectrove("kb", "papers", named[0], "--from", named[1], "--names", "objet")
     assert "did you mean object" in refused.stderr
+
+
+def test_spectra_and_texts_are_aligned_measured_and_searched(attached, named, spectrove):
+    """What was measured on links left out is said beside the spectra that are found; too few links are refused."""
+    from spectrove.pipeline.papers import attach_papers
+
+    refused = spectrove("kb", "papers", attached, "--from", named[1].with_name("few.csv"), "--align")
+    assert refused.exit_code == 2
+    assert "parts that share no object and no abstract, expected 20 or more" in refused.stderr
+    base = KnowledgeBase.open(attached)
+    ids = sorted(base.rows(None, []).column("object_id").to_pylist())
+    library = current(base)
+    table = library.abstracts.table
+    more = {"paper_id": [f"more{i}" for i in range(len(ids))], "title": ["Another part"] * len(ids),
+            "abstract": [f"{TEXTS[i % 8]} This is NGC {9000 + i}." for i in range(len(ids))]}  # fmt: skip
+    done = attach_papers(base, type(table).from_pydict(more), align=True)
+    assert done.alignment.startswith("of texts left out, ")
+    said = json.loads(
+        spectrove(
+            "search", attached, "--text", "four images", "--papers", "--top", 2, "--json"
+        ).stdout.splitlines()[2]
+    )
+    assert (said["through"], said["papers"]) == ("alignment", [])
+    shown = spectrove("search", attached, "--text", "four images", "--papers").stdout
+    assert "in a shared space: of texts left out" in shown
+    aligned = current(KnowledgeBase.open(attached)).alignment
+    assert aligned.about["fingerprint"] == base.fingerprints[aligned.about["view"]]
+
+
+def test_papers_come_from_a_table_or_from_the_service_not_both(named, spectrove, monkeypatch):
+    for name in ("ADS_API_TOKEN", "ADS_DEV_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    assert "give a table of abstracts, or --ads" in spectrove("kb", "papers", named[0]).stderr
+    assert "give a table" in spectrove("kb", "papers", named[0], "--from", named[1], "--ads").stderr
+    assert "no token of the Astrophysics Data System" in spectrove("kb", "papers", named[0], "--ads").stderr

@@ -8,7 +8,7 @@ alternatives behind the same class. Nothing here needs torch once it is fitted.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -132,21 +132,6 @@ def fit_alignment(
     fit = {"contrastive": _contrastive, "cca": _cca, "ridge": _ridge}[kind]
     left, right = fit(x, y, pairs, seed, settings)
     return Alignment(kind, Projection(*a, left), Projection(*b, right))
-
-
-def ranks(queries: Floats, answers: Floats, right: Sequence[set[int]]) -> NDArray[np.int64]:
-    """Place of the best right answer of each query by cosine, from 1; ties count against it.
-
-    Args:
-        queries, answers: Unit vectors of one space, (n_queries, d) and (n_answers, d).
-        right: Rows of `answers` that are right for each query; not empty.
-    """
-    likeness = queries @ answers.T
-    best = np.array([max(row[j] for j in rows) for row, rows in zip(likeness, right, strict=True)])
-    wrong = np.ones(likeness.shape, bool)
-    for i, rows in enumerate(right):
-        wrong[i, list(rows)] = False
-    return 1 + ((likeness >= best[:, None] - 1e-7) & wrong).sum(axis=1)
 
 
 def components(pairs: NDArray[np.int64]) -> NDArray[np.int64]:

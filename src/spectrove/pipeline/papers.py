@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from os import PathLike
 from pathlib import Path
@@ -16,9 +16,12 @@ from spectrove.errors import KnowledgeError, did_you_mean
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.joining import Source
 from spectrove.literature.abstracts import Abstracts, abstracts_of, read_abstracts, read_links
+from spectrove.literature.ads import Ads
 from spectrove.literature.library import COLUMN, Library, attach
 from spectrove.literature.linking import Linked, Objects, link
+from spectrove.literature.names import spellings
 from spectrove.literature.texts import fit_texts
+from spectrove.pipeline.paper_alignment import alignment_of
 
 #: Columns in which a base may have names of its objects beside their ids.
 NAME_COLUMNS = (
@@ -42,6 +45,7 @@ class PapersAttached:
         names: Columns whose values were looked for beside the ids.
         version: The version of the base.
         dry_run: Whether nothing was written.
+        alignment: How well spectra and texts find each other, in a sentence; "" if they were not aligned.
     """
 
     source: str
@@ -53,6 +57,7 @@ class PapersAttached:
     names: tuple[str, ...]
     version: int
     dry_run: bool
+    alignment: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as the command prints them with --json."""
@@ -66,16 +71,18 @@ class PapersAttached:
             "ambiguous": {name: list(ids) for name, ids in self.linked.ambiguous.items()},
             "crowded": dict(self.linked.crowded), "unnamed": self.linked.unnamed,
             "strangers": self.linked.strangers, "version": self.version, "dry_run": self.dry_run,
+            "alignment": self.alignment or None,
         }  # fmt: skip
 
 
 def attach_papers(
     base: KnowledgeBase,
-    abstracts: str | PathLike[str] | pa.Table | Abstracts,
+    abstracts: str | PathLike[str] | pa.Table | Abstracts | Ads,
     *,
     links: str | PathLike[str] | Sequence[tuple[str, str, str]] | None = None,
     names: Sequence[str] = (),
     source: str = "",
+    align: bool = False,
     dry_run: bool = False,
 ) -> PapersAttached:
     """Attach abstracts to a base as one new version, link them to its objects, and make vectors of them.
@@ -87,30 +94,37 @@ def attach_papers(
     Args:
         base: The base.
         abstracts: A file (.csv, .tsv, .jsonl, each also .gz, or .parquet) or a table with columns paper_id, title,
-            abstract, year, url, of which the last two may be missing.
+            abstract, year, url, of which the last two may be missing. Or the Astrophysics Data System, which is asked
+            for papers on the objects that have names.
         links: A file, or triples, of paper, object and name in the text, which are linked whatever the text says.
         names: Further columns of the base with names.
         source: What the provenance calls a table; a file has its own name.
+        align: Also fit a space that spectra share with texts on the links, and measure it on links left out.
         dry_run: True to say what would come of it; nothing is written.
 
     Raises:
         CatalogError: A file cannot be read or lacks a column.
-        KnowledgeError: The base has no such column, or there are too few abstracts.
+        KnowledgeError: The base has no such column, there are too few abstracts, or too few links to align.
     """
-    papers, origin = _abstracts(abstracts, source)
     columns = name_columns(base, names)
     objects = objects_of(base, columns)
     listed = read_links(Path(links)) if isinstance(links, str | PathLike) else list(links or ())
+    if isinstance(abstracts, Ads):
+        abstracts, more = abstracts.abstracts_on(_asked_of(objects))
+        listed, source = listed + more, source or "ads"
+    papers, origin = _abstracts(abstracts, source)
     linked = link(papers, objects, listed)
     encoder = fit_texts(papers.texts())
     # Kept in half precision; so that answers are the same before and after the base was closed, so from now on.
     vectors = encoder.encode(papers.texts()).astype(np.float16).astype(np.float32)
     about = {"source": origin.name, "objects": len(objects.object_id), "names": list(columns)}
     library = Library(papers, tuple(linked.links), encoder, vectors, None, about)
+    if align:
+        library = replace(library, alignment=alignment_of(base, library))
     change = attach(base, library, origin, dry_run)
     return PapersAttached(
         origin.name, origin.version, len(papers), papers.left_out, linked, len(objects.object_id), columns,
-        change.version, dry_run,
+        change.version, dry_run, "" if library.alignment is None else str(library.alignment.about["sentence"]),
     )  # fmt: skip
 
 
@@ -139,6 +153,19 @@ def objects_of(base: KnowledgeBase, columns: Sequence[str]) -> Objects:
         for name in ("ra", "dec")
     )
     return Objects(ids, list(zip(ids, *named, strict=True)), ra, dec)
+
+
+def _asked_of(objects: Objects) -> list[tuple[str, str]]:
+    """Id and name of the objects that have a name beside their id, or one that says enough to be looked for."""
+    named = [
+        (names[0], next((n for n in (*names[1:], names[0]) if n and spellings(n)), ""))
+        for names in objects.names
+    ]
+    if not (found := [(object_id, name) for object_id, name in named if name]):
+        raise KnowledgeError(
+            "no object has a name that can be asked for. Join names with kb label, or name their column with --names."
+        )
+    return found
 
 
 def _abstracts(given: Any, source: str) -> tuple[Abstracts, Source]:
@@ -173,7 +200,7 @@ def report(done: PapersAttached) -> list[str]:
     for name, n in list(done.linked.crowded.items())[:TOLD]:
         lines.append(f"{name} fits the position of {n} objects: none of them is linked")
     lines += _counts(said)
-    return lines
+    return [*lines, *([f"aligned: {done.alignment}"] if done.alignment else [])]
 
 
 def _counts(said: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,1 @@
+"""Spectra with the literature: links, vectors of texts, and spectra and texts in one space."""
