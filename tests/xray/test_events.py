@@ -12,8 +12,8 @@ from scipy.stats import kstest
 from tests.xray.ogip_files import CHANNELS, smeared, smooth_area, write_arf, write_rmf
 from typer.testing import CliRunner
 
-from spectrove.errors import FormatError
-from spectrove.readers import read_dataset
+from spectrove.errors import DatasetError, FormatError
+from spectrove.readers import ingest, read_dataset
 from spectrove.serve.cli import app
 from spectrove.xray.events import is_events
 from spectrove.xray.files import PhaFiles
@@ -252,12 +252,14 @@ def test_broken_lists_are_sentences_and_the_others_are_read(tmp_path, response):
     write_events(tmp_path / "nan.fits", time * np.nan, energy=energy * 1e3)
     (tmp_path / "words.csv").write_text("time,energy\n1,two\n")
     (tmp_path / "empty.csv").write_text("time,energy\n")
+    (tmp_path / "classes.csv").write_text("path,class\ngood.fits,AGN\n")
     (tmp_path / "torn.json").write_text('[{"event_list": [[1, 2')
     (tmp_path / "flat.json").write_text('[{"event_list": [1, 2]}]')
     (tmp_path / "text.json").write_text('[{"event_list": ["a", "b"]}]')
     spectra, refusals = read_counts(sorted(tmp_path.iterdir()), response)
     assert spectra.object_id.tolist() == [good.stem]
-    assert len(refusals) == 8
+    assert len(refusals) == 9
+    assert any("classes.csv: a text without time and energy" in r.error for r in refusals)
     assert all(
         r.error.endswith(".") and "\n" not in r.error and "broken inside" not in r.error for r in refusals
     ), refusals
@@ -276,6 +278,14 @@ def test_events_are_ingested_from_the_command_line(tmp_path, response):
     assert done.exit_code == 0, done.output
     (spectrum,) = read_dataset(tmp_path / "x.lance", light=PhaFiles())
     assert spectrum.row["constant_p"] > 0.01
+
+
+def test_a_response_is_refused_for_spectra_of_flux(tmp_path, response):
+    (tmp_path / "a.csv").write_text("wavelength,flux\n" + "\n".join(f"{w},1" for w in range(4000, 4100)))
+    with pytest.raises(
+        DatasetError, match=r"--response: the files, the first a\.csv, are no spectra of counts"
+    ):
+        ingest(tmp_path / "a.csv", tmp_path / "x.lance", response=response[0])
 
 
 @pytest.mark.real

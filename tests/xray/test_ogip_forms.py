@@ -421,5 +421,14 @@ def test_files_cut_anywhere_are_refused_or_read_and_never_stop_a_batch(tmp_path)
 def test_a_damaged_response_is_a_sentence_of_its_spectrum(tmp_path, name):
     path = simple(tmp_path)
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-3000])
-    with pytest.raises(FormatError, match=r"s\.pi|^s:"):
+    keyword = {"r.rmf": "RESPFILE", "r.arf": "ANCRFILE"}[name]
+    with pytest.raises(FormatError, match=rf"^s: {keyword} {name} (is broken|has no)"):
         read_pha(path)
+    renamed = fits.BinTableHDU.from_columns([fits.Column("ENERGY", "E", array=EDGES)], name=hdu_name(name))
+    save(tmp_path / name, renamed, bounds_table())
+    with pytest.raises(FormatError, match=rf"^s: {keyword} {name} has no column ENERG_LO, expected it"):
+        read_pha(path)
+
+
+def hdu_name(name):
+    return {"r.rmf": "MATRIX", "r.arf": "SPECRESP"}[name]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError
-from spectrove.xray.matrix import Place
+from spectrove.xray.matrix import Place, sentence_of
 from spectrove.xray.parts import Parts, all_spectra
 from spectrove.xray.response import Response
 
@@ -134,7 +134,8 @@ def _spectra_behind(parts: Parts, place: Place | None, in_file: Sequence[Parts])
     if place is None:
         return _sides(parts) or [p for p in in_file if _is_background(p)]
     same = _same_file(place.path, parts.path)
-    found = [p for p in in_file if p is not parts] if same else list(all_spectra(place.path))
+    with sentence_of(parts.label, "BACKFILE", place.path):
+        found = [p for p in in_file if p is not parts] if same else list(all_spectra(place.path))
     if place.part:
         found = _numbered(parts, place, found)
     else:

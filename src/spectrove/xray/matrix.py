@@ -7,7 +7,9 @@ numbers themselves say decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.errors import FormatError
+from spectrove.errors import FormatError, SpectroveError
 from spectrove.xray.response import Response
 
 Floats = NDArray[np.float64]
@@ -60,6 +62,24 @@ def is_response(hdus: Sequence[Any]) -> bool:
     return any(_is_matrix(hdu.header) for hdu in hdus if hasattr(hdu, "columns"))
 
 
+@contextmanager
+def sentence_of(label: str, keyword: str, path: Path) -> Iterator[None]:
+    """Whatever fails inside a file that a spectrum names as a sentence about that file."""
+    try:
+        yield
+    except SpectroveError:
+        raise
+    except Exception as error:  # a broken table fails in any way inside astropy
+        said = " ".join(str(error).split())[:160]
+        if column := re.search(r"Key '(\w+)' does not exist", said):
+            raise FormatError(
+                f"{label}: {keyword} {path.name} has no column {column[1]}, expected it. Make the file again."
+            ) from error
+        raise FormatError(
+            f"{label}: {keyword} {path.name} is broken ({type(error).__name__}: {said}), expected FITS. Fetch it again."
+        ) from error
+
+
 def read_response(label: str, rmf: Place, arf: Place | None, order: int | None = None) -> Response:
     """The response of an RMF and, unless the matrix holds the area, an ARF.
 
@@ -74,7 +94,7 @@ def read_response(label: str, rmf: Place, arf: Place | None, order: int | None =
     """
     from astropy.io import fits
 
-    with fits.open(rmf.path, memmap=False) as hdus:
+    with sentence_of(label, "RESPFILE", rmf.path), fits.open(rmf.path, memmap=False) as hdus:
         bounds = _one(hdus, "EBOUNDS", _is_bounds)
         matrices = _chosen(label, rmf, [hdu for hdu in _tables(hdus) if _is_matrix(hdu.header)], order)
         if not matrices or bounds is None:
@@ -226,7 +246,7 @@ def _area_of(label: str, rmf: Place, arf: Place | None, matrix: _Matrix, order: 
 def _read_area(label: str, rmf: Place, arf: Place, energy: Floats, order: int | None) -> Floats:
     from astropy.io import fits
 
-    with fits.open(arf.path, memmap=False) as hdus:
+    with sentence_of(label, "ANCRFILE", arf.path), fits.open(arf.path, memmap=False) as hdus:
         tables = _chosen(label, arf, [hdu for hdu in _tables(hdus) if _is_area(hdu.header)], order)
         if not tables:
             raise FormatError(

@@ -22,7 +22,7 @@ from spectrove.readers.fitsfile import open_plain
 from spectrove.readers.parallel import in_processes
 from spectrove.xray.background import Background, background_of, exposed_area, on_channels
 from spectrove.xray.counts import BAD_QUALITY, NOT_USED, Counts, CountSet
-from spectrove.xray.events import is_event_table, is_list, read_events
+from spectrove.xray.events import is_event_table, is_events, is_list, read_events
 from spectrove.xray.found import Files, article, what_it_is
 from spectrove.xray.matrix import Place
 from spectrove.xray.partners import KEYWORDS
@@ -148,7 +148,7 @@ def read_pha(path: Path | str, files: Files | None = None) -> list[Counts]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if is_list(path):
-                return read_events(path, files)
+                return read_events(_need_events(path), files)
             found = list(all_spectra(path))
             if not found and any(map(is_event_table, headers_of(path))):
                 return read_events(path, files)
@@ -165,10 +165,20 @@ def read_pha(path: Path | str, files: Files | None = None) -> list[Counts]:
             "Check the path, or fetch it again."
         ) from error
     except Exception as error:  # a broken table fails in any way inside astropy
+        said = " ".join(str(error).split())[:160]
         raise FormatError(
-            f"{path.name}: broken inside ({type(error).__name__}: {str(error)[:200]}), expected a PHA file with its "
-            "responses. Fetch it again."
+            f"{path.name}: broken inside ({type(error).__name__}: {said}), expected a PHA file. Fetch it again."
         ) from error
+
+
+def _need_events(path: Path) -> Path:
+    """Refuse a text unless it lists events."""
+    if not is_events(path):
+        raise FormatError(
+            f"{path.name}: a text without time and energy of events, expected a PHA file or a list of events. Give a "
+            "table of sources with --catalog."
+        )
+    return path
 
 
 # --- spectra ------------------------------------------------------------------------------------------
