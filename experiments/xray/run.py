@@ -15,6 +15,10 @@ PARTS: dict[str, Part] = {
         "experiments.xray.recognised",
         "real sources by the encoder that comes with the package: MUWCLASS, event lists, PHA files",
     ),
+    "match": Part(
+        "experiments.xray.matched",
+        "mock sources against the real ones of MUWCLASS: colours, flux and signal-to-noise",
+    ),
 }
 
 XRAY = Parts("xray", PARTS, Path(__file__).parent, shared=("bench.py", "scores.py", "sources.py"))

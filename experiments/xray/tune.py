@@ -44,7 +44,7 @@ FITTED: dict[str, tuple[tuple[str, bool, float], ...]] = {
     "disc_power_law": (("log_kt", True, 0.15), ("log_ratio", True, 0.3)),
 }
 
-#: Least and greatest value of means; widths are from .03 to .9.
+#: Least and greatest value of means; widths are from .1 to .9.
 BOUNDS = {"gamma": (0.6, 3.2), "log_kt": (-1.2, 1.3), "log_kt_second": (-0.2, 1.2), "log_ratio": (-1.5, 1.5),
           "log_nh": (-2.5, 1.6)}  # fmt: skip
 
@@ -110,11 +110,11 @@ def parameters(table: dict[str, Any]) -> list[Place]:
             found.append(((i, "share"), float(np.log(population["share"])), (-4, 2), 0.4))
             found.append(((i, "brighter"), population["brighter"], (-0.8, 0.8), 0.2))
         found.append(((i, "log_nh", 0), population["log_nh"][0], BOUNDS["log_nh"], 0.25))
-        found.append(((i, "log_nh", 1), population["log_nh"][1], (0.05, 0.9), 0.12))
+        found.append(((i, "log_nh", 1), population["log_nh"][1], (0.1, 0.9), 0.12))
         for name, both, step in FITTED[population["model"]]:
             found.append(((i, name, 0), population[name][0], BOUNDS[name], step))
             if both:
-                found.append(((i, name, 1), population[name][1], (0.03, 0.9), step / 2))
+                found.append(((i, name, 1), population[name][1], (0.1, 0.9), step / 2))
         if population["log_leak"] is not None:
             found.append(((i, "log_leak", 0), population["log_leak"][0], (-3.0, -0.3), 0.3))
     return found
