@@ -239,6 +239,7 @@ def test_a_hunt_in_words_is_the_hunt_by_its_condition(base, asked):
     assert said.provenance["read"][0] == ["high D4000", f"d4000n > {limit:.4g}   (upper 25% of the base)"]
     quiescent = base.hunt(asked.take([0]), text="quiescent")
     assert quiescent.target.where == "ha_ew < 3"
+    assert "as new spectra have no label class_derived" in quiescent.provenance["read"][0][1]
 
 
 def test_a_hunt_in_words_with_examples_is_the_hunt_by_them(base, asked):

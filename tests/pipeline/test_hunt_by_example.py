@@ -12,6 +12,7 @@ from spectrove.errors import KnowledgeError
 from spectrove.galaxies.mock import make_survey
 from spectrove.pipeline import create, hunt_like
 from spectrove.pipeline.base import Base
+from spectrove.pipeline.given import given_examples
 from spectrove.pipeline.verbs import VERBS
 
 
@@ -92,6 +93,28 @@ def test_examples_that_cannot_be_used_are_named_and_the_rest_goes_on(base, surve
     assert f"{d}: given as like and as unlike" in said
     assert answers.examples.given.yes_id == (a, b, c)
     assert answers.examples.given.no_id == ()
+
+
+def test_examples_among_the_spectra_are_named_and_a_file_is_what_it_holds(base, survey, tmp_path):
+    """The same path with another spectrum is another example; one given twice counts once."""
+    ids = red(survey, 3)
+    some = survey.take(np.flatnonzero(np.isin(survey.object_id, ids)))
+    answers = base.hunt(survey, like=[*ids, ids[0]])
+    assert answers.provenance["not_ranked"].split(",") == some.object_id.tolist()
+    assert f"{ids[0]}: given more than once" in " ".join(answers.examples.cautions)
+    assert not answers.examples.unused
+    path, scores = tmp_path / "example.txt", []
+    for one in (some[0], survey[next(i for i, c in enumerate(survey.column("class_derived")) if c == "SF")]):
+        table = np.column_stack([one.wavelength, one.flux, 1 / np.sqrt(np.maximum(one.ivar, 1e-9))])
+        np.savetxt(path, table, header="wavelength flux error")
+        like = replace(base.spectra([ids[0]]), object_id=np.array(["x"]))
+        scores.append(identity_of(base, [str(path), like]))
+    assert scores[0] != scores[1]
+    assert identity_of(base, [str(path), like]) == scores[1]
+
+
+def identity_of(base, like):
+    return given_examples(base, like).identity
 
 
 def test_nothing_usable_is_refused_with_the_reasons(base):

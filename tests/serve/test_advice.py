@@ -249,7 +249,7 @@ def test_where_nothing_is_answered_the_summary_says_so(spectrove, survey, lackin
     assert result.exit_code == 1
     assert json.loads(result.stderr.splitlines()[0])["object_id"] == spectra.object_id[1]
     [summary] = result.stdout.splitlines()
-    assert "1 without an answer" in summary
+    assert "1 spectrum without an answer" in summary
     assert ": ," not in summary
 
 

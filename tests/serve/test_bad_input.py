@@ -229,8 +229,8 @@ def test_a_bad_file_never_stops_a_folder(spectrove, survey, tmp_path):
         "spec-0001-00001-0001.fits",
         "nothing.fits",
     }
-    assert all(set(line) == {"path", "error"} for line in refused)
-    assert "2 unreadable" in result.stderr
+    assert all(set(line) == {"path", "object_id", "error"} for line in refused)
+    assert "2 files unreadable" in result.stderr
     result = spectrove("ingest", folder, "-o", "new.lance")
     assert result.exit_code == 1
     assert "2 spectra from 4 files, 2 refused" in result.stdout

@@ -59,7 +59,7 @@ def test_spectra_are_ranked_in_place_of_the_base_and_a_page_is_written(spectrove
     ("like", "unlike", "sentence"),
     [
         ("nothing-there", "{0}", "neither a file"),
-        ("{0}", "{0}", "in both sets"),
+        ("{0}", "{0}", "given as like and as unlike"),
         ("", "{0}", "no --like"),
     ],
 )
@@ -89,6 +89,9 @@ def test_examples_are_not_ranked_along_their_own_direction(survey, sets):
     others = [i for i in base.rows(None, []).column("object_id").to_pylist() if i not in {*like, *unlike}][:2]
     answers = base.contrast([*like[:3], *others], like=like, unlike=unlike)
     assert {answer.object_id for answer in answers} == set(others)
+    assert answers.provenance["not_ranked"] == ",".join(like[:3])
+    [best] = base.contrast(others, like=like, unlike=unlike, top=1)
+    assert best.score == max(answer.score for answer in answers)
     assert not len(base.contrast(like, like=like, unlike=unlike))
     for ask in (base.contrast, base.hunt):
         with pytest.raises(
@@ -103,9 +106,15 @@ def test_an_example_that_cannot_be_read_is_named(survey, sets, tmp_path):
 
     broken = tmp_path / "broken.fits"
     broken.write_bytes(b"nothing")
-    made = open_base(survey.base).contrast(like=[*sets[0], str(broken)], unlike=sets[1], top=1).contrast
+    given = [*sets[0], str(broken), sets[0][0]]
+    made = open_base(survey.base).contrast(like=given, unlike=[*sets[1], "nowhere"], top=1).contrast
     assert made.sets.n_like == 8
-    assert "Not read: --like: broken.fits" in made.sentence
+    for said in (
+        "Not used: example broken.fits",
+        f"{sets[0][0]}: given more than once",
+        "nowhere: neither a file",
+    ):
+        assert said in made.sentence
 
 
 @pytest.mark.parametrize("ask", ["contrast", "hunt", "search_text"])

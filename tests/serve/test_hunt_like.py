@@ -35,6 +35,9 @@ def test_an_example_that_cannot_be_used_is_told_to_scripts(spectrove, survey, li
     asked = spectrove("hunt", survey.base, survey.dataset, "--like", names, "--json")
     assert asked.exit_code == 1
     assert "nowhere: neither" in asked.stderr
+    assert (
+        f"3 spectra ({like[0]}, {like[1]}, {like[2]}) are examples themselves and are not in" in asked.stderr
+    )
     assert asked.stdout.count("object_id") > 10
 
 

@@ -120,6 +120,10 @@ def test_numbers_are_stored_as_one_version_with_their_origin(spectrove, own_base
     assert base.fingerprints == before.fingerprints
     again = json.loads(spectrove("kb", "measure", own_base, "--json").stdout.splitlines()[0])
     assert again["version"] == version + 1
+    for command in ("info", "labels"):  # 57 quantities are one line
+        shown = spectrove("kb", command, own_base).stdout
+        assert "57 quantities as measured_NAME, with errors: oii_flux," in shown
+        assert "measured_nad_ew" not in shown
     base.rollback(version)
     assert "measured_d4000n" not in KnowledgeBase.open(own_base).rows().column_names
 

@@ -87,7 +87,11 @@ def test_a_file_that_cannot_be_read_is_a_json_line_on_stderr(capsys):
     """Path and error, and nothing on stdout."""
     assert print_refusals([Refusal("a.fits", "a.fits: truncated")]) == 1
     said = capsys.readouterr()
-    assert json.loads(said.err) == {"path": "a.fits", "error": "a.fits: truncated"}
+    assert json.loads(said.err) == {
+        "path": "a.fits",
+        "object_id": None,
+        "error": "a.fits: truncated",
+    }
     assert said.out == ""
 
 

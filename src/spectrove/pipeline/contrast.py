@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
+from spectrove.encoders import Encoder
 from spectrove.errors import KnowledgeError, Refusal, SpectrumError
 from spectrove.inference.differences.contrast import Contrast
 from spectrove.inference.differences.direction import find_direction
@@ -19,13 +20,16 @@ from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.answers import Answers, own_flags, provenance_of
 from spectrove.pipeline.domains import domain_of
 from spectrove.pipeline.encoders import Encoders, encoders_of
+from spectrove.pipeline.given import GivenExamples, given_examples, listed, vectors_of
 from spectrove.pipeline.options import ContrastOptions, options_of
 from spectrove.pipeline.queries import READING, Spectra, check_where, one_version, queries
-from spectrove.provenance import hash_arrays
 from spectrove.spectra import SpectrumSet
 
 #: Known spectra near each example, whose scatter stands for that of small sets.
 NEAR_EACH = 8
+
+#: Objects of the base that are given if no spectra are and nothing else is said.
+OF_THE_BASE = 50
 
 #: Why the answers have no probability.
 NO_PROBABILITY = (
@@ -81,29 +85,36 @@ def contrast(
 
     Args:
         base: The base.
-        spectra: What is ranked, without the examples; None for the objects of the base, of which the `top` best are
-            given.
+        spectra: What is ranked, without the examples (those among the spectra are named in the provenance, as
+            `not_ranked`); None for the objects of the base.
         like, unlike: Examples: ids of objects of the base, files, or spectra in any form.
         options: See `options.ContrastOptions`, and `pipeline.queries.READING` for files.
 
     Raises:
-        SpectroveError: An example is not there or in both sets, or the sets cannot be compared.
+        SpectroveError: No example of a set can be used, or the sets cannot be compared.
     """
     reading = {name: options.pop(name) for name in READING if name in options}
     chosen = options_of(ContrastOptions, "contrast", {"like": like, "unlike": unlike, **options})
     check_where("contrast", spectra, chosen.where)
     encoders = encoders_of(base, base.space().views, chosen.encoder)
     made = contrast_of(base, chosen.like, chosen.unlike, encoders=encoders, chance=chosen.chance)
+    left: list[str] = []
     if spectra is None:
         ranked, vectors, refusals = _of_base(base, made, chosen.top, chosen.where)
     else:
         read, unread = (
             queries(base, spectra, **reading) if not isinstance(spectra, SpectrumSet) else (spectra, ())
         )
+        left = read.object_id[np.isin(read.object_id, made.object_id)].tolist()
         ranked, vectors, refused = _of_spectra(_only_fluxes(base, read), made, encoders)
+        if chosen.top is not None:
+            best = np.argsort(-made.direction.score(vectors), kind="stable")[: chosen.top]
+            ranked, vectors = ranked.take(best), vectors[best]
         refusals = (*unread, *refused)
-    about = {name: list(part) for name, part in (("like", chosen.like), ("unlike", chosen.unlike))}
-    provenance = provenance_of(base, encoders, **{n: ",".join(map(_name, part)) for n, part in about.items()})
+    about = {name: listed(part) for name, part in (("like", chosen.like), ("unlike", chosen.unlike))}
+    said = {n: ",".join(map(_name, part)) for n, part in about.items()}
+    said |= {"not_ranked": ",".join(left)} if left else {}
+    provenance = provenance_of(base, encoders, **said)
     predictions = _answers(made, ranked, vectors)
     return Answers(
         "contrast", base, ranked, predictions, tuple(refusals), provenance=provenance, contrast=made
@@ -121,32 +132,23 @@ def contrast_of(
     """The direction between two sets of examples, and where they differ; kept in memory for the next batch.
 
     Raises:
-        SpectroveError: An example is not there or in both sets, or the sets cannot be compared.
+        SpectroveError: No example of a set can be used, or the sets cannot be compared.
     """
-    parts: list[SpectrumSet] = []
-    unread: list[Refusal] = []
-    for name, given in (("like", like), ("unlike", unlike)):
-        if isinstance(given, Sequence) and not len(given):
+    for name, some in (("like", like), ("unlike", unlike)):
+        if not listed(some):
             raise SpectrumError(f"contrast: no --{name}, expected one example at least. Name ids or files.")
-        read, refused = queries(base, given)
-        if not len(read):
-            raise SpectrumError(
-                f"--{name}: {refused[0].error if refused else 'holds no spectrum, expected one at least.'}"
-            )
-        parts.append(_only_fluxes(base, read))
-        unread += [replace(one, error=f"--{name}: {one.error}") for one in refused]
+    given = given_examples(base, like, unlike)
+    _check(given)
     encoders = encoders_of(base, base.space().views, encoders)
-    key = ("contrast", *map(_identity, parts), *(e.fingerprint for e in encoders.values()), chance)
-    made = base.remember(key, lambda: _contrast(base, parts[0], parts[1], encoders, chance))
-    return replace(made, unread=tuple(unread))
+    key = ("contrast", given.identity, *(e.fingerprint for e in encoders.values()), chance)
+    return base.remember(key, lambda: _contrast(base, given, encoders, chance))
 
 
-def _identity(spectra: SpectrumSet) -> str:
-    """What examples are, as a hash: their ids, pixels and redshifts."""
-    arrays = {
-        name: getattr(spectra, name) for name in ("object_id", "wavelength", "flux", "ivar", "mask", "z")
-    }
-    return hash_arrays(arrays)
+def _check(given: GivenExamples) -> None:
+    """Refuse sets unless one example of each can be used."""
+    for name, part in (("like", given.yes), ("unlike", given.no)):
+        if not len(part):
+            raise SpectrumError(f"contrast: no example of --{name} can be used: {given.reasons}")
 
 
 def _only_fluxes(base: KnowledgeBase, spectra: Any) -> SpectrumSet:
@@ -160,34 +162,23 @@ def _only_fluxes(base: KnowledgeBase, spectra: Any) -> SpectrumSet:
 
 
 def _contrast(
-    base: KnowledgeBase, like: SpectrumSet, unlike: SpectrumSet, encoders: Any, chance: float
+    base: KnowledgeBase, given: GivenExamples, encoders: Mapping[str, Encoder], chance: float
 ) -> Contrast:
     view = base.space().views[0]
     known = base.embeddings(view)
-    vectors = [_vectors(part, known, base, encoders) for part in (like, unlike)]
-    taken = set(like.object_id.tolist()) | set(unlike.object_id.tolist())
+    first = {view: encoders[view]}
+    yes, like_vectors, refused = vectors_of(given.yes, known.object_id, {view: known.vectors}, first)
+    no, unlike_vectors, more = vectors_of(given.no, known.object_id, {view: known.vectors}, first)
+    given = replace(given, yes=yes, no=no, refused=(*given.refused, *refused, *more))
+    _check(given)
+    like, unlike = (_only_fluxes(base, part.spectra) for part in (yes, no))
+    vectors = like_vectors[view], unlike_vectors[view]
+    taken = {*yes.object_id, *no.object_id}
     near = tuple(base.spectra(nearest_known(part, known, taken)) for part in vectors)
     sets = set_difference(like, unlike, domain_of(base).lines, chance, near)  # type: ignore[arg-type]
     others = ~np.isin(known.object_id, list(taken))
-    return Contrast(find_direction(vectors[0], vectors[1], known.vectors[others]), sets, tuple(sorted(taken)))
-
-
-def _vectors(spectra: SpectrumSet, known: Embeddings, base: KnowledgeBase, encoders: Any) -> NDArray:
-    """Vectors of examples: those of the base for its own objects, so that no encoder is loaded for them.
-
-    Raises:
-        SpectrumError: The encoder refuses one.
-    """
-    place = {str(name): i for i, name in enumerate(known.object_id)}
-    same = [name in place for name in spectra.object_id.tolist()]
-    if all(same):
-        stored = base.spectra(spectra.object_id)
-        if np.array_equal(stored.flux, spectra.flux):
-            return known.vectors[[place[name] for name in spectra.object_id.tolist()]]
-    embedded = embed_queries(spectra, encoders)
-    if embedded.refusals:
-        raise SpectrumError(f"an example cannot be compared: {embedded.refusals[0].error}")
-    return embedded.embeddings.vectors
+    direction = find_direction(vectors[0], vectors[1], known.vectors[others])
+    return Contrast(direction, sets, tuple(sorted(taken)), given.refused)
 
 
 def nearest_known(vectors: NDArray, known: Embeddings, taken: set[str]) -> list[str]:
@@ -212,13 +203,13 @@ def _of_spectra(
 
 
 def _of_base(
-    base: KnowledgeBase, made: Contrast, top: int, where: str | None
+    base: KnowledgeBase, made: Contrast, top: int | None, where: str | None
 ) -> tuple[SpectrumSet, NDArray, tuple[Refusal, ...]]:
     """The best objects of the base that are no examples, best first, with their vectors."""
     known = base.embeddings(base.space().views[0], where)
     free = ~np.isin(known.object_id, made.object_id)
     names, vectors = known.object_id[free], known.vectors[free]
-    best = np.argsort(-made.direction.score(vectors), kind="stable")[:top]
+    best = np.argsort(-made.direction.score(vectors), kind="stable")[: top or OF_THE_BASE]
     return base.spectra(names[best]), vectors[best], ()
 
 

@@ -10,16 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.encoders import Encoder
-from spectrove.errors import KnowledgeError, Refusal, SpectroveError
+from spectrove.errors import KnowledgeError, Refusal
 from spectrove.inference.embed import embed_queries
 from spectrove.inference.examples.answer import ExampleAnswer, Given, answers_of, cautions_of
-from spectrove.inference.examples.background import Background, Vectors, background_of
+from spectrove.inference.examples.background import Vectors, background_of
 from spectrove.inference.examples.model import ExampleModel, fit_examples
 from spectrove.inference.examples.regions import region_terms
 from spectrove.inference.regions import Region, check_regions
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.pipeline.answers import Answers, own_flags, provenance_of
 from spectrove.pipeline.encoders import encoders_of
+from spectrove.pipeline.given import Examples, GivenExamples, given_examples, vectors_of
 from spectrove.pipeline.options import ExampleOptions, options_of
 from spectrove.pipeline.queries import READING, check_where, one_version, queries
 from spectrove.pipeline.regions import parse_regions
@@ -36,26 +37,6 @@ SHORTLIST = 200
 
 
 @dataclass(frozen=True)
-class Examples:
-    """Examples of one kind, as far as they could be used.
-
-    Attributes:
-        spectra: With their pixels.
-        vectors: By view, in the same order.
-        refused: Why others could not be used.
-    """
-
-    spectra: SpectrumSet
-    vectors: Vectors
-    refused: tuple[Refusal, ...] = ()
-
-    @property
-    def object_id(self) -> tuple[str, ...]:
-        """Their ids."""
-        return tuple(self.spectra.object_id.tolist())
-
-
-@dataclass(frozen=True)
 class ExampleHunt:
     """A hunt by example, ready for spectra.
 
@@ -64,7 +45,7 @@ class ExampleHunt:
         given: Their ids, and what is to be said of them.
         yes: The positives.
         regions: Regions that count.
-        refused: Examples that could not be used.
+        refused: Examples that could not be used, and those given twice.
     """
 
     base: KnowledgeBase
@@ -79,6 +60,11 @@ class ExampleHunt:
     def cautions(self) -> tuple[str, ...]:
         """Sentences on the examples, those left out first."""
         return (*(refusal.error for refusal in self.refused), *self.given.cautions)
+
+    @property
+    def unused(self) -> tuple[Refusal, ...]:
+        """Examples that have no part in the answer."""
+        return tuple(refusal for refusal in self.refused if not refusal.partial)
 
     def is_example(self, object_id: NDArray[np.str_]) -> NDArray[np.bool_]:
         """Which of these ids are examples."""
@@ -111,116 +97,45 @@ def hunt_like(base: KnowledgeBase, spectra: Any, like: Any, **options: Any) -> A
 
 def example_hunt(base: KnowledgeBase, like: Any, chosen: ExampleOptions) -> ExampleHunt:
     """The model of the examples, and what is to be said of them; fitted once for all batches of spectra."""
-    key = _key(like, chosen)
-    made = lambda: _example_hunt(base, like, chosen)  # noqa: E731
-    return made() if key is None else base.remember(("hunt_like", key), made)
+    read = given_examples(base, like, chosen.unlike)
+    views = tuple(base.space(chosen.view).views) if chosen.view else base.views
+    prints = [encoder.fingerprint for encoder in encoders_of(base, views, chosen.encoder).values()]
+    asked = chosen.model_dump(exclude={"top", "allow_self", "where", "unlike"})
+    key = ("hunt_like", read.identity, repr([prints, asked]))
+    return base.remember(key, lambda: _example_hunt(base, read, chosen))
 
 
-def _key(like: Any, chosen: ExampleOptions) -> str | None:
-    """What identifies examples that are named by text; None where one is an object in memory."""
-    items = [*_listed(like), *_listed(chosen.unlike)]
-    if chosen.encoder is not None and not isinstance(chosen.encoder, str):
-        prints = [encoder.fingerprint for encoder in chosen.encoder.values()]
-    else:
-        prints = [chosen.encoder]
-    plain = all(isinstance(item, str) for item in items)
-    return (
-        repr([_listed(like), prints, chosen.model_dump(exclude={"top", "allow_self", "where"})])
-        if plain
-        else None
-    )
-
-
-def _example_hunt(base: KnowledgeBase, like: Any, chosen: ExampleOptions) -> ExampleHunt:
+def _example_hunt(base: KnowledgeBase, read: GivenExamples, chosen: ExampleOptions) -> ExampleHunt:
     regions = parse_regions(base, chosen.region or ())
     views = tuple(base.space(chosen.view).views) if chosen.view else base.views
     encoders = encoders_of(base, views, chosen.encoder)
     if regions:
         check_regions(regions, encoders[views[0]].preprocess)
     background = background_of(base, views)
-    yes, no = (_examples(base, items, encoders, background) for items in (like, chosen.unlike))
-    yes, no, both = _apart(yes, no)
-    refused = (*yes.refused, *no.refused, *both)
-    if not len(yes.spectra):
-        why = "; ".join(refusal.error for refusal in refused) or "none was given."
-        raise KnowledgeError(f"no positive example could be used: {why}")
+    known = background.object_id, background.vectors
+    yes, yes_vectors, yes_refused = vectors_of(read.yes, *known, encoders)
+    no, no_vectors, no_refused = vectors_of(read.no, *known, encoders)
+    read = replace(read, yes=yes, no=no, refused=(*read.refused, *yes_refused, *no_refused))
+    if not len(yes):
+        raise KnowledgeError(f"no positive example could be used: {read.reasons or 'none was given.'}")
     own = background.rows(list(yes.object_id))
-    model = fit_examples(background, yes.vectors, no.vectors, own, prevalence=chosen.prevalence)
+    model = fit_examples(background, yes_vectors, no_vectors, own, prevalence=chosen.prevalence)
     scales = {view: base.scale_of(view) for view in views}
-    cautions = cautions_of(yes.vectors, yes.object_id, background, model, scales)
+    cautions = cautions_of(yes_vectors, yes.object_id, background, model, scales)
     given = Given(yes.object_id, no.object_id, scales, tuple(cautions))
-    return ExampleHunt(base, encoders, model, given, yes, regions, refused)
-
-
-def _listed(items: Any) -> list[Any]:
-    if items is None:
-        return []
-    return list(items) if isinstance(items, list | tuple) else [items]
-
-
-def _examples(
-    base: KnowledgeBase, items: Any, encoders: Mapping[str, Encoder], background: Background
-) -> Examples:
-    """The examples that can be read and have vectors; objects of the base keep those they have."""
-    parts, refused = [], []
-    for item in (
-        dict.fromkeys(_listed(items)) if all(isinstance(i, str) for i in _listed(items)) else _listed(items)
-    ):
-        try:
-            read, unread = queries(base, item)
-        except SpectroveError as error:
-            refused.append(Refusal(str(item), f"example {error}"))
-            continue
-        refused += [replace(r, error=f"example {r.error}") for r in unread]
-        parts.append((read, isinstance(item, str) and item in read.object_id.tolist()))
-    found = [_with_vectors(read, known, encoders, background) for read, known in parts if len(read)]
-    refused += [replace(r, error=f"example {r.error}") for part in found for r in part.refused]
-    whole = [part for part in found if len(part.spectra)]
-    if not whole:
-        empty = base.spectra(background.object_id[:1]).take(np.zeros(0, int))
-        return Examples(empty, {v: x[:0] for v, x in background.vectors.items()}, tuple(refused))
-    vectors = {v: np.concatenate([part.vectors[v] for part in whole]) for v in background.views}
-    return Examples(type(whole[0].spectra).concatenate([p.spectra for p in whole]), vectors, tuple(refused))
-
-
-def _with_vectors(
-    spectra: SpectrumSet, known: bool, encoders: Mapping[str, Encoder], background: Background
-) -> Examples:
-    """The spectra with their vectors: those of the base where they are its objects."""
-    rows = background.rows(spectra.object_id.tolist())
-    if known and (rows >= 0).all():
-        return Examples(spectra, {view: x[rows] for view, x in background.vectors.items()})
-    embedded = embed_queries(spectra, encoders)
-    return Examples(
-        embedded.spectra, {view: e.vectors for view, e in embedded.views.items()}, embedded.refusals
-    )
-
-
-def _apart(yes: Examples, no: Examples) -> tuple[Examples, Examples, list[Refusal]]:
-    """Both kinds without what was given as both, and a refusal of each of these."""
-    both = sorted(set(yes.object_id) & set(no.object_id))
-    said = [
-        Refusal(name, f"example {name}: given as like and as unlike, so it is used as neither. Choose one.")
-        for name in both
-    ]
-    return _without(yes, both), _without(no, both), said
-
-
-def _without(examples: Examples, names: Sequence[str]) -> Examples:
-    keep = ~np.isin(examples.spectra.object_id, list(names))
-    vectors = {view: x[keep] for view, x in examples.vectors.items()}
-    return replace(examples, spectra=examples.spectra.take(keep), vectors=vectors)
+    return ExampleHunt(base, encoders, model, given, yes, regions, read.refused)
 
 
 def _of_spectra(asked: ExampleHunt, spectra: SpectrumSet, chosen: ExampleOptions) -> Answers:
     """Answers to spectra, which are embedded; examples among them are left out unless asked for."""
-    kept = spectra if chosen.allow_self else spectra.take(~asked.is_example(spectra.object_id))
+    own = asked.is_example(spectra.object_id) & (not chosen.allow_self)
+    kept, left = spectra.take(~own), spectra.object_id[own].tolist()
     if not len(kept):
-        return _made(asked, kept, [], (), chosen)
+        return _made(asked, kept, [], (), chosen, left=left)
     embedded = embed_queries(kept, asked.encoders)
     vectors = {view: e.vectors for view, e in embedded.views.items()}
     answers = _answered(asked, embedded.spectra, vectors, None)
-    return _made(asked, embedded.spectra, answers, embedded.refusals, chosen)
+    return _made(asked, embedded.spectra, answers, embedded.refusals, chosen, left=left)
 
 
 def _of_base(asked: ExampleHunt, chosen: ExampleOptions) -> Answers:
@@ -268,8 +183,9 @@ def _made(
     refusals: Sequence[Refusal],
     chosen: ExampleOptions,
     top: int | None = None,
+    left: Sequence[str] = (),
 ) -> Answers:
-    """The answers, the most alike first."""
+    """The answers, the most alike first; `left` are examples among the spectra, which have none."""
     order = sorted(range(len(answers)), key=lambda i: answers[i].rank, reverse=True)[: top or chosen.top]
     answers, spectra = [answers[i] for i in order], spectra.take(np.array(order, dtype=int))
     share = asked.model.share
@@ -279,6 +195,8 @@ def _made(
         "share_low": share.low, "share_high": share.high, "purity_of": first.count,
         "purity_low": first.low, "purity_high": first.high, "cautions": " ".join(asked.cautions),
     }  # fmt: skip
+    if left:
+        about["not_ranked"] = ",".join(left)
     options = chosen.model_dump(exclude={"unlike", "region"})
     if asked.regions:
         options["region"] = ", ".join(map(str, asked.regions))

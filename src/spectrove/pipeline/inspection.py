@@ -21,11 +21,9 @@ from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import hunt, hunt_like
 from spectrove.pipeline.answers import Answers
 from spectrove.pipeline.encoders import encoders_of
+from spectrove.pipeline.options import NEXT, ReviewOptions, options_of
 from spectrove.pipeline.queries import one_version
 from spectrove.targets import Target
-
-#: Spectra proposed at a time.
-NEXT = 20
 
 #: Objects named in a caution.
 NAMED = 3
@@ -96,8 +94,6 @@ def review(
     target: Target | str | None = None,
     *,
     sheet: str | PathLike[str],
-    n: int = NEXT,
-    like: Any = None,
     **options: Any,
 ) -> Inspection:
     """The state of a look through the candidates of a hunt; the next proposals are added to its sheet.
@@ -107,29 +103,29 @@ def review(
         spectra: The candidates.
         target: What is hunted, as for `hunt`; or None if there are examples.
         sheet: The CSV table with the marks; it is made if it does not exist.
-        n: Spectra that shall be open, that is proposed and not marked.
-        like: Examples, as for `hunt_like`; they are no candidates.
-        options: As for `hunt` or `hunt_like`.
+        options: See `options.ReviewOptions`; the others are as for `hunt` or `hunt_like`. Examples are no candidates.
 
     Raises:
         CatalogError: The sheet cannot be read, or belongs to another hunt or other spectra.
         DatasetError: It cannot be written.
         KnowledgeError: Neither a target nor examples are given, or both.
     """
-    if (target is None) == (like is None):
+    own = {name: options.pop(name) for name in ReviewOptions.model_fields if name in options}
+    chosen = options_of(ReviewOptions, "review", own)
+    if (target is None) == (chosen.like is None):
         raise KnowledgeError(
             "review: a target or examples (like=[...]) say what is hunted. Give one of them."
         )
     path = Path(sheet)
     before = read_sheet(path) if path.exists() else Sheet()
     answers = (
-        hunt_like(base, spectra, like, **options)
+        hunt_like(base, spectra, chosen.like, **options)
         if target is None
         else hunt(base, spectra, target, **options)
     )
     views = answers.question.pool.space.views if answers.question else base.views
     candidates = candidates_of(answers, encoders_of(base, views, options.get("encoder")))
-    found = inspect(before, candidates, hunted(answers), n, known_of(answers))
+    found = inspect(before, candidates, hunted(answers), chosen.n, known_of(answers))
     found.write(path)
     return found
 

@@ -23,6 +23,9 @@ READING = (
     "error_unit", "response",
 )  # fmt: skip
 
+#: Spectra that a review proposes at a time.
+NEXT = 20
+
 #: The weight of each view in the distance, or the name of one view.
 View = str | dict[str, float] | None
 
@@ -152,7 +155,9 @@ class ContrastOptions(Options):
 
     like: Any = Field((), exclude=True, description="Examples of what is looked for: ids, files or spectra.")
     unlike: Any = Field((), exclude=True, description="Examples of what it is unlike.")
-    top: Count = Field(50, description="Objects of the base that are given, the best ones.")
+    top: Count | None = Field(
+        None, description="Only the N best; by default every spectrum, and 50 objects of the base."
+    )
     where: str | None = Field(
         None, description="SQL condition on the base's objects, where these are ranked."
     )
@@ -166,6 +171,27 @@ class EpochOptions(Options):
 
     by: str | None = Field(None, description="Column that names the object of each spectrum.")
     changed: bool = Field(False, description="Only pairs that changed at a corrected probability of 0.05.")
+
+
+class TextOptions(Options):
+    """Options of a search by words."""
+
+    top: Count | None = Field(None, description="Only the N best; by default as the sentence says, or 20.")
+    where: str | None = Field(None, description="SQL condition on the base's objects.")
+    papers: bool = Field(
+        False, description="Compare the text with the base's abstracts, and do not read it as a condition."
+    )
+    threshold: float = Field(0.5, ge=0, le=1, description="Least probability that the conditions hold.")
+    progress: Any = Field(
+        None, exclude=True, description="Called with the number of spectra that were measured."
+    )
+
+
+class ReviewOptions(AnyOptions):
+    """Options of a look through the candidates of a hunt; the others are those of the hunt."""
+
+    n: Count = Field(NEXT, description="Spectra that shall be open, that is proposed and not marked.")
+    like: Any = Field(None, description="Examples in place of a target: ids, files or spectra.")
 
 
 class OutlierOptions(Options):

@@ -67,7 +67,7 @@ def queries(
         part, refused = _read(kind, run, base, reading)
         parts.append(part)
         refusals += refused
-    found, repeated = _each_once(_together(parts))
+    found, repeated = _each_once(together(parts))
     return select(found, queries), (*refusals, *repeated)
 
 
@@ -175,25 +175,39 @@ def _ids(base: KnowledgeBase | None, texts: Sequence[str]) -> set[str]:
     """
     if base is None or not texts:
         return set()
-    objects: set[str] = set()
-    for start in range(0, len(texts), _TOGETHER):
-        quoted = ", ".join("'" + text.replace("'", "''") + "'" for text in texts[start : start + _TOGETHER])
-        objects |= set(base.rows(f"object_id IN ({quoted})", []).column("object_id").to_pylist())
+    objects = known_ids(base, texts)
     for text in texts:
-        if _is_path(text) and text in objects:
+        if is_path(text) and text in objects:
             raise DatasetError(
                 f"{text}: both a file and an object of {base.path.name}. Say which: pathlib.Path({text!r}) for the "
                 f"file, base.spectra([{text!r}]) for the object."
             )
-        if not _is_path(text) and text not in objects:
+        if not is_path(text) and text not in objects:
             raise DatasetError(
                 f"{text}: neither a file, folder, glob or dataset of spectra, nor an object of {base.path.name}. "
-                "Check the path or the id."
+                f"Check the path or the id{_near(base, text)}"
             )
     return objects
 
 
-def _is_path(text: str) -> bool:
+def _near(base: KnowledgeBase, text: str) -> str:
+    """The end of a sentence about an unknown id: the objects whose ids are like it."""
+    known = base.rows(None, []).column("object_id").to_pylist()
+    near = get_close_matches(text, known, n=3, cutoff=0.8)
+    return f"; did you mean {' or '.join(near)}?" if near else "."
+
+
+def known_ids(base: KnowledgeBase, texts: Sequence[str]) -> set[str]:
+    """Those of some strings that are ids of objects of the base."""
+    objects: set[str] = set()
+    for start in range(0, len(texts), _TOGETHER):
+        quoted = ", ".join("'" + text.replace("'", "''") + "'" for text in texts[start : start + _TOGETHER])
+        objects |= set(base.rows(f"object_id IN ({quoted})", []).column("object_id").to_pylist())
+    return objects
+
+
+def is_path(text: str) -> bool:
+    """Whether a string names files: a path that exists, a glob or a dataset."""
     return is_dataset(text) or has_magic(text) or Path(text).exists()
 
 
@@ -260,10 +274,10 @@ def _read(
         return base.spectra(items), []
     if kind == "single":
         return SpectrumSet.from_spectra([_single(item, place) for place, item in run]), []
-    return _together(items), []
+    return together(items), []
 
 
-def _together(parts: Sequence[Any]) -> Any:
+def together(parts: Sequence[Any]) -> Any:
     """Sets of spectra as one.
 
     Raises:

@@ -26,11 +26,12 @@ from spectrove.pipeline.options import (
     RedshiftOptions,
     RegionOptions,
     SearchOptions,
+    TextOptions,
 )
 from spectrove.pipeline.outliers import outliers
 from spectrove.pipeline.redshift import redshift
 from spectrove.pipeline.regions import search_region
-from spectrove.pipeline.words import TextOptions, search_text
+from spectrove.pipeline.words import search_text
 
 
 @dataclass(frozen=True)

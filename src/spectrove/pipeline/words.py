@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from spectrove.errors import KnowledgeError, WordsError, did_you_mean
+from spectrove.errors import KnowledgeError, WordsError
 from spectrove.inference.numbers.words import Asked, ask
 from spectrove.knowledge import KnowledgeBase
 from spectrove.literature.library import has_papers
 from spectrove.pipeline.answers import Answers
 from spectrove.pipeline.domains import domain_of, needed
-from spectrove.pipeline.options import Count, Options, options_of
+from spectrove.pipeline.given import given_examples
+from spectrove.pipeline.options import TextOptions, options_of
 from spectrove.pipeline.paper_search import search_papers
 from spectrove.pipeline.queries import one_version
 from spectrove.pipeline.regions import search_region
@@ -27,20 +27,6 @@ from spectrove.words.reading import Reading
 SHOWN = 20
 
 Floats = NDArray[np.float64]
-
-
-class TextOptions(Options):
-    """Options of a search by words."""
-
-    top: Count | None = Field(None, description="Only the N best; by default as the sentence says, or 20.")
-    where: str | None = Field(None, description="SQL condition on the base's objects.")
-    papers: bool = Field(
-        False, description="Compare the text with the base's abstracts, and do not read it as a condition."
-    )
-    threshold: float = Field(0.5, ge=0, le=1, description="Least probability that the conditions hold.")
-    progress: Any = Field(
-        None, exclude=True, description="Called with the number of spectra that were measured."
-    )
 
 
 @dataclass(frozen=True)
@@ -135,13 +121,20 @@ def search_text(base: KnowledgeBase, text: str, **options: Any) -> Answers:
 
 
 def _check_examples(base: KnowledgeBase, reading: Reading) -> None:
-    """Refuse examples unless they are objects of the base."""
-    known = base.rows(None, []).column("object_id").to_pylist()
-    wanted = [*reading.like, *reading.unlike, *reading.compared]
-    if missing := [name for name in wanted if name not in set(known)]:
-        raise WordsError(
-            f"{reading.text!r}: {missing[0]} is no object of {base.path.name}{did_you_mean(missing[0], known)}"
-        )
+    """Refuse examples unless all can be used, and are objects of the base."""
+    for given in (
+        given_examples(base, list(reading.like), list(reading.unlike)),
+        given_examples(base, list(dict.fromkeys(reading.compared))),
+    ):
+        unused = [one.error for one in given.refused if not one.partial]
+        files = [
+            f"{name}: no object of {base.path.name}, which a sentence asks about. Hunt with --like."
+            for part in (given.yes, given.no)
+            for name, known in zip(part.object_id, part.of_base.tolist(), strict=True)
+            if not known
+        ]
+        if wrong := [*unused, *files]:
+            raise WordsError(f"{reading.text!r}: {wrong[0]}")
 
 
 def _match(asked: Asked, reading: Reading, distance: Floats, i: int, rank: int) -> TextMatch:

@@ -204,10 +204,15 @@ class Counts:
         """The numbers of spectra without an answer, for the summary; "" if there are none."""
         parts = []
         if self.refused:
-            parts.append(f"{self.refused} without an answer")
+            parts.append(f"{self.refused} {_noun(self.refused, 'spectrum', 'spectra')} without an answer")
         if self.queries.unread:
-            parts.append(f"{len(self.queries.unread)} unreadable")
+            n = len(self.queries.unread)
+            parts.append(f"{n} {_noun(n, 'file', 'files')} unreadable")
         return "".join(f", {part}" for part in parts)
+
+
+def _noun(n: int, one: str, many: str) -> str:
+    return one if n == 1 else many
 
 
 def n_answered(answers: Answers) -> int:

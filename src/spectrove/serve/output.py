@@ -68,12 +68,10 @@ class RefusalLines:
     waiting: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, refusals: Iterable[Refusal], paths: Mapping[str, str] | None = None) -> None:
-        """Add refusals: of files with {"path", "error"}, of spectra that were read also with their id."""
+        """Add refusals, all as {"path", "object_id", "error"}; the id is null where no spectrum was read."""
         for refusal in refusals:
-            line: dict[str, Any] = {"path": refusal.name}
-            if paths is not None:
-                line = {"path": paths.get(refusal.name), "object_id": refusal.name}
-            self.waiting.append({**line, "error": refusal.error})
+            place = (refusal.name, None) if paths is None else (paths.get(refusal.name), refusal.name)
+            self.waiting.append({"path": place[0], "object_id": place[1], "error": refusal.error})
         if self.at_once:
             self.flush()
 
@@ -81,7 +79,7 @@ class RefusalLines:
         """Print the refusals that have not been printed yet."""
         alike: dict[tuple[bool, str], list[dict[str, Any]]] = {}
         for line in self.waiting:
-            alike.setdefault(("object_id" in line, _reason(line)), []).append(line)
+            alike.setdefault((line["object_id"] is not None, _reason(line)), []).append(line)
         self.waiting = []
         for (is_spectrum, reason), lines in alike.items():
             if self.at_once or len(lines) == 1:

@@ -32,6 +32,16 @@ def class_table(predictions: Sequence[Prediction]) -> list[str]:
     return columns(rows)
 
 
+def not_ranked(names: Sequence[str], option: str = "") -> str:
+    """A line about spectra that are examples themselves, and so are not in the list; "" without any."""
+    if not names:
+        return ""
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    are = "is an example itself and is" if len(names) == 1 else "are examples themselves and are"
+    how = f"; {option} ranks {'it' if len(names) == 1 else 'them'}" if option else ""
+    return f"\n {count(len(names), 'spectrum', 'spectra')} ({shown}) {are} not in the list{how}"
+
+
 def neighbor_table(neighbors: Neighbors) -> list[str]:
     """A line per spectrum: its neighbours, nearest first, with their distances."""
     rows = [("object", "nearest known spectra (distance)")]

@@ -16,13 +16,13 @@ class Contrast:
     Attributes:
         direction, sets: The comparisons.
         object_id: Ids of all examples; they are not ranked along the direction that they made.
-        unread: Examples that could not be read.
+        unused: Examples that could not be used, and those given twice.
     """
 
     direction: Direction
     sets: SetDifference
     object_id: tuple[str, ...] = ()
-    unread: tuple[Refusal, ...] = ()
+    unused: tuple[Refusal, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -38,7 +38,7 @@ class Contrast:
         left = [
             f" {said}: {' '.join(refusal.error for refusal in refusals)}"
             for said, refusals in (
-                ("Not read", self.unread),
+                ("Not used", self.unused),
                 ("Not compared in wavelengths", self.sets.refusals),
             )
             if refusals

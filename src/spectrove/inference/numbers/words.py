@@ -160,6 +160,9 @@ def _without_labels(tree: Tree, other: Mapping[str, tuple[str, str]]) -> Tree:
             f"{said!r} is read as {condition}, which asks how well a number is measured, not what it is; a hunt has no "
             f"probability for that. Give a limit: {compared[0].removesuffix('_err')} above a number."
         )
+    if tree.labels:
+        told = f"by its numbers, as new spectra have no label {tree.labels[0][0]}"
+        source = f"{source}; {told}" if source else told
     return replace(tree, labels=(), condition=condition, source=source)
 
 

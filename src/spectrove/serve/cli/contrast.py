@@ -14,7 +14,7 @@ from spectrove.serve import text
 from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.batches import Counts
 from spectrove.serve.cli import options
-from spectrove.serve.exits import UsageError, usage_errors
+from spectrove.serve.exits import FAILED, UsageError, usage_errors
 from spectrove.serve.output import check_output
 from spectrove.serve.reading import Reading, Redshift
 from spectrove.serve.run import Outputs, Request, Results, Show, finish, run
@@ -35,7 +35,7 @@ Like = Annotated[str, typer.Option("--like", metavar="ID|FILE,...", help="Exampl
 Unlike = Annotated[
     str, typer.Option("--unlike", metavar="ID|FILE,...", help="Examples of what it is unlike.")
 ]
-Top = Annotated[int, typer.Option("--top", metavar="N", min=1, help="The N best.")]
+Top = Annotated[int | None, typer.Option("--top", metavar="N", min=1, help="The N best; 50 by default.")]
 Chance = Annotated[
     float,
     typer.Option("--chance", metavar="P", help="Probability that sets of the same kind show any region."),
@@ -53,7 +53,7 @@ class Typed:
     spectra: Spectra = field(default=None)
     like: Like
     unlike: Unlike
-    top: Top = 50
+    top: Top = None
     where: options.Where = None
     chance: Chance = 0.05
     queries: options.Queries = None
@@ -82,26 +82,33 @@ def contrast(typed: Typed) -> None:
     base = open_base(typed.kb, typed.where)
     encoders = encoders_of(base, typed.encoder)
     from spectrove import pipeline
+    from spectrove.pipeline.contrast import OF_THE_BASE
     from spectrove.pipeline.verbs import VERBS
 
     sets = {"like": options.named(typed.like), "unlike": options.named(typed.unlike)}
     with usage_errors():  # an example that is not there shows before anything is read
         made = pipeline.contrast_of(base, **sets, encoders=encoders, chance=typed.chance)
-    request = Request(
-        VERBS["contrast"], base, queries, encoders, (), options.given(typed, VERBS["contrast"], **sets)
-    )
+    verb, left = VERBS["contrast"], list[str]()
+    chosen = {name: value for name, value in options.given(typed, verb, **sets).items() if name != "top"}
+    request = Request(verb, base, queries, encoders, (), chosen)
     show = Show(
+        each=lambda answers: left.extend(filter(None, answers.provenance.get("not_ranked", "").split(","))),
         table=lambda answers, _: [*region_lines(made.sets), *table(answers[:ON_SCREEN])],
-        summary=lambda results: made.sentence,
+        summary=lambda results: made.sentence + text.not_ranked(left),
         order="highest rank",
         page=lambda path, results: write_page(path, request, results, made),
     )
-    outputs = Outputs(typed.as_json, typed.output, typed.report, typed.top)
-    if typed.spectra:
-        run(request, outputs, show)
-    answers = pipeline.contrast(base, None, encoder=encoders, **request.options)
-    counts = Counts(queries, answered=len(answers))
-    finish(request, outputs, show, Results(counts, list(answers.predictions), last=answers))
+    top = typed.top or OF_THE_BASE
+    outputs = Outputs(typed.as_json, typed.output, typed.report, top)
+    try:
+        if typed.spectra:
+            run(request, outputs, show)
+        answers = pipeline.contrast(base, None, encoder=encoders, top=top, **request.options)
+        counts = Counts(queries, answered=len(answers))
+        finish(request, outputs, show, Results(counts, list(answers.predictions), last=answers))
+    except typer.Exit as done:  # an example that could not be used is told to scripts
+        unused = any(not refusal.partial for refusal in made.unused)
+        raise typer.Exit(done.exit_code or (FAILED if unused else 0)) from None
 
 
 def _with(typed: Typed) -> Any:

@@ -192,7 +192,7 @@ def hunt(typed: Typed) -> None:
 
 def _look(typed: Typed, base: KnowledgeBase, target: Target) -> Look:
     """The look through the spectra that --review asks for."""
-    from spectrove.pipeline.inspection import NEXT
+    from spectrove.pipeline.options import NEXT
 
     def page(path: Path, results: Results) -> None:
         write_page(path, base, (results.last and results.last.target) or target, results, typed)

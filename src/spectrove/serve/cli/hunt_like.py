@@ -40,8 +40,8 @@ OF_TARGETS: dict[str, Any] = {
     "figures": False,
 }  # fmt: skip
 
-#: Rows on the screen unless --top says another number, and answers whose expected purity is told.
-ON_SCREEN, FIRST = 40, 20
+#: Rows on the screen unless --top says another number.
+ON_SCREEN = 40
 
 
 def hunt_like(typed: Any) -> None:
@@ -69,15 +69,23 @@ def hunt_like(typed: Any) -> None:
     }  # fmt: skip
     request = Request(VERBS["hunt_like"], base, queries, encoders, (like,), chosen)
     unused: list[str] = []
+    left: list[str] = []
+
+    def each(answers: Answers) -> None:
+        unused.extend(refusal.name for refusal in answers.examples.unused)
+        left.extend(filter(None, answers.provenance.get("not_ranked", "").split(",")))
+
     show = Show(
-        each=lambda answers: unused.extend(refusal.name for refusal in answers.examples.refused),
+        each=each,
         table=lambda best, answers: table(best[: typed.top or ON_SCREEN]),
-        summary=lambda results: summary(results.predictions, results.last),
+        summary=lambda results: (
+            summary(results.predictions, results.last) + text.not_ranked(left, "--allow-self")
+        ),
         notes=notes,
         order="highest rank",
     )
     if typed.review:
-        from spectrove.pipeline.inspection import NEXT
+        from spectrove.pipeline.options import NEXT
 
         look(request, Outputs(typed.as_json, typed.output), Look(typed.review, typed.next or NEXT))
     try:
@@ -119,7 +127,7 @@ def of_the_base(typed: Any, like: Sequence[str], unlike: Sequence[str]) -> None:
     wrote = f"   wrote {typed.output}" if typed.output else ""
     among = f"the best of {text.count(base.count(typed.where), 'object', 'objects')} of {base.path.name}: "
     say(f" {among}{summary(answers.predictions, answers)}{wrote}", as_json=typed.as_json)
-    raise typer.Exit(FAILED if answers.examples and answers.examples.refused else 0)
+    raise typer.Exit(FAILED if answers.examples and answers.examples.unused else 0)
 
 
 def table(answers: Sequence[ExampleAnswer]) -> list[str]:
@@ -135,6 +143,8 @@ def table(answers: Sequence[ExampleAnswer]) -> list[str]:
 def summary(answers: Sequence[ExampleAnswer], last: Answers | None) -> str:
     """How many are expected among the first, the share of the base, and what is odd about the examples."""
     import numpy as np
+
+    from spectrove.pipeline.examples import FIRST
 
     if last is None or not answers:
         return "no spectrum could be compared with the examples"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from spectrove.serve.bases import open_base
 from spectrove.serve.batches import QueryBatches
 from spectrove.serve.cli import measure, options
 from spectrove.serve.cli.curate import curate
-from spectrove.serve.cli.label import label, labels
+from spectrove.serve.cli.label import label, labels, measured_of, measured_text
 from spectrove.serve.cli.objects import export, list_objects, show
 from spectrove.serve.cli.papers import papers
 from spectrove.serve.exits import FAILED, UsageError, usage_errors
@@ -210,7 +210,7 @@ def info(kb: options.Base, as_json: options.Json = False) -> None:
         ("size", f"{found['bytes'] / 1e6:.1f} MB"),
         *((f"label {name}", values_text(values)) for name, values in found["labels"].items()),
         *((f"from {name}", what) for name, what in joined_text(found["sources"])),
-        ("columns", ", ".join(found["columns"])),
+        ("columns", _columns_text(found["columns"])),
     ]
     for line in text.columns([(name, str(value)) for name, value in rows]):
         say(line)
@@ -378,6 +378,14 @@ def made_by(version: dict[str, Any]) -> str:
     return f"{version['operation']}{about}"
 
 
+def _columns_text(columns: Sequence[str]) -> str:
+    """Names of columns, those of measurements together."""
+    measured = set(measured_of(columns))
+    told = {f"measured_{name}{end}" for name in measured for end in ("", "_err")}
+    others = ", ".join(name for name in columns if name not in told)
+    return "; ".join(filter(None, (others, measured_text(columns) if measured else "")))
+
+
 def joined_text(sources: dict[str, list[dict[str, Any]]]) -> list[tuple[str, str]]:
     """Each source of columns that were joined, with the columns and the version of the base."""
     columns: dict[tuple[str, str, int], list[str]] = {}
@@ -386,7 +394,7 @@ def joined_text(sources: dict[str, list[dict[str, Any]]]) -> list[tuple[str, str
             key = (entry["source"], entry["date"], entry["base_version"])
             columns.setdefault(key, []).append(column)
     return [
-        (source, f"{', '.join(names)} ({date}, version {version})")
+        (source, f"{_columns_text(names)} ({date}, version {version})")
         for (source, date, version), names in columns.items()
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -119,9 +120,29 @@ def labels(kb: options.Base, as_json: options.Json = False) -> None:
         say(f" {kb} has no labels; add some with kb label {kb} --from TABLE --column NAME")
         return
     rows = [("column", "type", "objects", "values", "sources")]
-    rows += [(name, a["type"], str(a["n"]), values_text(a), sources_text(a)) for name, a in found.items()]
-    for line in text.columns(rows):
+    from spectrove.inference.numbers.columns import MEASURED
+
+    others = {name: a for name, a in found.items() if not name.startswith(MEASURED)}
+    rows += [(name, a["type"], str(a["n"]), values_text(a), sources_text(a)) for name, a in others.items()]
+    for line in text.columns(rows) if others else ():
         say(line)
+    if names := measured_of(list(found)):
+        first = found[f"{MEASURED}{names[0]}"]
+        say(f" {measured_text(list(found))}; {sources_text(first)}; each with --json")
+
+
+def measured_of(columns: Sequence[str]) -> list[str]:
+    """What Spectrove measured and stored, without the columns of errors."""
+    from spectrove.inference.numbers.columns import MEASURED
+
+    names = [name.removeprefix(MEASURED) for name in columns if name.startswith(MEASURED)]
+    return [name for name in names if not name.endswith("_err") or name.removesuffix("_err") not in names]
+
+
+def measured_text(columns: Sequence[str]) -> str:
+    """The columns of measurements as one sentence."""
+    names = measured_of(columns)
+    return f"{text.count(len(names), 'quantity', 'quantities')} as measured_NAME, with errors: {_some(names)}"
 
 
 def report(done: Labelled, overwrite: bool) -> list[str]:
