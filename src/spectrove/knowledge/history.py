@@ -8,12 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from spectrove import shared
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge import labelled
 from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.schema import DEFAULT_DOMAIN, DEFAULT_VIEW
 from spectrove.knowledge.store import Store, sentence
+from spectrove.shared import FOLDER as SHARED_FOLDER
+from spectrove.shared import references as shared_references
 
 #: Longer than the age of any base: by default Lance removes versions after a week.
 NEVER = timedelta(days=36500)
@@ -106,12 +107,12 @@ def _drop_unneeded_spectra(store: Store) -> None:
     for start in range(0, len(unneeded), 500):
         quoted = ", ".join(f"'{key}'" for key in unneeded[start : start + 500])
         store.spectra.delete(f"spectrum_key IN ({quoted})")
-    stored = store.files.names(shared.FOLDER)
+    stored = store.files.names(SHARED_FOLDER)
     if stored and unneeded:
         binary = [field.name for field in store.spectra.schema if pa.types.is_large_binary(field.type)]
-        used = shared.references(store.spectra.search().select(binary).to_arrow())
+        used = shared_references(store.spectra.search().select(binary).to_arrow())
         for name in set(stored) - used:
-            store.files.remove(f"{shared.FOLDER}/{name}")
+            store.files.remove(f"{SHARED_FOLDER}/{name}")
 
 
 def _column(table: Any, name: str) -> list[str]:

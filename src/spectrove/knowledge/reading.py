@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spectrove import shared
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError, did_you_mean, sql_problem
 from spectrove.knowledge.schema import COVERAGE, MEASURED_AT, VECTOR, WRITTEN_AS, is_own, sky_positions
 from spectrove.knowledge.search import Snapshot
 from spectrove.knowledge.store import Store, sentence
+from spectrove.shared import joined as joined_shared
 from spectrove.spectra import Batch, SpectrumSet
 from spectrove.targets import label_text
 from spectrove.work import doing
@@ -282,7 +282,7 @@ class Reader:
             )
         ordered = table.take(pa.array([where[key] for key in keys], pa.int64()))
         own = ordered.select([name for name in self._store.spectra.schema.names if name != "spectrum_key"])
-        return shared.joined(own, self._store.shared_value)
+        return joined_shared(own, self._store.shared_value)
 
     def _condition(self, where: str | None) -> _Condition:
         return _Condition(self, self._store, where)

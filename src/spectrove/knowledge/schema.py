@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spectrove import shared
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
+from spectrove.shared import is_shared
+from spectrove.shared import names_by_row as shared_names
 from spectrove.spectra import CORE_COLUMNS, Batch
 
 #: Labels of an object by source; the column named after the label holds the adopted value.
@@ -56,7 +57,7 @@ def measurements(spectra: Batch) -> pa.Table:
 def spectrum_keys(spectra: Batch) -> list[str]:
     """Hash of the measurement of each spectrum; equal keys mean equal spectra."""
     columns = [
-        shared.names_by_row(column) if shared.is_shared(column.type) else _bytes_of(column)
+        shared_names(column) if is_shared(column.type) else _bytes_of(column)
         for column in measurements(spectra).columns
     ]
     keys = []

@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from spectrove import shared
 from spectrove.errors import KnowledgeError, SpectroveError
 from spectrove.knowledge.files import Files, Uri, files_of
+from spectrove.shared import FOLDER as SHARED_FOLDER
+from spectrove.shared import split as split_shared
 
 if TYPE_CHECKING:
     from lancedb.table import Table
@@ -89,9 +90,9 @@ class Store:
         try:
             with sentence(path, "write the tables"):
                 database = lancedb.connect(str(path))
-                spectra, values = shared.split(spectra)
+                spectra, values = split_shared(spectra)
                 for name, value in values.items():
-                    files.write(f"{shared.FOLDER}/{name}", value)
+                    files.write(f"{SHARED_FOLDER}/{name}", value)
                 database.create_table("spectra", spectra)
                 database.create_table("objects", objects)
                 about = {"kind": KIND, "format": FORMAT if values else 1, "created": _now(), **about}
@@ -154,10 +155,10 @@ class Store:
 
     def add_spectra(self, table: pa.Table) -> None:
         """Append rows to table `spectra`, values that they share first and each once; needs the lock."""
-        table, values = shared.split(table)
-        known = set(self.files.names(shared.FOLDER)) if values else set()
+        table, values = split_shared(table)
+        known = set(self.files.names(SHARED_FOLDER)) if values else set()
         for name in values.keys() - known:
-            self.files.write(f"{shared.FOLDER}/{name}", values[name])
+            self.files.write(f"{SHARED_FOLDER}/{name}", values[name])
         if values and self.about["format"] < FORMAT:
             self.about = {**self.about, "format": FORMAT}
             if ABOUT in self.files.names(""):
@@ -169,10 +170,10 @@ class Store:
 
     def _read_shared(self, name: str) -> bytes:
         try:
-            return self.files.read(f"{shared.FOLDER}/{name}")
+            return self.files.read(f"{SHARED_FOLDER}/{name}")
         except FileNotFoundError as error:
             raise KnowledgeError(
-                f"{self.path}: {shared.FOLDER}/{name} is missing, which its spectra share. Restore the folder "
+                f"{self.path}: {SHARED_FOLDER}/{name} is missing, which its spectra share. Restore the folder "
                 "from a copy."
             ) from error
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from spectrove import shared
 from spectrove.catalog import Joiner, JoinReport
 from spectrove.errors import DatasetError, Refusal, sql_problem
 from spectrove.provenance import canonical_json
@@ -22,6 +21,9 @@ from spectrove.readers.files import DATASET_SUFFIX, find_files
 from spectrove.readers.light import Light, batch_of
 from spectrove.readers.options import Options, responses
 from spectrove.readers.parallel import Progress, read_files
+from spectrove.shared import FOLDER as SHARED_FOLDER
+from spectrove.shared import joined as joined_shared
+from spectrove.shared import split as split_shared
 from spectrove.spectra import CORE_COLUMNS, PIXEL_COLUMNS, SpectrumSet
 
 #: Spectra per commit: what an interrupted run may have to read again.
@@ -179,7 +181,7 @@ def _filtered(query: Any, where: str) -> Any:
 
 def _spectra(table: pa.Table, store: Store, light: Light | None) -> SpectrumSet:
     plain = table.drop_columns([c for c in BOOKKEEPING if c in table.column_names])
-    return batch_of(light).from_arrow(shared.joined(plain, store.shared_value))
+    return batch_of(light).from_arrow(joined_shared(plain, store.shared_value))
 
 
 def select(spectra: SpectrumSet, where: str | None) -> SpectrumSet:
@@ -327,14 +329,14 @@ class Store:
     def _remove_leftover(self) -> None:
         """A killed first commit leaves data without a version; anything else is not ours to remove."""
         names = {p.name for p in self.path.iterdir()} if self.path.is_dir() else {""}
-        if not names <= {"data", "_transactions", "_versions", "_indices", "_deletions", shared.FOLDER}:
+        if not names <= {"data", "_transactions", "_versions", "_indices", "_deletions", SHARED_FOLDER}:
             raise DatasetError(f"{self.path}: exists and is no dataset. Choose another name.")
         shutil.rmtree(self.path)
 
     def _keep_shared(self, table: pa.Table) -> pa.Table:
         """The table with references to values that spectra share, after these are written, each once."""
-        table, values = shared.split(table)
-        folder = self.path / shared.FOLDER
+        table, values = split_shared(table)
+        folder = self.path / SHARED_FOLDER
         for name, value in values.items():
             if not (folder / name).exists():
                 folder.mkdir(parents=True, exist_ok=True)
@@ -345,10 +347,10 @@ class Store:
 
     def _read_shared(self, name: str) -> bytes:
         try:
-            return (self.path / shared.FOLDER / name).read_bytes()
+            return (self.path / SHARED_FOLDER / name).read_bytes()
         except FileNotFoundError as error:
             raise DatasetError(
-                f"{self.path}: {shared.FOLDER}/{name} is missing, which its spectra share. Restore the folder "
+                f"{self.path}: {SHARED_FOLDER}/{name} is missing, which its spectra share. Restore the folder "
                 "from a copy."
             ) from error
 
