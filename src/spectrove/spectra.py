@@ -54,6 +54,8 @@ FLAGS: dict[str, str] = {
     "faint": "The median flux is below a tenth of the noise; the noise sets the scale.",
     "neighbor_coverage": "A neighbour shares less than half of the wavelength range with the query.",
     "view_missing": "One of the base's views could not be made of it: searches in that view pass it by.",
+    "catalog_columns": "Columns of the catalog took part beside the spectrum, as was asked for.",
+    "columns_unknown": "None of the catalog columns that were asked for is known of it: they say nothing here.",
     "region_coverage": "A neighbour shares less than half of the region with the query; it stands last.",
     "one_view": "Only one of the two views could be made of it: the outlier score rests on that one.",
     "small_base": "The base has fewer than 100 objects: no outlier p-value can be as low as 0.01.",

@@ -44,12 +44,12 @@ TYPED = {
 
 #: Options that only Python has: objects, and what studies vary.
 PYTHON_ALONE = {
-    "hunt_like": {"view"},
-    "search": {"view"},
+    "hunt_like": set(),
+    "search": set(),
     "search_region": set(),
     "search_text": {"threshold", "progress"},
     "hunt": {"redshifts"},
-    "classify": {"view", "weighting", "normalise", "redshifts"},
+    "classify": {"weighting", "normalise", "redshifts"},
     "estimate": set(),
     "redshift": {"n"},
     "measure": set(),
@@ -60,6 +60,7 @@ PYTHON_ALONE = {
 
 #: Options that the command line has in another form: one default for two verbs, names of galaxies' diagrams, a text.
 OTHER_FORM = {
+    ("search", "view"), ("classify", "view"), ("hunt", "view"), ("hunt_like", "view"),
     ("hunt_like", "unlike"), ("hunt_like", "region"),
     ("estimate", "k"), ("redshift", "k"), ("hunt", "witness"), ("classify", "witness"), ("classify", "prevalence"),
     ("hunt", "threshold"),

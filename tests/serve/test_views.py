@@ -126,3 +126,19 @@ def test_a_metric_that_cannot_be_fitted_is_refused_with_the_reason(spectrove, su
     result = spectrove(*ask, "--metric", "linear")
     assert result.exit_code != 0
     assert "no metric can be fitted on survey. Fewer than two classes" in result.stderr
+
+
+def test_a_view_of_catalog_columns_is_used_where_it_is_named_and_said(spectrove, survey, mine):
+    """A column of class is none; without --view nothing of it is said."""
+    added = spectrove("kb", "view", mine, "--name", "brightness", "--columns", "d4000n", "--json")
+    [about] = lines(added.stdout)
+    assert about["columns"] == {"d4000n": about["objects"]}
+    refused = spectrove("kb", "view", mine, "--name", "other", "--columns", "class_derived")
+    assert refused.exit_code == 2
+    assert "holds labels" in refused.stderr
+    plain = spectrove("search", mine, survey.dataset, *TEST, "--json")
+    named = spectrove("search", mine, survey.dataset, *TEST, "--json", "--view", "shape=1,brightness=1")
+    assert "of the catalog" not in plain.stderr
+    assert "with columns d4000n of the catalog, not by spectra alone" in named.stderr
+    assert all("catalog_columns" in row["flags"] for row in lines(named.stdout))
+    assert not any("catalog_columns" in row["flags"] for row in lines(plain.stdout))

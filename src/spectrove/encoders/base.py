@@ -111,6 +111,11 @@ class Encoder(ABC):
         return self.recipe.on_grid
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """Catalog columns that the vectors are made of; those of nearly all encoders are made of spectra alone."""
+        return ()
+
+    @property
     def frame(self) -> str:
         """ "rest" or "observed"."""
         return self.preprocess.frame

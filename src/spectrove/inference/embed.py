@@ -114,7 +114,16 @@ def embed_queries(spectra: SpectrumSet, encoders: Mapping[str, Encoder]) -> Embe
     (first, encoder), *others = encoders.items()
     embedded = embed(spectra, encoder, dict(others))
     views = {view: embedded.views[DEFAULT_VIEW if view == first else view] for view in encoders}
-    return replace(embedded, views=views).whole
+    answered = replace(embedded, views=views).whole
+    return replace(answered, spectra=_told_of_columns(answered.spectra, encoders))
+
+
+def _told_of_columns(spectra: SpectrumSet, encoders: Mapping[str, Encoder]) -> SpectrumSet:
+    """The spectra, flagged where vectors are made of catalog columns."""
+    for encoder in encoders.values():
+        if encoder.columns:
+            spectra = _with_flags(spectra, encoder.prepare(spectra)[0])
+    return spectra
 
 
 def in_batches(spectra: SpectrumSet, size: int = BATCH) -> Iterator[SpectrumSet]:

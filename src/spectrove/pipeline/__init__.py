@@ -34,6 +34,7 @@ from spectrove.pipeline.answers import (
 )
 from spectrove.pipeline.build import add, create, reencode, standard_views
 from spectrove.pipeline.by_condition import hunt_by_condition, hunted
+from spectrove.pipeline.column_views import add_view, refuse_asked
 from spectrove.pipeline.contrast import contrast, contrast_of
 from spectrove.pipeline.curate import curate, trusted
 from spectrove.pipeline.domains import DOMAINS, domain_of
@@ -64,6 +65,7 @@ __all__ = [
     "Match",
     "Review",
     "add",
+    "add_view",
     "at_redshift",
     "check_label",
     "check_quantity",
@@ -167,6 +169,8 @@ def hunt(
     """
     chosen = options_of(HuntOptions, "hunt", options)
     if chosen.text is not None:
+        if chosen.view is not None:
+            raise KnowledgeError("hunt: a sentence is measured in spectra and has no views. Leave one out.")
         only_text(target, chosen.condition)
         return hunt_by_text(base, spectra, chosen)
     target = chosen.applied(hunted(target, chosen.condition))
@@ -196,6 +200,7 @@ def _ask(pool: Pool, spectra: SpectrumSet, chosen: ClassifyOptions | HuntOptions
 def _question(pool: Pool, chosen: ClassifyOptions | HuntOptions) -> Question:
     """The question, with metric and calibration fitted on the objects searched."""
     base, target = pool.base, pool.target
+    refuse_asked(base, pool.space.weights, pool.column)
     domain = domain_of(base)
     mode = chosen.metric or (target.metric if target else "auto")
     metric = metric_for(pool, mode, group=domain.group)

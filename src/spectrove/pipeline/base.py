@@ -131,6 +131,10 @@ class Base(KnowledgeBase):
         """The state of a look through the candidates of a hunt, as `spectrove.review`."""
         return review(self, spectra, target, sheet=sheet, **options)
 
+    def add_view(self, name: str, columns: Sequence[str]) -> tuple[int, dict[str, int]]:
+        """A view made of catalog columns, as one version, see `pipeline.add_view`."""
+        return pipeline.add_view(self, name, columns)
+
     def label(self, table: Any, column: str | Sequence[str], **options: Any) -> Labelled:
         """What came of adding columns of a table to the objects, as one version, see `pipeline.label`."""
         return label(self, table, column, **options)

@@ -15,8 +15,9 @@ from spectrove.errors import KnowledgeError, Refusal
 from spectrove.inference.embed import BATCH, embed, vectors_of
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.schema import DEFAULT_DOMAIN
+from spectrove.pipeline.column_views import spectral_views
 from spectrove.pipeline.domains import domain_called
-from spectrove.pipeline.encoders import loaded
+from spectrove.pipeline.encoders import encoders_of, loaded
 from spectrove.pipeline.kinds import domain_of_set
 from spectrove.pipeline.shipped import load_encoder, shipped_encoders
 from spectrove.spectra import SpectrumSet
@@ -97,7 +98,7 @@ def add(
     progress: Progress | None = None,
 ) -> list[Refusal]:
     """Refusals after adding spectra to a base, embedded with its own encoders."""
-    encoders = loaded(base.encoders)
+    encoders = encoders_of(base, base.views)
     main = encoders.pop(base.space().views[0])
     refusals: list[Refusal] = []
     for batch in batches:
@@ -119,10 +120,10 @@ def reencode(
 ) -> list[Refusal]:
     """Refusals after encoding views of a base again from its stored spectra, or adding views, as one new version.
 
-    `views` gives the encoder of each view; if None all views are encoded again by their own encoders. No object is
-    removed: one that an encoder refuses has no vector in that view, and the flag `view_missing`.
+    `views` gives the encoder of each view; if None all views of spectra are encoded again by their own encoders. No
+    object is removed: one that an encoder refuses has no vector in that view, and the flag `view_missing`.
     """
-    encoders = loaded(base.encoders if views is None else views)
+    encoders = encoders_of(base, spectral_views(base)) if views is None else loaded(views)
     since, ids = base.version, base.rows(columns=[]).column("object_id").to_pylist()
     parts: dict[str, list[Embeddings]] = {view: [] for view in encoders}
     refusals: list[Refusal] = []

@@ -19,6 +19,7 @@ from spectrove.inference.examples.regions import region_terms
 from spectrove.inference.regions import Region, check_regions
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.pipeline.answers import Answers, own_flags, provenance_of
+from spectrove.pipeline.column_views import spectral_views
 from spectrove.pipeline.encoders import encoders_of
 from spectrove.pipeline.given import Examples, GivenExamples, given_examples, vectors_of
 from spectrove.pipeline.options import ExampleOptions, options_of
@@ -107,7 +108,7 @@ def example_hunt(base: KnowledgeBase, like: Any, chosen: ExampleOptions) -> Exam
 
 def _example_hunt(base: KnowledgeBase, read: GivenExamples, chosen: ExampleOptions) -> ExampleHunt:
     regions = parse_regions(base, chosen.region or ())
-    views = tuple(base.space(chosen.view).views) if chosen.view else base.views
+    views = tuple(base.space(chosen.view).views) if chosen.view else spectral_views(base)
     encoders = encoders_of(base, views, chosen.encoder)
     if regions:
         check_regions(regions, encoders[views[0]].preprocess)

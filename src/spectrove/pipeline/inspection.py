@@ -20,6 +20,7 @@ from spectrove.inference.inspection.sheet import Marked, Sheet, marked, read_she
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import hunt, hunt_like
 from spectrove.pipeline.answers import Answers
+from spectrove.pipeline.column_views import spectral_views
 from spectrove.pipeline.encoders import encoders_of
 from spectrove.pipeline.options import NEXT, ReviewOptions, options_of
 from spectrove.pipeline.queries import one_version
@@ -123,7 +124,7 @@ def review(
         if target is None
         else hunt(base, spectra, target, **options)
     )
-    views = answers.question.pool.space.views if answers.question else base.views
+    views = answers.question.pool.space.views if answers.question else spectral_views(base)
     candidates = candidates_of(answers, encoders_of(base, views, options.get("encoder")))
     found = inspect(before, candidates, hunted(answers), chosen.n, known_of(answers))
     found.write(path)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from spectrove.errors import KnowledgeError
+from spectrove.errors import KnowledgeError, TargetError
 from spectrove.inference.calibration.of_base import CalibrationMode
 from spectrove.inference.differences.sets import CHANCE
 from spectrove.inference.numbers.estimate import VOTERS
@@ -27,9 +27,24 @@ READING = (
 NEXT = 20
 
 #: The weight of each view in the distance, or the name of one view.
-View = str | dict[str, float] | None
+View = Annotated[str | dict[str, float] | None, BeforeValidator(lambda view: weights_of(view))]
 
 Count = Annotated[int, Field(ge=1)]
+
+
+def weights_of(view: Any) -> Any:
+    """Views and weights from a text such as "shape=1,variability=0.5"; anything else as it is.
+
+    Raises:
+        ValueError: A weight is no number.
+    """
+    if not isinstance(view, str) or not set(view) & {"=", ","}:
+        return view
+    parts = [part.partition("=") for part in view.split(",")]
+    try:
+        return {name.strip(): float(weight) if equals else 1.0 for name, equals, weight in parts}
+    except ValueError as error:
+        raise ValueError(f"{error}; expected NAME=WEIGHT,... such as shape=1,variability=0.5") from error
 
 
 class AnyOptions(BaseModel):
@@ -93,6 +108,7 @@ class HuntOptions(Options):
     )
     k: Count | None = Field(None, description="Neighbours per spectrum.")
     where: str | None = Field(None, description="SQL condition on the base's objects.")
+    view: View = Field(None, description="The view to search, or several with their weights.")
     metric: MetricMode | None = Field(None, description="Distances in a metric fitted on the base's labels.")
     calibration: CalibrationMode = Field("auto", description="Probabilities calibrated on the base's labels.")
     witness: str = Field("auto", description="Use what a spectrum itself says of the classes.")
@@ -108,12 +124,19 @@ class HuntOptions(Options):
     )
 
     def applied(self, target: Target) -> Target:
-        """The target with the prevalence and the threshold that are given here."""
+        """The target with the prevalence, the threshold and the views that are given here."""
         changes: dict[str, Any] = {}
         if self.prevalence is not None:
             changes |= {"prevalence": self.prevalence, "prior": None}
         if self.threshold is not None:
             changes["threshold"] = self.threshold
+        if self.view is not None:
+            if target.where is not None:
+                raise TargetError(
+                    f"target {target.name}: a condition is measured in spectra and has no views."
+                )
+            views = {self.view: 1.0} if isinstance(self.view, str) else self.view
+            changes |= {"views": views, "optional_views": ()}
         return target.model_copy(update=changes) if changes else target
 
 

@@ -39,13 +39,14 @@ def encoders_of(
     """The encoders of these views (by default of the default view), from the place given by the user or the base."""
     from spectrove.errors import RecipeError
     from spectrove.knowledge import DEFAULT_VIEW
+    from spectrove.pipeline.encoders import encoder_of
     from spectrove.pipeline.shipped import load_encoder
 
     encoders, places = {}, base.encoders
     for view in views or base.space().views:
         place = given if given and view == DEFAULT_VIEW else places[view]
         try:
-            encoders[view] = load_encoder(place)
+            encoders[view] = load_encoder(place) if place == given else encoder_of(base, view)
         except RecipeError as error:
             where = f"the place of the encoder of view {view} according to the base {base.path}"
             hint = (

@@ -246,10 +246,25 @@ def best_of(kept: Sequence[Answers], n: int, order: str) -> list[Answers]:
     return [answers if len(answers) == 1 else answers.take([i]) for answers, i in pool[:n]]
 
 
+def columns_of(answers: Answers) -> tuple[str, ...]:
+    """The catalog columns that took part in answers."""
+    from spectrove.pipeline.column_views import columns_in
+
+    if answers.base is None:
+        return ()
+    view = answers.target.views if answers.target else answers.provenance.get("view") or ()
+    return columns_in(answers.base, (view,) if isinstance(view, str) else tuple(view))
+
+
 def print_methods(answers: Answers | None, target: Target | None = None) -> None:
     """Print on stderr the metric of the distances, and how probabilities were obtained for which prevalence."""
     if answers is None:
         return
+    if columns := columns_of(answers):
+        n = sum("columns_unknown" in prediction.flags for prediction in answers.predictions)
+        unknown = f" (none is known of {n} of {len(answers)} spectra)" if n else ""
+        said = f"with columns {', '.join(columns)} of the catalog{unknown}, not by spectra alone"
+        say(f" {said}", as_json=True)
     if answers.metric.sentence:
         say(f" {answers.metric.sentence}", as_json=True)
     calibration = answers.calibration

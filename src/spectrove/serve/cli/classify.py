@@ -44,6 +44,7 @@ class Typed:
     label: Label
     k: options.K = 3
     where: options.Where = None
+    view: options.Views = None
     queries: options.Queries = None
     metric: options.Metric = "auto"
     calibration: options.Calibration = "auto"
@@ -68,14 +69,15 @@ def classify(typed: Typed) -> None:
     queries = options.query_batches(typed)
     base = open_base(typed.kb, typed.where)
     from spectrove import pipeline
+    from spectrove.pipeline.options import weights_of
     from spectrove.pipeline.verbs import VERBS
 
     label, where, verb = typed.label, typed.where, VERBS["classify"]
     with usage_errors():
         pipeline.check_label(base, label)
-    encoders = encoders_of(base, typed.encoder)
+    encoders = encoders_of(base, typed.encoder, options.searched(base, typed.view))
     if typed.trusted:
-        where = pipeline.trusted(base, label, where=where, metric=typed.metric)
+        where = pipeline.trusted(base, label, where=where, metric=typed.metric, view=weights_of(typed.view))
     show = Show(
         table=lambda predictions, _: text.class_table(predictions),
         summary=lambda results: text.class_summary(results.predictions),

@@ -80,6 +80,7 @@ class Typed:
     object_id: ObjectId = None
     k: options.TargetK = None
     where: options.Where = None
+    view: options.Views = None
     queries: options.Queries = None
     metric: options.TargetMetric = None
     encoder: options.QueryEncoder = None
@@ -170,7 +171,7 @@ def _request(typed: Typed, base: KnowledgeBase, queries: QueryBatches, target: T
     if target:
         target = checked_target(base, target, given)
     subject = target or choose_label(base, typed.label)
-    views = searched_views(base, target) if target else base.space().views
+    views = searched_views(base, target) if target else options.searched(base, typed.view)
     encoders = encoders_of(base, typed.encoder, views)
     return Request(verb, base, queries, encoders, (subject,), given)
 

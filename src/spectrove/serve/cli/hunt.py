@@ -128,6 +128,7 @@ class Typed:
     top: Top = None
     k: options.TargetK = None
     where: options.Where = None
+    view: options.Views = None
     queries: options.Queries = None
     metric: options.TargetMetric = None
     calibration: options.Calibration = "auto"
@@ -207,6 +208,10 @@ def _need_one_question(typed: Typed) -> None:
         found = f"{len(asked)} of them are given" if asked else "none is given"
         raise typer.BadParameter(
             f"--target, --condition, --text or --like says what is hunted, and {found}. Give one."
+        )
+    if typed.view and not (typed.target or typed.like):
+        raise typer.BadParameter(
+            "what is measured in spectra has no views; leave it out", param_hint="--view"
         )
     if typed.like is not None:
         return

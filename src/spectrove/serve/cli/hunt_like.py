@@ -18,6 +18,7 @@ from spectrove.serve.run import Outputs, Request, Results, Show, run
 
 if TYPE_CHECKING:
     from spectrove.inference.examples.answer import ExampleAnswer
+    from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
 
 Like = Annotated[
@@ -60,12 +61,12 @@ def hunt_like(typed: Any) -> None:
         return
     queries = options.query_batches(typed)
     base = open_base(typed.kb, typed.where)
-    encoders = encoders_of(base, typed.encoder, base.views)
+    encoders = encoders_of(base, typed.encoder, views_of(base, typed.view))
     from spectrove.pipeline.verbs import VERBS
 
     chosen = {
         "unlike": unlike or None, "region": typed.region or None, "where": typed.where,
-        "prevalence": typed.prevalence, "allow_self": typed.allow_self,
+        "prevalence": typed.prevalence, "allow_self": typed.allow_self, "view": typed.view,
     }  # fmt: skip
     request = Request(VERBS["hunt_like"], base, queries, encoders, (like,), chosen)
     unused: list[str] = []
@@ -107,6 +108,13 @@ def refuse_options_of_targets(typed: Any) -> None:
         )
 
 
+def views_of(base: KnowledgeBase, view: str | None) -> tuple[str, ...]:
+    """The views compared: those named, else all that are made of spectra."""
+    from spectrove.pipeline.column_views import spectral_views
+
+    return options.searched(base, view) if view else spectral_views(base)
+
+
 def of_the_base(typed: Any, like: Sequence[str], unlike: Sequence[str]) -> None:
     """The base's own objects, with the vectors that they have."""
     from spectrove import pipeline
@@ -114,8 +122,8 @@ def of_the_base(typed: Any, like: Sequence[str], unlike: Sequence[str]) -> None:
     base = open_base(typed.kb, typed.where)
     answers = pipeline.hunt_like(
         base, None, list(like), unlike=list(unlike) or None, region=typed.region, where=typed.where,
-        prevalence=typed.prevalence, allow_self=typed.allow_self, top=typed.top,
-        encoder=encoders_of(base, typed.encoder, base.views),
+        prevalence=typed.prevalence, allow_self=typed.allow_self, top=typed.top, view=typed.view,
+        encoder=encoders_of(base, typed.encoder, views_of(base, typed.view)),
     )  # fmt: skip
     if typed.as_json:
         print_lines(answers.to_dicts(), *([typed.output] if typed.output else []))

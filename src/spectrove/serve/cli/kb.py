@@ -57,6 +57,11 @@ NewEncoder = Annotated[
 NewView = Annotated[
     list[str], typer.Option("--view", metavar="NAME=ENCODER", help="Compute or add this view. Repeatable.")
 ]
+ViewName = Annotated[str, typer.Option("--name", metavar="NAME", help="Of the view.")]
+ViewColumns = Annotated[
+    str,
+    typer.Option("--columns", metavar="NAMES", help="Columns of numbers, with commas; never labels or ids."),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace a base of that name when the new one is complete.")
 ]
@@ -163,9 +168,10 @@ def reencode(
     base = open_base(kb)
     from spectrove import pipeline
     from spectrove.knowledge import DEFAULT_VIEW
+    from spectrove.pipeline.column_views import spectral_views
 
     wanted = named_views(view) | ({DEFAULT_VIEW: encoder_place(encoder)} if encoder else {})
-    encoders = pipeline.loaded(wanted or base.encoders)
+    encoders = pipeline.loaded(wanted) if wanted else pipeline.encoders_of(base, spectral_views(base))
     before = base.version
     with progress_bar("embedding", len(base)) as advance:
         refusals = pipeline.reencode(base, encoders, progress=advance)
@@ -175,6 +181,24 @@ def reencode(
     objects = text.count(len(base), "object", "objects")
     back = f"go back with kb rollback {kb} {before}"
     say(f" {objects}, {views_text(base)}; version {base.version}; {back}", as_json=as_json)
+
+
+def view(kb: options.Base, name: ViewName, columns: ViewColumns, as_json: options.Json = False) -> None:
+    """Add a view made of catalog columns, as one version.
+
+    Only questions that name it use it (--view shape=1,NAME=1): such answers depend on the catalog too, and say so.
+    """
+    base = open_base(kb)
+    from spectrove.pipeline.column_views import add_view
+
+    before = base.version
+    with usage_errors():
+        version, known = add_view(base, name, options.named(columns))
+    if as_json:
+        print_json({"view": name, "columns": known, "objects": len(base), "version": version})
+    having = ", ".join(f"{column} of {n}" for column, n in known.items())
+    back = f"go back with kb rollback {kb} {before}"
+    say(f" view {name}: {having} among {len(base)} objects; version {version}; {back}", as_json=as_json)
 
 
 def delete(kb: options.Base, where: Doomed, as_json: options.Json = False) -> None:
@@ -260,6 +284,7 @@ KB_COMMANDS: dict[str, Callable[..., None]] = {
     "create": create,
     "add": add,
     "reencode": reencode,
+    "view": view,
     "delete": delete,
     "label": label,
     "labels": labels,

@@ -16,6 +16,7 @@ from spectrove.serve.exits import UsageError
 from spectrove.serve.output import RefusalLines
 
 if TYPE_CHECKING:
+    from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline.verbs import Verb
 
 Base = Annotated[Path, typer.Argument(metavar="KB", help="Folder of the knowledge base.")]
@@ -39,6 +40,14 @@ Queries = Annotated[str | None, typer.Option("--queries", metavar="SQL", help="C
 AllowSelf = Annotated[
     bool,
     typer.Option("--allow-self", help="Let an object be its own neighbour."),
+]
+Views = Annotated[
+    str | None,
+    typer.Option(
+        "--view",
+        metavar="NAME=WEIGHT,...",
+        help="The views to search; one of catalog columns (kb view) only if named.",
+    ),
 ]
 QueryEncoder = Annotated[
     str | None,
@@ -92,6 +101,20 @@ def given(typed: Any, verb: Verb, **others: Any) -> dict[str, Any]:
     """The options of a verb as they were typed, and `others` in their place; the encoder is that of the request."""
     names = [name for name in verb.options.model_fields if name != "encoder" and hasattr(typed, name)]
     return {name: getattr(typed, name) for name in names} | others
+
+
+def searched(base: KnowledgeBase, view: str | None) -> tuple[str, ...]:
+    """The views that `--view` names; the default view without it.
+
+    Raises:
+        UsageError: The base lacks one of them, or a weight is no positive number.
+    """
+    from spectrove.pipeline.options import weights_of
+
+    try:
+        return base.space(weights_of(view)).views
+    except (SpectroveError, ValueError) as error:
+        raise UsageError(SpectroveError(f"--view {view}: {error}")) from error
 
 
 def refuse_where(spectra: list[str] | None, where: str | None) -> None:

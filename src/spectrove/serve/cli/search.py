@@ -78,6 +78,7 @@ class Typed:
     top: Top = None
     k: options.K = 3
     where: options.Where = None
+    view: options.Views = None
     queries: options.Queries = None
     encoder: options.QueryEncoder = None
     allow_self: options.AllowSelf = False
@@ -100,7 +101,7 @@ def search(typed: Typed) -> None:
     queries = options.query_batches(typed)
     base = open_base(typed.kb, typed.where)
     regions = _regions(base, typed.region)
-    encoders = encoders_of(base, typed.encoder)
+    encoders = encoders_of(base, typed.encoder, options.searched(base, typed.view))
     from spectrove.pipeline.verbs import VERBS
 
     _check(regions, encoders)
@@ -131,6 +132,10 @@ def _check_spectra(typed: Typed) -> None:
         raise typer.BadParameter(
             "only a sentence is compared with papers: give --text", param_hint="--papers"
         )
+    if typed.view and typed.region:
+        raise typer.BadParameter(
+            "regions are compared in the default view; leave one out", param_hint="--view"
+        )
     if typed.top is not None:
         raise typer.BadParameter(
             "only --text has a list to shorten; -k gives the number of neighbours", param_hint="--top"
@@ -139,7 +144,13 @@ def _check_spectra(typed: Typed) -> None:
 
 def by_text(typed: Typed) -> None:
     """Answer a sentence: how it was read, the objects, and how many match."""
-    for name, given in (("SPECTRA", typed.spectra), ("--region", typed.region), ("--queries", typed.queries)):
+    others = {
+        "SPECTRA": typed.spectra,
+        "--region": typed.region,
+        "--queries": typed.queries,
+        "--view": typed.view,
+    }
+    for name, given in others.items():
         if given:
             raise typer.BadParameter(
                 "a sentence asks about the objects of the base; leave one out", param_hint=name
