@@ -19,6 +19,10 @@ PARTS: dict[str, Part] = {
         "experiments.xray.matched",
         "mock sources against the real ones of MUWCLASS: colours, flux and signal-to-noise",
     ),
+    "muwclass": Part(
+        "experiments.xray.muwclass",
+        "sources of MUWCLASS by encoder, variability and magnitudes, beside forests on columns",
+    ),
 }
 
 XRAY = Parts("xray", PARTS, Path(__file__).parent, shared=("bench.py", "scores.py", "sources.py"))
