@@ -22,6 +22,8 @@ from experiments.xray.bench import Bench
 from experiments.xray.scores import COMPACT, Names, difference, mean_interval
 from spectrove import pipeline
 from spectrove.pipeline.base import Base
+from spectrove.pipeline.kinds import open_base
+from spectrove.pipeline.shipped import shipped_encoders
 from spectrove.xray.counts import CountSet
 from spectrove.xray.domain import XRAY
 
@@ -190,7 +192,7 @@ def houses(bench: Bench, catalog: CountSet, truth: Names) -> Iterator[Method]:
 
     An encoder that tells no flux is given it with the variability.
     """
-    for name in (n for n in ENCODERS if n in pipeline.shipped.shipped_encoders()):
+    for name in (n for n in ENCODERS if n in shipped_encoders()):
         whole = whole_base(bench, catalog, name)
         vectors, n = _vectors(whole, catalog), whole.dimensions["shape"]
         yield Method(name, n, house(whole, catalog, {}), "colours and fluxes, forest")
@@ -214,13 +216,11 @@ def whole_base(bench: Bench, catalog: CountSet, encoder: str) -> Base:
     path = bench.folder / f"muwclass-{encoder}-{bench.fast}.kb"
     if not path.exists():
         part = path.with_name(f"part-{path.name}")
-        batches = (
+        batches: Any = (
             catalog.take(np.arange(i, min(i + 512, len(catalog)))) for i in range(0, len(catalog), 512)
         )
         pipeline.create(part, batches, encoder, views={}, domain=XRAY.name)
         part.rename(path)
-    from spectrove.pipeline.kinds import open_base
-
     return open_base(path, Base)
 
 
