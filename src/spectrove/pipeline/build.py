@@ -18,7 +18,7 @@ from spectrove.knowledge.schema import DEFAULT_DOMAIN
 from spectrove.pipeline.column_views import spectral_views
 from spectrove.pipeline.domains import domain_called
 from spectrove.pipeline.encoders import encoders_of, loaded
-from spectrove.pipeline.kinds import domain_of_set
+from spectrove.pipeline.kinds import kind_of_set
 from spectrove.pipeline.shipped import load_encoder, shipped_encoders
 from spectrove.spectra import SpectrumSet
 
@@ -47,7 +47,7 @@ def create(
         domain: The kind of light; that of the first batch if None.
     """
     first, batches = _first_of(batches)
-    domain = domain or (DEFAULT_DOMAIN if first is None else domain_of_set(first).name)
+    domain = domain or (DEFAULT_DOMAIN if first is None else kind_of_set(first))
     main = _loaded(domain_called(domain).encoder if encoder is None else encoder, domain)
     others = loaded(standard_views(domain) if views is None else views)
     base: KnowledgeBase | None = None

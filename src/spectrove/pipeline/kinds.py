@@ -38,12 +38,12 @@ def domain_of_spectra(paths: Iterable[Path | str]) -> Domain:
     return DOMAINS[DEFAULT_DOMAIN]
 
 
-def domain_of_set(spectra: Any) -> Domain:
-    """The kind of light of spectra in memory, by the class of their set; galaxies where nothing else fits."""
-    for domain in DOMAINS.values():
+def kind_of_set(spectra: Any) -> str:
+    """The kind of light of spectra in memory, a key of `DOMAINS`, by the class of their set; else the default."""
+    for name, domain in DOMAINS.items():
         if domain.files is not None and isinstance(spectra, domain.files.batch):
-            return domain
-    return DOMAINS[DEFAULT_DOMAIN]
+            return name
+    return DEFAULT_DOMAIN
 
 
 def open_base(path: str | PathLike[str], of: type[B]) -> B:
