@@ -49,8 +49,10 @@ def compared(real: Floats, mock: Floats) -> dict[str, float]:
         out |= {f"ks_{name}": float(test.statistic), f"p_{name}": float(test.pvalue)}
         out |= {f"real_{name}": float(np.median(real[:, i])), f"mock_{name}": float(np.median(mock[:, i]))}
     auc, error = told_apart(real, mock)
+    fluxes, fluxes_error = told_apart(real[:, :4], mock[:, :4])
     colours, colours_error = told_apart(real[:, :3], mock[:, :3])
-    return out | {"auc": auc, "auc_error": error, "auc_colours": colours, "auc_colours_error": colours_error}
+    out |= {"auc": auc, "auc_error": error, "auc_no_sn": fluxes, "auc_no_sn_error": fluxes_error}
+    return out | {"auc_colours": colours, "auc_colours_error": colours_error}
 
 
 def told_apart(real: Floats, mock: Floats) -> tuple[float, float]:
@@ -80,12 +82,14 @@ def text(rows: Sequence[dict[str, Any]]) -> str:
         f"significant at 1% (p < .01). AUC: a random forest, {FOLDS} folds, of mock against real, .5 being "
         "indistinguishable. The recipe was fitted to these same real sources: this is a fit, not a test.",
         "",
-        "| class | real | " + " | ".join(f"KS {titles[n]}" for n in NAMES) + " | AUC | AUC colours alone |",
-        "|---|---|" + "---|" * (len(NAMES) + 2),
+        "| class | real | "
+        + " | ".join(f"KS {titles[n]}" for n in NAMES)
+        + " | AUC | AUC without S/N | AUC colours alone |",
+        "|---|---|" + "---|" * (len(NAMES) + 3),
     ]
     for row in rows:
         cells = [f"{row[f'ks_{n}']:.2f}" + ("*" if row[f"p_{n}"] < 0.01 else "") for n in NAMES]
-        both = [f"{row[k]:.2f} +- {row[f'{k}_error']:.2f}" for k in ("auc", "auc_colours")]
+        both = [f"{row[k]:.2f} +- {row[f'{k}_error']:.2f}" for k in ("auc", "auc_no_sn", "auc_colours")]
         lines.append(f"| {row['class']} | {row['n_real']} | " + " | ".join([*cells, *both]) + " |")
     worst = sorted(
         ((row[f"ks_{n}"], row["class"], n, row) for row in rows for n in NAMES if row[f"p_{n}"] < 0.01),
