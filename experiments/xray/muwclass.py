@@ -41,8 +41,8 @@ WEIGHT = {"variability": 0.1, "magnitudes": 1.0}
 #: Trees of a forest, and the value that stands for an unknown one.
 TREES, UNKNOWN = 300, -99.0
 
-#: Encoders that are measured if they come with the package, the first as the house's own in the paired comparisons.
-ENCODERS = ("xray", "hardness")
+#: Encoders that are measured, where they come with the package.
+ENCODERS = ("sources8", "hardness")
 
 Floats = NDArray[np.float64]
 

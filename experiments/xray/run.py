@@ -23,6 +23,10 @@ PARTS: dict[str, Part] = {
         "experiments.xray.muwclass",
         "sources of MUWCLASS by encoder, variability and magnitudes, beside forests on columns",
     ),
+    "information": Part(
+        "experiments.xray.information",
+        "mutual information of spectra with variability, with S/N and flux taken away",
+    ),
 }
 
 XRAY = Parts("xray", PARTS, Path(__file__).parent, shared=("bench.py", "scores.py", "sources.py"))

@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from experiments.xray import run
+from experiments.xray.information import holm, mutual_information, scores, shuffled, strata_of
 from experiments.xray.scores import balanced_accuracy, difference, mean_interval
 
 
@@ -40,3 +41,44 @@ def test_the_interval_of_a_paired_difference_is_narrower_than_of_two_samples():
     assert low > 0
     alone = mean_interval(truth, [one])
     assert high - low < 0.5 * (alone[2] - alone[1])
+
+
+def gaussians(n, correlation, seed=0):
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=(n, 3))
+    x = z[:, :2]
+    y = correlation * z[:, :1] + np.sqrt(1 - correlation**2) * z[:, 2:]
+    return x, y
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.6, 0.9])
+def test_information_of_gaussian_vectors_is_that_of_the_formula(correlation):
+    """-log(1 - r^2) / 2, with a second number on one side that says nothing; stretching a number changes nothing."""
+    x, y = gaussians(1000, correlation)
+    expected = -0.5 * np.log(1 - correlation**2)
+    assert abs(mutual_information(x, y) - expected) < 0.06
+    rng = np.random.default_rng(1)
+    assert abs(mutual_information(scores(np.exp(x), rng), scores(y**3, rng)) - expected) < 0.06
+
+
+def test_information_by_a_common_cause_is_none_once_the_cause_is_known():
+    rng = np.random.default_rng(2)
+    z = rng.normal(size=(1000, 1))
+    x, y = (z + 0.5 * rng.normal(size=z.shape) for _ in range(2))
+    assert mutual_information(x, y) > 0.3
+    assert abs(mutual_information(x, y, z)) < 0.06
+
+
+def test_permutations_within_strata_leave_every_source_at_its_signal_to_noise():
+    z = np.random.default_rng(3).lognormal(size=(90, 2))
+    stratum = strata_of(z)
+    order = shuffled(stratum, np.random.default_rng(4))
+    assert (stratum[order] == stratum).all()
+    assert sorted(order) == list(range(90))
+    assert (order != np.arange(90)).mean() > 0.5
+    assert z[stratum < 3, 0].max() <= z[stratum >= 3, 0].min()
+
+
+def test_p_values_are_corrected_for_their_number():
+    """Holm's example by hand: .01 x 3, .02 x 2, and no value below the one before."""
+    assert_allclose(holm([0.02, 0.01, 0.03]), [0.04, 0.03, 0.04])
