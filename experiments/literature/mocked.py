@@ -89,8 +89,8 @@ def run(bench: Bench) -> Section:
         f"real texts, the paper's among them.** {len(mocks.train):,} sources to learn from, "
         f"{len(mocks.test):,} to test on, of the recipes `train` and `test` of the mock survey (other "
         f"streams, other responses), {bench.seeds} seeds averaged. Spectra: twelve band colours and the "
-        "count rate. Settings of the network are chosen on 1,000 further sources. `true class` knows the "
-        "class of both sides. Intervals (95%) by bootstrap over sources."
+        f"count rate. Settings of the network are chosen on {len(mocks.chosen_by):,} further sources. "
+        "`true class` knows the class of both sides. Intervals (95%) by bootstrap over sources."
     )
     return Section("Mock links: what an alignment can learn", tuple(rows), "\n".join([about, "", *lines]))
 
