@@ -27,6 +27,11 @@ PARTS: dict[str, Part] = {
         "experiments.xray.information",
         "mutual information of spectra with variability, with S/N and flux taken away",
     ),
+    "encoders": Part(
+        "experiments.xray.encoders",
+        "every encoder on the same sources: classes and quantities by its vectors alone, mock and real",
+        more=("colours.py",),
+    ),
 }
 
 XRAY = Parts("xray", PARTS, Path(__file__).parent, shared=("bench.py", "scores.py", "sources.py"))
