@@ -32,6 +32,10 @@ PARTS: dict[str, Part] = {
         "every encoder on the same sources: classes and quantities by its vectors alone, mock and real",
         more=("colours.py",),
     ),
+    "answers": Part(
+        "experiments.xray.answers",
+        "fits and estimates: fluxes of real Chandra sets, mock sources of known truth by counts",
+    ),
 }
 
 XRAY = Parts("xray", PARTS, Path(__file__).parent, shared=("bench.py", "scores.py", "sources.py"))

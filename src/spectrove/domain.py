@@ -324,12 +324,14 @@ class Quantity:
         name: The column.
         unit: "" if it has none or none is known.
         low, high: Limits of valid values; a value at a limit means "not measured". None: no limit.
+        least: Values below it cannot be told from it: an interval that reaches below is an upper limit. None: no such.
     """
 
     name: str
     unit: str = ""
     low: float | None = None
     high: float | None = None
+    least: float | None = None
 
     def condition(self, where: str | None) -> str | None:
         """SQL condition `where`, combined with the condition that the quantity was measured."""
@@ -379,6 +381,8 @@ class Domain:
         groups: The same in the plural, in sentences.
         lines: Lines that a region may name and that figures mark.
         quantities: Numeric columns with a unit or limits, by name.
+        own: Names of quantities that the measurer measures too, and whose estimates rest on both: a spectrum's own
+            measurement and its neighbours.
         administration: Numeric columns that describe the observation, not the object.
         kinds: Encoder kind to a function that gives its class.
         trainers: Encoder kind to what fits it, for the kinds in `kinds`.
@@ -411,6 +415,7 @@ class Domain:
     groups: str = ""
     lines: tuple[Line, ...] = ()
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
+    own: frozenset[str] = frozenset()
     administration: frozenset[str] = frozenset()
     kinds: Mapping[str, Callable[[], type[Encoder]]] = field(default_factory=dict)
     trainers: Mapping[str, Trainer] = field(default_factory=dict)

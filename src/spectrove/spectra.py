@@ -64,6 +64,7 @@ FLAGS: dict[str, str] = {
     "not_a_galaxy": "Its own pixels are those of a star or a quasar, and the base holds none.",
     "lines_not_covered": "The lines that the question turns on lie outside the spectrum or under bad pixels.",
     "lines_elsewhere": "Its own lines are those of a class that the base does not hold.",
+    "upper_limit": "The interval reaches to what such spectra cannot tell from nothing: its upper end is a limit.",
     "far_from_all": "Nothing known is near: its nearest neighbour is far beyond those of 99% of the base's objects.",
 }
 

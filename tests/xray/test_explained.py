@@ -149,3 +149,39 @@ def test_a_prevalence_that_is_none_is_refused(base, response, tmp_path):
             pipeline.classify(base, query, "class", prevalence=given)
     with pytest.raises(KnowledgeError, match="needs calibrated probabilities"):
         pipeline.classify(base, query, "class", prevalence="equal", calibration="none")
+
+
+@pytest.fixture(scope="module")
+def laws(response, tmp_path_factory):
+    """A base of power laws with known index and column."""
+    rng = np.random.default_rng(5)
+    spectra = []
+    for seed in range(3000, 3120):
+        gamma, nh = float(rng.normal(1.8, 0.4)), float(10 ** rng.normal(-1.2, 0.9))
+        one = drawn(response, seed, 250, gamma=gamma, nh=nh)
+        spectra.append(
+            Counts(**{**vars(one), "row": {"flags": [], "gamma": gamma, "nh": nh, "class": "AGN"}})
+        )
+    place = tmp_path_factory.mktemp("laws") / "laws.kb"
+    return pipeline.create(place, [CountSet.from_counts(spectra)], domain="xray")[0]
+
+
+def test_estimates_rest_on_neighbours_and_on_the_spectrum_itself(laws, response):
+    """Well measured indices far from those of the base: the own fit corrects the neighbours."""
+    queries = CountSet.from_counts(
+        [drawn(response, seed, 4000, gamma=2.6, nh=0.4) for seed in range(4000, 4008)]
+    )
+    answers = pipeline.estimate(laws, queries, "gamma")
+    off = np.array([p.value - 2.6 for p in answers])
+    neighbours = np.array([np.mean([n.adjusted for n in p.neighbors]) - 2.6 for p in answers])
+    assert answers.regression.estimator.weighing.factor > 0
+    assert abs(off.mean()) < 0.2  # half the scatter of the base, from which they are two deviations away
+    assert np.abs(off).mean() < np.abs(neighbours).mean()
+
+
+def test_a_column_that_is_not_seen_is_an_upper_limit(laws, response):
+    queries = CountSet.from_counts([drawn(response, 5000, 60, nh=0.001), drawn(response, 5001, 2000, nh=2.0)])
+    faint, seen = pipeline.estimate(laws, queries, "nh")
+    assert "upper_limit" in faint.flags
+    assert "upper_limit" not in seen.flags
+    assert 1.5 < seen.value < 2.6

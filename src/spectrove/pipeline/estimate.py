@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from spectrove.domain import Quantity
+from spectrove.domain import Measurer, Quantity
 from spectrove.inference.embed import embed_queries
 from spectrove.inference.numbers.conformal import signal_to_noise
 from spectrove.inference.numbers.estimate import Regression, check_level
-from spectrove.inference.numbers.of_base import Estimator, estimator_for, own_models
+from spectrove.inference.numbers.of_base import Estimator, estimator_for, own_measurements, own_models
+from spectrove.inference.numbers.own import Weighing
 from spectrove.inference.numbers.quantities import quantity_of
-from spectrove.inference.numbers.regression import regress
+from spectrove.inference.numbers.regression import regress, with_own
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.pipeline.answers import Answers, described, provenance_of
 from spectrove.pipeline.domains import domain_of
@@ -40,7 +42,11 @@ def estimate(base: KnowledgeBase, spectra: SpectrumSet, quantity: str, **options
     """
     chosen = options_of(EstimateOptions, "estimate", options)
     column = check_quantity(base, quantity, chosen.level)
-    estimator = estimator_for(base, column, k=chosen.k, where=chosen.where, group=domain_of(base).group)
+    domain = domain_of(base)
+    measurer = domain.measurer if quantity in domain.own else None
+    estimator = estimator_for(
+        base, column, k=chosen.k, where=chosen.where, group=domain.group, measurer=measurer
+    )
     encoders = encoders_of(base, base.space().views, chosen.encoder)
 
     embedded = embed_queries(spectra, encoders)
@@ -50,6 +56,8 @@ def estimate(base: KnowledgeBase, spectra: SpectrumSet, quantity: str, **options
     )  # fmt: skip
     neighbors = described(embedded, found)
     regression = _regression(base, estimator, neighbors, embedded.spectra, chosen.allow_self)
+    if measurer is not None and estimator.weighing is not None:
+        regression = _with_own(regression, measurer, estimator.weighing, embedded.spectra)
     return Answers(
         "estimate", base, embedded.spectra, regression.estimates(chosen.level), embedded.refusals, neighbors,
         provenance=provenance_of(base, encoders, quantity=quantity, **chosen.model_dump()), regression=regression,
@@ -66,6 +74,17 @@ def _regression(
         unit_distance=neighbors.scale,
     )  # fmt: skip
     return Regression(estimator, result, neighbors, signal_to_noise(spectra))
+
+
+def _with_own(
+    regression: Regression, measurer: Measurer, weighing: Weighing, spectra: SpectrumSet
+) -> Regression:
+    """The regression with what is measured in the spectra themselves."""
+    if not len(spectra):
+        return regression
+    known, name = regression.estimator.known, regression.estimator.quantity.name
+    own = own_measurements(known.scale, name, measurer.measure(spectra))
+    return replace(regression, result=with_own(regression.result, own, weighing))
 
 
 def check_quantity(base: KnowledgeBase, quantity: str, level: float = 0.68) -> Quantity:

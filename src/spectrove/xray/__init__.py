@@ -6,6 +6,7 @@ ogip.py         the OGIP files PHA, ARF and RMF, read to a CountSet
 hardness.py     Bayesian hardness ratios
 fitting/        models fitted to counts, with Poisson likelihoods
 measuring.py    numbers measured in counts
+oddities.py     why a spectrum is unlike a base's; oddities_page.py shows such
 panels.py       what explanations and pages say of them; plots.py draws
 models/         models of spectra: continua, lines, thin plasma, absorption
 mock/           a simulated survey of eight classes with known truth

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from spectrove.domain import Domain
 from spectrove.xray.files import PhaFiles
 from spectrove.xray.measuring import XrayMeasurer
+from spectrove.xray.oddities import XrayReasons
 from spectrove.xray.panels import XrayPanels
-from spectrove.xray.quantities import QUANTITIES
+from spectrove.xray.quantities import OWN, QUANTITIES
 from spectrove.xray.vectors.kinds import KINDS, TRAINERS
 from spectrove.xray.words import WORDS
 
@@ -68,8 +69,10 @@ XRAY = Domain(
     kinds={"hardness_pca": _hardness, **KINDS},
     trainers=TRAINERS,
     quantities=QUANTITIES,
+    own=OWN,
     measurer=XrayMeasurer(),
     words=WORDS,
+    reasons=XrayReasons(),
     panels=XrayPanels(),
     overlay=_overlay,
     mock=MockSurvey(),

@@ -154,7 +154,10 @@ class Regression:
                     p_distance=float(p_distance[i]),
                     trend=float(trend[i]) if valued else None,
                     neighbors=voters[i],
-                    flags=_with_far(self.neighbors.flags[i], bool(p_distance[i] <= FARTHEST)),
+                    flags=(
+                        *_with_far(self.neighbors.flags[i], bool(p_distance[i] <= FARTHEST)),
+                        *(["upper_limit"] if not reason and _is_limit(quantity, float(low[i])) else []),
+                    ),
                 )
             )
         return tuple(made)
@@ -211,6 +214,11 @@ def _in_unit(values: NDArray[np.float64], scale: Scale, quantity: Quantity) -> N
     if quantity.low is None and quantity.high is None:
         return inverse
     return np.clip(inverse, quantity.low, quantity.high)
+
+
+def _is_limit(quantity: Quantity, low: float) -> bool:
+    """Whether an interval reaches to values that cannot be told from nothing."""
+    return quantity.least is not None and low < quantity.least
 
 
 def _with_far(flags: tuple[str, ...], far: bool) -> tuple[str, ...]:

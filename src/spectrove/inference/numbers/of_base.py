@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from spectrove.domain import Measurer
 from spectrove.errors import KnowledgeError
 from spectrove.inference.kept import Arrays, Content, contents, fitted_once
+from spectrove.inference.numbers.columns import numbers
 from spectrove.inference.numbers.conformal import Conformal, signal_to_noise
+from spectrove.inference.numbers.own import Weighing, fit_weighing
 from spectrove.inference.numbers.quantities import Quantity, error_column, filled_errors
-from spectrove.inference.numbers.regression import LabelledObjects, regress
+from spectrove.inference.numbers.regression import LabelledObjects, Regressed, regress, with_own
 from spectrove.inference.numbers.trend import Scale, Trend, choose_scale, fit_trend
 from spectrove.knowledge import KnowledgeBase, Searched
 from spectrove.knowledge.schema import sky_positions
@@ -45,6 +49,9 @@ KEPT = (
     "residual", "error", "sn", "nearest",
 )  # fmt: skip
 
+#: How own measurements are weighed, kept where they are used: the numbers of a `Weighing`.
+WEIGHED = "weighing"
+
 Array = NDArray[np.float64]
 
 #: Those arrays by name, and the scale of the values.
@@ -58,6 +65,7 @@ class Estimator:
     quantity: Quantity
     known: LabelledObjects
     conformal: Conformal
+    weighing: Weighing | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,7 @@ class Setting:
         where: SQL condition on the objects used.
         group: Objects with equal values in this column are not neighbours of each other while intervals are
             calibrated; "" where objects stand alone.
+        measurer: What measures the quantity in spectra themselves; None where estimates rest on neighbours alone.
     """
 
     base: KnowledgeBase
@@ -78,6 +87,7 @@ class Setting:
     k: int
     where: str | None = None
     group: str = ""
+    measurer: Measurer | None = None
 
     @property
     def name(self) -> str:
@@ -91,14 +101,20 @@ class Setting:
 
 
 def estimator_for(
-    base: KnowledgeBase, quantity: Quantity, *, k: int, where: str | None = None, group: str = ""
+    base: KnowledgeBase,
+    quantity: Quantity,
+    *,
+    k: int,
+    where: str | None = None,
+    group: str = "",
+    measurer: Measurer | None = None,
 ) -> Estimator:
     """The estimator of a quantity; one fitted before on this version is read from the folder of the base.
 
     Args:
-        k, where, group: As in `Setting`.
+        base, quantity, k, where, group, measurer: As in `Setting`.
     """
-    setting = Setting(base, quantity, k, where, group)
+    setting = Setting(base, quantity, k, where, group, measurer)
     key = canonical_json(
         {
             "regression": VERSION,
@@ -107,6 +123,7 @@ def estimator_for(
             "k": k,
             "where": where,
             "views": [[view, base.fingerprints[view]] for view in base.space().views],
+            **({} if measurer is None else {"measurer": measurer.version}),
         }
     )
     return base.remember(("estimator", key), partial(_estimator, setting, key))
@@ -193,7 +210,8 @@ def _estimator(setting: Setting, key: str) -> Estimator:
         model=1 + values.fold,
     )
     conformal = Conformal(*(arrays[a] for a in ("residual", "error", "sn", "nearest")))
-    return Estimator(setting.quantity, known, conformal)
+    weighing = Weighing(*arrays[WEIGHED].tolist()) if WEIGHED in arrays else None
+    return Estimator(setting.quantity, known, conformal, weighing)
 
 
 def _fit(setting: Setting, values: _Values) -> Kept:
@@ -210,6 +228,7 @@ def _fit(setting: Setting, values: _Values) -> Kept:
     reach = float(np.percentile(mean[finite.any(axis=1)], 90)) if finite.any() else 0.0
     known = LabelledObjects(ids, scaled, errors, scale, trend, reach, 1 + values.fold)
     result = regress(known, values.vectors[chosen], near, far, known.model[chosen], unit_distance=unit)
+    result, weighing = _weighed(setting, result, ids[chosen], scaled[chosen], scale)
     ok = np.isfinite(result.value) & (result.error > 0)
     arrays = {
         "coefficients": trend.coefficients, "offset": trend.offset, "trend_residual": trend.residual,
@@ -217,7 +236,27 @@ def _fit(setting: Setting, values: _Values) -> Kept:
         "residual": (scaled[chosen] - result.value)[ok], "error": result.error[ok], "sn": sn[ok],
         "nearest": result.nearest[ok],
     }  # fmt: skip
-    return arrays, scale
+    return arrays | weighing, scale
+
+
+def _weighed(
+    setting: Setting, result: Regressed, ids: NDArray[np.str_], truth: Array, scale: Scale
+) -> tuple[Regressed, dict[str, Array]]:
+    """Estimates of known objects with their own measurements, and how these are weighed; as they are without any."""
+    if setting.measurer is None:
+        return result, {}
+    table = setting.measurer.of_base(setting.base, ids.tolist())
+    own = own_measurements(scale, setting.quantity.name, table)
+    weighing = fit_weighing(truth, own, (result.value, result.error), independent=True, sloped=False)
+    return with_own(result, own, weighing), {WEIGHED: np.array(astuple(weighing))}
+
+
+def own_measurements(scale: Scale, name: str, table: pa.Table) -> tuple[Array, Array]:
+    """Measurements of a quantity and their errors on its scale, NaN where unknown, from a measurer's table."""
+    value, error = numbers(table, name), numbers(table, f"{name}_err")
+    known = np.isfinite(value) & np.isfinite(error) & (error > 0)
+    value, error = np.where(known, value, np.nan), np.where(known, error, np.nan)
+    return scale.forward(value), scale.errors(value, error)
 
 
 def _neighbors(setting: Setting, ids: NDArray[np.str_]) -> tuple[NDArray[np.str_], Array, Array, float]:
@@ -278,4 +317,5 @@ def _to_arrays(kept: Kept) -> Content:
 
 
 def _from_arrays(arrays: Arrays, texts: Mapping[str, str]) -> Kept:
-    return {name: arrays[name] for name in KEPT}, Scale(**json.loads(texts["scale"]))
+    names = [*KEPT, *([WEIGHED] if WEIGHED in arrays else [])]
+    return {name: arrays[name] for name in names}, Scale(**json.loads(texts["scale"]))

@@ -91,7 +91,12 @@ def weigh(weighing: Weighing, own: tuple[Floats, Floats], near: tuple[Floats, Fl
 
 
 def fit_weighing(
-    truth: Floats, own: tuple[Floats, Floats], near: tuple[Floats, Floats], *, independent: bool
+    truth: Floats,
+    own: tuple[Floats, Floats],
+    near: tuple[Floats, Floats],
+    *,
+    independent: bool,
+    sloped: bool = True,
 ) -> Weighing:
     """How the two are weighed, from the objects of a base, each estimated from other groups.
 
@@ -99,6 +104,8 @@ def fit_weighing(
         truth: The base's values on the scale, (n_objects,).
         own, near: Measurements and estimates of the same objects, NaN where unknown.
         independent: Whether the values are a catalog's, and not the same measurements.
+        sloped: Whether the two may differ by a factor. Not where errors are as large as the values differ: noise in
+            what is measured looks like a slope, which would spoil what is measured well.
     """
     if not independent:
         return Weighing(0.0, 0.0, 0.0, 1.0, _near_factor(truth - near[0], near[1], own[1]))
@@ -106,10 +113,12 @@ def fit_weighing(
     known = np.isfinite(truth) & np.isfinite(own[0]) & np.isfinite(own[1])
     if known.sum() < FEWEST_BOTH:
         return Weighing(0.0, 0.0, 0.0, 0.0, near_factor)
-    return Weighing(*_compared(truth[known], own[0][known], own[1][known]), near_factor)
+    return Weighing(*_compared(truth[known], own[0][known], own[1][known], sloped), near_factor)
 
 
-def _compared(truth: Floats, value: Floats, error: Floats) -> tuple[float, float, float, float]:
+def _compared(
+    truth: Floats, value: Floats, error: Floats, sloped: bool = True
+) -> tuple[float, float, float, float]:
     """Offset, slope, floor and factor of largest likelihood, for residuals with the tails of Student's t."""
     from scipy.optimize import minimize
 
@@ -124,7 +133,7 @@ def _compared(truth: Floats, value: Floats, error: Floats) -> tuple[float, float
         return float((0.5 * np.log(sigma2) + (TAIL + 1) / 2 * np.log1p(chi2 / TAIL)).sum() + pull)
 
     limits = [
-        (None, None), (-0.9, 2.0), (np.log(LEAST_SCATTER), np.log(10 * spread) + 5),
+        (None, None), (-0.9, 2.0) if sloped else (0.0, 0.0), (np.log(LEAST_SCATTER), np.log(10 * spread) + 5),
         (np.log(LEAST_FACTOR), np.log(MOST_FACTOR)),
     ]  # fmt: skip
     start = np.array([float(np.median(truth - value)), 0.0, np.log(spread), 0.0])

@@ -7,13 +7,14 @@ checked by hand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import ShapeError
 from spectrove.inference.neighbors.voting import neighbor_weights
+from spectrove.inference.numbers.own import Weighing, weigh
 from spectrove.inference.numbers.trend import Scale, Trend
 
 #: Weight of the trend, in average neighbours. With 10 neighbours the RMSE is equal within 1% for 2 to 10 (four
@@ -152,3 +153,20 @@ def regress(
     error = np.sqrt(error**2 + spread**2 * (stretch**2 - 1))
     nearest = np.where(voting, distance, np.inf).min(axis=1, initial=np.inf)
     return Regressed(value, error, predictions, weight, trend, trend_weight, nearest)
+
+
+def with_own(
+    result: Regressed, own: tuple[NDArray[np.float64], NDArray[np.float64]], weighing: Weighing
+) -> Regressed:
+    """Estimates that rest on spectra's own measurements too; neighbours and trend keep what they say.
+
+    Args:
+        result: Of neighbours and trend.
+        own: Measurements and one-sigma errors on the scale, (n_queries,) each; NaN where unknown.
+        weighing: Of the two, fitted on the base.
+    """
+    told = weigh(weighing, own, (result.value, result.error))
+    known = np.isfinite(result.value)
+    return replace(
+        result, value=np.where(known, told.centre, np.nan), error=np.where(known, told.width, np.nan)
+    )
