@@ -204,7 +204,7 @@ def houses(bench: Bench, catalog: CountSet, truth: Names) -> Iterator[Method]:
         views = {"variability": (*flux, *VARIABILITY)}
         n += len(flux) + len(VARIABILITY)
         yield Method(named, n, house(whole, catalog, views), "colours, fluxes, variability, forest")
-        views |= {"magnitudes": MAGNITUDES}
+        views = views | {"magnitudes": MAGNITUDES}
         n += len(MAGNITUDES)
         yield Method(
             f"{named} + magnitudes", n, house(whole, catalog, views), "all these and magnitudes, forest"
