@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from tests.literature.papers import abstracts, objects
 
+from spectrove.literature.abstracts import read_abstracts, read_links
 from spectrove.literature.linking import link
 from spectrove.literature.sentences import LONGEST, sentences_of, shortened
 
@@ -71,3 +72,16 @@ def test_a_long_sentence_is_cut_around_the_name():
     cut = shortened("word " * 300 + "NGC 1068 " + "word " * 300, "NGC")
     assert "NGC 1068" in cut
     assert len(cut) <= LONGEST + 8
+
+
+def test_ids_in_a_table_of_text_are_no_numbers(tmp_path):
+    """Read as numbers arXiv 2101.00010 would be 2101.0001, another paper, and the object 007 would be 7."""
+    (tmp_path / "a.csv").write_text(
+        "arxiv_id,title,abstract,year\n2101.00010,T,dust,2021\n2101.12340,T,gas,\n"
+    )
+    (tmp_path / "l.tsv").write_text("paper_id\tobject_id\n2101.00010\t007\n")
+    papers = read_abstracts(tmp_path / "a.csv").table
+    assert papers.column("paper_id").to_pylist() == ["2101.00010", "2101.12340"]
+    assert papers.column("url").to_pylist()[0] == "https://arxiv.org/abs/2101.00010"
+    assert papers.column("year").to_pylist() == [2021, None]
+    assert read_links(tmp_path / "l.tsv") == [("2101.00010", "007", "")]

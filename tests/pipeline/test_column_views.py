@@ -174,6 +174,16 @@ def test_spectra_are_added_to_a_base_with_such_a_view(survey):
     assert len(base.embeddings("variability")) == N
 
 
+def test_a_hunt_by_example_needs_no_ranks_of_columns(survey):
+    """A base whose folder of ranks was lost still compares spectra, as no view of columns is named."""
+    base, _ = create("memory://ranks", [survey.take(np.arange(40))], "pca", views={})
+    spectrove.pipeline.add_view(base, "variability", ["p_intra"])
+    for name in base.files.names("columns"):
+        base.files.remove(f"columns/{name}")
+    like = base.rows(None, []).column("object_id").to_pylist()[:3]
+    assert len(spectrove.pipeline.hunt_like(base, None, like, top=5)) == 5
+
+
 def test_what_is_asked_for_is_no_evidence(base, survey):
     """A class column is refused as a view, and a column of a view as the question."""
     base = spectrove.open(base.path)

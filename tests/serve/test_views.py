@@ -142,3 +142,12 @@ def test_a_view_of_catalog_columns_is_used_where_it_is_named_and_said(spectrove,
     assert "with columns d4000n of the catalog, not by spectra alone" in named.stderr
     assert all("catalog_columns" in row["flags"] for row in lines(named.stdout))
     assert not any("catalog_columns" in row["flags"] for row in lines(plain.stdout))
+
+
+def test_a_view_of_columns_that_changed_is_told_to_be_made_again(spectrove, mine, tmp_path):
+    [one, *_] = spectrove("kb", "list", mine, "--json").stdout.splitlines()
+    table = tmp_path / "new.csv"
+    table.write_text(f"object_id,d4000n\n{json.loads(one)['object_id']},1.234\n")
+    spectrove("kb", "view", mine, "--name", "brightness", "--columns", "d4000n")
+    told = spectrove("kb", "label", mine, "--from", table, "--column", "d4000n", "--overwrite")
+    assert "make it again with kb view --name brightness --columns d4000n" in told.stdout

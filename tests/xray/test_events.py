@@ -188,6 +188,24 @@ def test_text_with_exposure_and_good_time_is_read(tmp_path, response):
     assert not is_events(path)
 
 
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("1500", 1500), ("1500 s", 1500), ("1.5 ks", 1500), ("1.5ks", 1500)]
+)
+def test_an_exposure_in_text_has_the_unit_that_it_says(tmp_path, response, said, seconds):
+    time, energy = drawn()
+    rows = [f"{t:.4f},{e:.5f}" for t, e in zip(time, energy, strict=True)]
+    path = tmp_path / "e.csv"
+    path.write_text("\n".join([f"# exposure = {said}", "time,energy_kev", *rows]))
+    assert_allclose(one(path, response).exposure, seconds)
+
+
+def test_an_exposure_in_hours_is_refused(tmp_path, response):
+    path = tmp_path / "e.csv"
+    path.write_text("# exposure = 3 h\ntime,energy_kev\n1,2\n2,2\n")
+    with pytest.raises(FormatError, match="exposure '3 h', expected seconds, or a number with the unit ks"):
+        read_pha(path, _files(response))
+
+
 def _files(response):
     from spectrove.xray.found import Files
 

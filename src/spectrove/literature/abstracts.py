@@ -129,10 +129,7 @@ def _read(path: Path) -> pa.Table:
 
             return json.read_json(path)
         if kind in (".csv", ".tsv"):
-            import pyarrow.csv as csv
-
-            parse = csv.ParseOptions(newlines_in_values=True, delimiter="\t" if kind == ".tsv" else ",")
-            return csv.read_csv(path, parse_options=parse, read_options=csv.ReadOptions(block_size=1 << 26))
+            return _read_csv(path, "\t" if kind == ".tsv" else ",")
     except (pa.ArrowInvalid, OSError) as error:
         raise CatalogError(
             f"{path}: cannot be read ({str(error).splitlines()[0]}). Check the file."
@@ -140,6 +137,18 @@ def _read(path: Path) -> pa.Table:
     raise CatalogError(
         f"{path}: the suffix {kind or '(none)'} names no table, expected .csv, .tsv, .jsonl (also .gz) or .parquet."
     )
+
+
+def _read_csv(path: Path, delimiter: str) -> pa.Table:
+    """All columns as text: read as numbers, arXiv 2101.00010 would become 2101.0001 and an object 007 become 7."""
+    import pyarrow.csv as csv
+
+    parse = csv.ParseOptions(newlines_in_values=True, delimiter=delimiter)
+    read = csv.ReadOptions(block_size=1 << 26)
+    with csv.open_csv(path, parse_options=parse, read_options=read) as table:
+        names = table.schema.names
+    convert = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
+    return csv.read_csv(path, parse_options=parse, read_options=read, convert_options=convert)
 
 
 def _columns(table: pa.Table, wanted: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -91,6 +91,11 @@ def columns_in(base: KnowledgeBase, views: Mapping[str, float] | Sequence[str]) 
     return tuple(dict.fromkeys(column for columns in named for column in columns))
 
 
+def views_made_of(base: KnowledgeBase, columns: Sequence[str]) -> tuple[str, ...]:
+    """The views that are made of one or more of these columns, with the values that these had then."""
+    return tuple(view for view in base.views if set(columns_in(base, [view])) & set(columns))
+
+
 def spectral_views(base: KnowledgeBase) -> tuple[str, ...]:
     """The views that are made of spectra alone."""
     return tuple(view for view in base.views if not is_of_columns(base, view))

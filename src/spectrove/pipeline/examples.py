@@ -99,16 +99,21 @@ def hunt_like(base: KnowledgeBase, spectra: Any, like: Any, **options: Any) -> A
 def example_hunt(base: KnowledgeBase, like: Any, chosen: ExampleOptions) -> ExampleHunt:
     """The model of the examples, and what is to be said of them; fitted once for all batches of spectra."""
     read = given_examples(base, like, chosen.unlike)
-    views = tuple(base.space(chosen.view).views) if chosen.view else base.views
+    views = _views(base, chosen)
     prints = [encoder.fingerprint for encoder in encoders_of(base, views, chosen.encoder).values()]
     asked = chosen.model_dump(exclude={"top", "allow_self", "where", "unlike"})
     key = ("hunt_like", read.identity, repr([prints, asked]))
     return base.remember(key, lambda: _example_hunt(base, read, chosen))
 
 
+def _views(base: KnowledgeBase, chosen: ExampleOptions) -> tuple[str, ...]:
+    """The views compared: those named, else all that are made of spectra."""
+    return tuple(base.space(chosen.view).views) if chosen.view else spectral_views(base)
+
+
 def _example_hunt(base: KnowledgeBase, read: GivenExamples, chosen: ExampleOptions) -> ExampleHunt:
     regions = parse_regions(base, chosen.region or ())
-    views = tuple(base.space(chosen.view).views) if chosen.view else spectral_views(base)
+    views = _views(base, chosen)
     encoders = encoders_of(base, views, chosen.encoder)
     if regions:
         check_regions(regions, encoders[views[0]].preprocess)

@@ -18,6 +18,7 @@ from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.joining import Source
 from spectrove.pipeline.answers import Answers, own_flags
 from spectrove.pipeline.domains import DOMAINS, domain_of
+from spectrove.pipeline.kinds import kind_of_set
 from spectrove.pipeline.options import MeasureOptions, options_of
 from spectrove.pipeline.queries import any_spectra
 from spectrove.plain import plain
@@ -134,10 +135,7 @@ def doubts(z: float | None, lines: Sequence[Measure], values: Mapping[str, float
 
 def domain_of_set(spectra: Any) -> Domain:
     """The kind of light of spectra in memory, by the class of their set."""
-    for domain in DOMAINS.values():
-        if domain.files is not None and isinstance(spectra, domain.files.batch):
-            return domain
-    return domain_of(None)
+    return DOMAINS[kind_of_set(spectra)]
 
 
 def measurer_of(domain: Domain) -> Measurer:

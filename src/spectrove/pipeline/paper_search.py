@@ -69,7 +69,7 @@ def search_papers(
     Args:
         base: The base.
         text: Any text in English.
-        top: Objects at most, `SHOWN` if None.
+        top: Objects at most that abstracts name, and as many by their spectra in the shared space; `SHOWN` if None.
         where: SQL condition on the objects.
         because: Why the sentence was not answered by the grammar; "" if papers were asked for.
 

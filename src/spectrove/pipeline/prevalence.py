@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +28,7 @@ def prevalence_of(given: Any) -> Mapping[str, float] | Literal["equal"] | None:
     wrong = [
         name
         for name, share in shares.items()
-        if isinstance(share, bool) or not isinstance(share, int | float)
+        if isinstance(share, bool) or not isinstance(share, int | float) or not math.isfinite(share)
     ]
     if wrong or not shares:
         found = f"{wrong[0]!r} has {shares[wrong[0]]!r}" if wrong else "no class is named"

@@ -51,6 +51,7 @@ _TIME = ("time", "t", "time_s")
 _ENERGY = {"energy": None, "e": None, "energy_ev": 1e-3, "energy_kev": 1.0}
 _CHANNEL = ("pi", "channel")
 _SAID = re.compile(r"^#\s*(exposure|gti)\s*[=:]\s*(.+)$", re.I)
+_SECONDS = {"": 1.0, "s": 1.0, "sec": 1.0, "seconds": 1.0, "ks": 1e3}
 _TEXT = {".csv", ".txt", ".dat", ".tsv"}
 
 
@@ -351,7 +352,7 @@ def _from_text(path: Path) -> Iterator[Events]:
     energy = next((name for name in _ENERGY if name in columns), None)
     channel = next((columns[name] for name in _CHANNEL if name in columns), None)
     gti = [[float(v) for v in re.split(r"[\s,]+", m[2].strip())[:2]] for m in said if m[1].lower() == "gti"]
-    exposure = next((float(m[2].split()[0]) for m in said if m[1].lower() == "exposure"), float("nan"))
+    exposure = next((_seconds(path, m[2]) for m in said if m[1].lower() == "exposure"), float("nan"))
     yield Events(
         stem(path.name),
         next(columns[name] for name in _TIME if name in columns),
@@ -360,6 +361,16 @@ def _from_text(path: Path) -> Iterator[Events]:
         intervals=np.array(gti) if gti else None,
         exposure=exposure,
     )
+
+
+def _seconds(path: Path, said: str) -> float:
+    """An exposure as it is written, "1234", "1234 s" or "1.234 ks", in seconds."""
+    found = re.fullmatch(r"([\d.]+(?:e[+-]?\d+)?)\s*([a-z]*)", said.strip(), re.I)
+    if found is None or found[2].lower() not in _SECONDS:
+        raise FormatError(
+            f"{path.name}: exposure {said.strip()!r}, expected seconds, or a number with the unit ks. Correct it."
+        )
+    return float(found[1]) * _SECONDS[found[2].lower()]
 
 
 def _numbers(path: Path, rows: Sequence[str], width: int, delimiter: str | None) -> Floats:

@@ -17,6 +17,7 @@ from spectrove.serve.exits import UsageError, usage_errors
 from spectrove.serve.output import print_json, say
 
 if TYPE_CHECKING:
+    from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline.label import Labelled
 
 #: Names, and classes, that people are shown.
@@ -104,7 +105,7 @@ def label(
     if as_json:
         print_json(done.to_dict())
         return
-    for line in report(done, overwrite):
+    for line in (*report(done, overwrite), *_views_behind(base, done)):
         say(line)
     say(f" {_outcome(kb, done, before)}")
 
@@ -171,6 +172,19 @@ def report(done: Labelled, overwrite: bool) -> list[str]:
         if n := done.unknown.get(name):
             lines.append(f' {name}: {text.count(n, "value stands", "values stand")} for "not known"')
     return lines
+
+
+def _views_behind(base: KnowledgeBase, done: Labelled) -> list[str]:
+    """Lines about views of columns that were made before the columns changed."""
+    from spectrove.pipeline.column_views import columns_in, views_made_of
+
+    if done.dry_run or not done.change.altered:
+        return []
+    return [
+        f" view {view} keeps the values that its columns had: make it again with kb view --name {view} --columns "
+        f"{','.join(columns_in(base, [view]))}"
+        for view in views_made_of(base, list(done.change.columns))
+    ]
 
 
 def _outcome(kb: Path, done: Labelled, before: int) -> str:
