@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from numpy.testing import assert_array_equal
 from tests.xray.ogip_files import CHANNELS, smooth_area, write_pha, write_source
 from typer.testing import CliRunner
@@ -88,6 +89,17 @@ def test_counts_are_written_as_files_that_give_the_same_spectra(three, tmp_path)
         assert_array_equal(getattr(again, name), getattr(spectra, name))
     assert np.allclose(again.background_scale, spectra.background_scale, rtol=1e-12)
     assert [r.digest for r in again.responses] == [r.digest for r in spectra.responses]
+
+
+def test_written_responses_have_the_cards_that_the_memos_demand(three, tmp_path):
+    """OGIP/92-007 and CAL/GEN/92-002: telescope, instrument, filter; channels and their kind of an RMF."""
+    written = write_files(tmp_path, three, PhaFiles())
+    common = {"HDUCLASS", "HDUCLAS1", "HDUVERS", "TELESCOP", "INSTRUME", "FILTER"}
+    for path in written:
+        with fits.open(path) as hdus:
+            for hdu in hdus[1:]:
+                wanted = common if path.suffix == ".arf" else common | {"CHANTYPE", "DETCHANS"}
+                assert wanted <= set(hdu.header), path.name
 
 
 def test_a_base_of_counts_knows_its_kind_of_light_from_its_spectra(three, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,19 @@ from spectrove.readers.writing import file_name
 from spectrove.xray.counts import Counts, CountSet
 from spectrove.xray.response import Response
 
+#: Cards of every table, if it says nothing else: the memos demand them.
+_CARDS = {
+    "HDUCLASS": "OGIP",
+    "HDUVERS": "1.3.0",
+    "TELESCOP": "UNKNOWN",
+    "INSTRUME": "UNKNOWN",
+    "FILTER": "NONE",
+}
+
+#: Units of columns.
+_UNITS = {"ENERG_LO": "keV", "ENERG_HI": "keV", "E_MIN": "keV", "E_MAX": "keV", "SPECRESP": "cm**2", "COUNTS": "count",
+          "BACKGROUND_UP": "count", "EXPOSURE": "s"}  # fmt: skip
+
 #: Values of a row that become cards of the header.
 CARDS = {"obsid": "OBS_ID", "object": "OBJECT", "ra": "RA", "dec": "DEC"}
 
@@ -21,7 +36,7 @@ def write_files(folder: Path, spectra: CountSet) -> list[Path]:
     paths = []
     for response in spectra.responses:
         name = response_name(response)
-        paths += [_write_arf(folder / f"{name}.arf", response), _write_rmf(folder / f"{name}.rmf", response)]
+        paths += [write_arf(folder / f"{name}.arf", response), write_rmf(folder / f"{name}.rmf", response)]
     for spectrum in spectra:
         paths += _write_spectrum(folder, spectrum)
     return paths
@@ -60,16 +75,26 @@ def _write_counts(
     columns |= {name: ("I", values) for name, values in more.items()}
     about = {"HDUCLAS1": "SPECTRUM", "HDUCLAS3": "COUNT", "CHANTYPE": "PI", "DETCHANS": response.n_channels,
              "POISSERR": True, "AREASCAL": 1.0, "CORRSCAL": 0.0, "CORRFILE": "none"}  # fmt: skip
-    _save(path, [("SPECTRUM", columns, about | header)])
+    save_tables(path, [("SPECTRUM", columns, about | header)])
 
 
-def _write_arf(path: Path, response: Response) -> Path:
+def write_arf(path: Path, response: Response, about: Mapping[str, Any] | None = None) -> Path:
+    """The effective area (cm2, by energy in keV) as an ARF; `about` are further cards, as TELESCOP.
+
+    Source:
+        CAL/GEN/92-002.
+    """
     columns = _energies(response) | {"SPECRESP": ("E", response.area)}
-    return _save(path, [("SPECRESP", columns, {"HDUCLAS1": "RESPONSE", "HDUCLAS2": "SPECRESP"})])
+    said = {"HDUVERS": "1.1.0", "HDUCLAS1": "RESPONSE", "HDUCLAS2": "SPECRESP"}
+    return save_tables(path, [("SPECRESP", columns, said | dict(about or {}))])
 
 
-def _write_rmf(path: Path, response: Response) -> Path:
-    """The cells of each energy as groups of consecutive channels."""
+def write_rmf(path: Path, response: Response, about: Mapping[str, Any] | None = None) -> Path:
+    """The redistribution as an RMF, the cells of each energy as groups of consecutive channels; `about` as for an ARF.
+
+    Source:
+        CAL/GEN/92-002.
+    """
     first, length, values = [], [], []
     for start, stop in zip(response.start[:-1], response.start[1:], strict=True):
         channel = response.channel[start:stop].astype(np.int32)
@@ -84,15 +109,21 @@ def _write_rmf(path: Path, response: Response) -> Path:
         ("MATRIX", "PE()", values),
     ):
         columns[name] = kind, np.array([*rows, None], object)[:-1]
-    said = {"HDUCLAS1": "RESPONSE", "HDUCLAS2": "RSP_MATRIX", "HDUCLAS3": "REDIST", "TLMIN4": response.first_channel,
-            "DETCHANS": response.n_channels}  # fmt: skip
+    last = response.first_channel + response.n_channels - 1
+    shared = {"HDUCLAS1": "RESPONSE", "CHANTYPE": "PI", "DETCHANS": response.n_channels} | dict(about or {})
+    matrix = {
+        "HDUCLAS2": "RSP_MATRIX",
+        "HDUCLAS3": "REDIST",
+        "TLMIN4": response.first_channel,
+        "TLMAX4": last,
+    }
     bounds = {
         "CHANNEL": ("J", _numbers(response)),
         "E_MIN": ("E", response.e_min),
         "E_MAX": ("E", response.e_max),
     }
-    about = {"HDUCLAS1": "RESPONSE", "HDUCLAS2": "EBOUNDS", "TLMIN1": response.first_channel}
-    return _save(path, [("MATRIX", columns, said), ("EBOUNDS", bounds, about)])
+    nominal = {"HDUVERS": "1.2.0", "HDUCLAS2": "EBOUNDS", "TLMIN1": response.first_channel, "TLMAX1": last}
+    return save_tables(path, [("MATRIX", columns, shared | matrix), ("EBOUNDS", bounds, shared | nominal)])
 
 
 def _numbers(response: Response) -> NDArray:
@@ -103,24 +134,21 @@ def _energies(response: Response) -> dict[str, tuple[str, NDArray]]:
     return {"ENERG_LO": ("E", response.energy[:-1]), "ENERG_HI": ("E", response.energy[1:])}
 
 
-def _save(path: Path, tables: list[tuple[str, dict[str, tuple[str, NDArray]], dict[str, Any]]]) -> Path:
+def save_tables(
+    path: Path, tables: Sequence[tuple[str, Mapping[str, tuple[str, NDArray]], Mapping[str, Any]]]
+) -> Path:
+    """A FITS file of tables: name, columns with format and values, and cards; it appears whole or not at all."""
     from astropy.io import fits
 
-    units = {
-        "ENERG_LO": "keV",
-        "ENERG_HI": "keV",
-        "E_MIN": "keV",
-        "E_MAX": "keV",
-        "SPECRESP": "cm**2",
-        "COUNTS": "count",
-    }
     hdus: list[Any] = [fits.PrimaryHDU()]
     for name, columns, header in tables:
         made = [
-            fits.Column(n, kind, unit=units.get(n), array=values) for n, (kind, values) in columns.items()
+            fits.Column(n, kind, unit=_UNITS.get(n), array=values) for n, (kind, values) in columns.items()
         ]
         hdu = fits.BinTableHDU.from_columns(made, name=name)
-        hdu.header.update({"HDUCLASS": "OGIP", "HDUVERS": "1.3.0"} | header)
+        hdu.header.update(_CARDS | dict(header))
         hdus.append(hdu)
-    fits.HDUList(hdus).writeto(path, overwrite=True)
+    draft = path.with_suffix(path.suffix + ".part")
+    fits.HDUList(hdus).writeto(draft, overwrite=True)
+    os.replace(draft, path)
     return path
