@@ -113,6 +113,16 @@ def test_a_base_of_counts_knows_its_kind_of_light_from_its_spectra(three, tmp_pa
         base.search_region(three, "Fe K")
 
 
+def test_objects_that_would_be_one_file_are_not_exported_to_files(three, tmp_path):
+    """The second would be written over the first; nothing is written."""
+    twins = replace(three, object_id=np.array(["a#1", "a_1", "c"]))
+    base, _ = spectrove.create(tmp_path / "x.kb", twins)
+    done = CliRunner().invoke(app, ["kb", "export", str(base.path), str(tmp_path / "out")])
+    assert done.exit_code != 0
+    assert "a#1 and a_1 would both be the file a_1" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_base_of_counts_is_shown_listed_and_exported(three, tmp_path):
     base, _ = spectrove.create(tmp_path / "x.kb", three)
     show = CliRunner().invoke(app, ["kb", "show", str(base.path), "a"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from spectrove.errors import DatasetError
 from spectrove.readers.light import Light
 from spectrove.spectra import Spectrum, SpectrumSet
 
@@ -45,6 +47,22 @@ def _write(path: Path, s: Spectrum) -> Path:
     table.meta |= {card: s.row[name] for name, card in CARDS.items() if s.row.get(name) is not None}
     table.write(path, format="fits")
     return path
+
+
+def refuse_same_names(object_ids: Iterable[str]) -> None:
+    """Refuse ids that would be one file, as "a#1" and "a_1", before the second is written over the first.
+
+    Raises:
+        DatasetError: There are such.
+    """
+    known: dict[str, str] = {}
+    for object_id in object_ids:
+        other = known.setdefault(file_name(object_id), object_id)
+        if other != object_id:
+            raise DatasetError(
+                f"{other} and {object_id} would both be the file {file_name(object_id)}. Write a dataset (.lance) "
+                "instead, or choose objects with --where."
+            )
 
 
 def file_name(object_id: str) -> str:

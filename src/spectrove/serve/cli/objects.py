@@ -105,9 +105,11 @@ def export(
     from spectrove.pipeline.domains import domain_of
     from spectrove.readers.dataset import Store
     from spectrove.readers.files import is_dataset
-    from spectrove.readers.writing import write_files
+    from spectrove.readers.writing import refuse_same_names, write_files
 
     store = Store(dataset) if is_dataset(dataset) else None
+    if store is None:
+        refuse_same_names(ids)
     with progress_bar("writing", len(ids)) as advance:
         for start in range(0, len(ids), BATCH):
             spectra = base.spectra(ids[start : start + BATCH])
