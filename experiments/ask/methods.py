@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeRegressor
 
+from spectrove.galaxies.domain import GALAXIES
 from spectrove.inference.examples.background import Background, fit_axes
+from spectrove.inference.examples.measured import Measured
 from spectrove.inference.examples.model import fit_examples
 
 Floats = NDArray[np.float64]
@@ -22,6 +24,9 @@ Rows = NDArray[np.int64]
 #: Strength of every logistic regression (scikit-learn's C), on whitened vectors.
 STRENGTH = 0.01
 
+
+#: What is measured in the spectra themselves.
+OWN = "own lines"
 
 #: Trees of the forest that learns marks.
 TREES = 50
@@ -34,12 +39,15 @@ class Fold:
     Attributes:
         base, queries: Vectors by view.
         truth: Of the base's objects: 1 wanted, 0 not, -1 unknown.
+        own: What the spectra of the base, and those of the queries, say themselves, (n, n_states) each; None to compare
+            vectors alone.
         kept: What a method prepares once a fold.
     """
 
     base: Mapping[str, NDArray]
     queries: Mapping[str, NDArray]
     truth: NDArray[np.int64]
+    own: tuple[Floats, Floats] | None = None
     kept: dict[str, Any] = field(default_factory=dict)
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
@@ -54,7 +62,10 @@ class Fold:
 
         def make() -> Background:
             names = np.array([f"{i:06d}" for i in range(len(self.truth))])
-            return Background(names, self.base, {view: fit_axes(x) for view, x in self.base.items()})
+            axes = {view: fit_axes(x) for view, x in self.base.items()}
+            states = GALAXIES.witnesses[GALAXIES.likeness].states
+            measured = None if self.own is None else Measured(OWN, states, self.own[0])
+            return Background(names, self.base, axes, measured)
 
         return self.once("background", make)
 
@@ -94,9 +105,14 @@ def _nearest(vectors: NDArray) -> float:
 def spectrove(fold: Fold, yes: Rows, no: Rows, seed: int) -> Floats:
     """`hunt --like`."""
     known = fold.background
-    of = [{view: x[rows] for view, x in known.vectors.items()} for rows in (yes, no)]
-    model = fold.kept["model"] = fit_examples(known, of[0], of[1], yes)
-    return model.score(fold.queries)
+    model = fold.kept["model"] = fit_examples(known, known.of(yes), known.of(no), yes)
+    return model.score(fold.queries if fold.own is None else {**fold.queries, OWN: fold.own[1]})
+
+
+def vectors_alone(fold: Fold, yes: Rows, no: Rows, seed: int) -> Floats:
+    """`hunt --like --witness none`."""
+    known = fold.once("vectors alone", lambda: replace(fold.background, measured=None))
+    return fit_examples(known, known.of(yes), known.of(no), yes).score(fold.queries)
 
 
 def mean_vector(*views: str) -> Callable[[Fold, Rows, Rows, int], Floats]:
@@ -176,6 +192,7 @@ def labelled(fold: Fold, yes: Rows, no: Rows, seed: int) -> Floats:
 
 METHODS: dict[str, Callable[[Fold, Rows, Rows, int], Floats]] = {
     "spectrove": spectrove,
+    "vectors alone": vectors_alone,
     "mean vector, shape": mean_vector("shape"),
     "mean vector, both": mean_vector("shape", "surprise"),
     "nearest example": nearest_example,

@@ -16,6 +16,7 @@ from experiments.ask.kept import kept
 from experiments.ask.methods import METHODS, Fold
 from experiments.ask.told import told
 from experiments.code import code_hash
+from spectrove.galaxies.domain import GALAXIES
 from spectrove.inference import examples as package
 from spectrove.pipeline.base import Base
 from spectrove.provenance import canonical_json
@@ -55,11 +56,15 @@ class Kind:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The objects of a base: vectors by view, whether they are of the kind (1), not (0) or unknown (-1), and plates."""
+    """The objects of a base: vectors by view, whether they are of the kind (1), not (0) or unknown (-1), and plates.
+
+    And what their own spectra say, (n_objects, n_states), or None.
+    """
 
     vectors: dict[str, NDArray]
     truth: NDArray[np.int64]
     plate: NDArray[np.str_]
+    own: NDArray[np.float64] | None = None
 
 
 def ranked(bench: Bench, kind: Kind) -> tuple[Rows, Rows]:
@@ -75,7 +80,7 @@ def _key(bench: Bench) -> str:
 
 def wanted_of(bench: Bench, kind: Kind) -> Wanted:
     """The objects of its base that have a vector in every view."""
-    vectors, spectra = _objects(bench.folder / f"{kind.base}.kb")
+    vectors, spectra, own = _objects(bench.folder / f"{kind.base}.kb")
     label = [str(value or "") for value in spectra.column(kind.column)]
     if kind.injection == 0:
         truth = [-1 if value == "" else int(value == kind.name) for value in label]
@@ -83,16 +88,17 @@ def wanted_of(bench: Bench, kind: Kind) -> Wanted:
         truth = [int(value != "none") for value in label]
     else:
         truth = [int(value == kind.name) for value in label]
-    return Wanted(vectors, np.array(truth), plates(spectra))
+    return Wanted(vectors, np.array(truth), plates(spectra), own)
 
 
 @lru_cache(maxsize=1)
-def _objects(path: Path) -> tuple[dict[str, NDArray], SpectrumSet]:
+def _objects(path: Path) -> tuple[dict[str, NDArray], SpectrumSet, NDArray[np.float64]]:
     base = Base.open(path)
     found = {view: base.embeddings(view) for view in ("shape", "surprise")}
     names = np.intersect1d(found["shape"].object_id, found["surprise"].object_id)
     vectors = {view: e.vectors[np.isin(e.object_id, names)].astype(float) for view, e in found.items()}
-    return vectors, base.spectra(names)
+    own = GALAXIES.witnesses[GALAXIES.likeness].of_base(base, names.tolist())
+    return vectors, base.spectra(names), own
 
 
 def measured(bench: Bench, kind: Kind, wanted: Wanted) -> tuple[Rows, Rows]:
@@ -108,7 +114,7 @@ def measured(bench: Bench, kind: Kind, wanted: Wanted) -> tuple[Rows, Rows]:
             continue
         one = Fold(
             {v: x[base] for v, x in wanted.vectors.items()}, {v: x[queries] for v, x in wanted.vectors.items()},
-            wanted.truth[base],
+            wanted.truth[base], None if wanted.own is None else (wanted.own[base], wanted.own[queries]),
         )  # fmt: skip
         yes, no = np.flatnonzero(one.truth == 1), np.flatnonzero(one.truth == 0)
         for n_yes, n_no in SETTINGS:

@@ -58,6 +58,8 @@ class Witness(Protocol):
     #: Name of its term in a calibration, and the words for it in sentences: "lines", "own lines".
     term: str
     title: str
+    #: The words for each value, if values are the probabilities of states: what examples are compared in.
+    states: tuple[str, ...]
 
     def of_classes(self, kinds: Mapping[str, str]) -> ClassWitness | None:
         """The witness for these classes (label value to class); None where it tells none of them apart."""
@@ -389,6 +391,7 @@ class Domain:
         measurements: Names of the measurements that networks may learn to predict.
         measured: Values and errors of measurements by name, from a table of rows.
         witnesses: Measurements of the spectrum itself that targets and labels may name, by name.
+        likeness: Name of the witness in whose states spectra are compared with examples; "" to compare vectors alone.
         signs: Log-likelihood terms that targets may name, by name.
         measurer: Numbers measured in spectra themselves, with their errors.
         redshift: The redshift of each spectrum with its n best candidates, and intervals at a level.
@@ -422,6 +425,7 @@ class Domain:
     measurements: tuple[str, ...] = ()
     measured: Callable[[pa.Table, Sequence[str]], tuple[NDArray, NDArray]] | None = None
     witnesses: Mapping[str, Witness] = field(default_factory=dict)
+    likeness: str = ""
     signs: Mapping[str, Signs] = field(default_factory=dict)
     measurer: Measurer | None = None
     redshift: Callable[[SpectrumSet, int, float], list[RedshiftEstimate]] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from spectrove.inference.regions import parse_region
@@ -55,3 +56,15 @@ def test_importing_it_loads_nothing_heavy(domain):
     code = f"import {domain.home}.domain, sys; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_examples_are_compared_in_has_a_word_for_each_state(domain):
+    """The witness of `likeness` is one of the domain's, and its measurement has a column for each of its states."""
+    if domain.likeness:
+        witness = domain.witnesses[domain.likeness]
+        spectra = domain.mock.make(2, domain.mock.recipe(None), 3, 1)
+        shares = witness.measure(spectra)
+        assert shares.shape == (2, len(witness.states))
+        known = shares[np.isfinite(shares).all(axis=1)]
+        assert (known >= 0).all()
+        assert (known.sum(axis=1) <= 1 + 1e-9).all()

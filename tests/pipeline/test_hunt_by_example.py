@@ -164,7 +164,8 @@ def test_a_prevalence_replaces_the_share(base, survey):
     share = answers.examples.model.share
     assert share.value == share.low == share.high == pytest.approx(0.4)
     model = answers.examples.model
-    assert model.probability(model.background.vectors).mean() == pytest.approx(0.4, abs=0.03)
+    every = model.background.of(np.arange(len(model.background)))
+    assert model.probability(every).mean() == pytest.approx(0.4, abs=0.03)
 
 
 def test_an_answer_is_explained(base, survey):
@@ -172,3 +173,26 @@ def test_an_answer_is_explained(base, survey):
     evidence = answers.explain(0)
     assert evidence.object_id == answers[0].object_id
     assert {n.label for n in evidence.neighbors} == {"like"}
+
+
+def test_own_lines_find_a_class_of_the_diagram_that_vectors_hardly_show(base, survey):
+    """Composites from three: more among the first ten than without their lines; pixels alone decide, not the row."""
+    classes = np.array([c or "" for c in survey.column("bpt_class")])
+    like = survey.object_id[np.flatnonzero(classes[:100] == "Composite")[:3]].tolist()
+    found = {}
+    for witness in ("auto", "none"):
+        answers = base.hunt(survey, like=like, witness=witness)
+        found[witness] = np.mean([c == "Composite" for c in answers.spectra.column("bpt_class")[:10]])
+    assert found["auto"] > found["none"]
+    bare = survey.with_rows(survey.rows.select(["flags", "z"]))
+    told = {a.object_id: a.score for a in base.hunt(bare, like=like)}
+    assert_allclose(
+        [told[a.object_id] for a in base.hunt(survey, like=like)], sorted(told.values(), reverse=True)
+    )
+
+
+def test_an_unknown_witness_is_named(base, survey):
+    with pytest.raises(
+        KnowledgeError, match="witness is 'radio', expected one of those of galaxies: bpt_nii"
+    ):
+        base.hunt(survey, like=red(survey, 3), witness="radio")

@@ -66,10 +66,10 @@ def test_the_screen_says_purity_share_and_what_was_left_out(spectrove, survey, l
 
 def test_options_of_targets_are_refused_with_examples(spectrove, survey, like):
     asked = spectrove(
-        "hunt", survey.base, survey.dataset, "--like", like[0], "--threshold", "f1", "--witness", "none"
+        "hunt", survey.base, survey.dataset, "--like", like[0], "--threshold", "f1", "--calibration", "none"
     )
     assert asked.exit_code == 2
-    assert "--witness, --threshold" in asked.output
+    assert "--calibration, --threshold" in asked.output
 
 
 @pytest.mark.parametrize("command", ["hunt", "contrast"])

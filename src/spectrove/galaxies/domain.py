@@ -45,6 +45,7 @@ class OwnLines:
 
     version = 1
     term, title = "lines", "own lines"
+    states: tuple[str, ...] = ("star-forming", "composite", "Seyfert", "LINER", "no lines")
 
     def of_classes(self, kinds: Mapping[str, str]) -> ClassWitness | None:
         """The regions of the diagram for these classes; None where lines tell none of them apart."""
@@ -161,6 +162,7 @@ GALAXIES = Domain(
     words=WORDS,
     review=LineReviewer(),
     witnesses={"bpt_nii": OwnLines()},
+    likeness="bpt_nii",
     signs={"second_redshift": SecondRedshifts()},
     variability=VARIABILITY,
     panels=GalaxyPanels(),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.domain import Witness
 from spectrove.encoders import Encoder
 from spectrove.errors import KnowledgeError, Refusal
 from spectrove.inference.embed import embed_queries
@@ -20,6 +21,7 @@ from spectrove.inference.regions import Region, check_regions
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.pipeline.answers import Answers, own_flags, provenance_of
 from spectrove.pipeline.column_views import spectral_views
+from spectrove.pipeline.domains import domain_of
 from spectrove.pipeline.encoders import encoders_of
 from spectrove.pipeline.given import Examples, GivenExamples, given_examples, vectors_of
 from spectrove.pipeline.options import ExampleOptions, options_of
@@ -45,6 +47,7 @@ class ExampleHunt:
         model: Fitted on the examples.
         given: Their ids, and what is to be said of them.
         yes: The positives.
+        own: What is measured in the spectra themselves; None where vectors alone are compared.
         regions: Regions that count.
         refused: Examples that could not be used, and those given twice.
     """
@@ -54,6 +57,7 @@ class ExampleHunt:
     model: ExampleModel
     given: Given
     yes: Examples
+    own: Witness | None = None
     regions: tuple[Region, ...] = ()
     refused: tuple[Refusal, ...] = field(default_factory=tuple)
 
@@ -117,19 +121,36 @@ def _example_hunt(base: KnowledgeBase, read: GivenExamples, chosen: ExampleOptio
     encoders = encoders_of(base, views, chosen.encoder)
     if regions:
         check_regions(regions, encoders[views[0]].preprocess)
-    background = background_of(base, views)
+    own = _own(base, chosen.witness)
+    background = background_of(base, views, own)
     known = background.object_id, background.vectors
     yes, yes_vectors, yes_refused = vectors_of(read.yes, *known, encoders)
     no, no_vectors, no_refused = vectors_of(read.no, *known, encoders)
     read = replace(read, yes=yes, no=no, refused=(*read.refused, *yes_refused, *no_refused))
     if not len(yes):
         raise KnowledgeError(f"no positive example could be used: {read.reasons or 'none was given.'}")
-    own = background.rows(list(yes.object_id))
-    model = fit_examples(background, yes_vectors, no_vectors, own, prevalence=chosen.prevalence)
+    rows = background.rows(list(yes.object_id))
+    compared = (_compared(yes_vectors, yes.spectra, own), _compared(no_vectors, no.spectra, own))
+    model = fit_examples(background, *compared, rows, prevalence=chosen.prevalence)
     scales = {view: base.scale_of(view) for view in views}
     cautions = cautions_of(yes_vectors, yes.object_id, background, model, scales)
     given = Given(yes.object_id, no.object_id, scales, tuple(cautions))
-    return ExampleHunt(base, encoders, model, given, yes, regions, read.refused)
+    return ExampleHunt(base, encoders, model, given, yes, own, regions, read.refused)
+
+
+def _own(base: KnowledgeBase, witness: str) -> Witness | None:
+    """What is measured in spectra themselves to compare them: the witness named, or that of the kind of light."""
+    domain = domain_of(base)
+    name = {"auto": domain.likeness, "none": ""}.get(witness, witness)
+    if name and name not in domain.witnesses:
+        known = ", ".join(domain.witnesses) or "none"
+        raise KnowledgeError(f"witness is {name!r}, expected one of those of {domain.name}: {known}.")
+    return domain.witnesses.get(name)
+
+
+def _compared(vectors: Vectors, spectra: SpectrumSet, own: Witness | None) -> Vectors:
+    """What spectra are compared in: their vectors, and what is measured in them."""
+    return vectors if own is None else {**vectors, own.title: own.measure(spectra)}
 
 
 def _of_spectra(asked: ExampleHunt, spectra: SpectrumSet, chosen: ExampleOptions) -> Answers:
@@ -140,7 +161,8 @@ def _of_spectra(asked: ExampleHunt, spectra: SpectrumSet, chosen: ExampleOptions
         return _made(asked, kept, [], (), chosen, left=left)
     embedded = embed_queries(kept, asked.encoders)
     vectors = {view: e.vectors for view, e in embedded.views.items()}
-    answers = _answered(asked, embedded.spectra, vectors, None)
+    compared = _compared(vectors, embedded.spectra, asked.own)
+    answers = _answered(asked, embedded.spectra, compared, None)
     return _made(asked, embedded.spectra, answers, embedded.refusals, chosen, left=left)
 
 
@@ -158,8 +180,7 @@ def _of_base(asked: ExampleHunt, chosen: ExampleOptions) -> Answers:
     order = np.argsort(-score[rows], kind="stable")
     rows = rows[order[: max(top, SHORTLIST) if asked.regions else top]]
     spectra = asked.base.spectra(background.object_id[rows])
-    vectors = {view: x[rows] for view, x in background.vectors.items()}
-    return _made(asked, spectra, _answered(asked, spectra, vectors, score[rows]), (), chosen, top)
+    return _made(asked, spectra, _answered(asked, spectra, background.of(rows), score[rows]), (), chosen, top)
 
 
 def _answered(

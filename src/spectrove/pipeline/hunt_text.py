@@ -20,7 +20,7 @@ from spectrove.targets import condition_target
 from spectrove.words.reading import Reading, sql
 
 #: Options of a hunt that examples know too.
-_OF_EXAMPLES = ("where", "prevalence", "allow_self", "encoder")
+_OF_EXAMPLES = ("where", "prevalence", "witness", "allow_self", "encoder")
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,8 @@ def known_of(answers: Answers) -> Marks:
     if answers.examples is None:
         return Marks(none, none)
     model = answers.examples.model
-    return Marks(none, none, model.yes, model.no)
+    yes, no = ({view: given[view] for view in model.background.views} for given in (model.yes, model.no))
+    return Marks(none, none, yes, no)
 
 
 def candidates_of(answers: Answers, encoders: Mapping[str, Encoder]) -> Candidates:

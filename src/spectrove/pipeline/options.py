@@ -153,6 +153,7 @@ class ExampleOptions(Options):
         None, description="Fraction of such objects; by default the share estimated in the base."
     )
     view: View = Field(None, description="The views compared; all of the base by default.")
+    witness: str = Field("auto", description="Compare what a spectrum itself says, too.")
     allow_self: bool = Field(False, description="Let the examples be among the answers.")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.inference.examples.background import Background, Vectors
+from spectrove.inference.examples.measured import states_of
 from spectrove.inference.examples.model import ExampleModel
 from spectrove.inference.prediction import Prediction, Vote
 
@@ -121,7 +122,10 @@ def answers_of(
     near, far = distances(vectors, model.yes, given.scales), distances(vectors, model.no, given.scales)
     probability, among = model.probability_at(score), model.among_base(score)
     low, high = model.interval_at(score)
-    views = {v: np.sum([p for c, p in parts.items() if c.view == v], axis=0) for v in model.background.views}
+    views = {
+        v: np.sum([p for c, p in parts.items() if c.view == v], axis=0) for v in model.background.compared
+    }
+    own = _own_sentences(model, vectors)
     made = []
     for i, name in enumerate(object_id):
         votes = _votes(given.yes_id, near[i], LIKE) + _votes(given.no_id, far[i], UNLIKE)
@@ -131,7 +135,7 @@ def answers_of(
             ExampleAnswer(
                 str(name), "example", LIKE if p >= 0.5 else UNLIKE, {LIKE: p, UNLIKE: 1 - p},
                 (float(low[i]), float(high[i])), "", votes, target=given.title, positive=LIKE, is_target=p >= 0.5,
-                score=float(score[i]), among_base=float(among[i]), why=_why(votes, by_view, float(among[i])),
+                score=float(score[i]), among_base=float(among[i]), why=_why(votes, by_view, float(among[i]), own[i]),
                 reason_not_calibrated=model.reason,
             )
         )  # fmt: skip
@@ -145,7 +149,25 @@ def _votes(names: Sequence[str], distance: Floats, label: str) -> tuple[Vote, ..
     )
 
 
-def _why(votes: Sequence[Vote], by_view: Mapping[str, float], among: float) -> str:
+def _own_sentences(model: ExampleModel, vectors: Vectors) -> list[str]:
+    """What each object itself says beside the examples, "own lines (LINER 0.93, the examples 0.88)"; "" if nothing."""
+    own = model.background.measured
+    objects = len(next(iter(vectors.values())))
+    if own is None:
+        return [""] * objects
+    examples, said = states_of(model.yes[own.title]), []
+    for shares in np.asarray(vectors[own.title]):
+        best = int(np.argmax(np.nan_to_num(shares) * examples))
+        known = bool(np.isfinite(shares).all())
+        said.append(
+            f"{own.title} ({own.states[best]} {shares[best]:.2f}, the examples {examples[best]:.2f})"
+            if known
+            else ""
+        )
+    return said
+
+
+def _why(votes: Sequence[Vote], by_view: Mapping[str, float], among: float, own: str) -> str:
     """Nearest examples, the view that says most, and how many objects of the base are as alike."""
     nearest = next(v for v in votes if v.label == LIKE)
     view = max(by_view, key=lambda name: by_view[name])
@@ -155,7 +177,8 @@ def _why(votes: Sequence[Vote], by_view: Mapping[str, float], among: float) -> s
         said += f", {side} {unlike.object_id}, which is unlike (d {unlike.distance:.3g})"
     if by_view[view] <= 0:
         return f"{said}; no view shows what the examples have in common."
-    return f"{said}; most alike in {view}; {among:.2%} of the base are as alike."
+    most = own if own.startswith(view) else view
+    return f"{said}; most alike in {most}; {among:.2%} of the base are as alike."
 
 
 def cautions_of(

@@ -1,4 +1,4 @@
-"""The vectors of a base, in every view, as the background that examples are compared with."""
+"""The vectors of a base, in every view, and what was measured in its spectra: what examples are compared with."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.domain import Witness
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
+from spectrove.inference.examples.measured import Measured
 from spectrove.inference.kept import Arrays, Content, fitted_once
 from spectrove.knowledge import KnowledgeBase
 from spectrove.provenance import canonical_json
@@ -60,11 +62,13 @@ class Background:
         object_id: Shape (n_objects,), sorted.
         vectors: By view, (n_objects, n_dimensions).
         axes: By view.
+        measured: What the spectra themselves say; None where it is not compared.
     """
 
     object_id: NDArray[np.str_]
     vectors: Vectors
     axes: Mapping[str, Axes]
+    measured: Measured | None = None
     _placed: dict[tuple[str, float], Floats] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -83,6 +87,16 @@ class Background:
         """Names of the views."""
         return tuple(self.axes)
 
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Names of what is compared: the views, and the title of what is measured in the spectra themselves."""
+        return self.views if self.measured is None else (*self.views, self.measured.title)
+
+    def of(self, rows: NDArray[np.int64]) -> dict[str, NDArray]:
+        """Of some objects everything that is compared, as `Vectors`."""
+        own = {} if self.measured is None else {self.measured.title: self.measured.shares}
+        return {name: x[rows] for name, x in (self.vectors | own).items()}  # type: ignore[operator]
+
     def rows(self, object_id: NDArray[np.str_] | list[str]) -> NDArray[np.int64]:
         """Places of these objects, -1 for one that is not in the base, (n,)."""
         names = np.asarray(object_id, dtype=str)
@@ -92,8 +106,11 @@ class Background:
         return np.where(self.object_id[place] == names, place, -1)
 
 
-def background_of(base: KnowledgeBase, views: tuple[str, ...]) -> Background:
+def background_of(base: KnowledgeBase, views: tuple[str, ...], own: Witness | None = None) -> Background:
     """The background of a base in these views, remembered until the base changes.
+
+    Args:
+        own: A measurement of the spectra themselves, made once for a base; None to compare vectors alone.
 
     Raises:
         KnowledgeError: Too few objects have a vector in every view.
@@ -120,9 +137,10 @@ def background_of(base: KnowledgeBase, views: tuple[str, ...]) -> Background:
             _from_arrays,
             doing="finding the directions in which known objects differ",
         )
-        return Background(shared, vectors, axes)
+        said = None if own is None else Measured(own.title, own.states, own.of_base(base, shared.tolist()))
+        return Background(shared, vectors, axes, said)
 
-    return base.remember(("examples", views), make)
+    return base.remember(("examples", views, own and own.title), make)
 
 
 def _shared(found: Mapping[str, Embeddings]) -> NDArray[np.str_]:

@@ -1,4 +1,7 @@
-"""Ways of comparing an object with examples: by its distance from them, by its angle, by a learned direction."""
+"""Ways of comparing an object with examples: by its distance from them, by its angle, by a learned direction.
+
+And by what was measured in the spectra themselves, where the kind of light has such a measurement.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.inference.examples.background import Background, Vectors
+from spectrove.inference.examples.measured import likeness as measured_likeness
 
 Floats = NDArray[np.float64]
 
@@ -54,15 +58,17 @@ class Comparison:
     """One way of comparing.
 
     Attributes:
-        view: The view whose vectors are compared.
-        form: Key of `FORMS`.
+        view: The view whose vectors are compared, or the title of what is measured in the spectra themselves.
+        form: Key of `FORMS`, or `MEASURED`.
     """
 
     view: str
     form: str
 
     def likeness(self, background: Background, objects: Vectors, yes: Vectors, no: Vectors) -> Floats:
-        """Of objects to examples, vectors by view each, (n_objects,)."""
+        """Of objects to examples, vectors by view each, (n_objects,); NaN where nothing can be compared."""
+        if self.form == MEASURED:
+            return measured_likeness(*(vectors[self.view] for vectors in (objects, yes, no)))
         power, measure = FORMS[self.form]
         axes = background.axes[self.view]
         placed = (axes.coordinates(vectors[self.view], power) for vectors in (objects, yes, no))
@@ -70,11 +76,24 @@ class Comparison:
 
     def of_base(self, background: Background, yes: Vectors, no: Vectors) -> Floats:
         """The same of the base's objects, (n_background,)."""
+        if self.form == MEASURED:
+            assert background.measured is not None
+            return measured_likeness(background.measured.shares, yes[self.view], no[self.view])
         power, measure = FORMS[self.form]
         axes = background.axes[self.view]
         placed = (axes.coordinates(vectors[self.view], power) for vectors in (yes, no))
         return measure(background.placed(self.view, power), *placed)
 
+
+def comparisons_of(background: Background) -> list[Comparison]:
+    """Every way of comparing objects with this background."""
+    found = [Comparison(view, form) for view in background.views for form in FORMS]
+    own = background.measured
+    return found if own is None else [*found, Comparison(own.title, MEASURED)]
+
+
+#: The form of what is measured in the spectra themselves.
+MEASURED = "measured"
 
 #: Each form with the power of the deviations that coordinates are divided by: 0 none, 1 whitened.
 FORMS: Mapping[str, tuple[float, Likeness]] = {

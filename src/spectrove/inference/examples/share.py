@@ -2,7 +2,7 @@
 
 Nothing is labelled, so the share is known only as well as examples tell it: in a hunt that ranks well, the examples
 that are left out in turn stand among the first share of the base. How their ranks go with the true share was measured
-on mock surveys (18 kinds, 1% to 35% of the base, 2 to 10 examples): see the constants here.
+on two mock surveys (17 kinds, 1% to 30% of the base, 3 to 10 examples): see the constants here.
 
 One number would be wrong for many kinds, as three examples do not say how steeply their kind ends. So every share and
 steepness that the examples allow is believed as far as they allow it, and a probability and a purity are intervals over
@@ -25,13 +25,13 @@ Floats = NDArray[np.float64]
 PRIOR_SHARE, PRIOR_SCATTER = 0.03, 1.2
 
 #: Examples from which their ranks count as much as the prior.
-EQUAL_COUNT = 3.0
+EQUAL_COUNT = 1.7
 
-#: Log of the share above the mean log rank of n examples: LEVEL - SLOPE / n.
-LEVEL, SLOPE = 1.4, 3.3
+#: Log of the share above the mean log rank of the examples.
+LEVEL = 1.5
 
 #: Steepness of the probability as a function of the rank, and the scatter of its logarithm from kind to kind.
-STEEPNESS, STEEPNESS_SCATTER = 1.5, 0.8
+STEEPNESS, STEEPNESS_SCATTER = 1.5, 1.2
 
 #: Scatter of the log of the share that stays with any number of examples, for probabilities.
 LEAST_SCATTER = 0.7
@@ -41,7 +41,7 @@ EVIDENCE = 0.5
 
 #: Tails beyond the intervals: 68% of a probability, as everywhere; of a purity 9 in 10, with more room below, as a
 #: list that is worse than said does more harm.
-TAILS, PURITY_TAILS = (0.16, 0.84), (0.025, 0.95)
+TAILS, PURITY_TAILS = (0.16, 0.84), (0.005, 0.95)
 
 #: Log ranks at which curves are computed.
 _RANKS = np.linspace(np.log(1e-6), 0.0, 400)
@@ -146,7 +146,7 @@ def _log_share(log_ranks: Floats) -> tuple[float, float]:
     count, prior = len(log_ranks), float(np.log(PRIOR_SHARE))
     if count < 2:
         return prior, PRIOR_SCATTER
-    told = float(log_ranks.mean()) + LEVEL - SLOPE / count
+    told = float(log_ranks.mean()) + LEVEL
     return prior + count / (count + EQUAL_COUNT) * (told - prior), PRIOR_SCATTER / np.sqrt(count)
 
 
@@ -158,10 +158,13 @@ def _believed(shares: Sequence[float]) -> Floats:
     """
     share = np.repeat(np.asarray(shares), len(_STEPS))
     steepness = np.tile(STEEPNESS * np.exp(STEEPNESS_SCATTER * _STEPS), len(shares))
-    low, high = np.full(len(share), np.log(1e-9)), np.full(len(share), np.log(1e6))
+    low, high = (
+        np.full(len(share), -400.0),
+        np.full(len(share), 400.0),
+    )  # logs: shallow ones have theirs far away
     width = np.diff(np.exp(_RANKS))
     found = np.zeros((len(share), len(_RANKS)))
-    for _ in range(40):
+    for _ in range(50):
         middle = (low + high) / 2
         steps = np.clip(steepness[:, None] * (_RANKS - middle[:, None]), -60, 60)
         found = 1 / (1 + np.exp(steps))

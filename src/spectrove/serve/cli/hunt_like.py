@@ -37,7 +37,7 @@ ExampleRegion = Annotated[
 
 #: Options of a hunt for a target that mean nothing without labels, with their defaults.
 OF_TARGETS: dict[str, Any] = {
-    "k": None, "metric": None, "calibration": "auto", "witness": "auto", "threshold": None, "report": None,
+    "k": None, "metric": None, "calibration": "auto", "threshold": None, "report": None,
     "figures": False,
 }  # fmt: skip
 
@@ -66,7 +66,7 @@ def hunt_like(typed: Any) -> None:
 
     chosen = {
         "unlike": unlike or None, "region": typed.region or None, "where": typed.where,
-        "prevalence": typed.prevalence, "allow_self": typed.allow_self, "view": typed.view,
+        "prevalence": typed.prevalence, "witness": typed.witness, "allow_self": typed.allow_self, "view": typed.view,
     }  # fmt: skip
     request = Request(VERBS["hunt_like"], base, queries, encoders, (like,), chosen)
     unused: list[str] = []
@@ -122,7 +122,7 @@ def of_the_base(typed: Any, like: Sequence[str], unlike: Sequence[str]) -> None:
     base = open_base(typed.kb, typed.where)
     answers = pipeline.hunt_like(
         base, None, list(like), unlike=list(unlike) or None, region=typed.region, where=typed.where,
-        prevalence=typed.prevalence, allow_self=typed.allow_self, top=typed.top, view=typed.view,
+        prevalence=typed.prevalence, witness=typed.witness, allow_self=typed.allow_self, top=typed.top, view=typed.view,
         encoder=encoders_of(base, typed.encoder, views_of(base, typed.view)),
     )  # fmt: skip
     if typed.as_json:

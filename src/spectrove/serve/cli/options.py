@@ -76,7 +76,7 @@ WitnessOption = Annotated[
     Literal["auto", "none", "bpt_nii"],
     typer.Option(
         "--witness",
-        help="Use a spectrum's own lines with its neighbours; auto: if target or label name a diagram; none: never.",
+        help="Use a spectrum's own lines with its neighbours; auto: by example, or if target or label name a diagram.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON Lines on stdout.")]
