@@ -61,7 +61,7 @@ PYTHON_ALONE = {
 #: Options that the command line has in another form: one default for two verbs, names of galaxies' diagrams, a text.
 OTHER_FORM = {
     ("search", "view"), ("classify", "view"), ("hunt", "view"), ("hunt_like", "view"),
-    ("hunt_like", "unlike"), ("hunt_like", "region"),
+    ("hunt_like", "unlike"), ("hunt_like", "region"), ("hunt_like", "witness"),
     ("estimate", "k"), ("redshift", "k"), ("hunt", "witness"), ("classify", "witness"), ("classify", "prevalence"),
     ("hunt", "threshold"),
     ("measure", "measures"),
