@@ -36,6 +36,7 @@ ENCODERS = {
     "xray_pca8_rates": "PCA-8 of the autoencoder's input",
     "xray_pca8": "PCA-8 of roots of photon shares, 48 bins",
     "sources8": "ours",
+    "sources16": "ours, with fifteen numbers beside the flux",
 }
 
 #: Those that others are compared with.
@@ -43,6 +44,9 @@ OURS, COMPONENTS, PUBLISHED = "sources8", "xray_pca8", "xray_autoencoder"
 
 #: Sources of the base and of the queries in each repetition.
 N = 2000
+
+#: First seed of the test surveys. Those of seeds 100 to 103 were looked at while weights were chosen, and are not used.
+FIRST_SEED = 500
 
 #: Neighbours of a vote and of an estimate, and trees of a forest.
 K, TREES = 20, 100
@@ -101,7 +105,7 @@ def on_mocks(bench: Bench) -> Section:
     for seed in range(bench.seeds):
         bench.say(f"mock test survey {seed + 1} of {bench.seeds}: {n} known sources and {n} queries")
         known, queries = (
-            views(make_survey(n, recipe=load_recipe("test"), seed=100 + 2 * seed + i)) for i in (0, 1)
+            views(make_survey(n, recipe=load_recipe("test"), seed=FIRST_SEED + 2 * seed + i)) for i in (0, 1)
         )
         truth.append(_truth(queries[0]))
         names = list(known[1])
@@ -194,7 +198,8 @@ def _mock_text(rows: Sequence[Mapping[str, Any]], n: int, seeds: int) -> str:
         "Mock test survey (recipe `test`: other sources and other responses than any encoder was trained on, 5% "
         f"oddities), {n} known sources and {n} queries, {seeds} surveys, classes equally many. Balanced accuracy by "
         f"the vote of {K} neighbours and by a forest of {TREES} trees on the vectors, 95% intervals by bootstrap over "
-        f"queries; by counts: 8 classes, forest. R2: mean of {K} neighbours.",
+        f"queries; by counts: 8 classes, forest. R2: mean of {K} neighbours. The weights of `sources8` and `sources16` "
+        "were chosen on surveys of recipe `train`, seeds 900 to 903, before these surveys were made.",
         "",
         f"| encoder | n | 8 classes, vote | forest | AGN / compact, vote | forest | {' | '.join(bins)} counts "
         "| R2 log N_H | Gamma | log kT |",

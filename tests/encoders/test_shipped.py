@@ -18,7 +18,8 @@ SHIPPED = {
     "base": "ca417bc63b742842",
     "hardness": "df9b42066067852b",
     "pca": "e6ce1fc2a6efa3f9",
-    "sources8": "55a1d1badcb50350",
+    "sources16": "1df5fadaf7ab2051",
+    "sources8": "8751f179f3233725",
     "surprise": "493af0b075a17a5b",
 }
 OTHERS = {

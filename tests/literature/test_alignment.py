@@ -30,7 +30,7 @@ def test_what_is_linked_is_found_where_no_link_was_learned(related, kind):
 
     def found(texts: np.ndarray) -> float:
         def method(train: np.ndarray, seed: int) -> np.ndarray:
-            space = fit_alignment(spectra, texts, train, kind, seed=seed, epochs=20)
+            space = fit_alignment(spectra, texts, train, kind, seed=seed, epochs=20, hidden=64)
             return (space.spectra(spectra) @ space.texts(texts).T).astype(float)
 
         return recall(left_out(pairs, method, 3, 1), 0.05).mean()

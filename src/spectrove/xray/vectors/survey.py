@@ -23,8 +23,8 @@ def recipe_of(name: str) -> MockRecipe:
 
 
 def training_instruments(recipe: MockRecipe) -> tuple[Instrument, ...]:
-    """Those made here, and the recipe's half of the real ones where they are at hand."""
-    made = analytic("all")
+    """The recipe's half of those made here, and of the real ones where they are at hand: no test survey has these."""
+    made = analytic(recipe.responses)
     names = {one.name for one in made}
     return (*made, *(one for one in instruments(half=recipe.responses) if one.name not in names))
 
