@@ -197,7 +197,7 @@ def _by_counts(
 def _mocks_text(rows: list[dict[str, Any]], known: int, asked: int) -> str:
     lines = [
         f"Mock sources: {asked} of recipe `test`, no oddities, answered by themselves (own fit: value and one sigma) "
-        f"and by a base of {known} of recipe `train` with the encoder `hardness` (estimate: neighbours and own fit "
+        f"and by a base of {known} of recipe `train` with the encoder `sources8` (estimate: neighbours and own fit "
         "together). The two have no response in common. Differences of N_H, kT and flux are in dex; scatter is "
         "half the distance of 16% and 84%.",
         "",
