@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 from tests.xray.ogip_files import write_arf, write_pha, write_rmf
 
 from spectrove.errors import FormatError
+from spectrove.xray.files import PhaFiles
 from spectrove.xray.ogip import read_counts, read_pha
 
 #: Three energies, four channels: a row in two groups, one in a single group, one that makes no counts.
@@ -389,6 +390,39 @@ def test_an_absurd_number_of_channels_is_refused(tmp_path):
     write_rmf(tmp_path / "r.rmf", np.zeros((3, 2)), edges=EDGES, bounds=many)
     with pytest.raises(FormatError, match="has 40000 channels, expected 1 to 32767"):
         folded(tmp_path)
+
+
+@pytest.mark.parametrize("bad", [np.nan, -5.0])
+def test_an_area_that_is_no_number_is_refused_and_not_taken_as_none(tmp_path, bad):
+    simple(tmp_path)
+    write_arf(tmp_path / "r.arf", np.array([100.0, bad, 1.0]), EDGES)
+    with pytest.raises(FormatError, match=rf"SPECRESP of ARF r\.arf holds {bad:g} at 1 of 3 energies"):
+        read_pha(spectrum(tmp_path))
+
+
+@pytest.mark.parametrize("lacks", ["s.pi", "b.pi"])
+def test_a_background_is_refused_if_one_of_the_pair_says_no_size(tmp_path, lacks):
+    """A missing BACKSCAL read as 1 would leave out the background, or make it a million times too large."""
+    simple(tmp_path)
+    write_pha(tmp_path / "b.pi", np.array([8, 0, 2, 0]), HDUCLAS2="BKG")
+    path = spectrum(tmp_path, BACKFILE="b.pi")
+    with fits.open(tmp_path / lacks, mode="update") as hdus:
+        del hdus[1].header["BACKSCAL"]
+    with pytest.raises(FormatError, match=rf"has BACKSCAL and {lacks} has none; expected both"):
+        read_pha(path)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_spectrum_behind_the_image_of_its_region_is_seen_to_be_one(tmp_path, packed):
+    """As dmextract writes it: 128 x 256 numbers of four bytes are more than is looked at from the beginning."""
+    simple(tmp_path)
+    path = tmp_path / ("s.pi.gz" if packed else "s.pi")
+    with fits.open(tmp_path / "s.pi") as hdus:
+        image = fits.PrimaryHDU(np.zeros((128, 256), np.int32))
+        fits.HDUList([image, hdus[1].copy()]).writeto(path, overwrite=True)
+    assert PhaFiles().recognises(path)
+    fits.HDUList([image]).writeto(tmp_path / "image.fits")
+    assert not PhaFiles().recognises(tmp_path / "image.fits")
 
 
 @pytest.mark.parametrize("bad", [-3, 2**31 - 1 + 2**31])

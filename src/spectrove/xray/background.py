@@ -66,6 +66,7 @@ def background_of(
         return Background(none, 0.0, none > 0)
     counts, size, bad = none.copy(), np.zeros(response.n_channels), none > 0
     for one in behind:
+        _need_both_sizes(parts, one)
         time = one.number("EXPOSURE", 0.0)
         own, missing = on_channels(one, whole(one, time), response)
         counts += own
@@ -75,6 +76,17 @@ def background_of(
     scale = np.divide(mine, size, out=np.full(len(size), np.nan), where=size > 0)
     bad |= ~(scale > 0)
     return _with_scale(parts, counts, scale, bad)
+
+
+def _need_both_sizes(source: Parts, behind: Parts) -> None:
+    """Refuse a pair of which one says how large its region is and the other does not: no size would fit it."""
+    says = [any("BACKSCAL" in known for known in (one.columns, one.values)) for one in (source, behind)]
+    if says[0] != says[1]:
+        has, lacks = (source, behind) if says[0] else (behind, source)
+        raise FormatError(
+            f"{source.label}: {has.path.name} has BACKSCAL and {lacks.path.name} has none; expected both, as they "
+            "scale the background. Set it to the size of the region in the same unit."
+        )
 
 
 def _with_scale(parts: Parts, counts: NDArray[np.int64], scale: Floats, bad: NDArray[np.bool_]) -> Background:

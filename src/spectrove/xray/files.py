@@ -49,7 +49,7 @@ class PhaFiles:
         from spectrove.xray.events import is_events
         from spectrove.xray.ogip import is_ogip
 
-        return is_ogip(path) or is_events(path)
+        return is_ogip(path, behind_image=True) or is_events(path)
 
     def read(
         self, files: Sequence[Path], response: Sequence[str] = (), workers: int | None = None

@@ -260,7 +260,12 @@ def _read_area(label: str, rmf: Place, arf: Place, energy: Floats, order: int | 
             f"RMF {rmf.path.name} {len(energy) - 1}, {energy[0]:g}-{energy[-1]:g} keV; expected the same grid. "
             "Use the pair made together."
         )
-    area = np.where(np.isfinite(area), np.maximum(area, 0), 0)
+    wrong = ~(np.isfinite(area) & (area >= 0))
+    if wrong.any():
+        raise FormatError(
+            f"{label}: SPECRESP of ARF {arf.path.name} holds {area[wrong][0]:g} at {wrong.sum()} of {len(area)} "
+            "energies, expected areas from 0. Make the ARF again."
+        )
     if not area.any():
         raise FormatError(
             f"{label}: the effective area of ARF {arf.path.name} is 0 at every energy, expected more. Make it again."

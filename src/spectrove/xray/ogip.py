@@ -6,6 +6,7 @@ is no measurement of energies, so whatever is missing or does not fit is refused
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import warnings
@@ -40,6 +41,9 @@ _FILES: dict[tuple[str, ...], Files] = {}
 
 #: Bytes of a file in which the cards of an OGIP table are looked for.
 LOOKED_AT = 1 << 16
+#: Largest image before the table, in bytes, and the unit in which headers and data of FITS end.
+LARGEST_IMAGE, BLOCK = 1 << 28, 2880
+_SIZES = re.compile(rb"(BITPIX|NAXIS\d*) *= *(-?\d+)")
 _CARDS = (re.compile(rb"HDUCLASS= 'OGIP"), re.compile(rb"HDUCLAS1= '(SPECTRUM|RESPONSE)"))
 
 #: With so many counts in groups of several channels, all of them in the first channel of each is no chance.
@@ -49,14 +53,34 @@ GROUPED_TWICE = 20
 ROUNDING, RATE_ROUNDING = 1e-3, 3e-7
 
 
-def is_ogip(path: Path | str) -> bool:
-    """Whether a file is an OGIP spectrum, ARF or RMF, by the cards of its first headers."""
+def is_ogip(path: Path | str, *, behind_image: bool = False) -> bool:
+    """Whether a file is an OGIP spectrum, ARF or RMF, by the cards of its first headers.
+
+    Args:
+        path: The file.
+        behind_image: Look behind an image before the table too, such as that of the region, which dmextract writes.
+    """
     try:
         with open_plain(Path(path)) as file:
             start = file.read(LOOKED_AT)
+            if not start.startswith(b"SIMPLE"):
+                return False
+            image = _first_data(start)
+            if behind_image and LOOKED_AT < image <= LARGEST_IMAGE:
+                file.seek(image)
+                start += file.read(LOOKED_AT)
     except (SpectroveError, OSError, EOFError, ValueError):
         return False
-    return start.startswith(b"SIMPLE") and all(card.search(start) for card in _CARDS)
+    return all(card.search(start) for card in _CARDS)
+
+
+def _first_data(start: bytes) -> int:
+    """Where the data of the first header end, in bytes; 0 where it has none."""
+    cards = dict(_SIZES.findall(start[: start.find(b"END" + 77 * b" ") + 1]))
+    sides = [int(cards.get(b"NAXIS%d" % i, 0)) for i in range(1, int(cards.get(b"NAXIS", 0)) + 1)]
+    size = math.prod(sides) * abs(int(cards.get(b"BITPIX", 8))) // 8 if sides else 0
+    header = start.find(b"END" + 77 * b" ") + 80
+    return sum(-(-part // BLOCK) * BLOCK for part in (header, size)) if size else 0
 
 
 def read_counts(

@@ -160,7 +160,8 @@ def redistribution(energy: Floats, chip: str) -> Floats:
 def from_folder(folder: Path, half: str = "all") -> tuple[Instrument, ...]:
     """The responses of all PHA files below a folder as instruments, each response once; see `analytic` for `half`.
 
-    Gratings and others with less than 50 cm2 at 1 keV are left out.
+    Gratings and others with less than 50 cm2 at 1 keV are left out, as are files whose table stands behind an image:
+    with these the halves, and so the frozen surveys, would be others.
 
     Raises:
         RecipeError: None is found.
