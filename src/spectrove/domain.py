@@ -327,6 +327,7 @@ class Quantity:
         unit: "" if it has none or none is known.
         low, high: Limits of valid values; a value at a limit means "not measured". None: no limit.
         least: Values below it cannot be told from it: an interval that reaches below is an upper limit. None: no such.
+        logarithm: Whether it is above zero and spans decades, so that estimates average its logarithm.
     """
 
     name: str
@@ -334,6 +335,7 @@ class Quantity:
     low: float | None = None
     high: float | None = None
     least: float | None = None
+    logarithm: bool = False
 
     def condition(self, where: str | None) -> str | None:
         """SQL condition `where`, combined with the condition that the quantity was measured."""

@@ -171,6 +171,16 @@ def test_the_scale_follows_the_tails(kind, values):
     assert_allclose(scale.errors(values, np.full(2000, scale.width)), slope * scale.width, rtol=1e-4)
 
 
+def test_a_quantity_above_zero_is_averaged_as_its_logarithm():
+    """Estimates cannot fall to zero; a value that is not above zero is unknown; errors are relative."""
+    scale = choose_scale(np.exp(RNG.normal(0, 1, 500)), logarithm=True)
+    assert scale.kind == "logarithm"
+    assert_allclose(scale.inverse(scale.forward([0.2, 30.0])), [0.2, 30.0])
+    assert np.all(scale.inverse(np.array([-30.0, -3.0])) > 0)
+    assert np.isnan(scale.forward([0.0, -1.0])).all()
+    assert_allclose(scale.errors([0.5, 20.0], [0.05, 2.0]), [0.1, 0.1])
+
+
 def test_few_wild_values_do_not_bend_the_trend():
     """One percent of failed measurements, a thousand sigma off."""
     x = RNG.normal(size=(500, 3))

@@ -20,11 +20,11 @@ OWN = frozenset({"nh", "gamma", "kt", "flux", "hr_hs", "hr_ms", "hr_hm"})
 QUANTITIES: dict[str, Quantity] = {
     q.name: q
     for q in (
-        *(Quantity(f"flux{part}", FLUX, 0.0) for part in ("", "_soft", "_medium", "_hard")),
-        Quantity("nh", COLUMN, 0.0, least=LEAST_COLUMN),
+        *(Quantity(f"flux{part}", FLUX, 0.0, logarithm=True) for part in ("", "_soft", "_medium", "_hard")),
+        Quantity("nh", COLUMN, 0.0, least=LEAST_COLUMN, logarithm=True),
         Quantity("gamma"),
-        Quantity("kt", "keV", 0.0),
-        Quantity("kt_other", "keV", 0.0),
+        Quantity("kt", "keV", 0.0, logarithm=True),
+        Quantity("kt_other", "keV", 0.0, logarithm=True),
         Quantity("fe_ew", "keV"),
         Quantity("hr_hs", "", -1.0, 1.0),
         Quantity("hr_ms", "", -1.0, 1.0),

@@ -216,7 +216,7 @@ def _estimator(setting: Setting, key: str) -> Estimator:
 
 def _fit(setting: Setting, values: _Values) -> Kept:
     """The trend, and the residuals of the objects of the base; and the scale of the values."""
-    ids, scale = values.object_id, choose_scale(values.value)
+    ids, scale = values.object_id, choose_scale(values.value, setting.quantity.logarithm)
     errors = scale.errors(values.value, _label_errors(setting.base, setting.quantity, ids))
     scaled = scale.forward(values.value)
     trend = fit_trend(values.vectors, scaled, errors, values.fold)
@@ -255,6 +255,7 @@ def own_measurements(scale: Scale, name: str, table: pa.Table) -> tuple[Array, A
     """Measurements of a quantity and their errors on its scale, NaN where unknown, from a measurer's table."""
     value, error = numbers(table, name), numbers(table, f"{name}_err")
     known = np.isfinite(value) & np.isfinite(error) & (error > 0)
+    known &= np.isfinite(scale.forward(np.where(known, value, np.nan)))
     value, error = np.where(known, value, np.nan), np.where(known, error, np.nan)
     return scale.forward(value), scale.errors(value, error)
 

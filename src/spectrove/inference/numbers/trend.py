@@ -38,38 +38,52 @@ class Scale:
 
     Attributes:
         kind: "linear"; "from zero": asinh(v / width), for skewed quantities never far below zero, such as fluxes and
-            equivalent widths; "tails": asinh((v - centre) / width), for long tails on both sides.
+            equivalent widths; "tails": asinh((v - centre) / width), for long tails on both sides; "logarithm":
+            ln(v / width), for quantities that are above zero; others have no place on it and are NaN.
         centre, width: In the unit of the quantity.
     """
 
-    kind: Literal["linear", "from zero", "tails"] = "linear"
+    kind: Literal["linear", "from zero", "tails", "logarithm"] = "linear"
     centre: float = 0.0
     width: float = 1.0
 
     def forward(self, values: NDArray) -> NDArray[np.float64]:
         """Values on the scale."""
         x = (np.asarray(values, dtype=float) - self.centre) / self.width
+        if self.kind == "logarithm":
+            return np.log(np.where(x > 0, x, np.nan))
         return x if self.kind == "linear" else np.arcsinh(x)
 
     def inverse(self, scaled: NDArray) -> NDArray[np.float64]:
         """Values from the scale back in the unit of the quantity."""
         x = np.asarray(scaled, dtype=float)
+        if self.kind == "logarithm":
+            return self.width * np.exp(np.clip(x, -700, 700))
         # sinh overflows float64 beyond 700; no physical value is there.
         return self.centre + self.width * (x if self.kind == "linear" else np.sinh(np.clip(x, -700, 700)))
 
     def errors(self, values: NDArray, errors: NDArray) -> NDArray[np.float64]:
         """One-sigma errors on the scale, to first order."""
         x = (np.asarray(values, dtype=float) - self.centre) / self.width
-        slope = 1.0 if self.kind == "linear" else 1 / np.sqrt(1 + x**2)
+        if self.kind == "logarithm":
+            slope = 1 / np.where(x > 0, x, np.nan)
+        else:
+            slope = 1.0 if self.kind == "linear" else 1 / np.sqrt(1 + x**2)
         return np.asarray(errors, dtype=float) / self.width * slope
 
 
-def choose_scale(values: NDArray) -> Scale:
+def choose_scale(values: NDArray, logarithm: bool = False) -> Scale:
     """The scale for a quantity with these values, chosen from the length of their tails.
 
     Tails are the 1st and 99th percentiles from the median, in units of the 16th and 84th; 2.33 for a normal
     distribution.
+
+    Args:
+        values: Known ones, (n_objects,).
+        logarithm: The quantity is above zero and spans decades; heeded if all values are above zero.
     """
+    if logarithm and np.all(np.asarray(values) > 0):
+        return Scale("logarithm", 0.0, float(np.median(values)))
     low, minus, middle, plus, high = np.percentile(values, [1, 16, 50, 84, 99])
     spread = (plus - minus) / 2 or float(np.std(values)) or 1.0
     normal = 2.326 / 0.994
