@@ -66,9 +66,8 @@ class Scale:
         """One-sigma errors on the scale, to first order."""
         x = (np.asarray(values, dtype=float) - self.centre) / self.width
         if self.kind == "logarithm":
-            slope = 1 / np.where(x > 0, x, np.nan)
-        else:
-            slope = 1.0 if self.kind == "linear" else 1 / np.sqrt(1 + x**2)
+            return np.asarray(errors, dtype=float) / self.width / np.where(x > 0, x, np.nan)
+        slope = 1.0 if self.kind == "linear" else 1 / np.sqrt(1 + x**2)
         return np.asarray(errors, dtype=float) / self.width * slope
 
 
