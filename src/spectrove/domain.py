@@ -300,7 +300,8 @@ class Measurer(Protocol):
     def measure(self, spectra: Any) -> pa.Table:
         """Column object_id, then NAME and NAME_err of each measure; a row for each spectrum, in their order.
 
-        A number that cannot be measured is null, and so is its error: never a guess.
+        A number that cannot be measured is null, and so is its error: never a guess. A last column "flags", lists of
+        names of `spectra.FLAGS`, says what is doubtful; it may be missing.
         """
 
     def refusals(self, spectra: Any) -> list[Refusal]:

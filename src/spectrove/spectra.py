@@ -65,6 +65,7 @@ FLAGS: dict[str, str] = {
     "lines_not_covered": "The lines that the question turns on lie outside the spectrum or under bad pixels.",
     "lines_elsewhere": "Its own lines are those of a class that the base does not hold.",
     "upper_limit": "The interval reaches to what such spectra cannot tell from nothing: its upper end is a limit.",
+    "pile_up": "So many counts in a frame that photons were counted as one of higher energy: too hard, too few counts.",
     "far_from_all": "Nothing known is near: its nearest neighbour is far beyond those of 99% of the base's objects.",
 }
 

@@ -14,6 +14,7 @@ from spectrove.xray.models.absorption import transmission
 from spectrove.xray.models.continuum import power_law
 from spectrove.xray.oddities import REASONS, reason_of, strongest_line
 from spectrove.xray.response import Response
+from spectrove.xray.vectors.energies import EnergyBins, energy_counts
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,18 @@ def test_what_spoils_a_spectrum_comes_first(response):
     assert "which is assumed as the header does not say" in bright.sentence
     behind = reason_of(drawn(response, 5, 60, behind=3.0))
     assert behind.name == "background dominates"
+
+
+def test_measurements_and_vectors_of_piled_up_sources_carry_the_flag(response):
+    """By the rule of outliers, and not where another telescope, whose frames are shorter, is named."""
+    bright = changed(response, 4, lambda _, photons: photons, 5000, exposure=1e4)
+    elsewhere = Counts(**{**vars(bright), "object_id": "b", "row": {"flags": [], "survey": "xmm_epn"}})
+    faint = Counts(**{**vars(drawn(response, 3, 300)), "object_id": "c"})
+    spectra = CountSet.from_counts([bright, elsewhere, faint])
+    expected = [("pile_up",), (), ()]
+    assert [found.flags for found in pipeline.measure(None, spectra)] == expected
+    bins = EnergyBins(low=0.5, high=7.0, n_bins=48)
+    assert list(energy_counts(spectra, bins)[0].flags) == expected
 
 
 def test_strong_absorption_is_a_reason(response):

@@ -94,6 +94,8 @@ def _anything(table: pa.Table) -> NDArray[np.bool_]:
     """Which rows have a number."""
     found = np.zeros(table.num_rows, bool)
     for name in table.column_names[1:]:
+        if name == "flags":
+            continue
         found |= np.asarray(table.column(name).is_valid())
     return found
 
@@ -107,11 +109,17 @@ def _answers(
     z = rows.column("z").to_pylist() if "z" in of else [None] * len(spectra)
     source = rows.column("z_source").to_pylist() if "z_source" in of else [None] * len(spectra)
     flags = own_flags(spectra) if "flags" in of else [[]] * len(spectra)
+    found = table.column("flags").to_pylist() if "flags" in table.column_names else [[]] * len(spectra)
     lines = [one for one in measurer.measures if one.strength and one.group == EMISSION]
     whole = table.select([name for one in lines for name in (one.name, one.error)]).to_pylist()
     return [
         MeasuredSpectrum(
-            name, z[i], source[i], tuple(measures), values[i], (*flags[i], *doubts(z[i], lines, whole[i]))
+            name,
+            z[i],
+            source[i],
+            tuple(measures),
+            values[i],
+            tuple(dict.fromkeys((*flags[i], *found[i], *doubts(z[i], lines, whole[i])))),
         )
         for i, name in enumerate(spectra.object_id.tolist())
     ]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from spectrove.errors import Refusal
 from spectrove.provenance import canonical_json, hash_arrays
-from spectrove.xray.counts import Counts, CountSet
+from spectrove.xray.counts import Counts, CountSet, is_piled_up
 from spectrove.xray.hardness import flux_posterior, hardness_ratio
 from spectrove.xray.response import Response, in_bands
 
@@ -177,9 +177,11 @@ def _row(spectrum: Counts, area: _Areas) -> tuple[list[float], Floats, Floats, F
     # The variance of the square root of a Poisson number is 1/4 at every level.
     weight = 4 * total * np.where(seen, area.bins, 0)
     edges = np.flatnonzero(seen)[[0, -1]] + [0, 1]
-    few = ("few_counts",) if counts.sum() < FEW_COUNTS else ()
+    few = ["few_counts"] if counts.sum() < FEW_COUNTS else []
+    net = float((counts - spectrum.background_scale * behind).sum())
+    piled = ["pile_up"] if is_piled_up(net, spectrum.exposure, spectrum.row.get("survey")) else []
     root = np.sqrt(photons / total) if total > 0 else photons
-    return _ratios(spectrum, area), root, weight, area.edges[edges], few
+    return _ratios(spectrum, area), root, weight, area.edges[edges], (*few, *piled)
 
 
 def _ratios(spectrum: Counts, area: _Areas) -> list[float]:

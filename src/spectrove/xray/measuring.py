@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from spectrove.domain import Measure
 from spectrove.errors import Refusal, SpectrumError
 from spectrove.work import advance
+from spectrove.xray.counts import is_piled_up
 from spectrove.xray.quantities import COLUMN, FLUX
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ MEASURES: tuple[Measure, ...] = (
     Measure("thermal_evidence", "", "ln of the evidence of a thermal plasma over that of a power law", "model"),
     Measure("fit_quality", "", "C or W over degrees of freedom, of the best model", "model"),
 )  # fmt: skip
+
+#: Flags of what is measured, see `spectra.FLAGS`, and numbers that are kept of a spectrum.
+FLAGS: tuple[str, ...] = ("pile_up",)
+WIDTH = 2 * len(MEASURES) + len(FLAGS)
 
 #: ln of the evidence by which a plasma excludes a power law, or the other way round: then its parameter means nothing.
 EXCLUDED = 3.0
@@ -75,6 +80,10 @@ class Fitted:
 
         return best_of(list(self.fits.values()))
 
+    def flags(self, survey: str | None) -> tuple[str, ...]:
+        """Flags of the measures, see `FLAGS`; `survey` names the telescope, None where it is unknown."""
+        return ("pile_up",) if is_piled_up(self.data.net, self.data.exposure, survey) else ()
+
     def values(self) -> dict[str, tuple[float, float]]:
         """Each measure with its one-sigma error; NaN where unknown."""
         data, best = self.data, self.best
@@ -100,12 +109,12 @@ class Fitted:
 class XrayMeasurer:
     """Counts, hardness ratios and fitted models; see `domain.Measurer`."""
 
-    version = 2
+    version = 3
     measures = MEASURES
     headline: tuple[str, ...] = ("net_counts", "flux", "hr_hs", "nh", "gamma", "kt")
 
     def measure(self, spectra: Any) -> pa.Table:
-        """Column object_id, then NAME and NAME_err of each measure; a row for each spectrum, null where unknown."""
+        """Column object_id, NAME and NAME_err of each measure, null where unknown, and flags; a row each."""
         return _table(spectra.object_id.tolist(), self._values(spectra))
 
     def refusals(self, spectra: Any) -> list[Refusal]:
@@ -143,21 +152,21 @@ class XrayMeasurer:
             measured_once(base, "measures", key, block, measure, doing="measuring spectra")
             for block in blocks
         ]
-        return _table(list(object_id), np.concatenate(found) if found else np.zeros((0, 2 * len(MEASURES))))
+        return _table(list(object_id), np.concatenate(found) if found else np.zeros((0, WIDTH)))
 
     def _values(self, spectra: Any) -> NDArray[np.float64]:
-        """Values and errors by turns, (n_spectra, 2 n_measures); NaN where unknown."""
-        out = np.full((len(spectra), 2 * len(MEASURES)), np.nan)
+        """Values and errors by turns, NaN where unknown, then 1 for each flag that is set: (n_spectra, `WIDTH`)."""
+        out = np.full((len(spectra), WIDTH), np.nan)
         for i, spectrum in enumerate(spectra):
             out[i] = _numbers(spectrum)
         return out
 
 
 def _numbers(spectrum: Counts) -> NDArray[np.float64]:
-    """Values and errors by turns, (2 n_measures,); those of the last spectra are remembered, as each question asks."""
+    """Values, errors and flags, (`WIDTH`,); those of the last spectra are remembered, as each question asks."""
     arrays = (spectrum.counts, spectrum.background, spectrum.quality)
     key = (
-        spectrum.response.fingerprint, spectrum.background_scale, spectrum.exposure,
+        spectrum.response.fingerprint, spectrum.background_scale, spectrum.exposure, spectrum.row.get("survey"),
         *(hashlib.blake2b(a.tobytes(), digest_size=16).digest() for a in arrays),
     )  # fmt: skip
     if key not in _KNOWN_NUMBERS:
@@ -172,10 +181,13 @@ _KNOWN_NUMBERS: dict[tuple[Any, ...], NDArray[np.float64]] = {}
 
 def _measured(spectrum: Counts) -> NDArray[np.float64]:
     try:
-        values = fitted(spectrum).values()
+        own = fitted(spectrum)
     except SpectrumError:
-        return np.full(2 * len(MEASURES), np.nan)
-    return np.array([number for one in MEASURES for number in values[one.name]], float)
+        return np.full(WIDTH, np.nan)
+    values = own.values()
+    flags = own.flags(spectrum.row.get("survey"))
+    numbers = [number for one in MEASURES for number in values[one.name]]
+    return np.array([*numbers, *(float(flag in flags) for flag in FLAGS)], float)
 
 
 def fitted(spectrum: Counts) -> Fitted:
@@ -248,4 +260,9 @@ def _table(object_id: Sequence[str], values: NDArray[np.float64]) -> pa.Table:
     for i, measure in enumerate(MEASURES):
         columns[measure.name] = pa.array(values[:, 2 * i], pa.float64(), from_pandas=True)
         columns[measure.error] = pa.array(values[:, 2 * i + 1], pa.float64(), from_pandas=True)
+    flags = [
+        [flag for flag, is_set in zip(FLAGS, row, strict=True) if is_set > 0]
+        for row in values[:, 2 * len(MEASURES) :].tolist()
+    ]
+    columns["flags"] = pa.array(flags, pa.list_(pa.string()))
     return pa.table(columns)

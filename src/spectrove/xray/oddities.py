@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spectrove.domain import Reason
 from spectrove.errors import SpectrumError
+from spectrove.xray.counts import FRAME, PILED, is_piled_up
 from spectrove.xray.fitting.levels import best_levels
 from spectrove.xray.fitting.templates import through
 from spectrove.xray.measuring import Fitted, fitted
@@ -25,10 +26,6 @@ FEW = 15
 
 #: Share of the counts that are background from which it dominates.
 DOMINATED = 0.5
-
-#: Seconds in which ACIS adds up charge before it reads it out, if the whole detector is read: what is assumed where
-#: nobody says. Counts per such frame from which photons pile up in numbers: 10% of events, by the Chandra guide.
-FRAME, PILED = 3.2, 0.25
 
 #: Decrease of the statistic from which a line or an edge is believed: of some 60 places where either could be, chance
 #: reaches it in one spectrum of a thousand.
@@ -107,7 +104,7 @@ def reason_of(spectrum: Any) -> Reason:
     except SpectrumError as error:
         return Reason("background dominates", f"No source is seen: {error}")
     return (
-        _spoiled(own)
+        _spoiled(own, spectrum.row.get("survey"))
         or _strange(own)
         or Reason(
             "unlike anything",
@@ -117,14 +114,14 @@ def reason_of(spectrum: Any) -> Reason:
     )
 
 
-def _spoiled(own: Fitted) -> Reason | None:
+def _spoiled(own: Fitted, survey: str | None) -> Reason | None:
     """What makes the spectrum no good measurement of its source."""
     data = own.data
     total, behind = float(data.counts.sum()), float(data.scale * data.background.sum())
     per_frame = data.net / data.exposure * FRAME
     if data.net < FEW:
         return Reason("few counts", f"{data.net:.1f} net counts, of {total:.0f}; expected {FEW} at least.")
-    if per_frame > PILED:
+    if is_piled_up(data.net, data.exposure, survey):
         return Reason(
             "pile-up",
             f"{per_frame:.2f} counts in a frame of {FRAME:g} s, which is assumed as the header does not say; above "

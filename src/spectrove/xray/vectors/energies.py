@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from spectrove.errors import Refusal
 from spectrove.provenance import canonical_json, hash_arrays
 from spectrove.xray.binned import FEW_COUNTS
-from spectrove.xray.counts import BAD_QUALITY, CountSet
+from spectrove.xray.counts import BAD_QUALITY, CountSet, is_piled_up
 from spectrove.xray.response import Response
 
 Floats = NDArray[np.float64]
@@ -127,10 +127,23 @@ def energy_counts(spectra: CountSet, bins: EnergyBins) -> tuple[EnergyCounts, li
         (area * spectra.exposure[:, None]).astype(np.float32),
         spectra.exposure.astype(np.float32),
         bins.edges[ends],
-        tuple(("few_counts",) if t < FEW_COUNTS else () for t in total),
+        _flags(spectra, total, total - unwanted),
         bins.preparation,
     )
     return whole.take(np.flatnonzero(kept)), refusals
+
+
+def _flags(spectra: CountSet, total: Floats, net: Floats) -> tuple[tuple[str, ...], ...]:
+    """Flags of each spectrum: too few counts, or more than its frames can hold apart."""
+    rows = spectra.rows
+    survey = rows.column("survey").to_pylist() if "survey" in rows.column_names else [None] * len(spectra)
+    return tuple(
+        (
+            *(["few_counts"] if total[i] < FEW_COUNTS else []),
+            *(["pile_up"] if is_piled_up(net[i], spectra.exposure[i], survey[i]) else []),
+        )
+        for i in range(len(spectra))
+    )
 
 
 def _alike(
