@@ -66,6 +66,9 @@ FLAGS: dict[str, str] = {
     "lines_elsewhere": "Its own lines are those of a class that the base does not hold.",
     "upper_limit": "The interval reaches to what such spectra cannot tell from nothing: its upper end is a limit.",
     "pile_up": "So many counts in a frame that photons were counted as one of higher energy: too hard, too few counts.",
+    "limit_nh": "The column runs to the end of what is tried: nh is no measurement, its upper or lower end a limit.",
+    "limit_gamma": "The photon index runs to the end of what is tried, so that none is given.",
+    "limit_kt": "The temperature runs to the end of what is tried, so that none is given.",
     "far_from_all": "Nothing known is near: its nearest neighbour is far beyond those of 99% of the base's objects.",
 }
 

@@ -106,7 +106,7 @@ def test_measures_of_a_set_are_those_of_each_spectrum(response):
     spectra = [source(response, 1005, "AGN"), source(response, 1006, "CV")]
     empty = Counts(**{**vars(spectra[0]), "object_id": "empty", "counts": np.zeros_like(spectra[0].counts)})
     table = XrayMeasurer().measure(CountSet.from_counts([*spectra, empty]))
-    assert table.column_names == ["object_id", *(n for m in MEASURES for n in (m.name, m.error))]
+    assert table.column_names == ["object_id", *(n for m in MEASURES for n in (m.name, m.error)), "flags"]
     assert table.column("gamma").to_pylist()[2] is None
     for i, one in enumerate(spectra):
         values = fitted(one).values()

@@ -9,13 +9,16 @@ from scipy.optimize import minimize_scalar
 from tests.xray.ogip_files import CHANNELS, ENERGIES, smeared, smooth_area
 
 from spectrove.errors import SpectrumError
-from spectrove.xray.counts import Counts
+from spectrove.inference.numbers.of_base import own_measurements
+from spectrove.inference.numbers.trend import Scale
+from spectrove.xray.counts import Counts, CountSet
 from spectrove.xray.fitting.bins import Binned, binned, runs
 from spectrove.xray.fitting.families import BLACK_BODY, FAMILIES, POWER_LAW
 from spectrove.xray.fitting.fit import best_of, fit, interval_of
 from spectrove.xray.fitting.levels import best_levels
 from spectrove.xray.fitting.likelihood import best_background, c_statistic, w_statistic
 from spectrove.xray.fitting.templates import templates_of
+from spectrove.xray.measuring import XrayMeasurer
 from spectrove.xray.models.absorption import transmission
 from spectrove.xray.models.continuum import power_law
 from spectrove.xray.response import Response
@@ -154,6 +157,21 @@ def test_a_column_that_counts_do_not_show_is_a_limit(response):
     assert all(20 < column.high < 21.7 for column in columns)
     flat = interval_of(np.linspace(0, 1, 11), np.ones(11), np.array([0.0, 1.0]))
     assert flat.limited == ""
+
+
+def test_what_runs_to_the_end_of_the_grid_is_flagged_and_no_estimate_rests_on_it(response):
+    """A hard source without gas has no temperature and an upper limit of its column; a soft one behind gas has both."""
+    hard = drawn(response, 7, 60, gamma=0.9, nh=1e-3)
+    soft = Counts(**{**vars(drawn(response, 8, 3000, gamma=2.4, nh=1.0)), "object_id": "soft"})
+    table = XrayMeasurer().measure(CountSet.from_counts([hard, soft]))
+    flags = table.column("flags").to_pylist()
+    assert "limit_kt" in flags[0]
+    assert "limit_nh" in flags[0]
+    assert table.column("kt")[0].as_py() is None
+    assert table.column("nh")[0].as_py() < 0.5
+    assert [flag for flag in flags[1] if flag.startswith("limit")] == []
+    value, error = own_measurements(Scale("linear"), "nh", table)
+    assert np.isfinite(value).tolist() == np.isfinite(error).tolist() == [False, True]
 
 
 def test_a_spectrum_of_background_alone_is_refused(response):

@@ -110,6 +110,7 @@ def _answers(
     source = rows.column("z_source").to_pylist() if "z_source" in of else [None] * len(spectra)
     flags = own_flags(spectra) if "flags" in of else [[]] * len(spectra)
     found = table.column("flags").to_pylist() if "flags" in table.column_names else [[]] * len(spectra)
+    other = {f"limit_{one.name}" for one in measurer.measures if one not in measures}
     lines = [one for one in measurer.measures if one.strength and one.group == EMISSION]
     whole = table.select([name for one in lines for name in (one.name, one.error)]).to_pylist()
     return [
@@ -119,7 +120,11 @@ def _answers(
             source[i],
             tuple(measures),
             values[i],
-            tuple(dict.fromkeys((*flags[i], *found[i], *doubts(z[i], lines, whole[i])))),
+            tuple(
+                dict.fromkeys(
+                    (*flags[i], *(f for f in found[i] if f not in other), *doubts(z[i], lines, whole[i]))
+                )
+            ),
         )
         for i, name in enumerate(spectra.object_id.tolist())
     ]

@@ -44,7 +44,7 @@ MEASURES: tuple[Measure, ...] = (
 )  # fmt: skip
 
 #: Flags of what is measured, see `spectra.FLAGS`, and numbers that are kept of a spectrum.
-FLAGS: tuple[str, ...] = ("pile_up",)
+FLAGS: tuple[str, ...] = ("pile_up", "limit_nh", "limit_gamma", "limit_kt")
 WIDTH = 2 * len(MEASURES) + len(FLAGS)
 
 #: ln of the evidence by which a plasma excludes a power law, or the other way round: then its parameter means nothing.
@@ -80,28 +80,47 @@ class Fitted:
 
         return best_of(list(self.fits.values()))
 
+    @property
+    def thermal_evidence(self) -> float:
+        """ln of the evidence of the plasma over that of the power law."""
+        return self.fits["thermal plasma"].log_evidence - self.fits["power law"].log_evidence
+
+    def _fitted(self) -> dict[str, Interval]:
+        """What is read off the grids: log column, and index and temperature where their family is not excluded."""
+        found = {"nh": self.best.column}
+        if self.thermal_evidence <= EXCLUDED:
+            found["gamma"] = self.fits["power law"].parameter
+        if self.thermal_evidence >= -EXCLUDED:
+            found["kt"] = self.fits["thermal plasma"].parameter
+        return found
+
     def flags(self, survey: str | None) -> tuple[str, ...]:
         """Flags of the measures, see `FLAGS`; `survey` names the telescope, None where it is unknown."""
-        return ("pile_up",) if is_piled_up(self.data.net, self.data.exposure, survey) else ()
+        piled = is_piled_up(self.data.net, self.data.exposure, survey)
+        limits = [f"limit_{name}" for name, one in self._fitted().items() if one.limited]
+        return (*(["pile_up"] if piled else []), *limits)
 
     def values(self) -> dict[str, tuple[float, float]]:
-        """Each measure with its one-sigma error; NaN where unknown."""
+        """Each measure with its one-sigma error; NaN where unknown, and an index or a temperature that is a limit."""
         data, best = self.data, self.best
         behind = data.background.sum()
         error = float(np.sqrt(data.counts.sum() + data.scale**2 * behind))
-        law, plasma = self.fits["power law"], self.fits["thermal plasma"]
         nan = (float("nan"), float("nan"))
-        thermal = plasma.log_evidence - law.log_evidence
+        measured = {
+            name: (one.value, one.error)
+            for name, one in self._fitted().items()
+            if name != "nh" and not one.limited
+        }
         return {
             "net_counts": (data.net, error),
             "count_rate": (data.net / data.exposure, error / data.exposure),
             "flux": (best.flux.value, best.flux.error),
             **self.ratios,
             "nh": column_of(best.column),
-            "gamma": nan if thermal > EXCLUDED else (law.parameter.value, law.parameter.error),
-            "kt": nan if thermal < -EXCLUDED else (plasma.parameter.value, plasma.parameter.error),
+            "gamma": measured.get("gamma", nan),
+            "kt": measured.get("kt", nan),
             "fe_ew": nan if self.iron is None else (self.iron.value, self.iron.error),
-            "thermal_evidence": (thermal, 0.0),
+            "thermal_evidence": (self.thermal_evidence, 0.0),
             "fit_quality": (best.statistic / best.freedom, float(np.sqrt(2 / best.freedom))),
         }
 

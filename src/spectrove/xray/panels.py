@@ -265,10 +265,16 @@ def _cells(found: Fitted, values: Mapping[str, tuple[float, float]]) -> tuple[st
         f"{values['net_counts'][0]:.0f}",
         with_error(*values["hr_hs"]),
         limit.get(column.limited) or with_error(*values["nh"]),
-        with_error(law.parameter.value, law.parameter.error),
-        with_error(plasma.parameter.value, plasma.parameter.error),
+        _cell(law.parameter),
+        _cell(plasma.parameter),
         best.family.name,
     )
+
+
+def _cell(one: Interval) -> str:
+    """A parameter with its error, or its limit at 90%."""
+    limit = {"upper": f"< {one.high:.2g}", "lower": f"> {one.low:.2g}"}
+    return limit.get(one.limited) or with_error(one.value, one.error)
 
 
 def _models(own: Fitted) -> Table:

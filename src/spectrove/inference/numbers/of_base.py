@@ -252,10 +252,12 @@ def _weighed(
 
 
 def own_measurements(scale: Scale, name: str, table: pa.Table) -> tuple[Array, Array]:
-    """Measurements of a quantity and their errors on its scale, NaN where unknown, from a measurer's table."""
+    """A measurer's values of a quantity and their errors on its scale, NaN where unknown or a limit."""
     value, error = numbers(table, name), numbers(table, f"{name}_err")
     known = np.isfinite(value) & np.isfinite(error) & (error > 0)
     known &= np.isfinite(scale.forward(np.where(known, value, np.nan)))
+    if "flags" in table.column_names:
+        known &= np.array([f"limit_{name}" not in flags for flags in table.column("flags").to_pylist()], bool)
     value, error = np.where(known, value, np.nan), np.where(known, error, np.nan)
     return scale.forward(value), scale.errors(value, error)
 
