@@ -452,11 +452,23 @@ def test_files_cut_anywhere_are_refused_or_read_and_never_stop_a_batch(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["r.rmf", "r.arf"])
+@pytest.mark.parametrize("kept", [2880, 4000])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_response_that_is_cut_short_is_fetched_again_and_not_named_otherwise(tmp_path, name, kept, packed):
+    """At the end of the first header, or within the next."""
+    path = simple(tmp_path)
+    whole = (tmp_path / name).read_bytes()[:kept]
+    (tmp_path / name).write_bytes(gzip.compress(whole) if packed else whole)
+    with pytest.raises(FormatError, match=rf"{name} is cut short .* ends at byte {kept} .* Fetch it again"):
+        read_pha(path)
+
+
+@pytest.mark.parametrize("name", ["r.rmf", "r.arf"])
 def test_a_damaged_response_is_a_sentence_of_its_spectrum(tmp_path, name):
     path = simple(tmp_path)
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-3000])
     keyword = {"r.rmf": "RESPFILE", "r.arf": "ANCRFILE"}[name]
-    with pytest.raises(FormatError, match=rf"^s: {keyword} {name} (is broken|has no)"):
+    with pytest.raises(FormatError, match=rf"^s: {keyword} {name} (is broken|is cut short)"):
         read_pha(path)
     renamed = fits.BinTableHDU.from_columns([fits.Column("ENERGY", "E", array=EDGES)], name=hdu_name(name))
     save(tmp_path / name, renamed, bounds_table())

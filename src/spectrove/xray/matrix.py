@@ -7,6 +7,8 @@ numbers themselves say decides.
 
 from __future__ import annotations
 
+import gzip
+import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -99,6 +101,7 @@ def read_response(label: str, rmf: Place, arf: Place | None, order: int | None =
         matrices = _chosen(label, rmf, [hdu for hdu in _tables(hdus) if _is_matrix(hdu.header)], order)
         if not matrices or bounds is None:
             lacks = "EBOUNDS" if matrices else "MATRIX"
+            _need_whole(label, "RESPFILE", rmf.path, hdus, lacks)
             raise FormatError(
                 f"{label}: RESPFILE {rmf.path.name} has no {lacks} extension, expected an RMF. Name the RMF."
             )
@@ -249,6 +252,7 @@ def _read_area(label: str, rmf: Place, arf: Place, energy: Floats, order: int | 
     with sentence_of(label, "ANCRFILE", arf.path), fits.open(arf.path, memmap=False) as hdus:
         tables = _chosen(label, arf, [hdu for hdu in _tables(hdus) if _is_area(hdu.header)], order)
         if not tables:
+            _need_whole(label, "ANCRFILE", arf.path, hdus, "SPECRESP")
             raise FormatError(
                 f"{label}: ANCRFILE {arf.path.name} has no SPECRESP extension, expected an ARF. Name the ARF."
             )
@@ -328,6 +332,27 @@ def _limited(label: str, rmf: Place, what: str, n: int, most: int) -> None:
             f"{label}: RMF {rmf.path.name} has {n} {what}, expected 1 to {most}. Use the response of a CCD, "
             "or rebin it."
         )
+
+
+def _need_whole(label: str, keyword: str, path: Path, hdus: Sequence[Any], lacks: str) -> None:
+    """Refuse a file that ends before its last extension does, or within the header of the next, or has none."""
+    place = hdus[-1].fileinfo()
+    expected, found = place["datLoc"] + place["datSpan"], _size(path)
+    if found != expected or not _tables(hdus):
+        raise FormatError(
+            f"{label}: {keyword} {path.name} is cut short or damaged: it ends at byte {found} without a whole {lacks} "
+            "extension, expected a whole FITS file. Fetch it again."
+        )
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, without its compression."""
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+    if not packed:
+        return path.stat().st_size
+    with gzip.open(path) as unpacked:
+        return unpacked.seek(0, io.SEEK_END)
 
 
 def _tables(hdus: Sequence[Any]) -> list[Any]:
