@@ -152,6 +152,7 @@ BROKEN = {
     "ARF for RMF": ({"RESPFILE": "a.arf"}, "has no MATRIX extension"),
     "RMF for ARF": ({"ANCRFILE": "a.rmf"}, "has no SPECRESP extension"),
     "no exposure": ({"EXPOSURE": 0.0}, "EXPOSURE is 0 s"),
+    "exposure in words": ({"EXPOSURE": "abc"}, "EXPOSURE is 'abc', expected a number of seconds"),
     "subtracted": ({"HDUCLAS2": "NET"}, "its background is subtracted"),
     "background": ({"HDUCLAS2": "BKG"}, "a background"),
 }

@@ -67,12 +67,12 @@ def background_of(
     counts, size, bad = none.copy(), np.zeros(response.n_channels), none > 0
     for one in behind:
         _need_both_sizes(parts, one)
-        time = one.number("EXPOSURE", 0.0)
+        time = one.exposure()
         own, missing = on_channels(one, whole(one, time), response)
         counts += own
         size += _exposed(parts, one, time, response)
         bad |= missing | _bad(one, response)
-    mine = _exposed(parts, parts, parts.number("EXPOSURE", 0.0), response)
+    mine = _exposed(parts, parts, parts.exposure(), response)
     scale = np.divide(mine, size, out=np.full(len(size), np.nan), where=size > 0)
     bad |= ~(scale > 0)
     return _with_scale(parts, counts, scale, bad)

@@ -210,7 +210,7 @@ def _need_events(path: Path) -> Path:
 
 def _spectrum(parts: Parts, in_file: Sequence[Parts], files: Files) -> Counts:
     response, behind_file, flags = _parts_of(parts, files)
-    exposure = parts.number("EXPOSURE", 0.0)
+    exposure = parts.exposure()
     if not exposure > 0:
         raise FormatError(
             f"{parts.label}: EXPOSURE is {exposure:g} s, expected more than 0. Correct the header from the observation."

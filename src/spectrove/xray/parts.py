@@ -61,6 +61,20 @@ class Parts:
             )
         return float(different[0])
 
+    def exposure(self) -> float:
+        """Seconds; 0 where there is no such keyword or column.
+
+        Raises:
+            FormatError: It is no number.
+        """
+        value = self.columns.get("EXPOSURE", self.values.get("EXPOSURE"))
+        if isinstance(value, str | bool):
+            raise FormatError(
+                f"{self.label}: EXPOSURE is {value!r:.60}, expected a number of seconds. Correct the header from the "
+                "observation."
+            )
+        return self.number("EXPOSURE", 0.0)
+
     def repeated(self, name: str) -> bool:
         """Whether the table has more than one column of this name."""
         return bool(self.values.get(f"{REPEATED}{name}"))
