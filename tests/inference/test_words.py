@@ -15,6 +15,7 @@ from spectrove.errors import WordsError
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.words import search_text
 from spectrove.readers import read_spectra
+from spectrove.serve.text import lines_alone
 from spectrove.spectra import Spectrum, SpectrumSet
 
 ROWS: list[dict[str, Any]] = [
@@ -224,6 +225,18 @@ def test_an_example_that_is_not_there_is_named_with_the_nearest(base: KnowledgeB
     for text in ("like 1001-50000-0002", "redder than 1001-50000-0002"):
         with pytest.raises(WordsError, match="did you mean 1001-50000-0001"):
             search_text(base, text)
+
+
+def test_where_nothing_matches_each_condition_is_counted_alone(base: KnowledgeBase):
+    """By hand: three of four are below z .15; one of three known is above EW 30. Not said where something matches."""
+    about = search_text(base, "EW(Ha) > 30 and z < 0.15").provenance
+    assert about["matching"] == 0
+    first, second = about["alone"]
+    assert (first["matching"], first["unknown"]) == (1, 1)
+    assert (second["matching"], second["unknown"]) == (3, 0)
+    assert "unknown of 1" in lines_alone(about)[0]
+    assert lines_alone(about)[1].endswith(" alone: 3 of 4 objects")
+    assert "alone" not in search_text(base, "EW(Ha) > 30 and z < 0.25").provenance
 
 
 def test_a_quantity_that_nothing_gives_is_refused(base: KnowledgeBase):

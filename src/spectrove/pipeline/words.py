@@ -234,4 +234,17 @@ def _provenance(
         "unknown": 0 if none else int((~np.isfinite(asked.probability)).sum()),
         "threshold": chosen.threshold,
         **({"where": chosen.where} if chosen.where else {}),
+        **({"alone": alone} if not matching and (alone := _alone(asked, chosen.threshold)) else {}),
     }
+
+
+def _alone(asked: Asked, threshold: float) -> list[dict[str, Any]]:
+    """Of each condition of a sentence that nothing matches: how many objects meet it, and of how many it is unknown."""
+    return [
+        {
+            "condition": words,
+            "matching": int((np.nan_to_num(probability, nan=-1.0) >= threshold).sum()),
+            "unknown": int(np.isnan(probability).sum()),
+        }
+        for words, probability in asked.alone()
+    ]

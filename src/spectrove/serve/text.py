@@ -157,6 +157,15 @@ def described_summary(about: Mapping[str, Any], n_shown: int) -> str:
     )
 
 
+def lines_alone(about: Mapping[str, Any]) -> list[str]:
+    """Where nothing matches: how many objects meet each condition by itself, and of how many it is unknown."""
+    return [
+        f" {one['condition']!r} alone: {one['matching']} of {count(about['objects'], 'object', 'objects')}"
+        + (f"; unknown of {one['unknown']}" if one["unknown"] else "")
+        for one in about.get("alone", ())
+    ]
+
+
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows as text in aligned columns, except the last column; an empty list if there is only a heading."""
     if len(rows) < 2:

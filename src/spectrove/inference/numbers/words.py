@@ -42,6 +42,8 @@ class Asked:
         quantities: By name, those that the sentence turns on.
         labels: Label columns that it turns on; "" where unknown.
         notes: What is assumed.
+        alone: Gives each condition that must hold, in words, and its own probability as above; none unless there are
+            several.
     """
 
     reading: Reading
@@ -50,6 +52,7 @@ class Asked:
     quantities: Mapping[str, ColumnValues] = field(default_factory=dict)
     labels: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    alone: Callable[[], list[tuple[str, Floats]]] = list
 
     def column(self, name: str) -> Floats:
         """The values of a quantity."""
@@ -113,7 +116,22 @@ def ask(
     probability = np.full(len(object_id), np.nan)
     if held is not None:
         probability = _probability(held, quantities, examples, labels, len(object_id))
-    return Asked(reading, object_id, probability, quantities, labels, _notes(quantities, labels))
+    parts = held.parts if isinstance(held, All) else ()
+
+    def alone() -> list[tuple[str, Floats]]:
+        n = len(object_id)
+        return [(_said(part), _probability(part, quantities, examples, labels, n)) for part in parts]
+
+    return Asked(reading, object_id, probability, quantities, labels, _notes(quantities, labels), alone)
+
+
+def _said(tree: Tree) -> str:
+    """A part of a sentence in its own words."""
+    if isinstance(tree, Not):
+        return f"not {_said(tree.part)}"
+    if isinstance(tree, All | Any_):
+        return (" and " if isinstance(tree, All) else " or ").join(_said(part) for part in tree.parts)
+    return tree.written or tree.words
 
 
 def grounded(

@@ -173,6 +173,8 @@ def by_text(typed: Typed) -> None:
     if not typed.as_json:
         for line in text.described_table(list(answers)):
             say(line)
+    for line in text.lines_alone(about):
+        say(line, as_json=typed.as_json)
     if typed.output:
         notes = {
             name: about[name] for name in ("base", "version", "text", "sentence", "matching", "expected")
