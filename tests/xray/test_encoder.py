@@ -128,7 +128,7 @@ def test_what_has_no_source_counts_is_refused(encoder, spectra):
 
 
 def test_few_counts_are_flagged(encoder, tmp_path):
-    faint = counted(tmp_path, [(1.8, 0.0, 1e-7), (1.8, 0.0, 1e-3)])
+    faint = counted(tmp_path, [(1.8, 0.0, 1e-7), (1.8, 0.0, 2e-5)])
     prepared, _ = encoder.prepare(faint)
     assert prepared.flags == (("few_counts",), ())
 
