@@ -17,8 +17,8 @@ from spectrove.readers import read_dataset
 
 @pytest.fixture
 def own_base(survey, tmp_path):
-    """A copy of the base, to change."""
-    return shutil.copytree(survey.base, tmp_path / "own.kb")
+    """A copy of the base, to change, without what other tests had it measure."""
+    return shutil.copytree(survey.base, tmp_path / "own.kb", ignore=shutil.ignore_patterns("measures"))
 
 
 def one_file(survey):
