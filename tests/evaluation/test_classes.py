@@ -84,7 +84,7 @@ def test_a_trained_encoder_is_not_asked_about_what_it_was_trained_on(survey, fit
 
     class Fixed:
         training_ids = frozenset(survey.object_id[:70].tolist())
-        name, fingerprint, preprocess = "net", "f", fitted.preprocess
+        name, fingerprint, preprocess, columns = "net", "f", fitted.preprocess, ()
         prepare, encode = staticmethod(fitted.prepare), staticmethod(fitted.encode)
 
         class recipe:
