@@ -18,6 +18,7 @@ from spectrove.pipeline.kinds import open_base
 from spectrove.pipeline.label import Labelled, label
 from spectrove.pipeline.measure import StoredMeasures
 from spectrove.pipeline.queries import Spectra, batches_of
+from spectrove.pipeline.watch import Watched, watch
 from spectrove.targets import Target
 
 Progress = Callable[[int], None]
@@ -130,6 +131,12 @@ class Base(KnowledgeBase):
     ) -> Inspection:
         """The state of a look through the candidates of a hunt, as `spectrove.review`."""
         return review(self, spectra, target, sheet=sheet, **options)
+
+    def watch(
+        self, folder: str | PathLike[str], targets: Target | str | Sequence[Target | str], **options: Any
+    ) -> Watched:
+        """What was done with files that arrived in a folder: hunted among and added, see `pipeline.watch.watch`."""
+        return watch(self, folder, targets, **options)
 
     def add_view(self, name: str, columns: Sequence[str]) -> tuple[int, dict[str, int]]:
         """A view made of catalog columns, as one version, see `pipeline.add_view`."""

@@ -13,6 +13,7 @@ from spectrove.errors import DatasetError, Refusal
 NOT_SPECTRA = {
     ".md", ".rst", ".json", ".jsonl", ".toml", ".yaml", ".yml", ".html", ".htm", ".png", ".jpg", ".jpeg",
     ".pdf", ".svg", ".py", ".ipynb", ".log", ".tmp", ".part", ".lock", ".sha256", ".md5", ".sh", ".parquet",
+    ".partial", ".filepart", ".crdownload", ".download", ".swp",
 }  # fmt: skip
 #: Names, without suffixes, of files that describe a folder.
 DESCRIPTIONS = {"index", "readme", "licence", "license", "catalog", "manifest", "checksums"}
@@ -100,7 +101,19 @@ def _pattern(path: Path) -> str:
 
 
 def _walk(folder: Path) -> list[Path]:
-    """Files of a folder and its subfolders; linked folders are followed, and each folder is visited once."""
+    """Files of a folder and its subfolders, of which there has to be one."""
+    files = files_in(folder)
+    if not files:
+        raise DatasetError(f"{folder}: {_instead(folder)}")
+    return files
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Files of a folder and its subfolders that may be spectra; linked folders are followed, each is visited once.
+
+    Raises:
+        DatasetError: If a folder cannot be read.
+    """
 
     def refuse(error: OSError) -> None:
         raise DatasetError(
@@ -120,8 +133,6 @@ def _walk(folder: Path) -> list[Path]:
                 visited.add(real)
                 subfolders.append(name)
         files += [Path(place) / name for name in sorted(names) if _may_be_spectrum(name)]
-    if not files:
-        raise DatasetError(f"{folder}: {_instead(folder)}")
     return files
 
 
@@ -139,6 +150,5 @@ def _instead(folder: Path) -> str:
 
 def _may_be_spectrum(name: str) -> bool:
     stem = name.lower().split(".")[0]
-    return (
-        not name.startswith(".") and Path(name).suffix.lower() not in NOT_SPECTRA and stem not in DESCRIPTIONS
-    )
+    hidden = name.startswith(".") or name.endswith("~")
+    return not hidden and Path(name).suffix.lower() not in NOT_SPECTRA and stem not in DESCRIPTIONS

@@ -25,6 +25,7 @@ from spectrove.serve.cli import (
     outliers,
     search,
     train,
+    watch,
 )
 from spectrove.serve.cli.guard import GuardedGroup, quiet_libraries
 from spectrove.version import __version__
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "contrast": contrast.contrast,
     "epochs": epochs.epochs,
     "outliers": outliers.outliers,
+    "watch": watch.watch,
     "explain": explain.explain,
     "mock": mock.mock,
     "train": train.train,
