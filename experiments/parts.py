@@ -21,17 +21,22 @@ from spectrove.provenance import canonical_json
 
 DONE, FAILED, ASKED_WRONGLY = 0, 1, 2
 
+#: Sources of a test with `--fast` that names no number.
+FAST = 150
+
 
 class Part(NamedTuple):
     """Where a part is written, and what it measures; `run(bench)` of the module gives a `Section`.
 
     Attributes:
         more: Other files of the folder whose code its figures depend on.
+        real: Whether it measures real data alone; without them it is left out.
     """
 
     module: str
     sentence: str
     more: tuple[str, ...] = ()
+    real: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,13 +101,23 @@ class Parts:
         )  # fmt: skip
         return parser
 
-    def named(self, only: str | None) -> list[str]:
-        """The parts that `--only` names, all if it names none; empty, with a sentence on stderr, if one is none."""
+    def named(self, only: str | None, data: bool = True) -> list[str]:
+        """The parts that `--only` names; empty, with a sentence on stderr, if one is none.
+
+        If it names none, all of them, and without real data those that can do without; which are left out is said.
+        """
         names = list(dict.fromkeys(only.split(","))) if only else list(self.table)
         unknown = [name for name in names if name not in self.table]
         if unknown:
             say(f"{', '.join(unknown)}: no part of {self.name}; there are {', '.join(self.table)}.")
-        return [] if unknown else names
+            return []
+        left_out = [name for name in names if self.table[name].real and not (data or only)]
+        if left_out:
+            say(
+                f"{self.name}: {', '.join(left_out)} left out, which measure real sources (set SPECTROVE_DATA); "
+                "only mock sources are measured."
+            )
+        return [name for name in names if name not in left_out]
 
     def measure(self, name: str, bench: Bench, again: bool, keep: bool) -> int:
         """Print the section of a part, from its file if nothing changed since; a part that fails stops no other."""
@@ -130,6 +145,20 @@ class Parts:
         own = Path(__file__).parents[1] / Path(*self.table[name].module.split("."))
         files = [self.home / file for file in (*self.shared, *self.table[name].more)]
         return [*files, own if own.is_dir() else own.with_suffix(".py")]
+
+
+def repeated(parser: argparse.ArgumentParser) -> None:
+    """Add the options of experiments on spectra and texts, which may be run with one command."""
+    parser.add_argument(
+        "--seeds", type=int, default=3, metavar="N", help="repetitions with other folds and mocks"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes, where a part can use them"
+    )
+    parser.add_argument(
+        "--fast", type=int, nargs="?", const=FAST, default=0, metavar="N",
+        help=f"few sources, as a test: N ({FAST}) of a catalog or a mock survey",
+    )  # fmt: skip
 
 
 def _of_module(name: str) -> Callable[[Bench], Section]:

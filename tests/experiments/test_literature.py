@@ -9,7 +9,10 @@ from experiments.__main__ import main
 from experiments.literature.corpus import CALLED, make_corpus, text_of
 from experiments.literature.experts import neighbours
 from experiments.literature.mocked import of_likeness
+from experiments.literature.run import LITERATURE
 from experiments.literature.scores import table
+from experiments.parts import FAST, repeated
+from experiments.xray.run import XRAY
 from spectrove.literature.alignment import fit_alignment
 from spectrove.literature.retrieval import recall
 from spectrove.literature.texts import fit_texts
@@ -63,3 +66,14 @@ def test_several_experiments_run_one_after_the_other(capsys):
     said = capsys.readouterr().err
     assert "nothing: no part of xray" in said
     assert "nothing: no part of literature" in said
+
+
+def test_options_of_experiments_that_run_together_mean_the_same_in_each():
+    """`xray literature --fast --workers 2` is one command."""
+    for parts in (XRAY, LITERATURE):
+        parser = parts.parser(None)
+        repeated(parser)
+        given = parser.parse_args(["--fast", "--workers", "2", "--seeds", "1"])
+        assert (given.fast, given.workers, given.seeds) == (FAST, 2, 1)
+        assert parser.parse_args(["--fast", "30"]).fast == 30
+        assert parser.parse_args([]).fast == 0

@@ -9,8 +9,13 @@ import pytest
 from numpy.testing import assert_allclose
 
 from experiments.xray import run
+from experiments.xray.answers import survey
 from experiments.xray.information import holm, mutual_information, scores, shuffled, strata_of
+from experiments.xray.odd import counted
 from experiments.xray.scores import balanced_accuracy, difference, mean_interval
+from experiments.xray.true_model import fitted_truth
+from spectrove.xray.mock import load_recipe
+from spectrove.xray.mock.sources import parameters
 
 
 @pytest.mark.parametrize("name", run.PARTS)
@@ -22,6 +27,42 @@ def test_every_part_has_a_module_and_its_place_on_the_page(name):
 def test_a_part_that_is_not_there_is_refused_by_name(capsys):
     assert run.main(["--only", "telepathy"]) == 2
     assert "telepathy: no part of xray" in capsys.readouterr().err
+
+
+def test_without_real_sources_the_parts_that_need_them_are_left_out_and_said(capsys):
+    """Unless one is named: then it is measured, and fails with a sentence."""
+    assert run.XRAY.named(None, data=False) == ["encoders", "answers", "odd"]
+    assert "xray: sources, match, muwclass, information left out" in capsys.readouterr().err
+    assert run.XRAY.named("muwclass", data=False) == ["muwclass"]
+    assert run.XRAY.named(None) == list(run.PARTS)
+
+
+def test_an_oddity_is_named_by_its_own_reason():
+    """By hand: of three lines two are found and one is named; the bright one is both."""
+    own, net = np.array([True, True, True, False]), np.array([500.0, 50.0, 20.0, 900.0])
+    found = np.array([True, True, False, True])
+    reason = np.array(["unexpected line", "few counts", "few counts", "unexpected line"])
+    row = counted("line", own, net, found, reason)
+    assert (row["n"], row["found"], row["named"]) == (3, 2, 1)
+    assert (row["bright"], row["bright_found"], row["bright_named"]) == (1, 1, 1)
+    assert row["reasons"] == {"few counts": 2, "unexpected line": 1}
+
+
+def test_a_fit_of_the_true_model_finds_a_bright_source():
+    """A power law of many counts, from a start that is off by .4 in the index."""
+    recipe = load_recipe("test")
+    kind, model, values = parameters(40, recipe, 3)
+    brightest = max(
+        (one for one in survey("test", 40, 3) if one.row["model"] == "power_law"),
+        key=lambda one: one.counts.sum(),
+    )
+    i = int(brightest.object_id.rpartition("-")[2])
+    source = {name: float(column[i]) for name, column in values.items()}
+    assert abs(source["gamma"] - brightest.row["gamma"]) < 1e-9
+    away = source | {"gamma": source["gamma"] + 0.4, "log_nh": source["log_nh"] + 0.3}
+    found = fitted_truth(brightest, int(kind[i]), int(model[i]), away)
+    assert abs(found["gamma"] - source["gamma"]) < 0.2
+    assert abs(found["log_nh"] - source["log_nh"]) < 0.25
 
 
 def test_balanced_accuracy_gives_a_rare_class_the_weight_of_a_common_one():

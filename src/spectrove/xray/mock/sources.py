@@ -128,7 +128,22 @@ def draw(n: int, recipe: MockRecipe, seed: int) -> Sources:
     )
 
 
+def parameters(n: int, recipe: MockRecipe, seed: int) -> tuple[NDArray, NDArray, dict[str, Floats]]:
+    """What `make_sources` makes the sources of `draw` from, with what their truth does not tell (ratios, leaks).
+
+    Returns:
+        Positions in `CLASSES` and in `MODELS`, (n,) each, and values by name, (n,) each.
+    """
+    blocks = [_parameters(i, recipe, seed) for i in range(-(-max(n, 1) // BLOCK))]
+    kind, model = (np.concatenate([b[i] for b in blocks])[:n] for i in (0, 1))
+    return kind, model, {name: np.concatenate([b[2][name] for b in blocks])[:n] for name in blocks[0][2]}
+
+
 def _block(block: int, recipe: MockRecipe, seed: int) -> Sources:
+    return make_sources(*_parameters(block, recipe, seed))
+
+
+def _parameters(block: int, recipe: MockRecipe, seed: int) -> tuple[NDArray, NDArray, dict[str, Floats]]:
     kind = _classes(block, recipe, seed)
     model = np.zeros(BLOCK, np.int64)
     values = {name: np.full(BLOCK, np.nan) for name in (*DRAWN, "log_leak", "leak_nh", "log_flux", "sn")}
@@ -138,7 +153,7 @@ def _block(block: int, recipe: MockRecipe, seed: int) -> Sources:
         own = np.random.default_rng([recipe.stream, seed, block, CLASSES.index(name) + 1])
         if len(chosen):
             _fill(recipe.classes[name], chosen, model, values, own)
-    return make_sources(kind, model, values)
+    return kind, model, values
 
 
 def _classes(block: int, recipe: MockRecipe, seed: int) -> NDArray[np.int64]:
