@@ -16,6 +16,10 @@ from urllib.parse import unquote
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?=[^/]|$)")
 
 
+#: Lock of whoever writes to the tables.
+LOCK = ".lock"
+
+
 class Uri(str):
     """Address of a base outside this file system, such as s3://bucket/sdss.kb."""
 
@@ -63,8 +67,11 @@ class Files(Protocol):
     def size(self) -> int:
         """Bytes of all files, tables too."""
 
-    def locked(self) -> Any:
-        """A context in which this is the only writer."""
+    def locked(self, name: str = LOCK) -> Any:
+        """A context in which this is the only holder of the lock of that name."""
+
+    def place(self, name: str) -> Path | None:
+        """Where a file lies, so that it can be mapped into memory; None where none can."""
 
 
 class Folder:
@@ -77,17 +84,8 @@ class Folder:
         return (self.path / name).read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
-        path = self.path / name
-        path.parent.mkdir(exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.tmp")
-        try:
-            with open(temporary, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(self.path / name) as temporary:
+            temporary.write_bytes(content)
 
     def append(self, name: str, line: bytes) -> None:
         with open(self.path / name, "ab+") as file:
@@ -113,15 +111,18 @@ class Folder:
     def size(self) -> int:
         return sum(f.stat().st_size for f in self.path.rglob("*") if f.is_file())
 
+    def place(self, name: str) -> Path | None:
+        return self.path / name
+
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, name: str = LOCK) -> Iterator[None]:
         """The system frees the lock when its holder dies."""
         try:
             import fcntl
         except ImportError:  # not a POSIX system: Lance's own commit check remains
             yield
             return
-        with open(self.path / ".lock", "a") as handle:
+        with open(self.path / name, "a") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
@@ -156,8 +157,11 @@ class Memory:
     def size(self) -> int:
         return sum(len(content) for content in self._content.values())
 
+    def place(self, name: str) -> Path | None:
+        return None
+
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, name: str = LOCK) -> Iterator[None]:
         yield
 
 
@@ -208,8 +212,11 @@ class ObjectStore:
     def size(self) -> int:
         return sum(f.size for f in self._listed("", recursive=True))
 
+    def place(self, name: str) -> Path | None:
+        return None
+
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, name: str = LOCK) -> Iterator[None]:
         yield
 
     def _listed(self, folder: str, recursive: bool) -> list[Any]:
@@ -218,6 +225,20 @@ class ObjectStore:
         path = f"{self._root}/{folder}".rstrip("/")
         selector = FileSelector(path, allow_not_found=True, recursive=recursive)
         return [f for f in self._filesystem.get_file_info(selector) if f.is_file]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file to write; it takes the place of `path` in one step when all of it is on the disk."""
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.tmp")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def files_of(place: Path | Uri) -> Files:

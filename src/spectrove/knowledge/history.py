@@ -11,7 +11,7 @@ import pyarrow as pa
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge import labelled
 from spectrove.knowledge.reading import Reader
-from spectrove.knowledge.schema import DEFAULT_DOMAIN, DEFAULT_VIEW
+from spectrove.knowledge.schema import DEFAULT_DOMAIN, DEFAULT_VIEW, VECTOR
 from spectrove.knowledge.store import Store, sentence
 from spectrove.shared import FOLDER as SHARED_FOLDER
 from spectrove.shared import references as shared_references
@@ -134,7 +134,7 @@ def info(store: Store, reader: Reader) -> dict[str, Any]:
                 "encoder": view.encoder,
                 "dimensions": view.dimensions,
                 "fingerprint": view.fingerprint,
-                "rows": len(reader.snapshot(name)),
+                "rows": reader.count(f"{VECTOR}{name} IS NOT NULL"),
             }
             for name, view in reader.views().items()
         },

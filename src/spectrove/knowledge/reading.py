@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError, did_you_mean, sql_problem
-from spectrove.knowledge.schema import COVERAGE, MEASURED_AT, VECTOR, WRITTEN_AS, is_own, sky_positions
+from spectrove.knowledge.index import opening
+from spectrove.knowledge.schema import (
+    COVERAGE,
+    MEASURED_AT,
+    VECTOR,
+    WRITTEN_AS,
+    is_own,
+    matrix,
+    sky_positions,
+)
 from spectrove.knowledge.search import Snapshot
 from spectrove.knowledge.store import Store, sentence
 from spectrove.shared import joined as joined_shared
@@ -149,6 +158,34 @@ class Reader:
             query = self._store.objects.search().select(list(columns)).with_row_id(True)
             return (query.where(where) if where else query).to_arrow()
 
+    def forget_vectors(self) -> None:
+        """Read vectors anew when they are next asked for: they have an index now."""
+        self._snapshots.clear()
+        self.kept.clear()
+
+    def batches(self, columns: Sequence[str], where: str) -> Iterator[pa.RecordBatch]:
+        """Parts of `scan`, one after the other."""
+        with self._condition(where):
+            query = self._store.objects.search().select(list(columns)).with_row_id(True)
+            yield from query.where(where).to_batches()
+
+    def taken(self, row_ids: NDArray[np.uint64], columns: Sequence[str]) -> pa.Table:
+        """The named columns of these rows, in their order."""
+        with sentence(self._store.path, "read rows"):
+            query = (
+                self._store.objects.take_row_ids([int(r) for r in row_ids])
+                .select(list(columns))
+                .with_row_id()
+            )
+            found = query.to_arrow()
+        own = np.asarray(found.column("_rowid").to_numpy(), np.uint64)
+        order = np.argsort(own)
+        return found.take(pa.array(order[np.searchsorted(own, row_ids, sorter=order)], pa.int64()))
+
+    def operations(self) -> list[dict[str, Any]]:
+        """The log of operations."""
+        return self._store.operations()
+
     def rows(self, where: str | None, columns: Sequence[str] | None) -> pa.Table:
         """Catalog values, object_id first."""
         names = list(self.catalog_columns() if columns is None else columns)
@@ -174,8 +211,14 @@ class Reader:
         """The vectors of a view, in memory, sorted by id: no answer depends on the order of writing."""
         if view not in self._snapshots:
             with doing(f"reading the vectors of the view {view} of {self._store.path.name}"):
-                self._snapshots[view] = self._read_vectors(view)
+                self._snapshots[view] = self._indexed(view) or self._read_vectors(view)
         return self._snapshots[view]
+
+    def _indexed(self, view: str) -> Snapshot | None:
+        """The vectors of a view by its index; None in a small base, and where there is no index."""
+        if self.count() < opening.INDEX_FROM:
+            return None
+        return opening.opened(self._store.files, self, view, lambda: self._read_vectors(view))
 
     def _read_vectors(self, view: str) -> Snapshot:
         table = self.scan(
@@ -186,8 +229,8 @@ class Reader:
         return Snapshot(
             row_id=np.asarray(table.column("_rowid").to_numpy(), dtype=np.uint64),
             object_id=np.array(table.column("object_id").to_pylist(), dtype=str),
-            vectors=_matrix(table.column(VECTOR + view)),
-            coverage=_matrix(table.column(COVERAGE + view)),
+            vectors=matrix(table.column(VECTOR + view)),
+            coverage=matrix(table.column(COVERAGE + view)),
             ra=ra,
             dec=dec,
         )
@@ -310,14 +353,6 @@ class _Condition:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-
-
-def _matrix(column: pa.ChunkedArray) -> NDArray[Any]:
-    """A fixed-size list column as (n_rows, list_size)."""
-    size = column.type.list_size
-    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    kind = column.type.value_type.to_pandas_dtype()
-    return np.concatenate([np.zeros(0, kind), *parts]).reshape(-1, size).astype(kind, copy=False)
 
 
 def _parts(items: list[str]) -> list[list[str]]:

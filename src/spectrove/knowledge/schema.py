@@ -184,6 +184,14 @@ def view_columns(view: str, embeddings: Embeddings, ids: NDArray[np.str_]) -> di
     }
 
 
+def matrix(column: pa.ChunkedArray) -> NDArray[Any]:
+    """A fixed-size list column as (n_rows, list_size)."""
+    size = column.type.list_size
+    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    kind = column.type.value_type.to_pandas_dtype()
+    return np.concatenate([np.zeros(0, kind), *parts]).reshape(-1, size).astype(kind, copy=False)
+
+
 COVERAGE_TYPE = pa.list_(pa.float64(), 2)
 
 

@@ -110,7 +110,7 @@ def snapshot(store: Store, reader: Reader, space: Space) -> Snapshot:
 
 def _with_metric(store: Store, reader: Reader, space: Space) -> Snapshot:
     plain = snapshot(store, reader, space.plain())
-    return replace(plain, vectors=placed(space, plain.vectors))
+    return replace(plain, vectors=placed(space, plain.vectors), proposals=None)
 
 
 def _side_by_side(store: Store, reader: Reader, space: Space) -> Snapshot:

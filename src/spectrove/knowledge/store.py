@@ -7,6 +7,7 @@
     KB/operations.jsonl   log of operations, each written before it is done, so that versions can be named
     KB/scales.json        a cache: median nearest-neighbour distance per version and view
     KB/metrics, ...       a cache: what was fitted on a version of the base, see `inference.kept`
+    KB/index/             a cache: the vectors as arrays and a graph of them, see `index.sidecar`
     KB/.lock              lock of the writer of a local folder; the system frees it when the writer dies
 
 KB is a folder or an address such as s3://bucket/sdss.kb. All but the tables is read and written through `files.Files`.

@@ -269,14 +269,16 @@ def rollback(kb: options.Base, version: Version, as_json: options.Json = False) 
 
 
 def optimize(kb: options.Base, forget: Forget = None, as_json: options.Json = False) -> None:
-    """Merge small files to make reading faster."""
+    """Merge small files to make reading faster, and make the index of a large base."""
     base = open_base(kb)
     before = base.info()["bytes"]
     base.optimize(forget_older_than=None if forget is None else timedelta(days=forget))
+    indexed = base.build_index()
     after = base.info()["bytes"]
     if as_json:
-        print_json({"bytes_before": before, "bytes": after, "version": base.version})
-    say(f" {kb}: {before / 1e6:.1f} MB before, {after / 1e6:.1f} MB now", as_json=as_json)
+        print_json({"bytes_before": before, "bytes": after, "version": base.version, "indexed": indexed})
+    views = f", with an index of {', '.join(indexed)}" if indexed else ""
+    say(f" {kb}: {before / 1e6:.1f} MB before, {after / 1e6:.1f} MB now{views}", as_json=as_json)
 
 
 #: The commands of `spectrove kb`.

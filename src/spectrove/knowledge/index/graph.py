@@ -1,0 +1,86 @@
+"""A graph of near neighbours (HNSW, by faiss), whose vectors are kept in one byte per number.
+
+It only proposes: distances are computed from the float32 vectors themselves, so the coarse numbers cost no digit.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.knowledge.search import Snapshot, nearest
+from spectrove.work import counted
+
+#: Neighbours of each object in the graph, and candidates among which they are chosen when it is made.
+LINKS, CHOSEN_FROM = 32, 128
+
+#: Objects put into the graph between two words about progress, and objects from which the range of a number is taken.
+AT_ONCE, LEARNT_FROM = 5_000, 50_000
+
+
+def write_graph(vectors: NDArray[np.float32], path: Path, doing: str) -> None:
+    """Make a graph of the vectors, (n_objects, n_dimensions), and write it.
+
+    It uses all processors, or as many as OMP_NUM_THREADS says. With one the graph is the same each time.
+    """
+    faiss: Any = import_module("faiss")  # its types know half of it
+    graph = faiss.IndexHNSWSQ(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit, LINKS)
+    graph.hnsw.efConstruction = CHOSEN_FROM
+    every = max(1, len(vectors) // LEARNT_FROM)
+    graph.train(np.ascontiguousarray(vectors[::every]))
+    threads = faiss.omp_get_max_threads()
+    try:
+        if "OMP_NUM_THREADS" not in os.environ:
+            faiss.omp_set_num_threads(os.cpu_count() or 1)
+        for start in counted(doing, len(vectors), AT_ONCE):
+            graph.add(np.ascontiguousarray(vectors[start : start + AT_ONCE]))
+    finally:
+        faiss.omp_set_num_threads(threads)
+    faiss.write_index(graph, str(path))
+
+
+def read_graph(path: Path) -> Any:
+    """The graph in a file, which is mapped into memory."""
+    faiss: Any = import_module("faiss")
+    return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A graph beside the objects that it does not know; `search.Proposals`.
+
+    Attributes:
+        made: The graph, by faiss.
+        places: Position in the snapshot of each object of the graph, -1 for one that is gone; None if it is the same.
+        fresh: Positions of the objects that the graph lacks, of which the nearest are always proposed.
+        others: These objects.
+    """
+
+    made: Any
+    places: NDArray[np.int64] | None = None
+    fresh: NDArray[np.int64] | None = None
+    others: Snapshot | None = None
+
+    def near(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
+        """Positions of about the `n` nearest of each query; see `search.Proposals`."""
+        faiss: Any = import_module("faiss")
+        wide = faiss.SearchParametersHNSW(efSearch=n)
+        found = self.made.search(np.ascontiguousarray(queries, np.float32), n, params=wide)[1]
+        if self.places is not None:
+            found = np.where(found < 0, -1, self.places[found])
+        if self.fresh is None or self.others is None or not len(self.fresh):
+            return found
+        further, _ = nearest(self.others, queries, min(n, len(self.fresh)))
+        return np.hstack([found, np.where(further < 0, -1, self.fresh[further])])
+
+    @cached_property
+    def size(self) -> int:
+        """Number of objects in the graph."""
+        return int(self.made.ntotal)

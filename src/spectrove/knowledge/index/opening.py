@@ -1,0 +1,224 @@
+"""A snapshot of the version that is read, from the index of another version and what has changed since.
+
+An index is never trusted for a row that may have changed: the log of operations says whether rows are recognised by
+their place in the table, by their id, or by their vector alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spectrove.knowledge.files import Files
+from spectrove.knowledge.index.graph import Graph, read_graph
+from spectrove.knowledge.index.sidecar import ARRAYS, FOLDER, GRAPH, Description, mapped
+from spectrove.knowledge.schema import COVERAGE, VECTOR, matrix, sky_positions
+from spectrove.knowledge.search import Snapshot, cells_of, squared_norms_of
+from spectrove.work import LOG
+
+#: From so many objects an index is made and used. Below, looking at all of them takes less than .2 s and misses none.
+INDEX_FROM = 50_000
+
+#: Part of the objects of an index that may have changed: of more, every object is looked at.
+MOST_CHANGED = 0.2
+
+#: Operations that leave every row that they do not change at its place in the table.
+IN_PLACE = frozenset({"add", "upsert", "delete"})
+
+#: Operations that change no vector of an object that they leave in the base.
+SAME_VECTORS = frozenset({"delete", "optimize"})
+
+
+class Version(Protocol):
+    """What is read of one version of a base; `reading.Reader`."""
+
+    version: int
+
+    @property
+    def measured_version(self) -> int: ...
+
+    def views(self) -> Any: ...
+
+    def scan(self, columns: Sequence[str], where: str | None = None) -> pa.Table: ...
+
+    def taken(self, row_ids: NDArray[np.uint64], columns: Sequence[str]) -> pa.Table: ...
+
+    def operations(self) -> list[dict[str, Any]]: ...
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """An open index: what it says of itself, its arrays by name, and its graph."""
+
+    about: Description
+    arrays: dict[str, NDArray[Any]]
+    graph: Any
+
+    def snapshot(self, row_id: NDArray[np.uint64] | None = None) -> Snapshot:
+        """The snapshot of its own version; `row_id` where these have changed."""
+        kept = {name: array for name, array in self.arrays.items() if name not in ("cells", "squared_norms")}
+        kept |= {} if row_id is None else {"row_id": row_id}
+        return _ready(
+            Snapshot(**kept, proposals=Graph(self.graph)), self.arrays["squared_norms"], self.arrays["cells"]
+        )
+
+
+def opened(files: Files, base: Version, view: str, read: Callable[[], Snapshot]) -> Snapshot | None:
+    """The view in the version that is read, by its index; None if there is no index that can be used.
+
+    Args:
+        files: The files of the base.
+        base: The version.
+        view: Name of the view.
+        read: Reads the view without an index.
+    """
+    if files.place(FOLDER) is None:
+        return None
+    about = Description.read(files, view)
+    if about is None:
+        _say(view, "has no index")
+        return None
+    known = base.views()[view]
+    if (about.fingerprint, about.dimensions) != (known.fingerprint, known.dimensions):
+        _say(view, "was encoded anew after its index was made")
+        return None
+    if about.version > base.version:  # made while an older version is still read
+        return None
+    sidecar = _open(files, about)
+    if sidecar is None:
+        return None
+    return sidecar.snapshot() if about.version == base.version else _caught_up(sidecar, base, read)
+
+
+def _say(view: str, what: str) -> None:
+    LOG.warning(
+        "the view %s %s: every search looks at all objects, which is slower. kb optimize makes one.",
+        view,
+        what,
+    )
+
+
+def _open(files: Files, about: Description) -> Sidecar | None:
+    places = {what: about.place(files, what) for what in (*ARRAYS, GRAPH)}
+    if damaged := [what for what, place in places.items() if place is None]:
+        _say(about.view, f"has a damaged index ({', '.join(damaged)}: not what was written)")
+        return None
+    arrays = {name: mapped(place) for name in ARRAYS if (place := places[name]) is not None}
+    place = places[GRAPH]
+    assert place is not None
+    return Sidecar(about, arrays, read_graph(place))
+
+
+def _caught_up(sidecar: Sidecar, base: Version, read: Callable[[], Snapshot]) -> Snapshot | None:
+    """The snapshot of a later version than that of the index."""
+    since = {str(o["operation"]) for o in base.operations() if o["after"] >= sidecar.about.version}
+    view, about = sidecar.about.view, sidecar.about
+    if since and since <= IN_PLACE:
+        recognised = partial(_by_place, sidecar)
+    elif (since and since <= SAME_VECTORS) or base.measured_version <= about.version:
+        recognised = partial(_by_id, sidecar)
+    else:
+        return _compared(sidecar, read())
+    table = base.scan(["object_id", "ra", "dec"], f"{VECTOR}{view} IS NOT NULL").sort_by("object_id")
+    return _merged(sidecar, base, table, recognised(table))
+
+
+def _by_place(sidecar: Sidecar, table: pa.Table) -> NDArray[np.int64]:
+    """Position in the index of each row of a table, by its place in the base's table; -1 for a new one."""
+    known, rows = sidecar.arrays["row_id"], table.column("_rowid").to_numpy()
+    order = np.argsort(known)
+    at = np.minimum(np.searchsorted(known, rows, sorter=order), len(known) - 1)
+    found = np.where(known[order[at]] == rows, order[at], -1)
+    # A place that a writer of another kind has used again is recognised by the id.
+    ids = _ids(table.column("object_id"))
+    return np.where(sidecar.arrays["object_id"][found] == ids, found, -1)
+
+
+def _by_id(sidecar: Sidecar, table: pa.Table) -> NDArray[np.int64]:
+    """Position in the index of each row of a table, by its id; -1 for a new one."""
+    known = pa.array(sidecar.arrays["object_id"], pa.string())
+    found = pc.index_in(table.column("object_id"), value_set=known)
+    return np.asarray(pc.fill_null(found, -1).to_numpy(), dtype=np.int64)
+
+
+def _merged(sidecar: Sidecar, base: Version, table: pa.Table, found: NDArray[np.int64]) -> Snapshot | None:
+    """The snapshot whose rows are those of a table, sorted by id, with `found` their positions in the index."""
+    arrays, rows = sidecar.arrays, table.column("_rowid").to_numpy()
+    ra, dec = sky_positions(table)
+    fresh = np.flatnonzero(found < 0)
+    moved = ~(_same(arrays["ra"][found], ra) & _same(arrays["dec"][found], dec))
+    if not len(fresh) and not moved.any() and len(found) == len(arrays["row_id"]):
+        return sidecar.snapshot(rows)
+    view, known = sidecar.about.view, found >= 0
+    vectors = np.empty((len(found), sidecar.about.dimensions), np.float32)
+    coverage, norms = np.empty((len(found), 2)), np.empty(len(found))
+    cells = np.empty(len(found), np.int64)
+    for array, name in (
+        (vectors, "vectors"),
+        (coverage, "coverage"),
+        (norms, "squared_norms"),
+        (cells, "cells"),
+    ):
+        array[known] = arrays[name][found[known]]
+    if len(fresh):
+        new = base.taken(rows[fresh], [VECTOR + view, COVERAGE + view])
+        vectors[fresh], coverage[fresh] = (
+            matrix(new.column(VECTOR + view)),
+            matrix(new.column(COVERAGE + view)),
+        )
+        norms[fresh] = squared_norms_of(vectors[fresh])
+    ids = _ids(table.column("object_id"))
+    again = np.flatnonzero(moved | ~known)
+    cells[again] = cells_of(ids[again], ra[again], dec[again])
+    whole = Snapshot(rows, ids, vectors, coverage, ra, dec)
+    return _ready(_proposed(sidecar, whole, found), norms, cells)
+
+
+def _compared(sidecar: Sidecar, whole: Snapshot) -> Snapshot:
+    """A snapshot that was read, with the graph for its objects whose vectors are the same as in the index."""
+    found = _by_id(sidecar, pa.table({"object_id": pa.array(whole.object_id, pa.string())}))
+    known, same = sidecar.arrays["vectors"], found >= 0
+    for start in range(0, len(found), 1 << 16):
+        own = slice(start, start + (1 << 16))
+        same[own] &= (known[found[own]] == whole.vectors[own]).all(axis=1)
+    return _proposed(sidecar, whole, np.where(same, found, -1))
+
+
+def _proposed(sidecar: Sidecar, whole: Snapshot, found: NDArray[np.int64]) -> Snapshot:
+    """The snapshot with the graph, which knows the objects at `found`; without it if too many have changed."""
+    places = np.full(sidecar.about.rows, -1, dtype=np.int64)
+    fresh, kept = np.flatnonzero(found < 0), np.flatnonzero(found >= 0)
+    places[found[kept]] = kept
+    changed = len(fresh) + int((places < 0).sum())
+    if changed > MOST_CHANGED * sidecar.about.rows:
+        _say(
+            sidecar.about.view,
+            f"has an index of version {sidecar.about.version}, since when {changed:,} objects changed",
+        )
+        return whole
+    others = Snapshot(
+        whole.row_id[fresh], whole.object_id[fresh], whole.vectors[fresh], whole.coverage[fresh],
+        whole.ra[fresh], whole.dec[fresh],
+    )  # fmt: skip
+    return replace(whole, proposals=Graph(sidecar.graph, places, fresh, others))
+
+
+def _ready(snapshot: Snapshot, norms: NDArray[np.float64], cells: NDArray[np.int64]) -> Snapshot:
+    """The snapshot with what was derived from it before, so that it is not computed again."""
+    vars(snapshot).update(squared_norms=norms, _cells=cells)
+    return snapshot
+
+
+def _ids(column: pa.ChunkedArray) -> NDArray[np.str_]:
+    return np.array(column.to_pylist(), dtype=str)
+
+
+def _same(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return (one == other) | (np.isnan(one) & np.isnan(other))

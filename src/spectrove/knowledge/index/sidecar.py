@@ -1,0 +1,144 @@
+"""The files of an index, kept with a base: arrays that are mapped into memory, a graph, and a description.
+
+    KB/index/VIEW.json             what it belongs to, and name, size and sum of each file; written last
+    KB/index/VIEW-VERSION-MARK.*   the files, which never change
+
+Files that the description does not name are left over from a process that died, and are removed by the next one. An
+index is used only if every file has the size and the sum that the description says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.knowledge.files import Files, replacing
+
+#: Folder of the indices, and the lock of whoever makes one: writers of the base need not wait for that.
+FOLDER, LOCK = "index", ".index.lock"
+
+#: Layout of the files.
+FORMAT = 1
+
+#: Arrays of a snapshot, and what is derived from it: squared norms of the vectors, cells for folds.
+ARRAYS = ("row_id", "object_id", "vectors", "coverage", "ra", "dec", "squared_norms", "cells")
+
+#: The graph of a sidecar.
+GRAPH = "graph"
+
+#: Bytes summed at once.
+_BLOCK = 1 << 24
+
+
+@dataclass(frozen=True)
+class Description:
+    """What an index belongs to.
+
+    Attributes:
+        view, fingerprint, dimensions: The view, and the encoder of its vectors.
+        version: The version of the base whose vectors they are.
+        rows: Number of objects.
+        files: Name, size in bytes and sum of each file, by what it holds.
+        recall: What was measured of it, see `recall`; empty if nothing was.
+    """
+
+    view: str
+    fingerprint: str
+    dimensions: int
+    version: int
+    rows: int
+    files: Mapping[str, Mapping[str, Any]]
+    recall: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, files: Files, view: str) -> Description | None:
+        """The description of a view's index; None if there is none, or it cannot be read."""
+        try:
+            told = json.loads(files.read(_name(view)))
+            if told.pop("format") != FORMAT or told["view"] != view:
+                return None
+            made = cls(**told)
+            return made if set(made.files) == {*ARRAYS, GRAPH} else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def write(self, files: Files) -> None:
+        """Keep it: from now on this is the index of the view."""
+        files.write(_name(self.view), json.dumps({"format": FORMAT, **vars(self)}, indent=1).encode())
+
+    def place(self, files: Files, what: str) -> Path | None:
+        """Where a file of it lies; None unless it is whole, with the size and the sum that it had when it was made."""
+        told = self.files[what]
+        place = files.place(f"{FOLDER}/{told['name']}")
+        if place is None or not place.is_file() or place.stat().st_size != told["bytes"]:
+            return None
+        return place if summed(place) == told["sum"] else None
+
+
+class Parts:
+    """Files of an index that is being made."""
+
+    def __init__(self, files: Files, view: str, version: int) -> None:
+        self._files = files
+        self._stem = f"{view}-{version}-{token_hex(4)}"
+        #: Name, size and sum of each file, by what it holds.
+        self.written: dict[str, dict[str, Any]] = {}
+
+    @contextmanager
+    def writing(self, what: str) -> Iterator[Path]:
+        """A temporary file to write, which becomes the part that holds `what`."""
+        name = f"{self._stem}.{what}"
+        place = self._files.place(f"{FOLDER}/{name}")
+        if place is None:
+            raise OSError(f"{name}: an index needs files that can be mapped into memory")
+        with replacing(place) as temporary:
+            yield temporary
+        self.written[what] = {"name": name, "bytes": place.stat().st_size, "sum": summed(place)}
+
+    def save(self, what: str, array: NDArray) -> None:
+        """Write an array."""
+        with self.writing(what) as path, open(path, "wb") as file:
+            np.save(file, array, allow_pickle=False)
+
+    def place(self, what: str) -> Path:
+        """Where a part lies that has been written."""
+        place = self._files.place(f"{FOLDER}/{self.written[what]['name']}")
+        assert place is not None
+        return place
+
+
+def sweep(files: Files) -> None:
+    """Remove what no description names; needs the lock of indices."""
+    names = files.names(FOLDER)
+    told = [Description.read(files, name.removesuffix(".json")) for name in names if name.endswith(".json")]
+    needed = {part["name"] for one in told if one is not None for part in one.files.values()}
+    for name in names:
+        if not name.endswith(".json") and name not in needed:
+            files.remove(f"{FOLDER}/{name}")
+
+
+def summed(path: Path) -> str:
+    """A sum over all bytes of a file, in which their order counts; as fast as the file can be read."""
+    total = 0
+    with open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            words = np.frombuffer(block + bytes(-len(block) % 8), np.uint64)
+            total = (total * 1_000_003 + int(words.sum(dtype=np.uint64))) % (1 << 64)
+    return f"{total:016x}"
+
+
+def mapped(place: Path) -> NDArray[Any]:
+    """An array in a file, mapped into memory."""
+    return np.load(place, mmap_mode="r", allow_pickle=False)
+
+
+def _name(view: str) -> str:
+    return f"{FOLDER}/{view}.json"

@@ -1,0 +1,205 @@
+"""An index proposes, exact distances decide; and it is never believed where the base has changed."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+from spectrove.embeddings import Embeddings
+from spectrove.knowledge import KnowledgeBase
+
+N = 400
+NAMES = [f"{i:04d}-51602-0001" for i in range(N)]
+PRINT = "0123456789abcdef"
+
+
+def around(centres, n, seed, width=0.3):
+    """Vectors near some of the centres."""
+    rng = np.random.default_rng(seed)
+    chosen = centres[rng.integers(0, len(centres), n)]
+    return (chosen + width * rng.normal(size=chosen.shape)).astype(np.float32)
+
+
+def embeddings(ids, vectors):
+    return Embeddings(
+        vectors, np.array(ids, dtype=str), PRINT, np.tile([3700.0, 8700.0], (len(ids), 1)), "made-up"
+    )
+
+
+CENTRES = np.random.default_rng(1).normal(size=(20, 12))
+QUERIES = embeddings([f"q{i}" for i in range(30)], around(CENTRES, 30, seed=9))
+
+
+@pytest.fixture
+def known(tmp_path, make_spectra, monkeypatch):
+    """A base for which an index is worth while, and its vectors."""
+    monkeypatch.setattr("spectrove.knowledge.index.opening.INDEX_FROM", 10)
+    vectors = around(CENTRES, N, seed=2)
+    return KnowledgeBase.create(
+        tmp_path / "big.kb", make_spectra(NAMES), {"shape": embeddings(NAMES, vectors)}, encoder="made-up"
+    )
+
+
+def by_looking_at_all(base, monkeypatch, k=5, **conditions):
+    """The same base without its index."""
+    with monkeypatch.context() as patch:
+        patch.setattr("spectrove.knowledge.index.opening.INDEX_FROM", 10**9)
+        return KnowledgeBase.open(base.path).search(QUERIES, k, **conditions)
+
+
+def uses_index(base):
+    return base._reader.snapshot("shape").proposals is not None
+
+
+def same(found, expected):
+    assert found.object_id.tolist() == expected.object_id.tolist()
+    assert np.array_equal(found.distance, expected.distance)
+    assert found.rows == expected.rows
+    assert found.flags == expected.flags
+
+
+def test_what_an_index_finds_has_the_distances_that_looking_at_all_gives(known, monkeypatch):
+    """To the last bit; among 400 objects nobody is missed. A base opened anew maps the same files."""
+    expected = by_looking_at_all(known, monkeypatch)
+    assert known.build_index() == ["shape"]
+    same(known.search(QUERIES, 5), expected)
+    assert uses_index(known)
+    again = KnowledgeBase.open(known.path)
+    same(again.search(QUERIES, 5), expected)
+    assert isinstance(again._reader.snapshot("shape").vectors, np.memmap)
+    one = again.search(QUERIES.take(np.array([7])), 5)
+    assert one.distance.tolist() == expected.distance[[7]].tolist()
+
+
+def test_objects_newer_than_the_index_are_found_and_older_ones_that_are_gone_are_not(
+    known, make_spectra, monkeypatch
+):
+    """Added, replaced with another vector, deleted, joined with a column: each as by looking at all."""
+    known.build_index()
+    new = [f"new{i}" for i in range(20)]
+    known.add(make_spectra(new), {"shape": embeddings(new, QUERIES.vectors[:20])})
+    found = known.search(QUERIES, 5)
+    assert found.object_id[:20, 0].tolist() == new
+    same(found, by_looking_at_all(known, monkeypatch))
+
+    moved = embeddings(NAMES[:10], QUERIES.vectors[20:])
+    known.upsert(make_spectra(NAMES[:10]), {"shape": moved})
+    assert known.search(QUERIES, 5).object_id[20:, 0].tolist() == NAMES[:10]
+    known.delete("object_id LIKE 'new%' OR plate = 1001")
+    found = known.search(QUERIES, 5)
+    assert uses_index(known) is False  # too much has changed by now
+    same(found, by_looking_at_all(known, monkeypatch))
+
+
+def test_a_few_changes_leave_the_index_in_use(known, make_spectra, monkeypatch):
+    """After each of them, whatever way the rows of the table went."""
+    known.build_index()
+    before = known.version
+
+    def check():
+        same(known.search(QUERIES, 5), by_looking_at_all(known, monkeypatch))
+        assert uses_index(known)
+
+    known.delete("object_id < '0009'")
+    check()
+    known.optimize()
+    check()
+    near = embeddings(NAMES[20:24], QUERIES.vectors[:4])
+    known.upsert(make_spectra(NAMES[20:24]), {"shape": near})
+    check()
+    assert known.search(QUERIES, 1).object_id[:4, 0].tolist() == NAMES[20:24]
+    known.rollback(before)
+    check()
+    import pyarrow as pa
+
+    column = pa.table({"object_id": NAMES, "score": np.arange(N, dtype=float)})
+    known.add_columns(column, "made up")
+    check()
+    assert known.search(QUERIES, 1).column("score")[0, 0] is not None
+
+
+def test_a_view_that_was_encoded_anew_is_not_searched_by_the_old_index(known, monkeypatch, caplog):
+    """Neither with another encoder nor with the same one and other vectors."""
+    known.build_index()
+    other = embeddings(NAMES, around(CENTRES, N, seed=5))
+    known.reencode({"shape": other}, since=known.version)
+    same(known.search(QUERIES, 5), by_looking_at_all(known, monkeypatch))
+    assert not uses_index(known)
+    known.build_index()
+    assert uses_index(known)
+
+
+@pytest.mark.parametrize("damage", ["torn", "changed", "absent", "description"])
+@pytest.mark.parametrize("part", ["graph", "vectors"])
+def test_a_damaged_index_is_not_used_and_a_sentence_says_so(known, monkeypatch, caplog, damage, part):
+    expected = by_looking_at_all(known, monkeypatch)
+    known.build_index()
+    [path] = (known.path / "index").glob(f"*.{part}")
+    if damage == "torn":
+        path.write_bytes(path.read_bytes()[:-5])
+    elif damage == "changed":
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 4
+        path.write_bytes(content)
+    elif damage == "absent":
+        path.unlink()
+    else:
+        (known.path / "index" / "shape.json").write_text('{"format": 1, "vie')
+    opened = KnowledgeBase.open(known.path)
+    with caplog.at_level(logging.WARNING, "spectrove"):
+        same(opened.search(QUERIES, 5), expected)
+    assert not uses_index(opened)
+    assert "kb optimize makes one" in caplog.text
+    opened.build_index()
+    assert uses_index(opened)
+    assert len(list((known.path / "index").iterdir())) == 10  # nothing of the damaged one is left
+
+
+def test_an_interrupted_build_leaves_the_index_that_was_there(known, monkeypatch, make_spectra):
+    known.build_index()
+    whole = {path.name for path in (known.path / "index").iterdir()}
+    known.add(make_spectra(["new"]), {"shape": embeddings(["new"], QUERIES.vectors[:1])})
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("spectrove.knowledge.index.building.write_graph", die)
+        with pytest.raises(KeyboardInterrupt):
+            known.build_index()
+    assert whole < {path.name for path in (known.path / "index").iterdir()}
+    assert KnowledgeBase.open(known.path).search(QUERIES, 1).object_id[0, 0] == "new"
+    known.build_index()
+    assert len(list((known.path / "index").iterdir())) == len(whole)
+
+
+def test_excluded_objects_never_cost_neighbours(known, make_spectra, monkeypatch):
+    """A fourth of the base has the plate of the query: the index has to propose more, or all are looked at."""
+    monkeypatch.setattr("spectrove.knowledge.search.PROPOSED", 8)
+    monkeypatch.setattr("spectrove.knowledge.search.MOST_PROPOSED", 40)
+    spectra = make_spectra(QUERIES.object_id.tolist())
+    conditions = {"spectra": spectra, "exclude_column": "plate"}
+    expected = by_looking_at_all(known, monkeypatch, 6, **conditions)
+    known.build_index()
+    found = known.search(QUERIES, 6, **conditions)
+    assert uses_index(known)
+    assert (found.distance == expected.distance).mean() > 0.95
+    assert (found.object_id != "").all()
+    wanted = by_looking_at_all(known, monkeypatch, 300, **conditions)
+    same(known.search(QUERIES, 300, **conditions), wanted)
+
+
+def test_small_bases_and_bases_that_cannot_be_mapped_get_no_index(
+    base, ids, make_spectra, make_vectors, monkeypatch
+):
+    assert base.build_index() == []
+    assert not (base.path / "index").exists()
+    monkeypatch.setattr("spectrove.knowledge.index.opening.INDEX_FROM", 10)
+    memory = KnowledgeBase.in_memory(make_spectra(ids), {"shape": make_vectors(ids)}, encoder="made-up")
+    assert memory.build_index() == []
+    assert (
+        memory.search(make_vectors(["q"]), 3).object_id.tolist()
+        == base.search(make_vectors(["q"]), 3).object_id.tolist()
+    )
