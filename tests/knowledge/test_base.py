@@ -346,3 +346,33 @@ def test_any_text_in_a_column_comes_back(tmp_path_factory, make_spectra, make_ve
     )
     if any(v is not None for v in values):
         assert base.spectra(names).column("note") == values
+
+
+def test_ids_are_known_whether_or_not_the_index_holds_them(base, ids, make_spectra, make_vectors):
+    """Rows of before and after `optimize`, deleted ones, and rows of after a rewrite that dropped the index."""
+
+    def refused(name: str) -> bool:
+        try:
+            base.add(make_spectra([name]), {"shape": make_vectors([name])})
+        except KnowledgeError as error:
+            return "in the base already" in str(error)
+        return False
+
+    odd = "it's"
+    base.optimize()
+    assert not refused(odd)
+    assert refused(odd)
+    assert refused(ids[0])
+    base.optimize()
+    assert refused(odd)
+    base.delete(f"object_id = '{ids[0]}'")
+    assert not refused(ids[0])
+    base.reencode({"shape": make_vectors([odd, *ids])}, since=base.version)
+    assert refused(odd)
+    assert refused(ids[1])
+    assert not refused("new")
+    base.optimize()
+    base.optimize()
+    assert base._store.objects.index_stats("object_id_idx").num_unindexed_rows == 0
+    assert refused("new")
+    assert len(base) == len(ids) + 2

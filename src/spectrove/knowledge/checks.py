@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import FingerprintError, KnowledgeError
@@ -30,11 +28,11 @@ def refuse_repeats(path: Path | Uri, spectra: Batch) -> None:
 
 def refuse_known(store: Store, reader: Reader, spectra: Batch) -> None:
     """Refuse spectra unless all their ids are new to the base."""
-    known = pc.is_in(pa.array(spectra.object_id.tolist(), pa.string()), reader.ids())
-    if n := pc.sum(known).as_py():
-        first = str(spectra.object_id[pc.index(known, True).as_py()])
+    ids = spectra.object_id.tolist()
+    if known := reader.known_ids(ids):
+        first = next(name for name in ids if name in known)
         raise KnowledgeError(
-            f"{store.path}: {first} is in the base already ({n} of {len(spectra)} are). "
+            f"{store.path}: {first} is in the base already ({len(known)} of {len(spectra)} are). "
             "Use upsert to replace objects that are there."
         )
 

@@ -88,8 +88,9 @@ def optimize(store: Store, forget_older_than: timedelta | None) -> None:
             store.objects.optimize(cleanup_older_than=keep)
             _drop_unneeded_spectra(store)
         for table, column in ((store.spectra, "spectrum_key"), (store.objects, "object_id")):
-            if table.count_rows():
-                table.create_index(column, config=BTree(), replace=True)
+            # An index that is there takes in later rows below, which costs less than making it anew.
+            if table.count_rows() and not any(index.columns == [column] for index in table.list_indices()):
+                table.create_index(column, config=BTree())
         store.spectra.optimize(cleanup_older_than=keep)
         store.objects.optimize(cleanup_older_than=keep)
 

@@ -194,18 +194,13 @@ class Reader:
         names = ["object_id", *(n for n in names if n != "object_id")]
         return self.scan(names, where).select(names)
 
-    def ids(self) -> pa.Array:
-        """Every object id."""
-        column = self.scan(["object_id"]).column("object_id")
-        return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())
+    def known_ids(self, ids: Iterable[str]) -> set[str]:
+        """Those of the ids that the base has."""
+        return _stored(self._store.objects, "object_id", ids)
 
     def stored_keys(self, keys: Iterable[str]) -> set[str]:
         """The keys that table `spectra` has already."""
-        wanted, found = sorted(set(keys)), set()
-        for part in _parts(wanted):
-            table = self._store.spectra.search().select(["spectrum_key"]).where(_one_of("spectrum_key", part))
-            found.update(table.to_arrow().column("spectrum_key").to_pylist())
-        return found
+        return _stored(self._store.spectra, "spectrum_key", keys)
 
     def snapshot(self, view: str) -> Snapshot:
         """The vectors of a view, in memory, sorted by id: no answer depends on the order of writing."""
@@ -353,6 +348,15 @@ class _Condition:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
+def _stored(table: Any, column: str, values: Iterable[str]) -> set[str]:
+    """Those of the values that a table has, by the index that `optimize` made, and a scan of the rows after it."""
+    found: set[str] = set()
+    for part in _parts(sorted(set(values))):
+        rows = table.search().select([column]).where(_one_of(column, part)).to_arrow()
+        found.update(rows.column(column).to_pylist())
+    return found
 
 
 def _parts(items: list[str]) -> list[list[str]]:
