@@ -167,6 +167,13 @@ def test_a_match_on_the_sky_does_not_pass_on_another_observation():
     assert joined.column("specobjid") == [None]
 
 
+def test_a_join_loses_no_flag_of_the_file():
+    """Those of counts with a response, and one that no table has."""
+    flags = ["no_background", "events_thinned", "a_new_one"]
+    joined, _ = join(make(spectrum(z=0.1, flags=flags)), [pa.table({"object_id": ["a"], "mass": [1.0]})])
+    assert sorted(joined.column("flags")[0]) == sorted(flags)
+
+
 def test_a_sky_fibre_stays_sky():
     made = make(spectrum(flags=["sky"], **{"class": "SKY"}))
     joined, _ = join(made, [pa.table({"object_id": ["a"], "class": ["STAR"]})])

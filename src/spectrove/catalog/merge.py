@@ -103,7 +103,7 @@ def _new_flags(merged: Mapping[str, Any]) -> pa.Array:
     for row, old in zip(values, merged["flags"].to_pylist(), strict=True):
         kept = set(old or []) - set(ROW_FLAGS)
         kept |= set(row_flags(dict(zip(names, row, strict=True)), "sky" in kept))
-        flags.append([flag for flag in FLAGS if flag in kept])
+        flags.append([*(flag for flag in FLAGS if flag in kept), *sorted(kept - set(FLAGS))])
     return pa.array(flags, CORE_COLUMNS["flags"])
 
 

@@ -11,8 +11,8 @@ from spectrove.domain import Measurer, Quantity
 from spectrove.inference.embed import embed_queries
 from spectrove.inference.numbers.conformal import signal_to_noise
 from spectrove.inference.numbers.estimate import Regression, check_level
+from spectrove.inference.numbers.mixture import Mixture
 from spectrove.inference.numbers.of_base import Estimator, estimator_for, own_measurements, own_models
-from spectrove.inference.numbers.own import Weighing
 from spectrove.inference.numbers.quantities import quantity_of
 from spectrove.inference.numbers.regression import regress, with_own
 from spectrove.knowledge import KnowledgeBase, Neighbors
@@ -77,7 +77,7 @@ def _regression(
 
 
 def _with_own(
-    regression: Regression, measurer: Measurer, weighing: Weighing, spectra: SpectrumSet
+    regression: Regression, measurer: Measurer, weighing: Mixture, spectra: SpectrumSet
 ) -> Regression:
     """The regression with what is measured in the spectra themselves."""
     if not len(spectra):

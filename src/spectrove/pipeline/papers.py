@@ -180,17 +180,24 @@ def _abstracts(given: Any, source: str) -> tuple[Abstracts, Source]:
     return papers, Source(source or "abstracts", digest, {})
 
 
+def _counted(n: int, what: str) -> str:
+    return f"{n:,} {what}{'s' * (n != 1)}"
+
+
 def report(done: PapersAttached) -> list[str]:
     """Sentences about what came of attaching."""
     said = done.to_dict()
     by = ", ".join(f"{n:,} by {how}" for how, n in said["by"].items() if n) or "none"
     columns = f", {', '.join(done.names)}" if done.names else ""
     left = (
-        f" ({done.left_out:,} rows left out: no id, no text, or an id a second time)" if done.left_out else ""
+        f" ({_counted(done.left_out, 'row')} left out: no id, no text, or an id a second time)"
+        if done.left_out
+        else ""
     )
     lines = [
-        f"{done.source}: {done.papers:,} abstracts{left}",
-        f"{said['links']:,} links ({by}): {said['papers_linked']:,} abstracts speak of {said['objects_linked']:,} of "
+        f"{done.source}: {_counted(done.papers, 'abstract')}{left}",
+        f"{_counted(said['links'], 'link')} ({by}): {_counted(said['papers_linked'], 'abstract')} "
+        f"speak{'s' * (said['papers_linked'] == 1)} of {said['objects_linked']:,} of "
         f"{done.objects:,} objects, looked for by object_id{columns} and position",
         "a link is weak evidence: a text has the name, whatever it says of the object",
     ]

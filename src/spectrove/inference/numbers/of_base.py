@@ -17,7 +17,7 @@ from spectrove.errors import KnowledgeError
 from spectrove.inference.kept import Arrays, Content, contents, fitted_once
 from spectrove.inference.numbers.columns import numbers
 from spectrove.inference.numbers.conformal import Conformal, signal_to_noise
-from spectrove.inference.numbers.own import Weighing, fit_weighing
+from spectrove.inference.numbers.mixture import Mixture, fit_mixture
 from spectrove.inference.numbers.quantities import Quantity, error_column, filled_errors
 from spectrove.inference.numbers.regression import LabelledObjects, Regressed, regress, with_own
 from spectrove.inference.numbers.trend import Scale, Trend, choose_scale, fit_trend
@@ -49,8 +49,11 @@ KEPT = (
     "residual", "error", "sn", "nearest",
 )  # fmt: skip
 
-#: How own measurements are weighed, kept where they are used: the numbers of a `Weighing`.
+#: How own measurements are weighed, kept where they are used: the numbers of a `Mixture`.
 WEIGHED = "weighing"
+
+#: As `VERSION`, of estimates that rest on own measurements.
+WEIGHED_VERSION = 2
 
 Array = NDArray[np.float64]
 
@@ -65,7 +68,7 @@ class Estimator:
     quantity: Quantity
     known: LabelledObjects
     conformal: Conformal
-    weighing: Weighing | None = None
+    weighing: Mixture | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def estimator_for(
             "k": k,
             "where": where,
             "views": [[view, base.fingerprints[view]] for view in base.space().views],
-            **({} if measurer is None else {"measurer": measurer.version}),
+            **({} if measurer is None else {"measurer": measurer.version, "weighed": WEIGHED_VERSION}),
         }
     )
     return base.remember(("estimator", key), partial(_estimator, setting, key))
@@ -210,7 +213,7 @@ def _estimator(setting: Setting, key: str) -> Estimator:
         model=1 + values.fold,
     )
     conformal = Conformal(*(arrays[a] for a in ("residual", "error", "sn", "nearest")))
-    weighing = Weighing(*arrays[WEIGHED].tolist()) if WEIGHED in arrays else None
+    weighing = Mixture(*arrays[WEIGHED].tolist()) if WEIGHED in arrays else None
     return Estimator(setting.quantity, known, conformal, weighing)
 
 
@@ -247,7 +250,7 @@ def _weighed(
         return result, {}
     table = setting.measurer.of_base(setting.base, ids.tolist())
     own = own_measurements(scale, setting.quantity.name, table)
-    weighing = fit_weighing(truth, own, (result.value, result.error), independent=True, sloped=False)
+    weighing = fit_mixture(truth, own, (result.value, result.error))
     return with_own(result, own, weighing), {WEIGHED: np.array(astuple(weighing))}
 
 

@@ -96,7 +96,6 @@ def fit_weighing(
     near: tuple[Floats, Floats],
     *,
     independent: bool,
-    sloped: bool = True,
 ) -> Weighing:
     """How the two are weighed, from the objects of a base, each estimated from other groups.
 
@@ -104,21 +103,17 @@ def fit_weighing(
         truth: The base's values on the scale, (n_objects,).
         own, near: Measurements and estimates of the same objects, NaN where unknown.
         independent: Whether the values are a catalog's, and not the same measurements.
-        sloped: Whether the two may differ by a factor. Not where errors are as large as the values differ: noise in
-            what is measured looks like a slope, which would spoil what is measured well.
     """
     if not independent:
-        return Weighing(0.0, 0.0, 0.0, 1.0, _near_factor(truth - near[0], near[1], own[1]))
-    near_factor = _near_factor(truth - near[0], near[1], np.zeros(len(truth)))
+        return Weighing(0.0, 0.0, 0.0, 1.0, near_factor(truth - near[0], near[1], own[1]))
+    of_near = near_factor(truth - near[0], near[1], np.zeros(len(truth)))
     known = np.isfinite(truth) & np.isfinite(own[0]) & np.isfinite(own[1])
     if known.sum() < FEWEST_BOTH:
-        return Weighing(0.0, 0.0, 0.0, 0.0, near_factor)
-    return Weighing(*_compared(truth[known], own[0][known], own[1][known], sloped), near_factor)
+        return Weighing(0.0, 0.0, 0.0, 0.0, of_near)
+    return Weighing(*_compared(truth[known], own[0][known], own[1][known]), of_near)
 
 
-def _compared(
-    truth: Floats, value: Floats, error: Floats, sloped: bool = True
-) -> tuple[float, float, float, float]:
+def _compared(truth: Floats, value: Floats, error: Floats) -> tuple[float, float, float, float]:
     """Offset, slope, floor and factor of largest likelihood, for residuals with the tails of Student's t."""
     from scipy.optimize import minimize
 
@@ -133,7 +128,7 @@ def _compared(
         return float((0.5 * np.log(sigma2) + (TAIL + 1) / 2 * np.log1p(chi2 / TAIL)).sum() + pull)
 
     limits = [
-        (None, None), (-0.9, 2.0) if sloped else (0.0, 0.0), (np.log(LEAST_SCATTER), np.log(10 * spread) + 5),
+        (None, None), (-0.9, 2.0), (np.log(LEAST_SCATTER), np.log(10 * spread) + 5),
         (np.log(LEAST_FACTOR), np.log(MOST_FACTOR)),
     ]  # fmt: skip
     start = np.array([float(np.median(truth - value)), 0.0, np.log(spread), 0.0])
@@ -141,7 +136,7 @@ def _compared(
     return float(found[0]), float(found[1]), float(np.exp(found[2])), float(np.exp(found[3]))
 
 
-def _near_factor(residual: Floats, error: Floats, label_error: Floats) -> float:
+def near_factor(residual: Floats, error: Floats, label_error: Floats) -> float:
     """The factor on the errors of estimates that their residuals have beyond the errors of the values themselves."""
     known = np.isfinite(residual) & np.isfinite(error) & (error > 0) & np.isfinite(label_error)
     if not known.any():

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from spectrove.errors import ShapeError
 from spectrove.inference.neighbors.voting import neighbor_weights
-from spectrove.inference.numbers.own import Weighing, weigh
+from spectrove.inference.numbers.mixture import Mixture
 from spectrove.inference.numbers.trend import Scale, Trend
 
 #: Weight of the trend, in average neighbours. With 10 neighbours the RMSE is equal within 1% for 2 to 10 (four
@@ -156,7 +156,7 @@ def regress(
 
 
 def with_own(
-    result: Regressed, own: tuple[NDArray[np.float64], NDArray[np.float64]], weighing: Weighing
+    result: Regressed, own: tuple[NDArray[np.float64], NDArray[np.float64]], weighing: Mixture
 ) -> Regressed:
     """Estimates that rest on spectra's own measurements too; neighbours and trend keep what they say.
 
@@ -165,7 +165,7 @@ def with_own(
         own: Measurements and one-sigma errors on the scale, (n_queries,) each; NaN where unknown.
         weighing: Of the two, fitted on the base.
     """
-    told = weigh(weighing, own, (result.value, result.error))
+    told = weighing.weigh(own, (result.value, result.error))
     known = np.isfinite(result.value)
     return replace(
         result, value=np.where(known, told.centre, np.nan), error=np.where(known, told.width, np.nan)
