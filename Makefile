@@ -32,10 +32,8 @@ check: setup ## lint, types, docs
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_documented.py tests/test_public_names.py tests/test_architecture.py tests/test_imports.py
 
-bench: setup ## run every benchmark
-	@set -e; for script in benchmarks/*.py; do \
-	  test -e "$$script" || { echo "benchmarks/ holds no script"; break; }; \
-	  echo "== $$script"; $(BIN)/python "$$script"; done
+bench: setup ## measure bases of growing size beside other programs; BENCH_ARGS="--sizes 1e6"
+	$(BIN)/python benchmarks/scale.py --keep $(BENCH_ARGS)
 
 clean: ## remove what can be made again, the environment included
 	rm -rf $(VENV) demo out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

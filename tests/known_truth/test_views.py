@@ -149,3 +149,42 @@ def test_a_view_added_from_the_stored_spectra_is_as_if_it_had_been_there(
     later.rollback(before)
     assert later.encoders == {"shape": "fine"}
     assert later.fingerprints == {"shape": encoders["shape"].fingerprint}
+
+
+def test_an_interrupted_reencode_goes_on_where_it_was(survey, encoders, tmp_path, monkeypatch, caplog):
+    """Blocks that are done are not encoded again, until an object goes; the views are as if nothing had happened."""
+    from spectrove.pipeline import build
+
+    monkeypatch.setattr(build, "BATCH", 50)
+    encode, asked = build.vectors_of, []
+
+    def counted(spectra, encoder):
+        asked.append(len(spectra))
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return encode(spectra, encoder)
+
+    part = survey.take(np.arange(119))
+    once, _ = pipeline.create(tmp_path / "once.kb", [part], encoders["shape"], views={})
+    pipeline.reencode(once, {"coarse": encoders["coarse"]})
+    base, _ = pipeline.create(tmp_path / "x.kb", [part], encoders["shape"], views={})
+    monkeypatch.setattr(build, "vectors_of", counted)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.reencode(base, {"coarse": encoders["coarse"]})
+    assert base.views == ("shape",)
+    told = []
+    pipeline.reencode(base, {"coarse": encoders["coarse"]}, progress=told.append)
+    assert asked == [50, 50, 19, 19]
+    assert told == [50, 50, 19]
+    assert not caplog.records
+    for view in ("shape", "coarse"):
+        np.testing.assert_array_equal(base.embeddings(view).vectors, once.embeddings(view).vectors)
+    assert base.files.names("reencode") == []
+
+    asked.clear()
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.reencode(base, {"coarse": encoders["coarse"]})
+    base.delete(f"object_id = '{part.object_id[0]}'")
+    pipeline.reencode(base, {"coarse": encoders["coarse"]})
+    assert asked[3:] == [50, 50, 18]
+    assert "the base has changed since" in caplog.text

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-
-import numpy as np
 
 from spectrove.embeddings import Embeddings
 from spectrove.encoders import Encoder
@@ -19,6 +16,7 @@ from spectrove.pipeline.column_views import spectral_views
 from spectrove.pipeline.domains import domain_called
 from spectrove.pipeline.encoders import encoders_of, loaded
 from spectrove.pipeline.kinds import kind_of_set
+from spectrove.pipeline.reencoding import Block, KeptBlocks, joined
 from spectrove.pipeline.shipped import load_encoder, shipped_encoders
 from spectrove.spectra import SpectrumSet
 
@@ -122,27 +120,35 @@ def reencode(
 
     `views` gives the encoder of each view; if None all views of spectra are encoded again by their own encoders. No
     object is removed: one that an encoder refuses has no vector in that view, and the flag `view_missing`.
+
+    Vectors are kept with the base until all are there, so that an interrupted call is gone on with by the next one. It
+    begins anew, with a warning, if the spectra of the base changed in between or the encoders are others.
     """
     encoders = encoders_of(base, spectral_views(base)) if views is None else loaded(views)
     since, ids = base.version, base.rows(columns=[]).column("object_id").to_pylist()
+    kept = KeptBlocks(base, encoders, ids, BATCH)
     parts: dict[str, list[Embeddings]] = {view: [] for view in encoders}
     refusals: list[Refusal] = []
-    for start in range(0, len(ids), BATCH):
-        spectra = base.spectra(ids[start : start + BATCH])
-        for view, encoder in encoders.items():
-            _, _, vectors, refused = vectors_of(spectra, encoder)
+    for number, start in enumerate(range(0, len(ids), BATCH)):
+        block = kept.read(number)
+        if block is None:
+            block = _encoded(base, ids[start : start + BATCH], encoders)
+            kept.write(number, block)
+        for view, vectors in block[0].items():
             parts[view].append(vectors)
-            refusals += [Refusal(r.name, f"view {view}: {r.error}") for r in refused]
+        refusals += block[1]
         if progress:
-            progress(len(spectra))
-    base.reencode({view: _joined(found) for view, found in parts.items()}, since=since)
+            progress(len(ids[start : start + BATCH]))
+    base.reencode({view: joined(found) for view, found in parts.items()}, since=since)
+    kept.clear()
     return refusals
 
 
-def _joined(parts: Sequence[Embeddings]) -> Embeddings:
-    return replace(
-        parts[0],
-        vectors=np.concatenate([p.vectors for p in parts]),
-        object_id=np.concatenate([p.object_id for p in parts]),
-        coverage=np.concatenate([p.coverage for p in parts]),
-    )
+def _encoded(base: KnowledgeBase, ids: Sequence[str], encoders: Mapping[str, Encoder]) -> Block:
+    """Vectors of some objects by view, and what was refused."""
+    spectra = base.spectra(ids)
+    vectors, refusals = {}, []
+    for view, encoder in encoders.items():
+        _, _, vectors[view], refused = vectors_of(spectra, encoder)
+        refusals += [Refusal(r.name, f"view {view}: {r.error}") for r in refused]
+    return vectors, refusals
