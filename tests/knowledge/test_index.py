@@ -9,6 +9,7 @@ import pytest
 
 from spectrove.embeddings import Embeddings
 from spectrove.knowledge import KnowledgeBase
+from spectrove.targets import Composition, Target
 
 N = 400
 NAMES = [f"{i:04d}-51602-0001" for i in range(N)]
@@ -203,3 +204,92 @@ def test_small_bases_and_bases_that_cannot_be_mapped_get_no_index(
         memory.search(make_vectors(["q"]), 3).object_id.tolist()
         == base.search(make_vectors(["q"]), 3).object_id.tolist()
     )
+
+
+LABELLED = Target(
+    name="liner", label="class_derived", classes={"LINER": ("LINER",), "other": ("*",)}, positive="LINER"
+)
+CONDITIONS = [
+    {"where": "plate = 1001"},
+    {"where": "plate <> 1001"},
+    {"labelled": "class_derived"},
+    {"target": LABELLED},
+    {"target": LABELLED.model_copy(update={"composition": Composition(maximum={"other": 150})})},
+    {"with_rows": False},
+]
+
+
+@pytest.mark.parametrize("few", [0, 10**6], ids=["by the index", "by looking at the selection"])
+@pytest.mark.parametrize("condition", CONDITIONS, ids=lambda c: next(iter(c)))
+def test_a_selection_is_searched_as_by_looking_at_all(known, make_spectra, monkeypatch, few, condition):
+    """Small and large ones, with the object itself and its plate left out."""
+    own = embeddings(NAMES[:30], known.embeddings().vectors[:30])
+    conditions = {"spectra": make_spectra(NAMES), "exclude_column": "plate", **condition}
+    with monkeypatch.context() as patch:
+        patch.setattr("spectrove.knowledge.index.opening.INDEX_FROM", 10**9)
+        expected = KnowledgeBase.open(known.path).search(own, 5, **conditions)
+    known.build_index()
+    monkeypatch.setattr("spectrove.knowledge.search.FEW", few)
+    same(known.search(own, 5, **conditions), expected)
+    assert uses_index(known)
+
+
+class Stretched:
+    """A metric that stretches the first coordinate."""
+
+    fingerprint = "stretched"
+
+    def transform(self, vectors):
+        return np.asarray(vectors * np.array([3.0] + [1.0] * 11), np.float32)
+
+
+def test_a_metric_and_several_views_are_searched_as_by_looking_at_all(known, make_vectors, monkeypatch):
+    """What is proposed by plain distances is decided in the metric, and over the views together."""
+    colour = embeddings(NAMES, around(CENTRES[:, :4], N, seed=3))
+    known.reencode({"colour": colour}, since=known.version)
+    asked = {"shape": QUERIES, "colour": embeddings(QUERIES.object_id.tolist(), colour.vectors[:30])}
+    weights = {"shape": 1.0, "colour": 0.5}
+    ways = [
+        (QUERIES, {"metric": Stretched()}),
+        (QUERIES, {"metric": [Stretched(), Stretched()], "where": "plate = 1001"}),
+        (asked, {"view": weights}),
+        (asked, {"view": weights, "target": LABELLED}),
+    ]
+    by_class = {"labelled": "class_derived", "metric": [Stretched()]}
+
+    def answers():
+        base = KnowledgeBase.open(known.path)
+        return base, [base.search(q, 5, **c) for q, c in ways], base.search_by_class(QUERIES, 3, **by_class)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("spectrove.knowledge.index.opening.INDEX_FROM", 10**9)
+        _, expected, distances = answers()
+    assert known.build_index() == ["shape", "colour"]
+    base, found, again = answers()
+    assert uses_index(base)
+    for one, other in zip(found, expected, strict=True):
+        same(one, other)
+        assert one.scale == other.scale
+    assert np.array_equal(again.distance, distances.distance)
+    assert again.classes == distances.classes
+    assert again.counts.tolist() == distances.counts.tolist()
+
+
+def test_info_says_how_many_of_the_nearest_the_index_finds(known, monkeypatch):
+    """All of 400; and a tenth of them where the index proposes almost nothing."""
+    assert "index" not in known.info()["views"]["shape"]
+    known.build_index()
+    told = known.info()["views"]["shape"]["index"]
+    assert (told["version"], told["rows"], told["recall"], told["high"]) == (known.version, N, 1.0, 1.0)
+    assert 0.97 < told["low"] < 1
+
+    def only_one(self, queries, n):
+        everything = np.full((len(queries), n), -1)
+        everything[:, :10] = np.arange(10) * 40
+        return everything
+
+    monkeypatch.setattr("spectrove.knowledge.index.graph.Graph.near", only_one)
+    known.build_index()
+    told = known.info()["views"]["shape"]["index"]
+    assert told["recall"] < 0.3
+    assert told["low"] < told["recall"] < told["high"]

@@ -522,16 +522,18 @@ class KnowledgeBase:
             exclude_column: Exclude objects with the query's value in this column.
             target: Search only the objects of the target: its classes, its filter and its composition. The
                 target is checked first.
+            with_rows: False leaves the catalog values of the neighbours out, which is quicker: `rows` then holds an
+                empty dictionary for each.
 
         Raises:
             FingerprintError: The vectors were made by another encoder.
             KnowledgeError: A column or condition is wrong, or no object is left to search.
             TargetError: The target names a column, value or view that the base does not have.
         """
-        self._reader.refresh()
         searched = Conditions(spectra=spectra, metric=metric, **conditions)
         default = searched.target.k if searched.target else 3
-        return find(self._store, self._reader, query, default if k is None else k, searched)
+        with self._reader.held():
+            return find(self._store, self._reader, query, default if k is None else k, searched)
 
     def search_by_class(
         self,

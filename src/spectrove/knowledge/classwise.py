@@ -58,7 +58,7 @@ def find_by_class(
     distance = np.full((len(queries), len(members), k), np.inf)
     for number in sorted({int(i) for i in search.which}):
         own = np.flatnonzero(search.which == number)
-        place = Space(search.space.weights, search.metrics[number])
+        place = Space(search.space.weights, search.metrics[number], search.metrics[0])
         near = nearest_of_each(
             search.snapshot(place),
             placed(place, queries.vectors[own]),
@@ -88,12 +88,14 @@ def _members(
     kinds: Mapping[str, str] | None,
 ) -> dict[str, NDArray[np.int64]]:
     """Positions of the searched objects of each class."""
-    texts = [label_text(v) or "" for v in reader.values(known, label)]
+    values = reader.coded(known, label)
+    texts = [label_text(v) for v in values.values]
     if kinds is not None:
-        names = [kinds.get(text, "") for text in texts]
-    else:
-        names = [name or "" for name in target.classes_of(texts)] if target else texts
+        texts = [None if text is None else kinds.get(text) for text in texts]
+    elif target:
+        texts = target.classes_of(texts)
+    classes = lookup.named(values, texts)
     allowed = np.ones(len(known), dtype=bool) if pool.allowed is None else pool.allowed
-    text = np.array(names, dtype=str)
     wanted = dict.fromkeys(kinds.values()) if kinds is not None else pool.counts
-    return {name: np.flatnonzero(allowed & (text == name)) for name in wanted}
+    own = {name: code for code, name in enumerate(classes.values)}
+    return {name: np.flatnonzero(allowed & (classes.codes == own.get(name, len(own)))) for name in wanted}

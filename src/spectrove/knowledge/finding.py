@@ -32,6 +32,7 @@ class Conditions:
     exclude_column: str | None = None
     target: Target | None = None
     metric: Metric | Sequence[Metric] | None = None
+    with_rows: bool = True
 
     @property
     def metrics(self) -> list[Metric | None]:
@@ -105,12 +106,16 @@ def find(
     space, queries, known, first = search.space, search.queries, search.known, search.metrics[0]
     vectors, positions, distance = _nearest(search, k)
     ids = [[str(known.object_id[p]) if p >= 0 else "" for p in near] for near in positions]
+    if conditions.with_rows:
+        rows = reader.rows_at(known, positions)
+    else:
+        rows = [[{} for p in near if p >= 0] for near in positions.tolist()]
     return Neighbors(
         query_id=queries.object_id,
         query_vectors=vectors,
         object_id=np.array(ids, dtype=str).reshape(positions.shape),
         distance=distance,
-        rows=reader.rows_at(known, positions),
+        rows=rows,
         scale=search.scale(Space(space.weights, first)),
         flags=lookup.flags(known, queries, positions),
         view=space.name,
@@ -127,7 +132,7 @@ def _nearest(search: Search, k: int) -> tuple[NDArray[np.float32], NDArray[np.in
 
     Distances in the second and later metrics are converted to the unit of the first.
     """
-    spaces = [Space(search.space.weights, metric) for metric in search.metrics]
+    spaces = [Space(search.space.weights, metric, search.metrics[0]) for metric in search.metrics]
     queries = search.queries
     vectors = placed(spaces[0], queries.vectors)
     positions = np.full((len(queries), k), -1, dtype=np.int64)
@@ -137,7 +142,8 @@ def _nearest(search: Search, k: int) -> tuple[NDArray[np.float32], NDArray[np.in
         space = spaces[number]
         places = placed(space, queries.vectors[own])
         excluded = [search.excluded[int(i)] for i in own]
-        near, far = nearest(search.snapshot(space), places, k, search.pool.allowed, excluded)
+        known, asked = search.snapshot(space), placed(space.leading, queries.vectors[own])
+        near, far = nearest(known, places, k, search.pool.allowed, excluded, asked)
         if number:
             far = far * (search.scale(spaces[0]) / search.scale(space))
         if places.shape[1] == vectors.shape[1]:

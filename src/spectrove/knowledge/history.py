@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge import labelled
+from spectrove.knowledge.index.sidecar import Description
 from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.schema import DEFAULT_DOMAIN, DEFAULT_VIEW, VECTOR
 from spectrove.knowledge.store import Store, sentence
@@ -136,6 +137,7 @@ def info(store: Store, reader: Reader) -> dict[str, Any]:
                 "dimensions": view.dimensions,
                 "fingerprint": view.fingerprint,
                 "rows": reader.count(f"{VECTOR}{name} IS NOT NULL"),
+                **_index(store, name),
             }
             for name, view in reader.views().items()
         },
@@ -144,6 +146,12 @@ def info(store: Store, reader: Reader) -> dict[str, Any]:
         "columns": reader.columns(),
         "bytes": store.size(),
     }
+
+
+def _index(store: Store, view: str) -> dict[str, Any]:
+    """The index of a view and how many neighbours it finds; nothing without one."""
+    about = Description.read(store.files, view)
+    return {} if about is None else {"index": {"version": about.version, "rows": about.rows, **about.recall}}
 
 
 def main_encoder(reader: Reader) -> str:

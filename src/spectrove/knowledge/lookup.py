@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
-from spectrove.knowledge.reading import Reader
+from spectrove.knowledge.reading import Coded, Reader
 from spectrove.knowledge.schema import sky_positions
 from spectrove.knowledge.search import Snapshot
 from spectrove.spectra import Batch
-from spectrove.targets import Target, label_text
+from spectrove.targets import Composition, Target, label_text
 
 #: Folds of the objects of a base: an object is answered with a metric fitted without the labels of its fold.
 FOLDS = 5
@@ -82,8 +82,9 @@ def _choose(
             allowed &= reader.meets(snapshot, condition)
     counts: dict[str, int] = {}
     if labelled:
-        labels = [label_text(v) for v in reader.values(snapshot, labelled)]
-        allowed &= np.array([label is not None for label in labels], dtype=bool)
+        values = reader.coded(snapshot, labelled)
+        labels = named(values, [label_text(v) for v in values.values])
+        allowed &= labels.codes >= 0
         counts = _count(labels, allowed)
     if target:
         allowed, counts = _compose(reader, snapshot, target, allowed)
@@ -100,17 +101,29 @@ def _compose(
     reader: Reader, snapshot: Snapshot, target: Target, allowed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], dict[str, int]]:
     target.check(reader.columns())
-    values = reader.values(snapshot, target.label)
-    target.check(reader.columns(), {label_text(values[i]) for i in np.flatnonzero(allowed)})
-    classes = [c if ok else None for c, ok in zip(target.classes_of(values), allowed, strict=True)]
-    keep = np.array(target.compose([str(i) for i in snapshot.object_id], classes), dtype=bool)
+    values = reader.coded(snapshot, target.label)
+    target.check(
+        reader.columns(), [values.values[code] for code in np.unique(values.codes[allowed]) if code >= 0]
+    )
+    classes = named(values, target.classes_of(values.values))
+    keep = allowed & (classes.codes >= 0)
+    if target.composition != Composition():
+        own = Coded(np.where(allowed, classes.codes, -1), classes.values).per_object(classes.values)
+        keep = np.array(target.compose(snapshot.object_id.tolist(), own.tolist()), dtype=bool)
     counts = _count(classes, keep)
     return keep, {name: counts.get(name, 0) for name in target.classes}
 
 
-def _count(labels: list[str | None], allowed: NDArray[np.bool_]) -> dict[str, int]:
-    counts = Counter(label for label, ok in zip(labels, allowed, strict=True) if ok and label is not None)
-    return dict(sorted(counts.items()))
+def named(values: Coded, names: Sequence[str | None]) -> Coded:
+    """The names of values, each once; of several values that have one name, or of those that have none."""
+    kept = {name: code for code, name in enumerate(dict.fromkeys(n for n in names if n is not None))}
+    codes = np.array([-1 if name is None else kept[name] for name in names] + [-1], dtype=np.int64)
+    return Coded(codes[values.codes], list(kept))
+
+
+def _count(labels: Coded, allowed: NDArray[np.bool_]) -> dict[str, int]:
+    counts = np.bincount(labels.codes[allowed & (labels.codes >= 0)], minlength=len(labels.values))
+    return dict(sorted((name, int(n)) for name, n in zip(labels.values, counts, strict=True) if n))
 
 
 def _said(where: str | None, labelled: str | None, target: Target | None) -> list[str]:
@@ -122,7 +135,8 @@ def _said(where: str | None, labelled: str | None, target: Target | None) -> lis
 def searched(reader: Reader, snapshot: Snapshot, pool: Pool, label: str, group: str) -> Searched:
     """The objects of the pool, sorted by id, so that equal bases give equal metrics."""
     chosen = np.arange(len(snapshot)) if pool.allowed is None else np.flatnonzero(pool.allowed)
-    chosen = chosen[np.argsort(snapshot.object_id[chosen], kind="stable")]
+    if not snapshot.in_order:
+        chosen = chosen[np.argsort(snapshot.object_id[chosen], kind="stable")]
 
     def column(name: str) -> list[Any]:
         values = reader.values(snapshot, name) if name in reader.columns() else None
@@ -144,10 +158,10 @@ def exclusions(
     excluded = itself
     if column is not None:
         index, nothing = _rows_of(query, spectra), np.zeros(0, dtype=np.int64)
-        groups = _positions_by_value(reader.values(snapshot, column))
-        own = _query_values(reader, spectra, column)
+        groups, own = reader.coded(snapshot, column), _query_values(reader, spectra, column)
+        alike = {value: groups.places(value) for value in {own[int(i)] for i in index} if value is not None}
         excluded = [
-            np.union1d(positions, groups.get(own[int(i)], nothing))
+            np.union1d(positions, alike.get(own[int(i)], nothing))
             for positions, i in zip(excluded, index, strict=True)
         ]
     return excluded
@@ -185,14 +199,6 @@ def _rows_of(query: Embeddings, spectra: Batch | None) -> NDArray[np.int64]:
             "Give the spectra that the vectors were made from."
         )
     return np.array([where[str(i)] for i in query.object_id], dtype=np.int64)
-
-
-def _positions_by_value(values: list[object]) -> dict[object, NDArray[np.int64]]:
-    groups: dict[object, list[int]] = {}
-    for i, value in enumerate(values):
-        if value is not None:
-            groups.setdefault(value, []).append(i)
-    return {value: np.array(positions, dtype=np.int64) for value, positions in groups.items()}
 
 
 def _query_values(reader: Reader, spectra: Batch | None, column: str) -> list[object]:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
@@ -39,6 +40,30 @@ IDS_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
+class Coded:
+    """A column whose equal values are held once.
+
+    Attributes:
+        codes: Number of the value of each object, -1 for none, shape (n_objects,).
+        values: The different values.
+    """
+
+    codes: NDArray[np.int64]
+    values: list[Any]
+
+    def per_object(self, of_value: Sequence[Any], of_none: Any = None) -> NDArray[np.object_]:
+        """What is said of each value, for each object, shape (n_objects,)."""
+        said = np.empty(len(self.values) + 1, dtype=object)
+        said[:-1], said[-1] = of_value, of_none
+        return said[self.codes]
+
+    def places(self, value: Any) -> NDArray[np.int64]:
+        """Positions of the objects with this value; none for None."""
+        codes = [code for code, known in enumerate(self.values) if known == value]
+        return np.flatnonzero(np.isin(self.codes, codes)) if codes else np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
 class View:
     """A vector column: fingerprint of its encoder, length of its vectors, name or folder of the encoder."""
 
@@ -59,7 +84,8 @@ class Reader:
         self._batch: Any = batch
         self.version = store.refresh()
         self._snapshots: dict[str, Snapshot] = {}
-        self._values: dict[str, dict[int, Any]] = {}
+        self._columns: dict[str, tuple[NDArray[np.uint64], Coded]] = {}
+        self._coded: dict[tuple[str, int], tuple[NDArray[np.uint64], Coded]] = {}
         #: Results that other modules keep until the version changes.
         self.kept: dict[Any, Any] = {}
 
@@ -70,9 +96,8 @@ class Reader:
         version = self._store.refresh()
         if version != self.version:
             self.version = version
-            self._snapshots.clear()
-            self._values.clear()
-            self.kept.clear()
+            self._columns.clear()
+            self.forget_vectors()
         return version
 
     @property
@@ -161,6 +186,7 @@ class Reader:
     def forget_vectors(self) -> None:
         """Read vectors anew when they are next asked for: they have an index now."""
         self._snapshots.clear()
+        self._coded.clear()
         self.kept.clear()
 
     def batches(self, columns: Sequence[str], where: str) -> Iterator[pa.RecordBatch]:
@@ -252,13 +278,38 @@ class Reader:
 
     def values(self, snapshot: Snapshot, column: str) -> list[Any]:
         """A column's values in the order of the snapshot."""
-        if column not in self._values:
-            self.need_column(column)
-            table = self.scan([column])
-            pairs = zip(table.column("_rowid").to_pylist(), table.column(column).to_pylist(), strict=True)
-            self._values[column] = dict(pairs)
-        kept = self._values[column]
-        return [kept[int(row)] for row in snapshot.row_id]
+        coded = self.coded(snapshot, column)
+        return coded.per_object(coded.values).tolist()
+
+    def coded(self, snapshot: Snapshot, column: str) -> Coded:
+        """A column in the order of the snapshot, its different values once."""
+        key = (column, id(snapshot.row_id))
+        if key not in self._coded:
+            if column not in self._columns:
+                self.need_column(column)
+                self._columns[column] = self._read_column(column)
+            rows, whole = self._columns[column]
+            codes = whole.codes[np.searchsorted(rows, snapshot.row_id)]
+            # What holds the array keeps its identity from being used again.
+            self._coded[key] = snapshot.row_id, Coded(codes, whole.values)
+        return self._coded[key][1]
+
+    def _read_column(self, column: str) -> tuple[NDArray[np.uint64], Coded]:
+        """The rows of the table in order, and the column."""
+        table = self.scan([column])
+        rows = np.asarray(table.column("_rowid").to_numpy(), np.uint64)
+        order = np.argsort(rows)
+        found = table.column(column)
+        if pa.types.is_nested(found.type):
+            codes, values = np.arange(len(rows)), found.to_pylist()
+        else:
+            chunks = found.dictionary_encode().unify_dictionaries().chunks
+            parts = [pc.fill_null(chunk.indices, -1).to_numpy() for chunk in chunks]
+            codes, values = (
+                np.concatenate([np.zeros(0), *parts]),
+                chunks[0].dictionary.to_pylist() if chunks else [],
+            )
+        return rows[order], Coded(np.asarray(codes, np.int64)[order], values)
 
     def label_values(self, column: str) -> dict[str, int]:
         """Number of objects of each label, most frequent first."""

@@ -9,8 +9,8 @@ their distances are then computed one pair at a time in float64, and ties are or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
@@ -29,6 +29,13 @@ SAME_OBJECT_ARCSEC = 2.0
 
 #: Candidates that an index proposes for a query at first, and how many times more when exclusions leave too few.
 PROPOSED, WIDER, MOST_PROPOSED = 128, 4, 8192
+
+#: Of a selection of so many objects or fewer all are looked at, which takes about as long as an index would. In a
+#: larger one the index proposes so many more that about ALLOWED of them belong to it.
+FEW, ALLOWED = 50_000, 256
+
+#: Selections whose vectors are kept in memory.
+PARTS_KEPT = 4
 
 
 class Proposals(Protocol):
@@ -68,7 +75,7 @@ class Snapshot:
 
     def position(self, object_id: str) -> int | None:
         """Position of an id; None if there is none."""
-        if not self._in_order:
+        if not self.in_order:
             return self._positions.get(object_id)
         # A longer needle would have numpy copy all ids in its width.
         if len(object_id) * np.dtype("U1").itemsize > self.object_id.dtype.itemsize:
@@ -77,7 +84,8 @@ class Snapshot:
         return place if place < len(self) and self.object_id[place] == object_id else None
 
     @cached_property
-    def _in_order(self) -> bool:
+    def in_order(self) -> bool:
+        """Whether the objects are sorted by id."""
         return bool((self.object_id[1:] >= self.object_id[:-1]).all())
 
     @cached_property
@@ -96,6 +104,24 @@ class Snapshot:
     @cached_property
     def _cells(self) -> NDArray[np.int64]:
         return cells_of(self.object_id, self.ra, self.dec)
+
+    def part(self, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Snapshot]:
+        """Positions of the chosen objects, (n_objects,) as a mask, and these alone, kept for the next time."""
+        for mask, places, part in self._parts:
+            if mask is chosen:
+                return places, part
+        places = np.flatnonzero(chosen)
+        part = Snapshot(
+            self.row_id[places], self.object_id[places], self.vectors[places], self.coverage[places],
+            self.ra[places], self.dec[places],
+        )  # fmt: skip
+        self._parts.append((chosen, places, part))
+        del self._parts[:-PARTS_KEPT]
+        return places, part
+
+    @cached_property
+    def _parts(self) -> list[tuple[NDArray[np.bool_], NDArray[np.int64], Snapshot]]:
+        return []
 
     @cached_property
     def _by_dec(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -158,6 +184,7 @@ def nearest(
     k: int,
     allowed: NDArray[np.bool_] | None = None,
     excluded: Sequence[NDArray[np.int64]] | None = None,
+    asked: NDArray[np.float32] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Positions and Euclidean distances of the K nearest allowed objects, nearest first.
 
@@ -167,20 +194,40 @@ def nearest(
         k: Neighbours per query.
         allowed: Mask of the objects to search, shape (n_objects,); all if None.
         excluded: Positions excluded for each query.
+        asked: The queries in the coordinates of the index, where these are others: before a metric.
 
     Returns:
         Positions, int64, and distances, float64, each (n_queries, k); -1 and infinity if there are fewer.
     """
+    if snapshot.proposals is None or not len(queries):
+        return of_all(snapshot, queries, k, allowed, excluded)
+    if allowed is None or np.count_nonzero(allowed) > FEW:
+        return _of_proposed(snapshot, queries, k, allowed, excluded, queries if asked is None else asked)
+    places, part = snapshot.part(allowed)
+    own = excluded
+    if excluded is not None:
+        own = [np.searchsorted(places, positions[allowed[positions]]) for positions in excluded]
+    found, distances = of_all(part, queries, k, None, own, single)
+    return np.where(found < 0, -1, places[found]), distances
+
+
+def of_all(
+    snapshot: Snapshot,
+    queries: NDArray[np.float32],
+    k: int,
+    allowed: NDArray[np.bool_] | None,
+    excluded: Sequence[NDArray[np.int64]] | None,
+    product: Product | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """`nearest` by looking at all objects."""
     positions = np.full((len(queries), k), -1, dtype=np.int64)
     distances = np.full((len(queries), k), np.inf)
     if not len(queries) or not len(snapshot):
         return positions, distances
-    if snapshot.proposals is not None and allowed is None and k <= MOST_PROPOSED:
-        return _of_proposed(snapshot, snapshot.proposals, queries, k, excluded)
     block = max(1, BLOCK_DISTANCES // len(snapshot))
     for start in range(0, len(queries), block):
         part = queries[start : start + block].astype(np.float64)
-        squared, doubt = _approximate(snapshot.vectors, snapshot.squared_norms, part)
+        squared, doubt = (product or _approximate)(snapshot.vectors, snapshot.squared_norms, part)
         if allowed is not None:
             squared[:, ~allowed] = np.inf
         for i, row in enumerate(squared):
@@ -194,19 +241,25 @@ def nearest(
 
 def _of_proposed(
     snapshot: Snapshot,
-    proposals: Proposals,
     queries: NDArray[np.float32],
     k: int,
+    allowed: NDArray[np.bool_] | None,
     excluded: Sequence[NDArray[np.int64]] | None,
+    asked: NDArray[np.float32],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """`nearest` among the objects that an index proposes; of more where exclusions leave fewer than K."""
+    """`nearest` among the objects that the index proposes; of more where fewer than K of them may be found."""
+    assert snapshot.proposals is not None
     positions = np.full((len(queries), k), -1, dtype=np.int64)
     distances = np.full((len(queries), k), np.inf)
     left, n = np.arange(len(queries)), max(PROPOSED, 2 * k)
+    if allowed is not None:
+        n = min(max(n, ALLOWED * len(snapshot) // int(np.count_nonzero(allowed))), MOST_PROPOSED)
     while len(left) and n <= MOST_PROPOSED:
         short = []
-        for i, near in zip(left.tolist(), proposals.near(queries[left], n), strict=True):
+        for i, near in zip(left.tolist(), snapshot.proposals.near(asked[left], n), strict=True):
             candidates = near[near >= 0]
+            if allowed is not None:
+                candidates = candidates[allowed[candidates]]
             if excluded is not None and len(excluded[i]):
                 candidates = candidates[~np.isin(candidates, excluded[i])]
             if len(candidates) < k:
@@ -217,9 +270,8 @@ def _of_proposed(
             positions[i], distances[i] = candidates[order], exact[order]
         left, n = np.array(short, dtype=np.int64), n * WIDER
     if len(left):
-        without = replace(snapshot, proposals=None)
         rest = None if excluded is None else [excluded[i] for i in left.tolist()]
-        positions[left], distances[left] = nearest(without, queries[left], k, None, rest)
+        positions[left], distances[left] = of_all(snapshot, queries[left], k, allowed, rest)
     return positions, distances
 
 
@@ -244,6 +296,8 @@ def nearest_of_each(
     distances = np.full((len(queries), len(members), k), np.inf)
     if not len(queries) or not len(snapshot):
         return distances
+    if snapshot.proposals is not None:
+        snapshot, members, excluded = _of_members(snapshot, members, excluded)
     block = max(1, BLOCK_DISTANCES // len(snapshot))
     for start in range(0, len(queries), block):
         part = queries[start : start + block].astype(np.float64)
@@ -253,6 +307,23 @@ def nearest_of_each(
             for c, own in enumerate(members):
                 distances[start + i, c] = _nearest_of(snapshot, part[i], row[own], own, doubt[i], k)
     return distances
+
+
+def _of_members(
+    snapshot: Snapshot, members: Sequence[NDArray[np.int64]], excluded: Sequence[NDArray[np.int64]]
+) -> tuple[Snapshot, list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+    """The members of all classes alone, and the positions of members and of excluded objects among them."""
+    chosen = np.zeros(len(snapshot), dtype=bool)
+    for own in members:
+        chosen[own] = True
+    mask = next((kept for kept, _, _ in snapshot._parts if np.array_equal(kept, chosen)), chosen)
+    places, part = snapshot.part(mask)
+    inside = [positions[chosen[positions]] for positions in excluded]
+    return (
+        part,
+        [np.searchsorted(places, own) for own in members],
+        [np.searchsorted(places, own) for own in inside],
+    )
 
 
 def _nearest_of(
@@ -286,6 +357,27 @@ def _best(
 def pair_distances(query: NDArray[np.float64], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     """Euclidean distance from one query to each vector, independent of the other rows to the last bit."""
     return np.sqrt(((vectors.astype(np.float64) - query) ** 2).sum(axis=1))
+
+
+#: Computes approximate squared distances and a bound on their error, as `_approximate` does.
+Product = Callable[
+    [NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]],
+    tuple[NDArray[np.float64], NDArray[np.float64]],
+]
+
+
+def single(
+    vectors: NDArray[np.float32], norms: NDArray[np.float64], queries: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`_approximate` by a product in float32: twice as fast, with more candidates to decide among."""
+    own = (queries**2).sum(axis=1)
+    squared = (queries.astype(np.float32) @ vectors.T).astype(np.float64)
+    squared *= -2
+    squared += norms
+    squared += own[:, None]
+    # As in `_approximate`, with u = 2^-24 for the product.
+    bound = (vectors.shape[1] + 4) * 2.0**-23 * (np.sqrt(own) + np.sqrt(norms.max(initial=0))) ** 2
+    return squared, bound
 
 
 def _approximate(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge.checks import check_query, check_view
+from spectrove.knowledge.index.lists import Lists
+from spectrove.knowledge.index.spaces import Computed, Joined, Wider
 from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.schema import DEFAULT_VIEW
-from spectrove.knowledge.search import Snapshot, nearest
+from spectrove.knowledge.search import Proposals, Snapshot, nearest
 from spectrove.knowledge.store import Store
 from spectrove.targets import Target
 from spectrove.targets.target import id_hash
@@ -29,6 +32,9 @@ SCALE_SAMPLE = 512
 
 #: Spaces whose vectors are kept in memory.
 SPACES_KEPT = 8
+
+#: How many times more objects an index proposes for distances that are not its own: in a metric, over several views.
+WIDER_IN_METRIC, WIDER_IN_VIEWS = 4, 8
 
 
 class Metric(Protocol):
@@ -51,10 +57,17 @@ class Space:
     The vectors of each view are divided by the median nearest-neighbour distance of that view, multiplied by the
     square root of its weight, and concatenated: a squared distance is the weighted sum of the squared distances in
     the views. A single view is used unchanged.
+
+    Attributes:
+        weights: Weight of each view.
+        metric: A change of coordinates; None for plain distances.
+        led_by: A similar metric (one fitted on other folds), whose index proposes objects in a large base; None for
+            that of the metric itself. Distances do not depend on it.
     """
 
     weights: Mapping[str, float]
     metric: Metric | None = None
+    led_by: Metric | None = None
 
     @property
     def views(self) -> tuple[str, ...]:
@@ -74,9 +87,16 @@ class Space:
         weights = "+".join(f"{view}*{weight:.6g}" for view, weight in self.weights.items())
         return f"{weights}|{self.metric.fingerprint if self.metric else ''}"
 
+    @property
+    def leading(self) -> Space:
+        """The space whose index proposes objects in this one."""
+        if self.metric is None or self.led_by is None or self.led_by.fingerprint == self.metric.fingerprint:
+            return replace(self, led_by=None)
+        return Space(self.weights, self.led_by)
+
     def plain(self) -> Space:
         """The same views and weights without the metric."""
-        return replace(self, metric=None)
+        return Space(self.weights)
 
 
 def choose_space(
@@ -110,7 +130,20 @@ def snapshot(store: Store, reader: Reader, space: Space) -> Snapshot:
 
 def _with_metric(store: Store, reader: Reader, space: Space) -> Snapshot:
     plain = snapshot(store, reader, space.plain())
-    return replace(plain, vectors=placed(space, plain.vectors), proposals=None)
+    if plain.proposals is None:
+        return replace(plain, vectors=placed(space, plain.vectors))
+    computed: Any = Computed([(plain.vectors, None)], lambda parts: placed(space, parts[0]))
+    return replace(plain, vectors=computed, proposals=_in_metric(store, reader, space, computed))
+
+
+def _in_metric(store: Store, reader: Reader, space: Space, vectors: Any) -> Proposals:
+    """What proposes objects in a metric: its own lists, or those of the metric that leads."""
+    if (leading := space.leading).key != space.key:
+        led = snapshot(store, reader, leading).proposals
+        assert led is not None
+        return Wider(led, WIDER_IN_METRIC)
+    what = f"listing {len(vectors):,} objects of {store.path.name} in a metric, once for version {reader.version}"
+    return Lists(vectors, store.files, reader.version, space.key, what)
 
 
 def _side_by_side(store: Store, reader: Reader, space: Space) -> Snapshot:
@@ -119,16 +152,34 @@ def _side_by_side(store: Store, reader: Reader, space: Space) -> Snapshot:
     for part in parts[1:]:
         shared = shared[np.isin(shared, part.row_id)]
     places = [_places(part, shared) for part in parts]
-    vectors = [part.vectors[place] for part, place in zip(parts, places, strict=True)]
+    join = partial(_join, store, reader, space)
     first, own = parts[0], places[0]
+    proposing = [part.proposals for part in parts if part.proposals is not None]
+    vectors: Any = Computed([(part.vectors, place) for part, place in zip(parts, places, strict=True)], join)
     return Snapshot(
         row_id=shared,
         object_id=first.object_id[own],
-        vectors=_join(store, reader, space, vectors),
+        vectors=vectors if len(proposing) == len(parts) else vectors[:],
         coverage=first.coverage[own],
         ra=first.ra[own],
         dec=first.dec[own],
+        proposals=_joined(store, reader, space, parts, places) if len(proposing) == len(parts) else None,
     )
+
+
+def _joined(
+    store: Store, reader: Reader, space: Space, parts: list[Snapshot], places: list[NDArray[np.int64]]
+) -> Wider:
+    """What proposes objects of several views: `places` is the position in each of them of each object."""
+    views, start = [], 0
+    for part, place, factor in zip(parts, places, _factors(store, reader, space), strict=True):
+        position = np.full(len(part), -1, dtype=np.int64)
+        position[place] = np.arange(len(place))
+        columns = slice(start, start + part.vectors.shape[1])
+        if part.proposals is not None:
+            views.append((part.proposals, columns, factor, position))
+        start = columns.stop
+    return Wider(Joined(views), WIDER_IN_VIEWS)
 
 
 def _places(part: Snapshot, row_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -138,9 +189,13 @@ def _places(part: Snapshot, row_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 def _join(store: Store, reader: Reader, space: Space, vectors: list[NDArray]) -> NDArray[np.float32]:
     """Scaled vectors of the views, concatenated; computed element by element, so that no row depends on another."""
-    factors = [np.sqrt(w) / scale(store, reader, Space({view: 1.0})) for view, w in space.weights.items()]
+    factors = _factors(store, reader, space)
     scaled = [v.astype(np.float64) * factor for v, factor in zip(vectors, factors, strict=True)]
     return np.hstack(scaled).astype(np.float32)
+
+
+def _factors(store: Store, reader: Reader, space: Space) -> list[float]:
+    return [np.sqrt(w) / scale(store, reader, Space({view: 1.0})) for view, w in space.weights.items()]
 
 
 def placed(space: Space, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -172,6 +227,11 @@ def query_vectors(
     return replace(chosen[0], vectors=joined, fingerprint=",".join(v.fingerprint for v in chosen))
 
 
+def _asked(store: Store, reader: Reader, space: Space, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """These objects as queries in the coordinates of the index of the space."""
+    return snapshot(store, reader, space.leading).vectors[rows]
+
+
 def scale(store: Store, reader: Reader, space: Space) -> float:
     """Median nearest-neighbour distance in a space, read from scales.json if it holds that of this version."""
     kept = ("scale", space.key)
@@ -181,7 +241,7 @@ def scale(store: Store, reader: Reader, space: Space) -> float:
         if key not in known:
             objects = snapshot(store, reader, space)
             with doing(f"measuring the distance between neighbours of {store.path.name}"):
-                known[key] = _measure_scale(objects)
+                known[key] = _measure_scale(objects, partial(_asked, store, reader, space))
             with suppress(OSError):  # a read-only base: measure again next time
                 store.write_json(SCALES, known)
         reader.kept[kept] = known[key]
@@ -195,14 +255,15 @@ def _scales(store: Store) -> dict[str, float]:
     return {str(k): float(v) for k, v in content.items() if isinstance(v, int | float) and v > 0}
 
 
-def _measure_scale(snapshot: Snapshot) -> float:
-    hashes = [id_hash(str(i)) for i in snapshot.object_id]
+def _measure_scale(snapshot: Snapshot, asked: Callable[[NDArray[np.int64]], NDArray[np.float32]]) -> float:
+    hashes = [id_hash(name) for name in snapshot.object_id.tolist()]
     sample = np.argsort(np.array(hashes, dtype=np.uint64), kind="stable")[:SCALE_SAMPLE]
     itself = [
         snapshot.same_object(str(snapshot.object_id[i]), float(snapshot.ra[i]), float(snapshot.dec[i]))
         for i in sample
     ]
-    _, distance = nearest(snapshot, snapshot.vectors[sample], 1, None, itself)
+    places = None if snapshot.proposals is None else asked(sample)
+    _, distance = nearest(snapshot, snapshot.vectors[sample], 1, None, itself, places)
     # Exact copies are at distance 0 and are not different objects.
     different = distance[np.isfinite(distance) & (distance > 0)]
     return float(np.median(different)) if len(different) else 1.0

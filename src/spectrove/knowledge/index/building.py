@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from spectrove.knowledge.files import Files
 from spectrove.knowledge.index import opening
 from spectrove.knowledge.index.graph import write_graph
 from spectrove.knowledge.index.opening import Version
+from spectrove.knowledge.index.recall import measured
 from spectrove.knowledge.index.sidecar import FOLDER, GRAPH, LOCK, Description, Parts, mapped, sweep
 from spectrove.knowledge.schema import COVERAGE, VECTOR, matrix, sky_positions
 from spectrove.knowledge.search import cells_of, squared_norms_of
@@ -72,6 +74,10 @@ def build(files: Files, base: Batched, view: str, name: str) -> Description:
         made = Description(view, known.fingerprint, known.dimensions, base.version, rows, parts.written, {})
         made.write(files)
         sweep(files)
+        if (sidecar := opening.opened_files(files, made)) is not None:
+            with doing(f"measuring what the index of the view {view} of {name} finds"):
+                made = replace(made, recall=measured(sidecar.snapshot()))
+            made.write(files)
     return made
 
 

@@ -91,7 +91,7 @@ def opened(files: Files, base: Version, view: str, read: Callable[[], Snapshot])
         return None
     if about.version > base.version:  # made while an older version is still read
         return None
-    sidecar = _open(files, about)
+    sidecar = opened_files(files, about)
     if sidecar is None:
         return None
     return sidecar.snapshot() if about.version == base.version else _caught_up(sidecar, base, read)
@@ -105,7 +105,8 @@ def _say(view: str, what: str) -> None:
     )
 
 
-def _open(files: Files, about: Description) -> Sidecar | None:
+def opened_files(files: Files, about: Description) -> Sidecar | None:
+    """The index that a description is of; None, with a sentence, if a file of it is damaged."""
     places = {what: about.place(files, what) for what in (*ARRAYS, GRAPH)}
     if damaged := [what for what, place in places.items() if place is None]:
         _say(about.view, f"has a damaged index ({', '.join(damaged)}: not what was written)")

@@ -25,6 +25,9 @@ from spectrove.knowledge.files import Files, replacing
 #: Folder of the indices, and the lock of whoever makes one: writers of the base need not wait for that.
 FOLDER, LOCK = "index", ".index.lock"
 
+#: Files whose names begin so hold what was made in a metric, see `lists`.
+SPACE = "space"
+
 #: Layout of the files.
 FORMAT = 1
 
@@ -121,7 +124,7 @@ def sweep(files: Files) -> None:
     told = [Description.read(files, name.removesuffix(".json")) for name in names if name.endswith(".json")]
     needed = {part["name"] for one in told if one is not None for part in one.files.values()}
     for name in names:
-        if not name.endswith(".json") and name not in needed:
+        if not name.endswith(".json") and not name.startswith(f"{SPACE}.") and name not in needed:
             files.remove(f"{FOLDER}/{name}")
 
 

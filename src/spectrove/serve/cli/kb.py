@@ -230,6 +230,11 @@ def info(kb: options.Base, as_json: options.Json = False) -> None:
     rows = [
         ("objects", str(found["rows"])),
         *views,
+        *(
+            (f"index {name}", _index_text(view["index"]))
+            for name, view in found["views"].items()
+            if "index" in view
+        ),
         ("version", f"{found['version']} (created {found['created']})"),
         ("size", f"{found['bytes'] / 1e6:.1f} MB"),
         *((f"label {name}", values_text(values)) for name, values in found["labels"].items()),
@@ -403,6 +408,17 @@ def made_by(version: dict[str, Any]) -> str:
     """ "label (lens from lenses)"."""
     about = f" ({version['about']})" if version["about"] else ""
     return f"{version['operation']}{about}"
+
+
+def _index_text(index: dict[str, Any]) -> str:
+    """ "of version 3, finds 99.7% of the 10 nearest [98.0, 99.9] (200 queries)"."""
+    if "recall" not in index:
+        return f"of version {index['version']}"
+    low, recall, high = (100 * index[name] for name in ("low", "recall", "high"))
+    return (
+        f"of version {index['version']}, finds {recall:.1f}% of the {index['neighbors']} nearest "
+        f"[{low:.1f}, {high:.1f}] ({index['queries']} queries)"
+    )
 
 
 def _columns_text(columns: Sequence[str]) -> str:

@@ -1,0 +1,79 @@
+"""Spaces of a large base: vectors computed where they are looked at, and who proposes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.knowledge.search import MOST_PROPOSED, Proposals
+
+
+class Computed:
+    """Rows of vectors that are computed from those of other arrays when they are asked for.
+
+    No row depends on another, so that each is the same to the last bit as if all were computed.
+
+    Args:
+        sources: Arrays, each with the row that each of ours comes from (None for the same), shape (n_objects, any).
+        compute: Our rows, float32, from the same rows of each source.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[tuple[Any, NDArray[np.int64] | None]],
+        compute: Callable[[list[NDArray[np.float32]]], NDArray[np.float32]],
+    ) -> None:
+        self._sources, self._compute = sources, compute
+        first, rows = sources[0]
+        self.shape = (len(first) if rows is None else len(rows), self[:1].shape[1])
+        self.dtype = np.dtype(np.float32)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> NDArray[np.float32]:
+        """Rows by a slice, positions or a mask, (n, n_dimensions)."""
+        return self._compute([
+            np.asarray(source[rows] if places is None else source[places[rows]]) for source, places in self._sources
+        ])  # fmt: skip
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self[:].astype(dtype or np.float32)
+
+
+@dataclass(frozen=True)
+class Wider:
+    """Proposals for a space of other distances than those of the index: so many times more; `search.Proposals`."""
+
+    inner: Proposals
+    times: int
+
+    def near(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
+        """Positions of the `times * n` nearest by the index, but of no more than MOST_PROPOSED unless `n` is more."""
+        return self.inner.near(queries, max(n, min(self.times * n, MOST_PROPOSED)))
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Proposals for several views side by side: those that each view proposes; `search.Proposals`.
+
+    Attributes:
+        views: Of each view its proposals, its columns in a query with the factor they were multiplied by, and the
+            position here of each of its objects (-1 for none).
+    """
+
+    views: Sequence[tuple[Proposals, slice, float, NDArray[np.int64]]]
+
+    def near(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
+        """Positions of the `n` nearest in each view, each once."""
+        found = []
+        for inner, columns, factor, places in self.views:
+            own = inner.near((queries[:, columns] / factor).astype(np.float32), n)
+            found.append(np.where(own < 0, -1, places[own]))
+        positions = np.sort(np.hstack(found), axis=1)
+        positions[:, 1:][positions[:, 1:] == positions[:, :-1]] = -1
+        return positions
