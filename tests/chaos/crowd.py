@@ -55,7 +55,7 @@ def write(path: Path, name: str, until: float) -> State:
         if done != ((0, BATCH) if generation else (BATCH, 0)):
             raise SystemExit(f"{name}: {batch} of generation {generation} gave {done}")
         batches[batch], held = generation, held | state
-        if name == "one" and number % 40 == 0:
+        if name == "one" and number % 8 == 0:
             base.optimize()
             base.build_index()
     return held | {"changes": number}
