@@ -10,6 +10,9 @@ import time
 
 import pytest
 
+from spectrove.errors import DatasetError
+from spectrove.processes import map_chunks
+
 PARENT = """
 import os, signal, sys, time
 from concurrent.futures import ProcessPoolExecutor
@@ -55,3 +58,49 @@ def test_no_worker_outlives_a_killed_parent(tmp_path, method, end):
     for pid in workers:
         os.kill(pid, signal.SIGKILL)
     pytest.fail("workers outlived their parent")
+
+
+ON_CLUSTER = """
+import os, signal, sys, time
+from pathlib import Path
+from spectrove.processes import map_chunks
+
+folder = Path(sys.argv[1])
+
+
+def square(n, folder):
+    with open(folder / f"{n}.times", "a") as file:
+        file.write("x")
+    if n == 5 and not (folder / "died").exists():
+        (folder / "died").touch()
+        time.sleep(3)  # what it has done before is fetched meanwhile
+        os.kill(os.getpid(), signal.SIGKILL)
+    return n * n, os.getpid()
+
+
+if __name__ == "__main__":
+    found = list(map_chunks(square, ((n, folder) for n in range(12)), 2, "local"))
+    print([n for n, _ in found], os.getpid() in {pid for _, pid in found})
+"""
+
+
+def test_a_worker_of_a_cluster_that_is_killed_costs_its_chunk_alone(tmp_path):
+    """Results come in the order of the tasks; the chunk it was at is done once more, no other is."""
+    script = tmp_path / "cluster.py"
+    script.write_text(ON_CLUSTER)
+    done = subprocess.run(
+        [sys.executable, script, tmp_path], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.stdout.strip() == f"{[n * n for n in range(12)]} False", done.stderr
+    times = {int(file.stem): len(file.read_text()) for file in tmp_path.glob("*.times")}
+    assert times == {n: 2 if n == 5 else 1 for n in range(12)}
+
+
+def test_a_cluster_that_is_not_there_is_refused_in_a_sentence(monkeypatch):
+    """And so is dask where it is not installed."""
+    monkeypatch.setattr("spectrove.processes.PATIENCE", 0.5)
+    with pytest.raises(DatasetError, match="no scheduler of dask answers there"):
+        list(map_chunks(abs, iter([(1,)]), cluster="tcp://127.0.0.1:9"))
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(DatasetError, match=r"pip install 'spectrove\[cluster\]'"):
+        list(map_chunks(abs, iter([(1,)]), cluster="local"))

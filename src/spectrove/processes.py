@@ -1,11 +1,170 @@
-"""Processes that help: none outlives the one that started it."""
+"""Chunks of work done by other processes, on this machine or on a cluster: none outlives the one that started it.
+
+Results come in the order of the tasks, so that what is made of them does not depend on who worked, or how fast.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
+import signal
 import threading
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from typing import Any, TypeVar
+
+from spectrove.errors import DatasetError
+from spectrove.version import __version__
+
+R = TypeVar("R")
+
+#: Tasks that are given out or wait for their turn, by worker: no more results in memory than can be used soon.
+AHEAD = 3
+
+#: Seconds in which the scheduler of a cluster has to answer.
+PATIENCE = 30
+
+
+def map_chunks(
+    function: Callable[..., R], tasks: Iterator[tuple], workers: int | None = None, cluster: str | None = None
+) -> Iterator[R]:
+    """What a function of a module gives for each task, in their order.
+
+    Args:
+        function: Called with the values of a task, which are sent to the process that does it, as its result is back.
+        tasks: Values of each task; they are made a few ahead of the results.
+        workers: Processes on this machine; one per core if None. A cluster at an address has its own.
+        cluster: None for a pool of processes; "local" for a cluster of dask on this machine, or the address of the
+            scheduler of one, such as "tcp://10.0.0.1:8786". There the task whose worker dies is done again by another,
+            and of those before it only one whose result was not fetched yet.
+
+    Raises:
+        DatasetError: A process of a pool dies, there is no cluster, or dask is not installed; or a task ends four
+            workers of a cluster.
+    """
+    n = workers or os.cpu_count() or 1
+    if cluster is None:
+        yield from _in_pool(function, tasks, n)
+    else:
+        yield from _on_cluster(function, tasks, n, cluster)
+
+
+def _in_pool(function: Callable[..., R], tasks: Iterator[tuple], workers: int) -> Iterator[R]:
+    # Spawned, not forked: the parent may hold threads of torch, Lance or Arrow, which a fork would break.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
+    waiting: deque[Future] = deque()
+    try:
+        for task in tasks:
+            waiting.append(pool.submit(function, *task))
+            if len(waiting) > AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise DatasetError(
+            f"one of {workers} reading processes died (out of memory, or started from a script without "
+            '`if __name__ == "__main__":`). Run again with fewer, --workers 1: what was stored is kept.'
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _on_cluster(
+    function: Callable[..., R], tasks: Iterator[tuple], workers: int, address: str
+) -> Iterator[R]:
+    with _client(address, workers) as (client, at_work):
+        import cloudpickle
+        from distributed import as_completed
+
+        ahead = AHEAD * max(at_work, 1)
+        left = enumerate(tasks)
+        places: dict[Any, int] = {}
+        ready: dict[int, R] = {}
+        # Results are fetched as soon as they are there: a worker that dies later takes none with it.
+        arriving = as_completed(with_results=True, raise_errors=False)
+        turn = 0
+        while True:
+            for place, task in islice(left, max(ahead - len(places) - len(ready), 0)):
+                # As bytes: the scheduler would unpack them, and stand still while it imports what they name.
+                packed = cloudpickle.dumps((function, task))
+                future = client.submit(_same_version, __version__, packed, pure=False)
+                places[future] = place
+                arriving.add(future)
+            if not places and not ready:
+                return
+            while turn not in ready:
+                future, result = next(arriving)
+                if future.status == "error":
+                    raise _explained(result[1], address) from result[1]
+                if future.status != "finished":
+                    raise DatasetError(
+                        f"--cluster {address}: the scheduler is gone (a chunk is {future.status}). Start it, and run "
+                        "again: what was stored is kept."
+                    )
+                ready[places.pop(future)] = result
+            yield ready.pop(turn)
+            turn += 1
+
+
+def _same_version(version: str, packed: bytes) -> Any:
+    """The result of a task, by a worker that has the same version as who asks, so that results are the same."""
+    if version != __version__:
+        raise DatasetError(
+            f"a worker of the cluster has spectrove {__version__}, expected {version}. Install that one on all workers."
+        )
+    function, task = pickle.loads(packed)
+    return function(*task)
+
+
+@contextmanager
+def _client(address: str, workers: int) -> Iterator[tuple[Any, int]]:
+    """A client of the cluster, and the number of its workers."""
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise DatasetError(
+            f"--cluster {address}: needs dask, which is not installed. Install the extra: pip install "
+            "'spectrove[cluster]'."
+        ) from error
+    with ExitStack() as stack:
+        place: Any = address
+        if address == "local":
+            place = stack.enter_context(
+                LocalCluster(
+                    n_workers=workers, threads_per_worker=1, memory_limit=0, dashboard_address=None,
+                    silence_logs=50,
+                )
+            )  # fmt: skip
+        try:
+            client = stack.enter_context(Client(place, timeout=PATIENCE))
+        except (OSError, ValueError) as error:
+            raise DatasetError(
+                f"--cluster {address}: no scheduler of dask answers there ({error}). Start `dask scheduler` and "
+                "`dask worker`, name the address that it prints, or say local."
+            ) from error
+        yield client, len(client.scheduler_info(n_workers=-1)["workers"])
+
+
+def _explained(error: BaseException, address: str) -> BaseException:
+    """An error of a task; a sentence where it is that its workers die."""
+    if type(error).__name__ != "KilledWorker":
+        return error
+    return DatasetError(
+        f"--cluster {address}: one chunk ended four workers in turn, probably for want of memory. Give each worker "
+        "more, and run again: what was stored is kept."
+    )
+
+
+def _begin_worker() -> None:
+    """Ctrl-C is for the parent, which lets its children finish; if the parent is killed, they end too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
 
 
 def end_with_parent() -> None:

@@ -168,6 +168,7 @@ def create(
     views: Mapping[str, Encoder | str] | None = None,
     domain: str | None = None,
     progress: Progress | None = None,
+    cluster: str | None = None,
     **reading: Any,
 ) -> tuple[Base, list[Refusal]]:
     """A new knowledge base of spectra with known labels, ready to be asked, and the spectra that were left out.
@@ -179,11 +180,12 @@ def create(
         views: Encoders of further views; the standard ones if None.
         domain: The kind of light, a key of `pipeline.DOMAINS`; that of the spectra if None.
         progress: Called with the number of spectra added.
+        cluster: "local" or the address of a scheduler of dask, whose workers embed the spectra.
         reading: How files are read, see `pipeline.queries.READING`.
     """
     batches, unread = batches_of(spectra, **reading)
     base, refusals = pipeline.create(
-        fspath(path), batches, encoder, views=views, domain=domain, progress=progress
+        fspath(path), batches, encoder, views=views, domain=domain, progress=progress, cluster=cluster
     )
     return open(str(base.path)), [*unread, *refusals]
 

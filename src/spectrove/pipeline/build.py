@@ -9,9 +9,10 @@ from pathlib import Path
 from spectrove.embeddings import Embeddings
 from spectrove.encoders import Encoder
 from spectrove.errors import KnowledgeError, Refusal
-from spectrove.inference.embed import BATCH, embed, vectors_of
+from spectrove.inference.embed import BATCH, vectors_of
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.schema import DEFAULT_DOMAIN
+from spectrove.pipeline.chunks import embedded
 from spectrove.pipeline.column_views import spectral_views
 from spectrove.pipeline.domains import domain_called
 from spectrove.pipeline.encoders import encoders_of, loaded
@@ -36,6 +37,7 @@ def create(
     views: Mapping[str, Encoder | str] | None = None,
     domain: str | None = None,
     progress: Progress | None = None,
+    cluster: str | None = None,
 ) -> tuple[KnowledgeBase, list[Refusal]]:
     """A new knowledge base from batches of spectra; `progress` is called with the number added.
 
@@ -43,6 +45,7 @@ def create(
         encoder: Encoder of the view "shape"; that of the domain if None. Spectra that it refuses are left out.
         views: Encoders of further views; `standard_views` if None.
         domain: The kind of light; that of the first batch if None.
+        cluster: "local" or the address of a scheduler of dask: its workers embed, and this process writes.
     """
     first, batches = _first_of(batches)
     domain = domain or (DEFAULT_DOMAIN if first is None else kind_of_set(first))
@@ -50,17 +53,16 @@ def create(
     others = loaded(standard_views(domain) if views is None else views)
     base: KnowledgeBase | None = None
     refusals: list[Refusal] = []
-    for batch in batches:
-        embedded = embed(batch, main, others)
-        refusals += embedded.refusals
-        if len(embedded.spectra):
+    for batch, made in embedded(batches, main, others, cluster):
+        refusals += made.refusals
+        if len(made.spectra):
             if base is None:
                 # A base stopped before `complete` is recognised as incomplete.
                 base = KnowledgeBase.create(
-                    path, embedded.spectra, embedded.views, encoder=main.name, domain=domain, complete=False
+                    path, made.spectra, made.views, encoder=main.name, domain=domain, complete=False
                 )
             else:
-                base.add(embedded.spectra, embedded.views)
+                base.add(made.spectra, made.views)
         if progress:
             progress(len(batch))
     if base is None:
@@ -94,17 +96,17 @@ def add(
     *,
     upsert: bool = False,
     progress: Progress | None = None,
+    cluster: str | None = None,
 ) -> list[Refusal]:
-    """Refusals after adding spectra to a base, embedded with its own encoders."""
+    """Refusals after adding spectra to a base, embedded with its own encoders; `cluster` as in `create`."""
     encoders = encoders_of(base, base.views)
     main = encoders.pop(base.space().views[0])
     refusals: list[Refusal] = []
-    for batch in batches:
-        embedded = embed(batch, main, encoders)
-        refusals += embedded.refusals
-        if len(embedded.spectra):
+    for batch, made in embedded(batches, main, encoders, cluster):
+        refusals += made.refusals
+        if len(made.spectra):
             write = base.upsert if upsert else base.add
-            write(embedded.spectra, embedded.views)
+            write(made.spectra, made.views)
         if progress:
             progress(len(batch))
     return refusals

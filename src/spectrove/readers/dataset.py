@@ -71,6 +71,7 @@ def ingest(
     workers: int | None = None,
     progress: Progress | None = None,
     light: Light | None = None,
+    cluster: str | None = None,
     **options: Any,
 ) -> IngestReport:
     """What was written to a dataset from files, folders or globs of spectra.
@@ -86,6 +87,7 @@ def ingest(
         workers: Processes; by default one per core.
         progress: Called with the number of files done and of all files to read.
         light: The kind of light, if the readers here do not know it.
+        cluster: "local" or the address of a scheduler of dask: workers read the files, and this process writes.
         options: As in `read_file`: columns, medium, wavelength_unit, flux_unit, error_unit, response.
 
     Raises:
@@ -102,7 +104,7 @@ def ingest(
     refusals: list[Refusal] = []
     report, added, skipped, pending = JoinReport(), 0, len(files) - len(todo), []
     for batch in read_files(
-        todo, survey=survey, workers=workers, progress=progress, options=options, light=light
+        todo, survey=survey, workers=workers, progress=progress, options=options, light=light, cluster=cluster
     ):
         refusals += batch.refusals
         joined, said = joiner.join(batch.spectra)

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 
 from spectrove.errors import DatasetError, Refusal, SpectroveError
-from spectrove.processes import end_with_parent
+from spectrove.processes import map_chunks
 from spectrove.readers.columns import BOOKKEEPING, conform_rows
 from spectrove.readers.light import Light
 from spectrove.readers.options import responses
 from spectrove.readers.readfile import read_file
 from spectrove.spectra import CORE_COLUMNS, Spectrum, SpectrumSet
-
-R = TypeVar("R")
 
 #: Called with the number of files done and of all files.
 Progress = Callable[[int, int], None]
@@ -51,6 +44,7 @@ def read_files(
     progress: Progress | None = None,
     options: Mapping[str, Any] | None = None,
     light: Light | None = None,
+    cluster: str | None = None,
 ) -> Iterator[Batch]:
     """Batches of spectra in the order of the files; a file that cannot be read is a refusal in its batch.
 
@@ -61,11 +55,17 @@ def read_files(
         progress: Told after every batch.
         options: As in `read_file`.
         light: The kind of light of the files, if the readers here do not know it.
+        cluster: Where files are read, as in `processes.map_chunks`: workers see them under the same paths.
 
     Raises:
         DatasetError: If a process dies.
     """
     if light is not None:
+        if cluster is not None:
+            raise DatasetError(
+                f"--cluster {cluster}: these files are read by processes of this machine alone. Leave it out; "
+                "--workers says how many."
+            )
         yield from _of_light(files, light, progress, responses(options or {}), workers)
         return
     if responses(options or {}):
@@ -73,14 +73,14 @@ def read_files(
             f"--response: the files, the first {Path(files[0]).name if files else 'none'}, are no spectra of counts, "
             "which alone have one. Leave it out, or name such files."
         )
-    chunks = [[str(file) for file in files[i : i + CHUNK]] for i in range(0, len(files), CHUNK)]
+    chunks = [[_at(file, cluster) for file in files[i : i + CHUNK]] for i in range(0, len(files), CHUNK)]
     workers = workers or os.cpu_count() or 1
-    alone = workers == 1 or len(files) <= WORTH_PROCESSES
+    alone = cluster is None and (workers == 1 or len(files) <= WORTH_PROCESSES)
     tasks = ((chunk, survey, dict(options or {})) for chunk in chunks)
     results = (
         (_read_chunk(*task) for task in tasks)
         if alone
-        else in_processes(_read_chunk, tasks, min(workers, len(chunks)))
+        else map_chunks(_read_chunk, tasks, max(min(workers, len(chunks)), 1), cluster)
     )
     done = 0
     for raw, refusals, n_files in results:
@@ -88,6 +88,15 @@ def read_files(
         yield Batch(_unpack(raw), refusals, n_files)
         if progress is not None:
             progress(done, len(files))
+
+
+def _at(file: Path, cluster: str | None) -> str:
+    """The path of a file; for workers elsewhere the whole one."""
+    if cluster is not None and cluster != "local" and not file.is_absolute():
+        raise DatasetError(
+            f"{file}: --cluster {cluster} reads it by workers elsewhere, expected a whole path. Begin it with /."
+        )
+    return str(file)
 
 
 def _of_light(
@@ -110,38 +119,6 @@ def _of_light(
         yield Batch(spectra.with_rows(conform_rows(rows, columns)), refusals, n_files)
         if progress is not None:
             progress(done, len(files))
-
-
-def in_processes(read: Callable[..., R], tasks: Iterator[tuple], workers: int) -> Iterator[R]:
-    """What a function of a module gives for each task, in their order, by several processes.
-
-    Raises:
-        DatasetError: If a process dies.
-    """
-    # Spawned, not forked: the parent may hold threads of torch, Lance or Arrow, which a fork would break.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
-    waiting: deque[Future] = deque()
-    try:
-        for task in tasks:
-            waiting.append(pool.submit(read, *task))
-            if len(waiting) > 3 * workers:  # no more results in memory than the reader can use soon
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    except BrokenProcessPool as error:
-        raise DatasetError(
-            f"one of {workers} reading processes died (out of memory, or started from a script without "
-            '`if __name__ == "__main__":`). Run again with fewer, --workers 1: what was stored is kept.'
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    """Ctrl-C is for the parent, which lets its children finish; if the parent is killed, they end too."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()
 
 
 def _read_chunk(paths: list[str], survey: str, options: dict[str, Any]) -> tuple[bytes, list[Refusal], int]:

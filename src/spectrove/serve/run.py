@@ -38,6 +38,7 @@ class Request:
         base: None where the verb needs none.
         subject: What the verb is asked about, such as the target; empty where it needs nothing.
         options: Options of the verb; those that are None are left to the verb.
+        cluster: Whose workers answer a hunt; None for this process.
     """
 
     verb: Verb
@@ -46,15 +47,25 @@ class Request:
     encoders: Mapping[str, Encoder] = field(default_factory=dict)
     subject: tuple[Any, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    cluster: str | None = None
 
-    def answers(self, batch: SpectrumSet) -> Answers:
-        """The answers to one batch."""
+    def answers(self, batches: Iterable[SpectrumSet]) -> Iterator[tuple[SpectrumSet, Answers]]:
+        """Each batch and the answers to it."""
         options = {name: value for name, value in self.options.items() if value is not None}
-        if "redshifts" in self.verb.options.model_fields:
-            options["redshifts"] = self.queries.redshifts
         if "encoder" in self.verb.options.model_fields:
             options["encoder"] = self.encoders
-        return self.verb.ask(self.base, batch, *self.subject, **options)
+        if self.cluster is not None:
+            from spectrove.pipeline.hunts import hunted_among
+
+            [target], base = self.subject, self.base
+            assert base is not None
+            given = ((batch, self.queries.redshifts) for batch in batches)
+            yield from hunted_among(base, given, target, self.cluster, **options)
+            return
+        for batch in batches:
+            if "redshifts" in self.verb.options.model_fields:
+                options["redshifts"] = self.queries.redshifts
+            yield batch, self.verb.ask(self.base, batch, *self.subject, **options)
 
     def provenance(self, metric: FittedMetric | None = None, **notes: Any) -> dict[str, Any]:
         """What a file says of its answers: base, version, encoder, metric, and these notes."""
@@ -194,8 +205,7 @@ def answered(request: Request, batches: Iterable[SpectrumSet], counts: Counts) -
     """Answers batch by batch; refusals are counted and printed."""
     try:
         with progress_bar("answering") as advance:
-            for batch in batches:
-                answers = request.answers(batch)
+            for batch, answers in request.answers(batches):
                 counts.add(answers, batch)
                 advance(len(batch))
                 yield answers

@@ -19,8 +19,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, Refusal, SpectroveError
+from spectrove.processes import map_chunks
 from spectrove.readers.fitsfile import open_plain
-from spectrove.readers.parallel import in_processes
 from spectrove.xray.background import Background, background_of, exposed_area, on_channels
 from spectrove.xray.counts import BAD_QUALITY, NOT_USED, Counts, CountSet
 from spectrove.xray.events import is_event_table, is_events, is_list, read_events
@@ -117,7 +117,7 @@ def iter_counts(
     n_workers = min(workers or os.cpu_count() or 1, len(some))
     alone = n_workers == 1 or len(paths) <= WORTH_PROCESSES
     results: Iterator[tuple[Any, ...]] = (
-        (_read_some(part, files) for part in some) if alone else in_processes(_read_packed, tasks, n_workers)
+        (_read_some(part, files) for part in some) if alone else map_chunks(_read_packed, tasks, n_workers)
     )
     refused: list[tuple[str, str]] = []
     named = {str(Path(path).resolve()) for path in responses}

@@ -143,6 +143,7 @@ class Typed:
     figures: Figures = False
     review: Review = None
     next: Next = None
+    cluster: options.Cluster = None
     reading: Reading
     redshift: Redshift
 
@@ -184,7 +185,7 @@ def hunt(typed: Typed) -> None:
     views = searched_views(base, target)
     encoders = encoders_of(base, typed.encoder, views)
     hint_at_views(base, target, views)
-    request = Request(verb, base, queries, encoders, (target,), given)
+    request = Request(verb, base, queries, encoders, (target,), given, typed.cluster)
     outputs = Outputs(typed.as_json, typed.output, typed.report, typed.top)
     if typed.review:
         look(request, outputs, _look(typed, base, target))
@@ -213,6 +214,8 @@ def _need_one_question(typed: Typed) -> None:
         raise typer.BadParameter(
             "what is measured in spectra has no views; leave it out", param_hint="--view"
         )
+    if typed.cluster and not typed.target:
+        raise typer.BadParameter("workers hunt for a target: give --target", param_hint="--cluster")
     if typed.like is not None:
         return
     if typed.unlike or typed.region:

@@ -37,6 +37,7 @@ def ingest(
     paths: Paths,
     output: Dataset,
     catalog: Catalogs = None,
+    cluster: options.Cluster = None,
     as_json: options.Json = False,
     *,
     reading: Reading,
@@ -62,6 +63,7 @@ def ingest(
             catalogs=catalog or catalogs_in(paths),
             progress=done_of(advance),
             light=light,
+            cluster=cluster,
             **keywords,
         )
     print_refusals(report.refusals, as_json=as_json)

@@ -85,6 +85,7 @@ def create(
     view: View = [],  # noqa: B006 (typer reads it, nobody changes it)
     where: FromWhere = None,
     overwrite: Overwrite = False,
+    cluster: options.Cluster = None,
     as_json: options.Json = False,
     *,
     reading: Reading,
@@ -102,7 +103,7 @@ def create(
     views = pipeline.loaded(standard | named_views([text for text in view if text != "none"]))
     with replacing(kb) as temporary, progress_bar("embedding") as advance:
         _, refusals = pipeline.create(
-            temporary, queries, network, views=views, domain=domain.name, progress=advance
+            temporary, queries, network, views=views, domain=domain.name, progress=advance, cluster=cluster
         )
     base = open_base(kb)
     print_left_out(queries, refusals)
@@ -119,6 +120,7 @@ def add(
     source: From,
     where: FromWhere = None,
     upsert: Upsert = False,
+    cluster: options.Cluster = None,
     as_json: options.Json = False,
     *,
     reading: Reading,
@@ -135,7 +137,7 @@ def add(
     before = len(base)
     known = ObjectsInBase(base, upsert)
     with progress_bar("embedding") as advance:
-        refusals = pipeline.add(base, known.new(queries), upsert=upsert, progress=advance)
+        refusals = pipeline.add(base, known.new(queries), upsert=upsert, progress=advance, cluster=cluster)
     print_left_out(queries, refusals)
     done = {
         "added": len(base) - before,

@@ -87,6 +87,14 @@ Output = Annotated[
 Workers = Annotated[
     int | None, typer.Option("--workers", metavar="N", min=1, help="Processes; by default one per core.")
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="local|ADDRESS",
+        help="Workers of dask: on this machine, or those of a scheduler.",
+    ),
+]
 
 
 def query_batches(typed: Any) -> QueryBatches:
