@@ -48,6 +48,21 @@ def folds_by_group(
     return fold[code]
 
 
+def equal_limit(counts: NDArray[np.int64], most: int) -> int:
+    """The limit for each class by which at most `most` objects remain: rare classes are whole, frequent ones equal.
+
+    Args:
+        counts: Objects of each class, more than `most` in all, (n_classes,).
+    """
+    limit, room = most, most
+    for i, n in enumerate(np.sort(counts)):  # fill up from the rarest
+        limit = room // (len(counts) - i)
+        if n > limit:
+            break
+        room -= int(n)
+    return limit
+
+
 def thinned(labels: NDArray[np.str_], order: NDArray[np.int64], cap: int) -> NDArray[np.int64]:
     """Positions, ascending, of the first `cap` objects of each label in this order.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,21 @@ TRIALS = 3
 Place = Callable[[SpectrumSet], tuple[NDArray[np.float32], NDArray[np.str_]]]
 
 
+@dataclass(frozen=True)
+class Far:
+    """What was found to be far from all.
+
+    Attributes:
+        limit: The scaled distance beyond which the flag is set.
+        nearest: Gives the scaled distance of each query to the nearest known object, (n_queries,), and its unit.
+    """
+
+    limit: float
+    nearest: Callable[[], tuple[NDArray[np.float64], float]]
+
+
 def less_noise(
-    predictions: Sequence[Prediction], neighbors: Neighbors, spectra: SpectrumSet, limit: float, place: Place
+    predictions: Sequence[Prediction], neighbors: Neighbors, spectra: SpectrumSet, far: Far, place: Place
 ) -> list[Prediction]:
     """The predictions, without the flag "far_from_all" if the noise of the spectrum explains the distance.
 
@@ -35,25 +48,24 @@ def less_noise(
         predictions: With their flags.
         neighbors: Of the same queries.
         spectra: The queries.
-        limit: The scaled nearest-neighbour distance beyond which the flag is set.
+        far: The distances that were judged.
         place: Function from spectra to vectors in the metric of the search.
     """
     rows = [i for i, p in enumerate(predictions) if FAR in p.flags]
     if not rows:
         return list(predictions)
     asked = spectra.take(np.array(rows))
-    moved = np.zeros(len(rows))
+    moved, (nearest, unit) = np.zeros(len(rows)), far.nearest()
     for trial in range(TRIALS):
         vectors, names = place(noisier(asked, trial))
         where = {name: i for i, name in enumerate(names.tolist())}
         for j, name in enumerate(asked.object_id.tolist()):
             if name in where:
                 step = vectors[where[name]].astype(float) - neighbors.query_vectors[rows[j]]
-                moved[j] += (step**2).sum() / TRIALS / neighbors.scale**2
+                moved[j] += (step**2).sum() / TRIALS / unit**2
     found = list(predictions)
     for j, i in enumerate(rows):
-        nearest = float(neighbors.distance[i, 0]) / neighbors.scale
-        if np.sqrt(max(nearest**2 - moved[j], 0.0)) <= limit:
+        if np.sqrt(max(float(nearest[i]) ** 2 - moved[j], 0.0)) <= far.limit:
             kept = tuple(flag for flag in found[i].flags if flag != FAR)
             found[i] = replace(found[i], flags=kept)
     return found

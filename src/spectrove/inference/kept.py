@@ -27,6 +27,9 @@ Content = tuple[Mapping[str, NDArray], Mapping[str, str]]
 
 _SUFFIX = ".safetensors"
 
+#: Objects that are measured before the measurements are kept; more where more are kept already.
+MEASURED_AT_ONCE = 512
+
 #: Results that are kept in a folder, those of earlier labels among them.
 MOST_KEPT = 100
 
@@ -97,6 +100,8 @@ def measured_once(
 ) -> NDArray[np.float64]:
     """Measurements of objects of a base, (n_objects, n_values); those of further objects are added to what is kept.
 
+    They are kept in blocks: an interruption costs the block at which it came.
+
     Args:
         base, kind, key: As in `fitted_once`, but with `base.measured_version`: columns that are joined to a base leave
             what is measured in its spectra as it is.
@@ -109,10 +114,17 @@ def measured_once(
         version = base.measured_version
         what = f"{doing or f'measuring {kind}'} of {len(missing):,} objects"
         with at_work(f"{what}, once for version {version} of {base.path.name}", len(missing)):
-            kept |= dict(zip(missing, measure(missing), strict=True))
-        names = sorted(kept)
-        content = {"values": np.stack([kept[name] for name in names])}, {"object_id": json.dumps(names)}
-        _keep(base.files, kind, key, (version, version), content)
+            while missing:
+                # Blocks grow with what is kept, which is written anew each time.
+                size = max(MEASURED_AT_ONCE, len(kept) // 2)
+                block, missing = missing[:size], missing[size:]
+                kept |= dict(zip(block, measure(block), strict=True))
+                names = sorted(kept)
+                content = (
+                    {"values": np.stack([kept[name] for name in names])},
+                    {"object_id": json.dumps(names)},
+                )
+                _keep(base.files, kind, key, (version, version), content)
     return np.array([kept[name] for name in object_id])
 
 

@@ -25,6 +25,7 @@ from spectrove.knowledge import KnowledgeBase
 from spectrove.provenance import canonical_json
 from spectrove.spectra import CATALOG_FLAGS, CORE_COLUMNS, SpectrumSet
 from spectrove.targets.target import id_hash
+from spectrove.work import counted
 
 Floats = NDArray[np.floating]
 
@@ -36,6 +37,9 @@ NEIGHBORS = 5
 
 #: Objects of a larger base among which a query is ranked, chosen by a hash of their ids.
 MOST_COMPARED = 5000
+
+#: Objects compared at once.
+BLOCK = 500
 
 #: Reasons are looked for up to this p-value; beyond it a spectrum is ordinary.
 EXPLAINED = 0.1
@@ -169,8 +173,12 @@ def reference_of(base: KnowledgeBase, weights: Mapping[str, float], group: str =
         KnowledgeError: The base has too few objects.
     """
     prints = base.fingerprints
-    rows = base.rows(None, [group] if group in base.columns else [])
-    used = contents(base, *(rows.column(name).to_pylist() for name in rows.column_names))
+
+    def made() -> list[Any]:
+        rows = base.rows(None, [group] if group in base.columns else [])
+        return contents(base, *(rows.column(name).to_pylist() for name in rows.column_names))
+
+    used = base.remember(("objects compared", group), made)
     key = canonical_json([OUTLIER_VERSION, used, {view: prints[view] for view in weights}])
     fit, read = partial(_fit, base, weights, group), partial(_from_arrays, weights)
     return fitted_once(
@@ -309,12 +317,15 @@ def _fit(base: KnowledgeBase, weights: Mapping[str, float], group: str) -> Refer
     grouped = group in columns and len(set(rows.column(group).to_pylist())) > 1
     distances = {}
     for view in weights:
-        every = base.embeddings(view)
-        vectors = every.take(np.isin(every.object_id, chosen))
-        at = np.searchsorted(chosen, vectors.object_id)
-        places = _without_pixels(vectors.object_id, rows.take(pa.array(at)))
+        at = np.flatnonzero(base.has_vector(chosen.tolist(), view))
         distances[view] = np.full(len(chosen), np.nan)
-        distances[view][at] = log_distances(base, view, vectors, places, exclude=group if grouped else None)
+        for start in counted(f"comparing objects in the view {view}", len(at), BLOCK):
+            part = at[start : start + BLOCK]
+            vectors = base.vectors_of(chosen[part].tolist(), view)
+            places = _without_pixels(chosen[part], rows.take(pa.array(part)))
+            distances[view][part] = log_distances(
+                base, view, vectors, places, exclude=group if grouped else None
+            )
         if np.isfinite(distances[view]).sum() < 2:
             raise KnowledgeError(
                 f"{base.path}: {np.isfinite(distances[view]).sum()} objects can be compared in the view {view}, "

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+import numpy as np
 
 from spectrove.inference.kept import contents
+from spectrove.inference.sample import SIZE, Sample, stratified, taken
 from spectrove.knowledge import KnowledgeBase, Searched
 from spectrove.knowledge.space import Space
 from spectrove.provenance import canonical_json
-from spectrove.targets import Target
+from spectrove.targets import Target, label_text
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -70,14 +76,39 @@ class Pool:
 
     def contents(self, group: str = "") -> list[Any]:
         """What identifies the objects searched, their labels and their values in the column `group`."""
-        described = {**self.arguments, "target": self.target and self.target.model_dump(mode="json")}
-        key = ("contents", canonical_json([described, self.space.weights, self.where, group]))
+        return self._described(group)[0]
 
-        def made() -> list[Any]:
+    def learned(self, group: str = "") -> dict[str, int]:
+        """What identifies the objects that fits learn from beside `contents`: the size, if they are a sample."""
+        return {"sample": SIZE} if self._described(group)[1] > SIZE else {}
+
+    def sample(self, group: str = "") -> Sample:
+        """The objects that fits learn from: all, or a sample stratified by label, see `inference.sample`."""
+
+        def made() -> Sample:
             known = self.searched(group)
-            return contents(self.base, known.object_id, known.values, known.groups)
+            texts = [label_text(value) or "" for value in known.values]
+            chosen = stratified(known.object_id, np.array(texts, dtype=str), SIZE)
+            complete = len(chosen) == len(texts)
+            return Sample(known if complete else taken(known, chosen), Counter(texts), complete)
 
-        return self.base.remember(key, made)
+        # All of a base are as large as its vectors: they are not kept in memory twice.
+        return self._remember("sample", group, made) if self.learned(group) else made()
+
+    def _described(self, group: str) -> tuple[list[Any], int]:
+        """What identifies the objects searched, and their number; found once for a version of the base."""
+
+        def made() -> tuple[list[Any], int]:
+            known = self.searched(group)
+            return contents(self.base, known.object_id, known.values, known.groups), len(known.object_id)
+
+        return self._remember("contents", group, made)
+
+    def _remember(self, what: str, group: str, make: Callable[[], T]) -> T:
+        described = {**self.arguments, "target": self.target and self.target.model_dump(mode="json")}
+        return self.base.remember(
+            (what, canonical_json([described, self.space.weights, self.where, group])), make
+        )
 
     def without(self, object_id: str) -> Pool:
         """The same without one object; all of them if its id is ""."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,10 @@ from numpy.typing import NDArray
 from spectrove.domain import Domain
 from spectrove.encoders import Encoder
 from spectrove.inference.calibration.answer import answer as calibrate
-from spectrove.inference.calibration.answer import far_limit
+from spectrove.inference.calibration.answer import far_limit, nearest_known
 from spectrove.inference.calibration.of_base import FittedCalibration
 from spectrove.inference.embed import Embedded, embed_queries
-from spectrove.inference.far import less_noise
+from spectrove.inference.far import Far, less_noise
 from spectrove.inference.metric.of_base import FittedMetric
 from spectrove.inference.neighbors.classify import classify
 from spectrove.inference.neighbors.hunt import hunt
@@ -125,8 +126,9 @@ class Question:
         predictions = calibrate(votes, calibrated, embedded.views, embedded.spectra)
         if calibrated.calibration is None:
             return predictions
-        limit = far_limit(calibrated.calibration)
-        return less_noise(predictions, neighbors, embedded.spectra, limit, self._place)
+        nearest = partial(nearest_known, calibrated, neighbors, embedded.views, embedded.spectra)
+        far = Far(far_limit(calibrated.calibration), nearest)
+        return less_noise(predictions, neighbors, embedded.spectra, far, self._place)
 
     def _place(self, spectra: SpectrumSet) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
         """Vectors of spectra in the metric of the search, and the ids of the spectra that have one."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge import checks, history, joining, labelled, lookup, relabel, schema, writing
-from spectrove.knowledge.classwise import ClassDistances, find_by_class
+from spectrove.knowledge.classwise import Among, ClassDistances, find_by_class
 from spectrove.knowledge.files import Files, Uri, place_of
 from spectrove.knowledge.finding import Conditions, find
 from spectrove.knowledge.index import building
@@ -419,6 +419,23 @@ class KnowledgeBase:
         checks.check_view(self._store, self._reader, view)
         return self._reader.embeddings(view, where)
 
+    def vectors_of(self, object_ids: Sequence[str], view: str = DEFAULT_VIEW) -> Embeddings:
+        """Vectors of some objects in a view, in this order.
+
+        Raises:
+            KnowledgeError: An object is not in the base, or has no vector in this view.
+        """
+        self._reader.refresh()
+        checks.check_view(self._store, self._reader, view)
+        return self._reader.vectors_of(view, object_ids)
+
+    def has_vector(self, object_ids: Sequence[str], view: str = DEFAULT_VIEW) -> NDArray[np.bool_]:
+        """Which of these objects have a vector in a view, (n_objects,)."""
+        self._reader.refresh()
+        checks.check_view(self._store, self._reader, view)
+        known = self._reader.snapshot(view)
+        return np.array([known.position(name) is not None for name in object_ids], dtype=bool)
+
     def label_values(self, column: str) -> dict[str, int]:
         """Number of objects with each value of a label column; objects without a label are not counted."""
         self._reader.refresh()
@@ -541,12 +558,14 @@ class KnowledgeBase:
         k: int,
         *,
         kinds: Mapping[str, str] | None = None,
+        among: Among | None = None,
         **conditions: Any,
     ) -> ClassDistances:
         """Distances to the K nearest objects of each class of `target`, or of each value of `labelled`.
 
         The other arguments are those of `search`, with `metric` as a sequence. `kinds` (label value to subclass)
-        gives subclasses finer than the classes of the target.
+        gives subclasses finer than the classes of the target. With `among` distances are those to these objects alone,
+        in the unit of their own median nearest-neighbour distance.
         """
         self._reader.refresh()
-        return find_by_class(self._store, self._reader, query, k, Conditions(**conditions), kinds)
+        return find_by_class(self._store, self._reader, query, k, Conditions(**conditions), kinds, among)

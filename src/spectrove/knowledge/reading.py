@@ -271,6 +271,24 @@ class Reader:
             known.encoder,
         )
 
+    def vectors_of(self, view: str, object_ids: Sequence[str]) -> Embeddings:
+        """Vectors of some objects, in this order."""
+        known, snapshot = self.views()[view], self.snapshot(view)
+        places = [snapshot.position(name) for name in object_ids]
+        if absent := [name for name, place in zip(object_ids, places, strict=True) if place is None]:
+            raise KnowledgeError(
+                f"{self._store.path}: {absent[0]} has no vector in the view {view} ({len(absent)} of {len(object_ids)} "
+                "have none). Check the ids with kb list."
+            )
+        at = np.array(places, dtype=np.int64)
+        return Embeddings(
+            snapshot.vectors[at],
+            snapshot.object_id[at],
+            known.fingerprint,
+            snapshot.coverage[at],
+            known.encoder,
+        )
+
     def meets(self, snapshot: Snapshot, where: str) -> NDArray[np.bool_]:
         """Mask of the objects of the snapshot that meet the condition."""
         found = self.scan(["object_id"], where).column("_rowid").to_numpy()

@@ -241,7 +241,7 @@ def scale(store: Store, reader: Reader, space: Space) -> float:
         if key not in known:
             objects = snapshot(store, reader, space)
             with doing(f"measuring the distance between neighbours of {store.path.name}"):
-                known[key] = _measure_scale(objects, partial(_asked, store, reader, space))
+                known[key] = typical_distance(objects, partial(_asked, store, reader, space))
             with suppress(OSError):  # a read-only base: measure again next time
                 store.write_json(SCALES, known)
         reader.kept[kept] = known[key]
@@ -255,14 +255,21 @@ def _scales(store: Store) -> dict[str, float]:
     return {str(k): float(v) for k, v in content.items() if isinstance(v, int | float) and v > 0}
 
 
-def _measure_scale(snapshot: Snapshot, asked: Callable[[NDArray[np.int64]], NDArray[np.float32]]) -> float:
+def typical_distance(
+    snapshot: Snapshot, asked: Callable[[NDArray[np.int64]], NDArray[np.float32]] | None = None
+) -> float:
+    """Median nearest-neighbour distance of `SCALE_SAMPLE` of the objects; 1 if no two of them differ.
+
+    Args:
+        asked: Gives objects as queries in the coordinates of the index of the snapshot, if it has one.
+    """
     hashes = [id_hash(name) for name in snapshot.object_id.tolist()]
     sample = np.argsort(np.array(hashes, dtype=np.uint64), kind="stable")[:SCALE_SAMPLE]
     itself = [
         snapshot.same_object(str(snapshot.object_id[i]), float(snapshot.ra[i]), float(snapshot.dec[i]))
         for i in sample
     ]
-    places = None if snapshot.proposals is None else asked(sample)
+    places = None if snapshot.proposals is None or asked is None else asked(sample)
     _, distance = nearest(snapshot, snapshot.vectors[sample], 1, None, itself, places)
     # Exact copies are at distance 0 and are not different objects.
     different = distance[np.isfinite(distance) & (distance > 0)]

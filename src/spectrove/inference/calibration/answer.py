@@ -14,8 +14,8 @@ from spectrove.inference.calibration.features import NEAREST, for_classes, quali
 from spectrove.inference.calibration.model import Calibration, interval
 from spectrove.inference.calibration.of_base import FittedCalibration
 from spectrove.inference.neighbors.voting import TIE
-from spectrove.inference.pool import Pool
 from spectrove.inference.prediction import Prediction
+from spectrove.knowledge import Neighbors
 from spectrove.knowledge.classwise import ClassDistances
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
@@ -50,7 +50,7 @@ def answer(
         return _flagged(predictions, calibrated, measured)
     classes = classes_of(calibration, pool.target)
     prior = prior_of(calibration, pool.target, pool.prevalence)
-    distance = _distances(calibrated, calibration, pool, views, spectra)
+    distance = _aligned(_by_class(calibrated, calibration, views, spectra), calibration.classes)
     terms = _terms(calibrated, calibration, measured, spectra)
     evidence = calibration.evidence(distance, quality_of(spectra), terms)
     probability = calibration.probabilities(evidence, prior) @ classes.matrix
@@ -79,25 +79,43 @@ def answer(
     return _flagged(answers, calibrated, measured)
 
 
-def _distances(
+def nearest_known(
+    calibrated: FittedCalibration, neighbors: Neighbors, views: Mapping[str, Embeddings], spectra: SpectrumSet
+) -> tuple[NDArray[np.float64], float]:
+    """Distance of each query to the nearest of the objects that its calibration compares it with, and their unit.
+
+    The distance, (n_queries,), is in this unit; the unit is a distance in the space of the search. `far_limit` is a
+    limit on it.
+
+    Args:
+        neighbors: Of the same queries, in the whole base.
+    """
+    calibration = calibrated.calibration
+    if calibration is None or calibration.among is None:
+        return neighbors.distance[:, 0] / neighbors.scale, neighbors.scale
+    found = _by_class(calibrated, calibration, views, spectra)
+    return found.distance[:, :, 0].min(axis=1), found.scale
+
+
+def _by_class(
     calibrated: FittedCalibration,
     calibration: Calibration,
-    pool: Pool,
     views: Mapping[str, Embeddings],
     spectra: SpectrumSet,
-) -> NDArray[np.float64]:
-    """Distances to the nearest objects of each subclass, (n_queries, n_kinds, n_nearest)."""
-    metrics = calibrated.metric.metrics if calibrated.metric else ()
-    found = pool.base.search_by_class(
+) -> ClassDistances:
+    """Distances to the nearest objects of each subclass."""
+    metrics, pool = calibrated.metric.metrics if calibrated.metric else (), calibrated.pool
+    assert pool is not None  # whatever is calibrated is calibrated on objects searched
+    return pool.base.search_by_class(
         views,
         NEAREST,
         spectra=spectra,
         metric=metrics,
         kinds=calibration.kinds,
+        among=calibration.among,
         where=pool.where,
         **pool.arguments,
     )
-    return _aligned(found, calibration.classes)
 
 
 def _terms(

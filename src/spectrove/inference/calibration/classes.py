@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -123,18 +122,16 @@ def _expected(
     return np.maximum([given.get(name, rest[i]) for i, name in enumerate(names)], 1e-9)
 
 
-def kinds_of(values: Sequence[str], classes: Sequence[str] | None) -> dict[str, str]:
+def kinds_of(counts: Mapping[str, int], classes: Mapping[str, str] | None) -> dict[str, str]:
     """Subclass of each label value: the value itself, or one subclass for all rare values of a hunted class.
 
     A hunt then gives the same probabilities as a classification by the same column.
 
     Args:
-        values: Label values of the objects, (n_objects,).
-        classes: Their classes in the target, (n_objects,); None without a target.
+        counts: Objects of each label value.
+        classes: Class of each label value in the target; None without a target.
     """
-    counts = Counter(values)
     if classes is None:
         return {value: value for value in sorted(counts)}
-    of = dict(zip(values, classes, strict=True))
-    kinds = {v: v if counts[v] >= FEWEST_OF_KIND else f"other {of[v]}" for v in sorted(counts)}
-    return kinds if len(set(kinds.values())) <= MOST_CLASSES else {v: of[v] for v in sorted(counts)}
+    kinds = {v: v if counts[v] >= FEWEST_OF_KIND else f"other {classes[v]}" for v in sorted(counts)}
+    return kinds if len(set(kinds.values())) <= MOST_CLASSES else {v: classes[v] for v in sorted(counts)}

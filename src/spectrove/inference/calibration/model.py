@@ -25,6 +25,7 @@ from scipy.special import log_softmax
 from spectrove.inference.calibration.features import features, five_votes, standard, with_quality
 from spectrove.inference.calibration.logistic import Logistic, fit_logistic
 from spectrove.inference.neighbors.voting import LEVEL
+from spectrove.knowledge.classwise import Among
 from spectrove.statistics import folds_by_group
 
 #: Kernel temperatures tried, in units of the median nearest-neighbour distance.
@@ -101,6 +102,7 @@ class Calibration:
         far: Distance that replaces that of a missing neighbour.
         report: Quality of the calibration.
         kinds: Class of each label value.
+        among: The known objects to which distances are measured; None for all of the base.
     """
 
     classes: tuple[str, ...]
@@ -115,6 +117,7 @@ class Calibration:
     far: float
     report: CalibrationReport = field(default_factory=CalibrationReport)
     kinds: Mapping[str, str] = field(default_factory=dict)
+    among: Among | None = None
 
     @cached_property
     def scores(self) -> tuple[NDArray[np.float64], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -19,7 +20,9 @@ from spectrove.inference.calibration.model import Calibration, CalibrationReport
 from spectrove.inference.kept import Arrays, Content, fitted_once
 from spectrove.inference.metric.of_base import FittedMetric
 from spectrove.inference.pool import Pool
+from spectrove.inference.sample import Sample
 from spectrove.inference.terms import Terms
+from spectrove.knowledge.classwise import Among
 from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
 from spectrove.statistics import thinned
@@ -206,6 +209,7 @@ def _identity(pool: Pool, metric: FittedMetric, terms: Terms) -> str:
             "where": pool.where,
             "residuals": terms.key_of_residuals(pool),
             "lines": terms.identity,
+            **pool.learned(terms.group),
         }
     )
 
@@ -218,12 +222,16 @@ class _Objects:
         object_id: Shape (n_objects,).
         kind: Subclass of each, and `kinds` the subclass of each label value.
         group: Number of the group of each; objects of one group are never compared.
+        among: The objects to which their distances are measured; None for all of the base.
+        counts: Objects of each subclass in the whole base.
     """
 
     object_id: list[str]
     kind: NDArray[np.str_]
     kinds: Mapping[str, str]
     group: NDArray[np.int64]
+    among: Among | None
+    counts: Mapping[str, int]
 
 
 def _fit(pool: Pool, metric: FittedMetric, terms: Terms) -> Calibration | str:
@@ -247,25 +255,39 @@ def _fit(pool: Pool, metric: FittedMetric, terms: Terms) -> Calibration | str:
         features |= {name: spoken[:, :, j] for j, name in enumerate(residuals.names)}
     made = fit_calibration(
         np.concatenate([part.distance for part in blocks]), truth, objects.group,
-        np.concatenate([part.quality for part in blocks]), classes, blocks[0].counts, witnesses=features,
+        np.concatenate([part.quality for part in blocks]), classes,
+        np.array([objects.counts[name] for name in classes]), witnesses=features,
     )  # fmt: skip
     required = measured is not None and _required(measured)
-    return replace(made, kinds=objects.kinds, report=replace(made.report, needs_lines=required))
+    report = replace(made.report, needs_lines=required)
+    return replace(made, kinds=objects.kinds, report=report, among=objects.among)
 
 
 def _objects(pool: Pool, terms: Terms) -> _Objects | str:
     """The objects to fit on, or why they are too few."""
-    target, known = pool.target, pool.searched(terms.group)
+    target, sample = pool.target, pool.sample(terms.group)
+    known = sample.known
     values = [label_text(v) or "" for v in known.values]
-    named = [name or "" for name in target.classes_of(values)] if target else values
+    classes = _classes(target, sample) if target else None
+    named = [classes[value] for value in values] if classes else values
     texts = np.array([label_text(g) or f"\x00{i}" for i, g in enumerate(known.groups)], dtype=str)
     if reason := _too_few(np.array(named, dtype=str), texts, target, terms.groups):
         return reason
-    kinds = kinds_of(values, named if target else None)
+    kinds = kinds_of(sample.counts, classes)
     names = np.array([kinds[value] for value in values], dtype=str)
     chosen = _thin(names, known.object_id, MOST_OBJECTS)
     _, group = np.unique(texts[chosen], return_inverse=True)
-    return _Objects(known.object_id[chosen].tolist(), names[chosen], kinds, group)
+    counts: Counter[str] = Counter()
+    for value, n in sample.counts.items():
+        counts[kinds[value]] += n
+    among = None if sample.complete else Among(known.object_id)
+    return _Objects(known.object_id[chosen].tolist(), names[chosen], kinds, group, among, counts)
+
+
+def _classes(target: Target, sample: Sample) -> dict[str, str]:
+    """Class of each label value in the target, "" for none."""
+    values = list(sample.counts)
+    return {value: name or "" for value, name in zip(values, target.classes_of(values), strict=True)}
 
 
 @dataclass(frozen=True)
@@ -273,14 +295,13 @@ class _Features:
     """What a block of objects is judged by.
 
     Attributes:
-        classes, counts: The subclasses and their numbers of objects.
+        classes: The subclasses.
         distance: To the nearest objects of each subclass, (n_objects, n_kinds, n_nearest).
         quality: Of the spectra, from `features.quality_of`.
         signs: Terms of the hunted class, (n_objects, n_terms); empty without any.
     """
 
     classes: tuple[str, ...]
-    counts: NDArray[np.int64]
     distance: NDArray[np.float64]
     quality: NDArray[np.float64]
     signs: NDArray[np.float64]
@@ -292,19 +313,17 @@ def _blocks(
     """The features of the objects, each without itself and its group, in blocks."""
     base, ids = pool.base, objects.object_id
     exclude = terms.group if terms.group in base.columns else None
-    vectors = {view: base.embeddings(view) for view in pool.space.views}
-    places = {view: {name: i for i, name in enumerate(e.object_id.tolist())} for view, e in vectors.items()}
     blocks = []
     for start in counted("comparing labelled objects with each other", len(ids), BLOCK):
         part = ids[start : start + BLOCK]
         spectra = base.spectra(part)
-        query = {v: e.take(np.array([places[v][name] for name in part])) for v, e in vectors.items()}
+        query = {view: base.vectors_of(part, view) for view in pool.space.views}
         found = base.search_by_class(
             query, NEAREST, spectra=spectra, exclude_column=exclude, metric=metric.metrics, kinds=objects.kinds,
-            where=pool.where, **pool.arguments,
+            among=objects.among, where=pool.where, **pool.arguments,
         )  # fmt: skip
         signs = residuals.signs(spectra) if residuals is not None else np.zeros((len(part), 0))
-        blocks.append(_Features(found.classes, found.counts, found.distance, quality_of(spectra), signs))
+        blocks.append(_Features(found.classes, found.distance, quality_of(spectra), signs))
     return blocks
 
 
@@ -318,6 +337,8 @@ def _to_arrays(made: Calibration | str) -> Content | None:
         "coef": np.stack([m.coef for m in models]), "intercept": np.stack([m.intercept for m in models]),
         "left_out": made.left_out, "truth": made.truth,
     }  # fmt: skip
+    if made.among is not None:
+        arrays["among"] = np.frombuffer(json.dumps(made.among.object_id.tolist()).encode(), dtype=np.uint8)
     return arrays, {
         "classes": json.dumps(made.classes),
         "kinds": json.dumps(dict(made.kinds)),
@@ -331,10 +352,11 @@ def _from_arrays(arrays: Arrays, texts: Mapping[str, str]) -> Calibration | str:
     models = [Logistic(c, i) for c, i in zip(arrays["coef"], arrays["intercept"], strict=True)]
     report: dict[str, Any] = json.loads(texts["report"])
     report["witnesses"] = tuple(report["witnesses"])
+    among = Among(np.array(json.loads(arrays["among"].tobytes()), dtype=str)) if "among" in arrays else None
     return Calibration(
         tuple(json.loads(texts["classes"])), arrays["counts"], arrays["known"], models[0], tuple(models[1:]),
         arrays["quality"], arrays["left_out"], arrays["truth"], arrays["own"],
-        float(texts["far"]), CalibrationReport(**report), json.loads(texts["kinds"]),
+        float(texts["far"]), CalibrationReport(**report), json.loads(texts["kinds"]), among,
     )  # fmt: skip
 
 

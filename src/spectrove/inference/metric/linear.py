@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from spectrove.errors import ShapeError
 from spectrove.provenance import hash_arrays
-from spectrove.statistics import folds_by_group, thinned
+from spectrove.statistics import equal_limit, folds_by_group, thinned
 from spectrove.work import counted
 
 #: Inverse penalties of the regression that are tried.
@@ -411,10 +411,5 @@ def _thin(labels: NDArray[np.str_], most: int, seed: int) -> NDArray[np.int64]:
     if len(labels) <= most:
         return np.arange(len(labels))
     _, counts = np.unique(labels, return_counts=True)
-    cap, room = most, most
-    for i, n in enumerate(np.sort(counts)):  # fill up from the rarest
-        cap = room // (len(counts) - i)
-        if n > cap:
-            break
-        room -= int(n)
-    return thinned(labels, np.random.default_rng(seed).permutation(len(labels)), cap)
+    limit = equal_limit(counts, most)
+    return thinned(labels, np.random.default_rng(seed).permutation(len(labels)), limit)

@@ -111,12 +111,13 @@ def _identity(pool: Pool, group: str) -> str:
             "label": pool.label or None,
             "target": target.model_dump(mode="json", include=hunted) if target else None,
             "where": pool.where,
+            **pool.learned(group),
         }
     )
 
 
 def _fit(pool: Pool, group: str) -> Kept:
-    known = pool.searched(group)
+    known = pool.sample(group).known
     labels = [label_text(value) for value in known.values]
     groups = [label_text(value) for value in known.groups]
     metric, report = fit_metric(known.vectors, labels, groups)

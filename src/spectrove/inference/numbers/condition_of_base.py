@@ -32,6 +32,7 @@ from spectrove.inference.numbers.quantities import Quantity
 from spectrove.inference.numbers.recalibrated import Curve, fit_curve
 from spectrove.inference.numbers.regression import LabelledObjects, regress
 from spectrove.inference.numbers.trend import Scale, Trend, choose_scale, fit_trend
+from spectrove.inference.sample import SIZE, stratified
 from spectrove.knowledge import KnowledgeBase
 from spectrove.provenance import canonical_json
 from spectrove.statistics import folds_by_group
@@ -163,14 +164,16 @@ class ConditionSetting:
         """Everything that the fit depends on, as text."""
         measurer = self.domain.measurer
         known = ("contents", self.condition.text, self.where, self.view)
+        objects, n_objects = self.base.remember(known, partial(_contents, self, progress))
         return canonical_json(
             {
                 "condition": [VERSION, self.condition.text],
-                "objects": self.base.remember(known, partial(_contents, self, progress)),
+                "objects": objects,
                 "where": self.where,
                 "k": self.k,
                 "measurer": measurer.version if measurer else None,
                 "view": [self.view, self.base.fingerprints[self.view]],
+                **({"sample": SIZE} if n_objects > SIZE else {}),
             }
         )
 
@@ -194,15 +197,15 @@ def condition_fit(setting: ConditionSetting, progress: Callable[[int], None] | N
     )
 
 
-def _contents(setting: ConditionSetting, progress: Callable[[int], None] | None) -> list[Any]:
-    """What the fit depends on of the base: objects, their groups, values, errors and stored measurements."""
+def _contents(setting: ConditionSetting, progress: Callable[[int], None] | None) -> tuple[list[Any], int]:
+    """What the fit depends on of the base: objects, their groups, values, errors, measurements; and their number."""
     ids = setting.base.embeddings(setting.view, setting.where).object_id
     asked = [measure_name(name) for name in setting.columns]
     stored = [f"{MEASURED}{name}" for name in asked if name in measures(setting.domain)]
     names = list(dict.fromkeys([*setting.condition.columns, *stored]))
     values = quantity_values(setting.base, names, setting.domain, ids.tolist(), progress)
     parts = [part for one in values.values() for part in ([one.source], one.value, one.error, one.estimated)]
-    return contents(setting.base, ids, groups_of(setting.base, setting.domain, ids), *parts)
+    return contents(setting.base, ids, groups_of(setting.base, setting.domain, ids), *parts), len(ids)
 
 
 def own_numbers(table: pa.Table | None, name: str, scale: Scale, n: int) -> tuple[Floats, Floats]:
@@ -359,10 +362,11 @@ def _known(
     if keep.sum() < FEWEST_VALUES or len(np.unique(values.value[keep])) < 2:
         return None
     scaled, error = scale.forward(values.value[keep]), scale.errors(values.value[keep], values.error[keep])
-    fold = objects.fold[keep]
-    trend = fit_trend(objects.vectors[keep], scaled, error, fold)
+    ids, fold = objects.object_id[keep], objects.fold[keep]
+    learned = stratified(ids, np.full(len(ids), ""), SIZE)
+    trend = fit_trend(objects.vectors[keep], scaled, error, fold, learned)
     reach = REACH * setting.base.scale_of(setting.view)
-    return LabelledObjects(objects.object_id[keep], scaled, error, scale, trend, reach, 1 + fold)
+    return LabelledObjects(ids, scaled, error, scale, trend, reach, 1 + fold)
 
 
 def _column(

@@ -21,6 +21,7 @@ from spectrove.inference.numbers.mixture import Mixture, fit_mixture
 from spectrove.inference.numbers.quantities import Quantity, error_column, filled_errors
 from spectrove.inference.numbers.regression import LabelledObjects, Regressed, regress, with_own
 from spectrove.inference.numbers.trend import Scale, Trend, choose_scale, fit_trend
+from spectrove.inference.sample import SIZE, stratified
 from spectrove.knowledge import KnowledgeBase, Searched
 from spectrove.knowledge.schema import sky_positions
 from spectrove.knowledge.search import Snapshot
@@ -118,26 +119,28 @@ def estimator_for(
         base, quantity, k, where, group, measurer: As in `Setting`.
     """
     setting = Setting(base, quantity, k, where, group, measurer)
+    objects, n_objects = base.remember(("contents", setting.name), partial(_contents, setting))
     key = canonical_json(
         {
             "regression": VERSION,
-            "objects": base.remember(("contents", setting.name), partial(_contents, setting)),
+            "objects": objects,
             "quantity": asdict(quantity),
             "k": k,
             "where": where,
             "views": [[view, base.fingerprints[view]] for view in base.space().views],
             **({} if measurer is None else {"measurer": measurer.version, "weighed": WEIGHED_VERSION}),
+            **({"sample": SIZE} if n_objects > SIZE else {}),
         }
     )
     return base.remember(("estimator", key), partial(_estimator, setting, key))
 
 
-def _contents(setting: Setting) -> list[Any]:
-    """What the estimator depends on of the base: objects with a value, their values, groups and errors."""
+def _contents(setting: Setting) -> tuple[list[Any], int]:
+    """What the estimator depends on of the base: valued objects, their values, groups and errors; their number."""
     base, name = setting.base, setting.quantity.name
     known = base.searched(where=setting.condition, labelled=name, group=setting.group)
     errors = _label_errors(base, setting.quantity, known.object_id)
-    return contents(base, known.object_id, known.values, known.groups, errors)
+    return contents(base, known.object_id, known.values, known.groups, errors), len(known.object_id)
 
 
 def own_models(base: KnowledgeBase, known: LabelledObjects, queries: SpectrumSet) -> NDArray[np.int64]:
@@ -222,7 +225,8 @@ def _fit(setting: Setting, values: _Values) -> Kept:
     ids, scale = values.object_id, choose_scale(values.value, setting.quantity.logarithm)
     errors = scale.errors(values.value, _label_errors(setting.base, setting.quantity, ids))
     scaled = scale.forward(values.value)
-    trend = fit_trend(values.vectors, scaled, errors, values.fold)
+    learned = stratified(ids, np.full(len(ids), ""), SIZE)
+    trend = fit_trend(values.vectors, scaled, errors, values.fold, learned)
     hashes = np.array([id_hash(i) for i in ids.tolist()], dtype=np.uint64)
     chosen = np.sort(np.argsort(hashes, kind="stable")[:MOST_ASKED])
     near, far, sn, unit = _neighbors(setting, ids[chosen])
@@ -269,15 +273,13 @@ def _neighbors(setting: Setting, ids: NDArray[np.str_]) -> tuple[NDArray[np.str_
     """Ids and distances of neighbours from other groups, for some objects; S/N of the objects; unit of distance."""
     base = setting.base
     view = base.space().views[0]
-    every = base.embeddings(view)
-    place = {name: i for i, name in enumerate(every.object_id.tolist())}
     group = setting.group if setting.group in base.columns else None
     near, far, sn, unit = [], [], [], 1.0
     for start in counted("comparing known objects with each other", len(ids), BATCH):
         part = ids[start : start + BATCH]
         spectra = base.spectra(part)
         found = base.search(
-            every.take(np.array([place[i] for i in part.tolist()])),
+            base.vectors_of(part.tolist(), view),
             setting.k,
             spectra=spectra,
             where=setting.condition,

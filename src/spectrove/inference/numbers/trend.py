@@ -8,7 +8,7 @@ Chosen by measurement (997 real galaxies, cross-validated, RMSE of D4000): weigh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -118,20 +118,43 @@ class Trend:
         return products.sum(axis=1) + self.offset[model]
 
 
-def fit_trend(vectors: NDArray, values: NDArray, errors: NDArray, fold: NDArray[np.int64]) -> Trend:
+def fit_trend(
+    vectors: NDArray,
+    values: NDArray,
+    errors: NDArray,
+    fold: NDArray[np.int64],
+    learned: NDArray[np.int64] | None = None,
+) -> Trend:
     """Ridge regression of scaled values on vectors.
 
     Args:
         vectors: Shape (n_objects, n_dimensions).
         values, errors: On the quantity's scale, (n_objects,); all known.
         fold: A number from 0 for each object; the model for an object is fitted without its fold.
+        learned: Positions of the objects to fit, of each fold some; all if None.
     """
     x, y = np.asarray(vectors), np.asarray(values, dtype=np.float64)
     variance = np.asarray(errors, dtype=np.float64) ** 2
-    chosen = [np.ones(len(y), dtype=bool), *(fold != i for i in range(int(fold.max()) + 1))]
+    some = learned is not None and len(learned) < len(y)
+    at = learned if learned is not None and some else np.arange(len(y))
+    folds = [fold[at] != i for i in range(int(fold.max()) + 1)]
+    chosen = [np.ones(len(at), dtype=bool), *folds]
+    fitted = (x[at], y[at], variance[at]) if some else (x, y, variance)
     with threadpool_limits(1, user_api="blas"):  # else the last bits depend on the number of threads
-        models = [_model(x, y, variance, member) for member in chosen]
-    return Trend(*(np.array(part) for part in zip(*models, strict=True)))  # type: ignore[arg-type]
+        models = [_model(*fitted, member) for member in chosen]
+    trend = Trend(*(np.array(part) for part in zip(*models, strict=True)))  # type: ignore[arg-type]
+    return _extended(trend, x, y, at) if some else trend
+
+
+def _extended(trend: Trend, x: NDArray, y: NDArray, learned: NDArray[np.int64]) -> Trend:
+    """The trend with the residuals of all objects: of those that were not fitted, their differences from it."""
+    residual = np.empty((len(trend.offset), len(y)))
+    for start in range(0, len(y), ROWS):
+        b = slice(start, start + ROWS)
+        values = trend.coefficients @ np.asarray(x[b], dtype=np.float64).T + trend.offset[:, None]
+        residual[:, b] = y[b] - values
+    residual[:, learned] = trend.residual
+    return replace(trend, residual=residual)
 
 
 def _model(
