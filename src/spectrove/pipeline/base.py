@@ -17,6 +17,7 @@ from spectrove.pipeline.inspection import Inspection, review
 from spectrove.pipeline.kinds import open_base
 from spectrove.pipeline.label import Labelled, label
 from spectrove.pipeline.measure import StoredMeasures
+from spectrove.pipeline.prepare import Prepared, prepare
 from spectrove.pipeline.queries import Spectra, batches_of
 from spectrove.pipeline.watch import Watched, watch
 from spectrove.targets import Target
@@ -145,6 +146,10 @@ class Base(KnowledgeBase):
     def label(self, table: Any, column: str | Sequence[str], **options: Any) -> Labelled:
         """What came of adding columns of a table to the objects, as one version, see `pipeline.label`."""
         return label(self, table, column, **options)
+
+    def prepare(self, **asked: Any) -> Prepared:
+        """Everything that is fitted once for some questions, fitted now, see `pipeline.prepare.prepare`."""
+        return prepare(self, **asked)
 
     def __repr__(self) -> str:
         return f"<Base {super().__repr__().removeprefix('<KnowledgeBase ')}"

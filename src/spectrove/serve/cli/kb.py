@@ -21,6 +21,7 @@ from spectrove.serve.cli.curate import curate
 from spectrove.serve.cli.label import label, labels, measured_of, measured_text
 from spectrove.serve.cli.objects import export, list_objects, show
 from spectrove.serve.cli.papers import papers
+from spectrove.serve.cli.prepare import prepare
 from spectrove.serve.exits import FAILED, UsageError, usage_errors
 from spectrove.serve.output import RefusalLines, print_json, print_refusals, say
 from spectrove.serve.progress import progress_bar
@@ -71,6 +72,10 @@ Version = Annotated[int, typer.Argument(metavar="VERSION", help="A number from k
 Forget = Annotated[
     float | None,
     typer.Option("--forget-older-than", min=0, metavar="DAYS", help="Also remove versions older than this."),
+]
+
+Again = Annotated[
+    bool, typer.Option("--prepare", help="Also repeat kb prepare for what it was prepared for before.")
 ]
 
 #: Values of a label column that kb info shows.
@@ -218,9 +223,12 @@ def delete(kb: options.Base, where: Doomed, as_json: options.Json = False) -> No
 
 def info(kb: options.Base, as_json: options.Json = False) -> None:
     """What a base holds."""
-    found = open_base(kb).info()
+    base = open_base(kb)
+    from spectrove.pipeline.prepare import prepared
+
+    found, ready = base.info(), prepared(base)
     if as_json:
-        print_json(found)
+        print_json(found if ready is None else found | {"prepared": ready.to_dict()})
         return
     views = [
         (
@@ -239,6 +247,7 @@ def info(kb: options.Base, as_json: options.Json = False) -> None:
         ),
         ("version", f"{found['version']} (created {found['created']})"),
         ("size", f"{found['bytes'] / 1e6:.1f} MB"),
+        *([("prepared", ready.sentence)] if ready else []),
         *((f"label {name}", values_text(values)) for name, values in found["labels"].items()),
         *((f"from {name}", what) for name, what in joined_text(found["sources"])),
         ("columns", _columns_text(found["columns"])),
@@ -275,12 +284,18 @@ def rollback(kb: options.Base, version: Version, as_json: options.Json = False) 
     say(f" {kb} is as it was at version {version}: {len(base)} objects, now version {new}", as_json=as_json)
 
 
-def optimize(kb: options.Base, forget: Forget = None, as_json: options.Json = False) -> None:
+def optimize(
+    kb: options.Base, forget: Forget = None, ready: Again = False, as_json: options.Json = False
+) -> None:
     """Merge small files to make reading faster, and make the index of a large base."""
     base = open_base(kb)
     before = base.info()["bytes"]
     base.optimize(forget_older_than=None if forget is None else timedelta(days=forget))
     indexed = base.build_index()
+    if ready:
+        from spectrove.pipeline.prepare import prepare as prepared
+
+        prepared(base)
     after = base.info()["bytes"]
     if as_json:
         print_json({"bytes_before": before, "bytes": after, "version": base.version, "indexed": indexed})
@@ -305,6 +320,7 @@ KB_COMMANDS: dict[str, Callable[..., None]] = {
     "versions": versions,
     "rollback": rollback,
     "optimize": optimize,
+    "prepare": prepare,
     "curate": curate,
     "measure": measure.store,
 }
