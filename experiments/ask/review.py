@@ -1,13 +1,15 @@
 """Looking through candidates: how many looks find nine targets in ten, and whether the completeness that is said holds.
 
 Real SDSS spectra with their labels hidden from the review; lenses and outliers are injected into real hosts. Settings
-of the review were chosen on the plates of the split `train`, which have a table of their own; mocks are apart.
+of the review were chosen on the plates of the split `train`, so that only those of `test` are looked through; mocks are
+apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.ask.bench import Bench, plates
-from experiments.parts import Section
+from experiments.ask.kept import kept, spread
+from experiments.code import code_hash
+from experiments.parts import Section, say
 from experiments.samples.injected import with_lenses, with_outliers
 from experiments.samples.surveys import SDSS
+from spectrove.inference import inspection
 from spectrove.inference.embed import embed_queries
 from spectrove.inference.examples.background import Background, fit_axes
 from spectrove.inference.examples.model import fit_examples
@@ -26,6 +31,7 @@ from spectrove.inference.inspection.sheet import Sheet
 from spectrove.pipeline.base import Base
 from spectrove.pipeline.encoders import encoders_of
 from spectrove.pipeline.inspection import Inspection, inspect
+from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
 
 #: Column of the classes, and those that are looked for.
@@ -45,6 +51,9 @@ FEWEST = 8
 LENSES, OUTLIERS = 0.3, 0.08
 
 METHODS = ("review", "ranked", "random", "forest and clicks")
+
+#: Draws of a population at most: a draw takes ten seconds and more, for a whole review with all its rounds.
+MOST_DRAWS = 10
 
 
 @dataclass(frozen=True)
@@ -83,27 +92,45 @@ class Draw:
 
 
 def run(bench: Bench) -> Section:
-    """The section of looks through candidates."""
-    found = {split: real_populations(bench, split) for split in ("test", "train")} if bench.data else {}
+    """The section of looks through candidates; each population is kept when it is measured."""
+    found = {"test": real_populations(bench, "test")} if bench.data else {}
     found["mock"] = mock_populations(bench)
-    rows, text, curves = [], [INTRODUCTION.format(draws=bench.draws, **settings())], {}
+    names = [(kind, name) for kind, populations in found.items() for name in populations]
+    jobs = [(kind, name, found[kind][name]) for kind, name in names]
+    results = dict(
+        zip(names, spread(bench.workers, partial(_done, replace(bench, say=say)), jobs), strict=True)
+    )
+    rows, text = [], [INTRODUCTION.format(draws=draws_of(bench), **settings())]
     for kind, populations in found.items():
-        own = []
-        for name, population in populations.items():
-            bench.say(f"review: {kind} {name}")
-            row, curves[kind, name] = measured(population, bench)
-            own.append({"data": kind, "target": name} | row)
+        own = [{"data": kind, "target": name} | results[kind, name]["row"] for name in populations]
         text += [f"### {TITLES[kind]}", table(own)]
-        draw_curves(
-            bench.folder / f"review-{kind}.png", {n: c for (k, n), c in curves.items() if k == kind}, kind
-        )
+        curves = {name: results[kind, name]["curves"] for name in populations}
+        draw_curves(bench.folder / f"review-{kind}.png", curves, kind)
         rows += own
     return Section("Looking through candidates", tuple(rows), "\n\n".join(text))
 
 
+def draws_of(bench: Bench) -> int:
+    """Draws of each population."""
+    return min(bench.draws, MOST_DRAWS)
+
+
+def _done(bench: Bench, job: tuple[str, str, Population]) -> dict[str, Any]:
+    """Figures and curves of one population, as plain values; kept ones if they were measured before."""
+    kind, name, population = job
+    path = bench.folder / "review" / f"{kind}-{name.replace(' ', '-')}.json"
+    key = canonical_json([bench.settings, code_hash([Path(__file__), Path(str(inspection.__file__)).parent])])
+
+    def made() -> dict[str, Any]:
+        bench.say(f"review: {kind} {name}")
+        row, curves = measured(population, bench)
+        return {"row": row, "curves": [curve.tolist() for curve in curves]}
+
+    return kept(path, key, made)
+
+
 TITLES = {
     "test": "Real spectra on plates that nothing was chosen on (split test)",
-    "train": "Real spectra on the plates that settings were chosen on (split train)",
     "mock": "Mock spectra",
 }
 
@@ -112,8 +139,8 @@ Each of {draws} draws takes {plates:.0%} of the plates and {examples} examples b
 {round} spectra are looked at in a round (of fewer than {few} candidates half as many), and the marks are the labels.
 Looks are those needed to find {goal:.0%} of the targets, as a fraction of the candidates; "best" is what a review that
 knows everything needs. Ratios are of the mean looks of the review to those of another, with 95% intervals by bootstrap
-over draws. "ranked" looks in the order of the first ranking, from the examples alone; "forest and clicks" is an
-isolation forest whose scores are corrected by a regression of the marks, as astronomaly does. Covered: how often the
+over draws. "ranked" looks in the order of the first ranking, from the vectors of the examples; "forest and clicks" is
+an isolation forest whose scores are corrected by a regression of the marks, as astronomaly does. Covered: how often the
 intervals of the number of targets hold the truth, over all rounds with an estimate, and when the review ends by itself;
 "found" is the fraction of the targets found then, after looks at the fraction "end". Lenses and outliers are injected
 into real hosts."""
@@ -292,7 +319,7 @@ def covered(state: Inspection, draw: Draw) -> tuple[bool, bool]:
 
 def measured(population: Population, bench: Bench) -> tuple[dict[str, Any], tuple[NDArray, NDArray]]:
     """Figures of one population, and the mean curves of the review and of the first ranking."""
-    draws = [one_draw(drawn(population, bench.seed + i)) for i in range(bench.draws)]
+    draws = [one_draw(drawn(population, bench.seed + i)) for i in range(draws_of(bench))]
     looks = {name: np.array([d["looks"][name] for d in draws]) for name in METHODS}
     rates = [np.mean(d["inside"], axis=0) for d in draws if d["inside"]]
     row: dict[str, Any] = {
