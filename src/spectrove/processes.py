@@ -148,6 +148,12 @@ def _client(address: str, workers: int) -> Iterator[tuple[Any, int]]:
                 f"--cluster {address}: no scheduler of dask answers there ({error}). Start `dask scheduler` and "
                 "`dask worker`, name the address that it prints, or say local."
             ) from error
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError as error:
+            raise DatasetError(
+                f"--cluster {address}: its scheduler has no worker. Start `dask worker {address}`."
+            ) from error
         yield client, len(client.scheduler_info(n_workers=-1)["workers"])
 
 

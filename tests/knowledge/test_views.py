@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from spectrove.embeddings import Embeddings
 from spectrove.errors import FingerprintError, KnowledgeError, TargetError
 from spectrove.knowledge import KnowledgeBase
+from spectrove.knowledge.classwise import Among
 from spectrove.targets import Target
 
 BOTH = {"shape": 1.0, "surprise": 1.0}
@@ -58,6 +59,18 @@ def by_hand(base, query, weights):
 
 
 # --- searching several ---------------------------------------------------------------------------------------
+
+
+def test_reference_objects_are_placed_by_the_weights_of_each_question(two, ids, make_vectors, surprise):
+    """Two questions with other weights in one process: the second is not measured in the space of the first."""
+    query, among = queries(make_vectors, surprise), Among(np.array(ids[:20]))
+
+    def distances(base, weights):
+        return base.search_by_class(query, 3, labelled="class_derived", view=weights, among=among).distance
+
+    distances(two, BOTH)
+    other = {"shape": 1.0, "surprise": 9.0}
+    assert_array_equal(distances(two, other), distances(KnowledgeBase.open(two.path), other))
 
 
 @pytest.mark.parametrize("weights", [BOTH, {"shape": 2.0, "surprise": 0.5}, {"surprise": 3.0, "shape": 1.0}])

@@ -92,7 +92,8 @@ def test_files_are_hunted_among_and_added_once(place, targets):
     arrive(files[4], folder)
     arrive(files[0], folder, "the_same.fits")
     again = base.watch(folder, targets[0], once=True)
-    assert (again.files, again.rows, again.refusals) == (1, 1, [])
+    assert (again.files, again.rows) == (1, 1)
+    assert again.refusals == done.refusals  # tried again, as other options may read it
     assert len(lines(done.results)) == 5
     assert events(folder)["repeated"] == 1
 

@@ -130,7 +130,8 @@ def _part_of(search: Search, among: Among, conditions: Conditions) -> _PartOf:
         there = np.array([place for place in places if place is not None], dtype=np.int64)
         return np.sort(there[allowed[there]])
 
-    identity = (*_identity(views, conditions, None), name)
+    # With the weights of the views: they are in the vectors.
+    identity = (*_identity(views, conditions, None), search.space.key, name)
     at = search.reader.remember(("part", *identity), chosen, most=lookup.POOLS_KEPT)
     known = search.reader.remember(
         ("objects of a part", *identity), lambda: _taken(whole, at), most=lookup.POOLS_KEPT

@@ -121,7 +121,12 @@ class Reader:
         """Result of `make()`, kept until the version changes; of keys with one first part at most so many."""
         if key in self.kept:
             return self.kept[key]
+        version = self.version
         made = make()
+        if (
+            self.version != version
+        ):  # another process wrote meanwhile, and what was made may be of both versions
+            return made
         alike = [k for k in self.kept if k[0] == key[0]]
         if most is not None and len(alike) >= most:
             self.kept.pop(alike[0], None)

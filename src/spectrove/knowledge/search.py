@@ -294,10 +294,12 @@ def nearest_of_each(
         excluded: Positions excluded for each query.
     """
     distances = np.full((len(queries), len(members), k), np.inf)
-    if not len(queries) or not len(snapshot):
+    if not len(queries):
         return distances
     if snapshot.proposals is not None:
         snapshot, members, excluded = _of_members(snapshot, members, excluded)
+    if not len(snapshot):
+        return distances
     block = max(1, BLOCK_DISTANCES // len(snapshot))
     for start in range(0, len(queries), block):
         part = queries[start : start + block].astype(np.float64)

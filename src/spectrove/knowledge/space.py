@@ -123,7 +123,7 @@ def snapshot(store: Store, reader: Reader, space: Space) -> Snapshot:
     """The objects with a vector in every view of the space, with their vectors in it."""
     if space.key == space.views[0]:
         return reader.snapshot(space.views[0])
-    key = ("space", space.key)
+    key = ("space", space.key, space.leading.key)
     make = _with_metric if space.metric else _side_by_side
     return reader.remember(key, lambda: make(store, reader, space), most=SPACES_KEPT)
 

@@ -51,13 +51,14 @@ def hunted_among(
     if (first := next(rest, None)) is None:
         return
     batch, redshifts = first
+    version = base.version
     answers = hunt(base, batch, target, redshifts=redshifts, **options)
     yield batch, answers
     encoders: Mapping[str, Encoder] = options.pop("encoder", None) or {}
     places = {view: place_of(encoder) for view, encoder in encoders.items() if not encoder.columns}
     given, sent = tee(rest)
     place = base.path.resolve() if isinstance(base.path, Path) else base.path
-    asked = (str(place), target, places, options)
+    asked = (str(place), version, target, places, options)
     tasks = ((*asked, batch, redshifts) for batch, redshifts in sent)
     for (batch, _), said in zip(given, map_chunks(_hunt, tasks, cluster=cluster), strict=True):
         yield batch, replace(answers, **said)
@@ -70,6 +71,7 @@ def _base(path: str) -> KnowledgeBase:
 
 def _hunt(
     path: str,
+    version: int,
     target: Target | str,
     encoders: Mapping[str, Place],
     options: Mapping[str, Any],
@@ -78,6 +80,14 @@ def _hunt(
 ) -> dict[str, Any]:
     """What the answers to a batch say; the rest of them is the same for all batches."""
     known = {view: encoder_at(place) for view, place in encoders.items()}
-    answers = hunt(_base(path), batch, target, encoder=known, redshifts=redshifts, **options)
+    base = _base(path)
+    if base.version < version:
+        _base.cache_clear()
+        if (base := _base(path)).version < version:
+            raise KnowledgeError(
+                f"{path}: a worker finds version {base.version} of the base, expected {version} or later. Give all "
+                "workers the same base, on a disk that they share or in an object store."
+            )
+    answers = hunt(base, batch, target, encoder=known, redshifts=redshifts, **options)
     said = ("spectra", "predictions", "refusals", "neighbors")
     return {name: getattr(answers, name) for name in said}

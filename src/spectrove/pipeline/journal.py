@@ -125,7 +125,8 @@ class Journal:
     def settle(self, event: str, files: Iterable[tuple[Arrival, dict[str, Any]]]) -> None:
         """Note how files ended: "done", "refused", "repeated" (a content that was done), or "failed".
 
-        One that failed is left alone by this process and tried again by the next.
+        One that failed or was refused is left alone by this process and tried again by the next: other options may read
+        it, or what it needs may have arrived.
         """
         lines = []
         for file, words in files:
@@ -181,7 +182,7 @@ class Journal:
         if entry["event"] == "begun":
             for file in entry["files"]:
                 self.begun.setdefault(file["hash"], entry["results"])
-        if entry["event"] not in ("done", "refused", "repeated"):
+        if entry["event"] not in ("done", "repeated"):
             return
         name, digest = entry["file"], entry["hash"]
         self.marks[name] = (entry["bytes"], entry["mtime_ns"])

@@ -121,6 +121,34 @@ def prepare(
         KnowledgeError: A column cannot be asked for, another process prepares the base, or nothing was asked.
         TargetError: A target is unknown, or does not fit the base.
     """
+    asked, parts = planned(
+        base, targets=targets, labels=labels, quantities=quantities, outliers=outliers, log=log
+    )
+    with _kept(base.files, asked) as state, doing(f"preparing {base.path.name}", len(parts)):
+        for name, make in parts:
+            start = time.monotonic()
+            state.change(doing=name)
+            make()
+            state.change(done={**state.now.done, name: round(time.monotonic() - start, 2)}, doing="")
+            advance()
+        state.change(state="done")
+    return state.now
+
+
+def planned(
+    base: KnowledgeBase,
+    *,
+    targets: Sequence[Target | str] = (),
+    labels: Sequence[str] = (),
+    quantities: Sequence[str] = (),
+    outliers: bool = False,
+    log: str = "",
+) -> tuple[Prepared, list[tuple[str, Callable[[], Any]]]]:
+    """What `prepare` is going to do, which it refuses before it begins: its state, and name and work of each part.
+
+    Args:
+        base, targets, labels, quantities, outliers, log: As in `prepare`, which raises the same.
+    """
     before = prepared(base)
     if before is not None and before.state == "running" and before.process != os.getpid():
         raise KnowledgeError(
@@ -140,16 +168,7 @@ def prepare(
             )
         again = {name: getattr(before, name) for name in ("targets", "labels", "quantities", "outliers")}
         asked, hunted = replace(asked, **again), [load_target(target) for target in before.targets]
-    parts = list(_parts(base, asked, hunted))
-    with _kept(base.files, asked) as state, doing(f"preparing {base.path.name}", len(parts)):
-        for name, make in parts:
-            start = time.monotonic()
-            state.change(doing=name)
-            make()
-            state.change(done={**state.now.done, name: round(time.monotonic() - start, 2)}, doing="")
-            advance()
-        state.change(state="done")
-    return state.now
+    return asked, list(_parts(base, asked, hunted))
 
 
 def _parts(
@@ -163,9 +182,7 @@ def _parts(
     for target in hunted:
         if target.where is None:
             target.check(base.columns)
-    build = getattr(base, "build_index", None)
-    if build is not None:
-        yield "index", build
+    yield "index", base.build_index
     for label in asked.labels:
         yield f"classify {label}", partial(_ask, pipeline.classify, base, label)
     for target in hunted:

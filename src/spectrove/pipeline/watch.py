@@ -10,6 +10,7 @@ and the answer to one does not depend on those that came before it.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -36,6 +37,8 @@ from spectrove.readers.files import files_in
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
 from spectrove.work import advance, doing
+
+LOG = logging.getLogger(__name__)
 
 #: A file whose size and time have not changed for so long is whole, seconds.
 STILL = 2.0
@@ -313,6 +316,7 @@ class _Watch:
             self._refuse("failed", files[0], str(error))
             return
         self._done(run, refusals)
+        self._tidy()
 
     def _hunt(
         self, run: Sequence[Read], asked: KnowledgeBase
@@ -358,10 +362,17 @@ class _Watch:
                 self.report.added += len(part) - len(refused)
                 self._additions += 1
                 refusals += refused
-        if self._additions >= TIDY:
-            self.base.optimize()
-            self._additions = 0
         return refusals
+
+    def _tidy(self) -> None:
+        """Merge the small files of many additions; if that fails, as beside another writer, nothing is lost."""
+        if self._additions < TIDY:
+            return
+        self._additions = 0
+        try:
+            self.base.optimize()
+        except (SpectroveError, OSError) as error:
+            LOG.warning("%s: its small files were not merged: %s", self.base.path, error)
 
     def _tell(self, rows: list[dict[str, Any]]) -> None:
         """Count lines that were written, and tell of them."""

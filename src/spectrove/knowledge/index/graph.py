@@ -34,7 +34,10 @@ def write_graph(vectors: NDArray[np.float32], path: Path, doing: str) -> None:
     graph = faiss.IndexHNSWSQ(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit, LINKS)
     graph.hnsw.efConstruction = CHOSEN_FROM
     every = max(1, len(vectors) // LEARNT_FROM)
-    graph.train(np.ascontiguousarray(vectors[::every]))
+    # The codes reach from the smallest to the largest number: a rare object far from all others is not cut off.
+    parts = [vectors[start : start + AT_ONCE] for start in range(0, len(vectors), AT_ONCE)]
+    ends = [np.min([part.min(0) for part in parts], 0), np.max([part.max(0) for part in parts], 0)]
+    graph.train(np.ascontiguousarray(np.vstack([vectors[::every], *(end[None] for end in ends)])))
     threads = faiss.omp_get_max_threads()
     try:
         if "OMP_NUM_THREADS" not in os.environ:

@@ -102,5 +102,5 @@ class Lists:
             faiss.write_index(made, str(temporary))
         place.rename(place.with_name(f"{self._stem}{place.stat().st_size}.{summed(place)}"))
         for name in self.files.names(FOLDER):
-            if name.startswith(f"{SPACE}.") and name.split(".")[1] != str(self.version):
+            if name.startswith(f"{SPACE}.") and name.split(".")[1] not in (str(self.version), "json"):
                 self.files.remove(f"{FOLDER}/{name}")

@@ -91,8 +91,14 @@ def opened(files: Files, base: Version, view: str, read: Callable[[], Snapshot])
         return None
     if about.version > base.version:  # made while an older version is still read
         return None
-    sidecar = opened_files(files, about)
+    try:
+        sidecar = opened_files(files, about)
+    except (OSError, RuntimeError, ValueError):  # its files are gone: another process makes it anew
+        sidecar = None
+    if sidecar is None and Description.read(files, view) != about:
+        return opened(files, base, view, read)
     if sidecar is None:
+        _say(view, "has a damaged index")
         return None
     return sidecar.snapshot() if about.version == base.version else _caught_up(sidecar, base, read)
 
@@ -106,10 +112,9 @@ def _say(view: str, what: str) -> None:
 
 
 def opened_files(files: Files, about: Description) -> Sidecar | None:
-    """The index that a description is of; None, with a sentence, if a file of it is damaged."""
+    """The index that a description is of; None if a file of it is not what was written."""
     places = {what: about.place(files, what) for what in (*ARRAYS, GRAPH)}
-    if damaged := [what for what, place in places.items() if place is None]:
-        _say(about.view, f"has a damaged index ({', '.join(damaged)}: not what was written)")
+    if any(place is None for place in places.values()):
         return None
     arrays = {name: mapped(place) for name in ARRAYS if (place := places[name]) is not None}
     place = places[GRAPH]

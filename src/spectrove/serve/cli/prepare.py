@@ -51,13 +51,16 @@ def prepare(
     command goes on where it stopped when it is repeated.
     """
     base = open_base(kb)
+    from spectrove.pipeline.prepare import planned
+    from spectrove.pipeline.prepare import prepare as prepared
+
     if background:
+        # What is refused is refused here, and not in a file that nobody reads.
+        planned(base, targets=target, labels=label, quantities=estimate, outliers=outliers)
         named = {"--target": target, "--label": label, "--estimate": estimate}
         words = [word for option, values in named.items() for value in values for word in (option, value)]
         _detach(base, [str(kb), *words, *(["--outliers"] if outliers else [])], as_json)
         return
-    from spectrove.pipeline.prepare import prepare as prepared
-
     done = prepared(
         base,
         targets=target,
@@ -79,7 +82,7 @@ def _detach(base: KnowledgeBase, words: list[str], as_json: bool) -> None:
     told = {**os.environ, LOG: str(log)}
     with open(log, "ab") as out:
         begun = subprocess.Popen(
-            [sys.executable, "-m", "spectrove", "kb", "prepare", *words],
+            [sys.executable, "-P", "-m", "spectrove", "kb", "prepare", *words],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, env=told,
         )  # fmt: skip
     if as_json:
