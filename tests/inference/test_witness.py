@@ -15,7 +15,7 @@ from spectrove.galaxies.line_classes import REGIONS, region_shares
 from spectrove.galaxies.line_fit import measure_lines
 from spectrove.galaxies.line_witness import line_shares, line_shares_of_base, line_witness
 from spectrove.galaxies.mock import make_survey
-from spectrove.inference.far import less_noise, noisier
+from spectrove.inference.far import Far, less_noise, noisier
 from spectrove.inference.prediction import Prediction
 from spectrove.inference.verdict import with_verdicts
 from spectrove.pipeline.shipped import load_target
@@ -219,7 +219,8 @@ def test_noise_that_explains_a_distance_takes_the_caution_back(make_neighbors, q
     found = replace(found, query_id=pair.object_id)
     flagged = [replace(told(["far_from_all"]), object_id=str(i)) for i in pair.object_id]
     moved = np.array([[4.9, 0.0], [0.1, 0.0]], np.float32)
-    first, second = less_noise(flagged, found, pair, 2.0, lambda s: (moved, s.object_id))
+    far = Far(2.0, lambda: (np.array([5.0, 5.0]), 1.0))
+    first, second = less_noise(flagged, found, pair, far, lambda s: (moved, s.object_id))
     assert "far_from_all" not in first.flags
     assert "far_from_all" in second.flags
 
