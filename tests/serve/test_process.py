@@ -41,11 +41,16 @@ def test_help_comes_at_once(program):
     assert min(times) < 0.7
 
 
+def without_work(said: str) -> list[str]:
+    """The lines, without those of work that a slow machine is long at."""
+    return [line for line in said.splitlines() if "once for version" not in line]
+
+
 def test_a_run_is_quiet_on_stderr(program, survey):
     """No log lines or warnings of other people's libraries: only a line on distances and one on probabilities."""
     done = program("explain", survey.base, sorted(survey.files.glob("spec-*"))[0], "-o", "why.html")
     assert done.returncode == 0
-    distances, probabilities = done.stderr.splitlines()
+    distances, probabilities = without_work(done.stderr)
     assert "distances" in distances
     assert "calibrat" in probabilities
     assert "distances" in done.stderr
@@ -120,8 +125,8 @@ def test_a_table_that_does_not_fit_the_disk(survey, tmp_path, name):
     process = start(*ask, cwd=tmp_path, preexec_fn=limited(600))
     _, said = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert said.startswith(f"DatasetError: {name}: cannot be written (")
-    assert len(said.splitlines()) == 1
+    [sentence] = without_work(said)
+    assert sentence.startswith(f"DatasetError: {name}: cannot be written (")
     assert os.listdir(tmp_path) == [name]
     assert (tmp_path / name).read_text() == "old"
 
