@@ -118,6 +118,7 @@ def _same_version(version: str, packed: bytes) -> Any:
         raise DatasetError(
             f"a worker of the cluster has spectrove {__version__}, expected {version}. Install that one on all workers."
         )
+    # From our own process by way of the scheduler, as everything that dask sends is: the cluster has to be trusted.
     function, task = pickle.loads(packed)
     return function(*task)
 
