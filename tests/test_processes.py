@@ -60,6 +60,13 @@ def test_no_worker_outlives_a_killed_parent(tmp_path, method, end):
     pytest.fail("workers outlived their parent")
 
 
+def test_ctrl_c_does_not_reach_a_worker_that_starts():
+    """A terminal sends it to the whole group: a worker that dies of it breaks the pool before the parent ends."""
+    masks = list(map_chunks(signal.pthread_sigmask, iter([(signal.SIG_BLOCK, ())] * 2), 2))
+    assert all(signal.SIGINT in mask for mask in masks)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
 ON_CLUSTER = """
 import os, signal, sys, time
 from pathlib import Path

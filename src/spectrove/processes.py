@@ -16,6 +16,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from itertools import islice
+from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from spectrove.errors import DatasetError
@@ -61,14 +62,16 @@ def _in_pool(function: Callable[..., R], tasks: Iterator[tuple], workers: int) -
     waiting: deque[Future] = deque()
     try:
         for task in tasks:
-            waiting.append(pool.submit(function, *task))
+            with _interrupt_later():  # it starts processes
+                future = pool.submit(function, *task)
+            waiting.append(future)
             if len(waiting) > AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     except BrokenProcessPool as error:
         raise DatasetError(
-            f"one of {workers} reading processes died (out of memory, or started from a script without "
+            f"one of {workers} worker processes died (out of memory, or started from a script without "
             '`if __name__ == "__main__":`). Run again with fewer, --workers 1: what was stored is kept.'
         ) from error
     finally:
@@ -168,9 +171,34 @@ def _explained(error: BaseException, address: str) -> BaseException:
     )
 
 
+@contextmanager
+def _interrupt_later() -> Iterator[None]:
+    """Ctrl-C waits until this is over, and does not reach processes that are started meanwhile.
+
+    A terminal sends it to children too. One that has not come to ignore it dies, and its pool is broken before the
+    parent, which is interrupted as well, can say so.
+    """
+    if not hasattr(
+        signal, "pthread_sigmask"
+    ):  # Windows has none, nor a group of processes that gets Ctrl-C so early
+        yield
+        return
+    resource_tracker.ensure_running()  # it takes the signal off the mask when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin_worker() -> None:
-    """Ctrl-C is for the parent, which lets its children finish; if the parent is killed, they end too."""
+    """Ctrl-C is for the parent, which lets its children finish; if the parent is killed, they end too.
+
+    One thread each, where nobody says otherwise: two workers whose linear algebra takes both cores are slower than one.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # read when the libraries are loaded
+        os.environ.setdefault(name, "1")
     end_with_parent()
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from spectrove.errors import RecipeError
 from spectrove.galaxies.line_fit import measure_lines
@@ -27,7 +25,7 @@ from spectrove.galaxies.mock.rows import mock_rows
 from spectrove.galaxies.mock.sdss_files import write_catalog, write_file
 from spectrove.galaxies.mock.signal import with_row
 from spectrove.galaxies.mock.truth import truth_columns
-from spectrove.processes import end_with_parent
+from spectrove.processes import map_chunks
 from spectrove.readers.assemble import FLUX_UNIT, sky_line_bits
 from spectrove.spectra import Mask, Spectrum, SpectrumSet
 
@@ -99,14 +97,8 @@ def run_chunks(
     if workers == 1 or len(chunks) < 2:
         yield from _reported(map(task, chunks), chunks, n, progress)
         return
-    # One thread each: measured, two workers whose linear algebra takes both cores are slower than one.
-    with ProcessPoolExecutor(min(workers, len(chunks)), initializer=_begin_worker) as pool:
-        yield from _reported(pool.map(task, chunks), chunks, n, progress)
-
-
-def _begin_worker() -> None:
-    threadpool_limits(1)
-    end_with_parent()
+    results = map_chunks(task, ((chunk,) for chunk in chunks), min(workers, len(chunks)))
+    yield from _reported(results, chunks, n, progress)
 
 
 def _reported(results: Iterator[T], chunks: list[range], n: int, progress: Progress | None) -> Iterator[T]:
