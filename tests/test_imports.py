@@ -17,7 +17,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "spectrove"
 ORDER = (
     {"errors", "version", "plain", "moved", "work"},
     {"ingest", "explain", "mock"},
-    {"provenance", "processes", "flat", "gaps", "lines", "pixels", "conditions", "shared"},
+    {"provenance", "processes", "flat", "gaps", "lines", "pixels", "conditions", "shared", "hats"},
     {"spectra", "words"},
     {"catalog", "embeddings", "targets", "redshift_estimate"},
     {"readers", "preprocess", "knowledge", "statistics"},

@@ -430,7 +430,6 @@ def test_a_folder_of_partitions_is_one_catalog(tmp_path):
         folder = tmp_path / "hats" / f"Norder=0/Dir=0/Npix={i}"
         folder.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table({"object_id": [name], "logmass": [10.0 + i]}), f"{folder}.parquet")
-    (tmp_path / "hats" / "hats.properties").write_text("x=1\n")
     joined, report = join(make(spectrum("a"), spectrum("b")), [tmp_path / "hats"])
     assert joined.column("logmass") == [10.0, 11.0]
     assert report.matched == {"hats": {"object_id": 2}}

@@ -287,3 +287,33 @@ def test_k_means_the_same_everywhere(spectrove, survey):
         for extra, expected in (((), 3), (("-k", 1), 1), (("-k", 7), 7)):
             result = spectrove(ask[0], survey.base, survey.dataset, *TEST, *ask[1:], "--json", *extra)
             assert {len(row["neighbors"]) for row in lines(result.stdout)} == {expected}
+
+
+def test_answers_become_a_catalog_with_their_positions(spectrove, survey, test_ids):
+    """The same rows as in a table of one file, and the position of each spectrum."""
+    from spectrove.readers import read_dataset
+
+    for file in ("answers.hats", "answers.parquet"):
+        done = spectrove(
+            "classify", survey.base, survey.dataset, *TEST, "--label", "class_derived", "-o", file
+        )
+        assert done.exit_code == 0
+        assert done.stdout.rstrip().endswith(f"wrote {file}")
+    tiled = pq.read_table("answers.hats/dataset").sort_by("object_id")
+    plain = pq.read_table("answers.parquet").sort_by("object_id")
+    assert tiled.select(plain.column_names).to_pylist() == plain.to_pylist()
+    spectra = read_dataset(survey.dataset, "split = 'test'")
+    ra = dict(zip(spectra.object_id.tolist(), spectra.column("ra"), strict=True))
+    assert tiled.column("ra").to_pylist() == [ra[name] for name in sorted(test_ids)]
+
+
+def test_a_catalog_is_not_written_over_something_else(spectrove, survey, tmp_path):
+    """Said before the work; commands whose rows have no place say so too."""
+    (tmp_path / "mine.hats").mkdir()
+    (tmp_path / "mine.hats/letter.txt").write_text("dear")
+    done = spectrove("search", survey.base, survey.dataset, "-o", "mine.hats")
+    assert done.exit_code == 2
+    assert "found something that is no HATS catalog" in " ".join(done.output.split())
+    done = spectrove("kb", "curate", survey.base, "--label", "class_derived", "-o", "review.hats")
+    assert done.exit_code == 2
+    assert "names no format" in " ".join(done.output.split())

@@ -19,9 +19,11 @@ import numpy as np
 import pyarrow as pa
 
 from spectrove.catalog import tables
-from spectrove.catalog.lookup import Lookup
+from spectrove.catalog.lookup import Lookup, Named
 from spectrove.catalog.merge import LABELS_TYPE, merge, merged_columns, row_flags
+from spectrove.catalog.tiles import Tiles, positions, unplaced
 from spectrove.errors import CatalogError
+from spectrove.hats.layout import is_hats
 from spectrove.provenance import file_hash
 from spectrove.spectra import SpectrumSet
 
@@ -54,6 +56,7 @@ class JoinReport:
         repeated: For each catalog, rows whose id another row has too; the first was used.
         unknown: For each catalog, how many values of each column count as unknown: numbers that stand for "not
             measured" (-99, 9999), impossible redshifts, and ids that were rounded as floats.
+        unplaced: For each catalog in HATS, how many spectra have no position, by which its rows are found.
     """
 
     n_spectra: int = 0
@@ -63,6 +66,7 @@ class JoinReport:
     renamed: int = 0
     repeated: Mapping[str, int] = field(default_factory=dict)
     unknown: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    unplaced: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: JoinReport) -> JoinReport:
         names = {**self.matched, **other.matched}
@@ -74,6 +78,7 @@ class JoinReport:
             self.renamed + other.renamed,
             {**self.repeated, **other.repeated},
             {**self.unknown, **other.unknown},
+            _added(self.unplaced, other.unplaced),
         )
 
     def sentence(self) -> str:
@@ -89,20 +94,43 @@ class JoinReport:
             lines.append(
                 f"{name}: taken as unknown, being no measurement, no possible redshift or a rounded id: {which}"
             )
+        lines += [
+            f"{name}: {count} spectra have no position (ra, dec), by which the rows of a HATS catalog are found"
+            for name, count in self.unplaced.items()
+        ]
         for column, count in self.disagreements.items():
             lines.append(f"{column}: sources disagree about {count} objects, left unlabelled")
         return "\n".join(lines)
 
 
-def read_catalog(path: str | PathLike[str]) -> pa.Table:
+def read_catalog(
+    path: str | PathLike[str], near: Named | None = None, radius: float = SKY_RADIUS
+) -> pa.Table:
     """A catalog as a table with lower-case column names and ids as text.
 
     The schema's metadata says `name` (the file's stem) and `version` (the start of its SHA-256).
 
+    Args:
+        path: A file, a folder of Parquet files, or a HATS catalog.
+        near: Objects that it is read for: of a HATS catalog only rows within `radius`, and some within an arcminute.
+        radius: Largest distance on the sky, arcsec.
+
     Raises:
-        CatalogError: If the file is missing, empty, or in none of the known formats.
+        CatalogError: If the file is missing, empty, or in none of the known formats; if it is in HATS and none of the
+            objects has a position.
     """
-    table = tables.read(Path(path))
+    path = Path(path)
+    if is_hats(path):
+        tiles = Tiles(path, radius)
+        if near is None:
+            return tiles.whole()
+        if not np.isfinite(positions(near)[0]).any():
+            raise CatalogError(
+                f"{path.name}: a HATS catalog, whose rows are found by position, and none of the {len(near)} objects "
+                "has one (ra, dec). Join positions first, or give the table as one .parquet file."
+            )
+        return tiles.near(near).table
+    table = tables.read(path)
     return table.replace_schema_metadata({**(table.schema.metadata or {}), "version": _version(Path(path))})
 
 
@@ -161,8 +189,7 @@ class Joiner:
     """Catalogs with their look-ups, built once and joined to many batches."""
 
     def __init__(self, catalogs: Sequence[pa.Table | Path | str], *, radius: float = SKY_RADIUS) -> None:
-        read = [c if isinstance(c, pa.Table) else read_catalog(c) for c in catalogs]
-        self.catalogs = [Lookup(table, f"catalog{i + 1}", radius) for i, table in enumerate(read)]
+        self.catalogs = [_opened(c, f"catalog{i + 1}", radius) for i, c in enumerate(catalogs)]
 
     @property
     def columns(self) -> dict[str, pa.DataType]:
@@ -175,7 +202,8 @@ class Joiner:
             return spectra, JoinReport(len(spectra))
         ids = np.array(spectra.object_id, dtype=object)
         matched, places, keys = {}, [], []
-        for catalog in self.catalogs:
+        catalogs = [catalog.near(spectra) for catalog in self.catalogs]
+        for catalog in catalogs:
             place, key = catalog.find(spectra)
             places.append(place)
             keys.append(key)
@@ -183,17 +211,26 @@ class Joiner:
             named = catalog.object_ids(place, key)
             ids = np.where(named != "", named, ids)
         rows = {name: spectra.rows.column(name) for name in spectra.rows.column_names}
-        merged, disagreements = merge(rows, self.catalogs, places, keys)
+        merged, disagreements = merge(rows, catalogs, places, keys)
         report = JoinReport(
             len(spectra),
             matched,
             tuple(ids[np.all([place < 0 for place in places], axis=0)].tolist()),
             disagreements,
             int((ids != spectra.object_id).sum()),
-            {c.name: c.repeated for c in self.catalogs if c.repeated},
-            {c.name: c.unknown for c in self.catalogs if c.unknown},
+            {c.name: c.repeated for c in catalogs if c.repeated},
+            {c.name: c.unknown for c in catalogs if c.unknown},
+            unplaced(self.catalogs, spectra),
         )
         return replace(spectra, object_id=ids.astype(str), rows=pa.table(merged)), report
+
+
+def _opened(catalog: pa.Table | Path | str, default_name: str, radius: float) -> Lookup | Tiles:
+    if not isinstance(catalog, pa.Table):
+        if is_hats(Path(catalog)):
+            return Tiles(Path(catalog), radius)
+        catalog = read_catalog(catalog)
+    return Lookup(catalog, default_name, radius)
 
 
 def _version(path: Path) -> str:

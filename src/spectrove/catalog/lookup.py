@@ -59,6 +59,10 @@ class Lookup:
         self._sky, self._sky_rows = self._tree()
         self._chord = 2 * np.sin(np.deg2rad(radius / 3600) / 2)
 
+    def near(self, objects: Named) -> Lookup:
+        """What has the rows near objects: all of it, being in memory."""
+        return self
+
     def find(self, spectra: Named) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
         """For each spectrum the catalog's row (-1 for none) and the key that found it."""
         names = spectra.rows.column_names

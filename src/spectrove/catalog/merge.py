@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,14 @@ from numpy.typing import NDArray
 from spectrove.catalog.lookup import Lookup
 from spectrove.errors import CatalogError
 from spectrove.spectra import CORE_COLUMNS, FLAGS
+
+
+class Joined(Protocol):
+    """A catalog, of which the columns are known."""
+
+    @property
+    def table(self) -> pa.Table: ...
+
 
 #: The type of the column `labels`: what each source said.
 LABELS_TYPE = pa.list_(pa.struct([(name, pa.string()) for name in ("name", "value", "source", "version")]))
@@ -30,7 +38,7 @@ NOT_LABELS = {
 ROW_FLAGS = ("no_redshift", "z_not_positive", "z_warning", "star")
 
 
-def merged_columns(catalogs: Sequence[Lookup]) -> dict[str, pa.DataType]:
+def merged_columns(catalogs: Sequence[Joined]) -> dict[str, pa.DataType]:
     """The columns that a join adds or fills, with their types; `labels` last."""
     found: dict[str, pa.DataType] = {}
     for catalog in catalogs:

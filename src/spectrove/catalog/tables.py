@@ -186,7 +186,7 @@ def _measured(name: str, values: pa.Array) -> pa.Array:
         return _known_words(values)
     if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)) or name in ("ra", "row"):
         return values
-    array = np.array([np.nan if v is None else float(v) for v in values.to_pylist()])
+    array = np.array(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), float)
     wrong = np.isin(array, SENTINELS) | (np.abs(array) >= 1e20)
     if name == "z":
         wrong |= (array < POSSIBLE_Z[0]) | (array > POSSIBLE_Z[1])
@@ -288,7 +288,7 @@ def _is_number(word: str) -> bool:
 
 
 def _from_folder(path: Path) -> dict[str, pa.Array]:
-    """The partitions of a folder of Parquet files, as HATS and LSDB write them, one below the other."""
+    """The files of a folder of Parquet files, one below the other."""
     import pyarrow.parquet as pq
 
     files = sorted(f for f in path.rglob("*.parquet") if not f.name.startswith("_"))

@@ -13,10 +13,20 @@ from typing import Any
 import pyarrow as pa
 
 from spectrove.catalog import SKY_RADIUS, as_catalog, read_catalog, read_ids
-from spectrove.catalog.matching import KEYS, Matches, column_called, match, name_of, row_name, said_of
+from spectrove.catalog.matching import (
+    KEYS,
+    Matches,
+    Objects,
+    column_called,
+    match,
+    name_of,
+    row_name,
+    said_of,
+)
 from spectrove.catalog.merge import IDENTITY, NOT_LABELS
 from spectrove.catalog.tables import tidy
 from spectrove.errors import CatalogError, KnowledgeError
+from spectrove.hats.layout import is_hats
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.joining import ColumnsAdded, Source
 
@@ -86,8 +96,9 @@ def label(
 
     Args:
         base: The base.
-        table: A file (CSV, FITS, Parquet, ECSV, VOTable), a table of Arrow, astropy or pandas, or a mapping of columns.
-            With `value` also a text file with an id in each line, or a list of ids.
+        table: A file (CSV, FITS, Parquet, ECSV, VOTable), a HATS catalog (only rows near the objects), a
+            table of Arrow, astropy or pandas, or a mapping of columns. With `value` also a text file with an id in each
+            line, or a list of ids.
         column: The column, or several.
         name: What the base calls it; the table's own name, in lower case, if None.
         on: A key of `catalog.matching.KEYS`, to join on it alone.
@@ -166,10 +177,10 @@ def matched(
     """The first half of `label`: the table read, its columns found, its rows matched; errors are those of `label`."""
     wanted = [column] if isinstance(column, str) else list(column)
     _check_request(wanted, name, on, overwrite)
-    catalog = _listed(table, wanted[0], value) if value is not None else _read(table)
+    objects = base.rows(columns=[c for c in _KEY_COLUMNS if c in base.columns])
+    catalog = _listed(table, objects, wanted[0], value) if value is not None else _read(table, objects)
     found = list(dict.fromkeys(column_called(catalog, said) for said in wanted))
     columns = {name: found[0]} if name is not None else {old: old for old in found}
-    objects = base.rows(columns=[c for c in _KEY_COLUMNS if c in base.columns])
     ids = objects.column("object_id").to_pylist()
     matches = match(objects, catalog, on, SKY_RADIUS)
     if not matches.by_key:
@@ -200,21 +211,27 @@ def _check_request(columns: Sequence[str], name: str | None, on: str | None, ove
         )
 
 
-def _read(table: Any) -> pa.Table:
-    """A table in any form as a catalog; refuse it without rows."""
-    catalog = read_catalog(table) if isinstance(table, str | PathLike) else as_catalog(table)
+def _read(table: Any, objects: pa.Table) -> pa.Table:
+    """A table in any form as a catalog, of one in HATS what is near the objects; refuse it without rows."""
+    is_file = isinstance(table, str | PathLike)
+    catalog = read_catalog(table, Objects(objects)) if is_file else as_catalog(table)
     if not catalog.num_rows:
+        if is_file and is_hats(Path(table)):
+            raise CatalogError(
+                f"{name_of(catalog)}: the HATS catalog has no row near any of the {objects.num_rows} objects. Check "
+                "that it covers their part of the sky."
+            )
         raise CatalogError(f"{name_of(catalog)}: the table has no rows. Check the file.")
     return catalog
 
 
-def _listed(table: Any, column: str, value: str | bool | int | float) -> pa.Table:
+def _listed(table: Any, objects: pa.Table, column: str, value: str | bool | int | float) -> pa.Table:
     """A table, or a list of ids, with the constant in a column of its type."""
     if isinstance(table, list | tuple):
         catalog = as_catalog({"object_id": [str(i) for i in table]})
     else:
         listed = read_ids(table) if isinstance(table, str | PathLike) else None
-        catalog = _read(table) if listed is None else listed
+        catalog = _read(table, objects) if listed is None else listed
     constant = tidy({column: pa.array([_typed(value)])}, column)
     name = constant.column_names[0]
     if constant.column(name).null_count:

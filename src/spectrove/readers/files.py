@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from spectrove.errors import DatasetError, Refusal
+from spectrove.hats.layout import is_hats
 
 #: Files of these kinds stand beside spectra and are none.
 NOT_SPECTRA = {
@@ -123,7 +124,9 @@ def files_in(folder: Path) -> list[Path]:
     files = []
     visited = {os.path.realpath(folder)}
     for place, subfolders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        wanted = (s for s in subfolders if not s.startswith(".") and not is_dataset(s))
+        wanted = (
+            s for s in subfolders if not (s.startswith(".") or is_dataset(s) or is_hats(Path(place) / s))
+        )
         # plain folders before linked ones, so that a folder within keeps its own name
         places = sorted(wanted, key=lambda s: (os.path.islink(os.path.join(place, s)), s))
         subfolders[:] = []

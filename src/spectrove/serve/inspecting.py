@@ -13,6 +13,7 @@ from spectrove.serve import text
 from spectrove.serve.batches import Counts
 from spectrove.serve.exits import UsageError, usage_errors
 from spectrove.serve.output import check_output, print_lines, printing, say, write_table
+from spectrove.serve.placing import needs_positions, positions_of, with_positions
 from spectrove.serve.run import Outputs, Request, Results, answered
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def look(request: Request, outputs: Outputs, asked: Look) -> None:
     for answers in answered(request, request.queries, results.counts):
         results.last = answers
         results.predictions += answers.predictions
-        kept += [answers] if outputs.page else []
+        kept += [answers] if outputs.page or needs_positions(outputs.table) else []
         if len(answers):
             parts.append(candidates_of(answers, request.encoders))
     candidates = Candidates.concatenate(parts)
@@ -92,6 +93,9 @@ def _write_files(
             {"object_id": name, "rank": i + 1, "score": score, "mark": found.marks.get(name, "")}
             for i, (name, score) in enumerate(found.ranking)
         ]
+        if needs_positions(outputs.table):
+            own = (positions_of(answers.spectra).items() for answers in kept)
+            rows = with_positions(rows, {name: where for items in own for name, where in items})
         write_table(outputs.table, rows, request.provenance(results.metric))
     if outputs.page and asked.page:
         wanted = [*found.open, *(one.object_id for one in found.next)]

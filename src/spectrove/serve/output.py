@@ -15,8 +15,10 @@ import typer
 
 from spectrove.errors import DatasetError, Refusal
 from spectrove.flat import flat_table
+from spectrove.hats.layout import SUFFIX as HATS
+from spectrove.hats.layout import need_free
 from spectrove.plain import plain
-from spectrove.serve.exits import UsageError, drop_stdout
+from spectrove.serve.exits import UsageError, drop_stdout, usage_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -132,7 +134,10 @@ def check_output(path: Path | None, suffixes: Sequence[str] = ()) -> None:
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir():
         raise UsageError(DatasetError(f"{path}: {above} is a file, expected a folder. Correct the path."))
-    if path.is_dir():
+    if path.suffix.lower() == HATS:
+        with usage_errors():
+            need_free(path)
+    elif path.is_dir():
         raise UsageError(DatasetError(f"{path}: this is a folder, expected a file. Name a file."))
 
 
@@ -165,7 +170,27 @@ def write_table(
     if meaning is not None:
         table = _described(table, meaning)
     notes = {name: str(value) for name, value in about.items() if value not in (None, "")}
+    if path.suffix.lower() == HATS:
+        _write_tiles(in_folder(path), table, notes)
+        return
     replace_file(path, lambda temporary: WRITERS[path.suffix.lower()](table, temporary, notes))
+
+
+def _write_tiles(folder: Path, table: pa.Table, notes: Mapping[str, str]) -> None:
+    """Write the rows that have a position as a HATS catalog, and say how many have none."""
+    import numpy as np
+    import pyarrow as pa
+
+    from spectrove.hats.writing import placed, write
+
+    known = placed(table)
+    if lost := table.num_rows - known.num_rows:
+        typer.echo(
+            f" {lost} of {table.num_rows} rows have no position (ra, dec) and are not in {folder.name}",
+            err=True,
+        )
+    ra, dec = (np.asarray(known.column(name), float) for name in ("ra", "dec"))
+    write(folder, ra, dec, lambda places: known.take(pa.array(places)), notes)
 
 
 def replace_file(path: Path, write: Callable[[Path], None]) -> None:
@@ -247,3 +272,6 @@ WRITERS: dict[str, Callable[[pa.Table, Path, Mapping[str, str]], None]] = {
     ".xml": lambda table, path, notes: _write_astropy(table, path, notes, "votable"),
     ".csv": _write_csv,
 }
+
+#: What answers about objects of known position can be written as: tables, or a folder that is a HATS catalog.
+WITH_POSITIONS = (*WRITERS, HATS)

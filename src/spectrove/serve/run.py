@@ -14,6 +14,7 @@ import typer
 
 from spectrove.serve.batches import Counts, QueryBatches
 from spectrove.serve.output import in_folder, print_lines, printing, say, write_table
+from spectrove.serve.placing import needs_positions, positions_in, positions_of, with_positions
 from spectrove.serve.progress import progress_bar
 from spectrove.serve.text_papers import paper_summary
 from spectrove.version import __version__
@@ -107,6 +108,7 @@ class Results:
         refused: Names of spectra without an answer, each with its sentence.
         pictured: The best answers with their spectra, one in each, for a page.
         papers: What papers say of the neighbours of each spectrum, by id; empty where the base has no papers.
+        positions: Position of each spectrum, by id, if the table needs them.
     """
 
     counts: Counts
@@ -115,6 +117,7 @@ class Results:
     pictured: list[Answers] = field(default_factory=list)
     last: Answers | None = None
     papers: dict[str, tuple[Mention, ...]] = field(default_factory=dict)
+    positions: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
     def row(self, prediction: Any, row: dict[str, Any] | None = None) -> dict[str, Any]:
         """A prediction as plain values, with the papers of its neighbours; `row` if it is one already."""
@@ -184,6 +187,8 @@ def finish(request: Request, outputs: Outputs, show: Show, results: Results) -> 
     if outputs.table:
         written = results.predictions if outputs.top is None else best
         rows = [results.row(p, row) for p, row in zip(written, show.rows(written), strict=True)]
+        if needs_positions(outputs.table):
+            rows = with_positions(rows, results.positions or _of_the_base(request))
         notes = request.provenance(results.metric, **show.notes(results))
         write_table(outputs.table, rows, notes, show.meaning)
     if outputs.page and show.page:
@@ -199,6 +204,11 @@ def finish(request: Request, outputs: Outputs, show: Show, results: Results) -> 
     say(f" {show.summary(results)}{results.counts.cautions()}{wrote}", as_json=outputs.as_json)
     print_methods(results.last, show.target)
     raise typer.Exit(results.counts.exit_code)
+
+
+def _of_the_base(request: Request) -> dict[str, tuple[float | None, float | None]]:
+    """Positions of the objects of the base, about which answers without spectra are."""
+    return positions_in(request.base) if request.base is not None else {}
 
 
 def answered(request: Request, batches: Iterable[SpectrumSet], counts: Counts) -> Iterator[Answers]:
@@ -218,6 +228,8 @@ def _add(results: Results, answers: Answers, outputs: Outputs, show: Show) -> No
     results.last = answers
     told = ((name, answers.papers(i)) for i, name in enumerate(answers.spectra.object_id.tolist()))
     results.papers |= {name: papers for name, papers in told if papers is not None}
+    if needs_positions(outputs.table):
+        results.positions |= positions_of(answers.spectra)
     if not show.at_once or outputs.table:
         results.predictions += answers.predictions
     if outputs.page:

@@ -11,7 +11,7 @@ from spectrove.serve import text
 from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.cli import options
 from spectrove.serve.exits import usage_errors
-from spectrove.serve.output import check_output
+from spectrove.serve.output import WITH_POSITIONS, check_output
 from spectrove.serve.reading import Reading, Redshift
 from spectrove.serve.run import Outputs, Request, Show, run
 
@@ -65,7 +65,7 @@ def classify(typed: Typed) -> None:
 
     Its nearest labelled neighbours vote; near ones have more weight.
     """
-    check_output(typed.output)
+    check_output(typed.output, WITH_POSITIONS)
     queries = options.query_batches(typed)
     base = open_base(typed.kb, typed.where)
     from spectrove import pipeline

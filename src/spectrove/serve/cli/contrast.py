@@ -15,7 +15,7 @@ from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.batches import Counts
 from spectrove.serve.cli import options
 from spectrove.serve.exits import FAILED, UsageError, usage_errors
-from spectrove.serve.output import check_output
+from spectrove.serve.output import WITH_POSITIONS, check_output
 from spectrove.serve.reading import Reading, Redshift
 from spectrove.serve.run import Outputs, Request, Results, Show, finish, run
 
@@ -72,7 +72,7 @@ def contrast(typed: Typed) -> None:
     Examples are ids of objects of the base, or files. Regions are given with their size and the probability of chance.
     """
     options.refuse_where(typed.spectra, typed.where)
-    check_output(typed.output)
+    check_output(typed.output, WITH_POSITIONS)
     check_output(typed.report, (PAGE,))
     if not 0 < typed.chance < 1:
         raise UsageError(

@@ -13,7 +13,7 @@ from spectrove.serve import text_estimates
 from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.cli import options
 from spectrove.serve.exits import UsageError, usage_errors
-from spectrove.serve.output import check_output
+from spectrove.serve.output import WITH_POSITIONS, check_output
 from spectrove.serve.reading import Reading, Redshift
 from spectrove.serve.run import Outputs, Request, Show, run
 
@@ -57,7 +57,7 @@ def estimate(typed: Typed) -> None:
 
     What the trend over the base says, corrected by the nearest spectra whose value is known.
     """
-    check_output(typed.output)
+    check_output(typed.output, WITH_POSITIONS)
     queries = options.query_batches(typed)
     base = open_base(typed.kb, typed.where)
     from spectrove.pipeline.verbs import VERBS

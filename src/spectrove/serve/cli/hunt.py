@@ -17,7 +17,7 @@ from spectrove.serve.cli.hunt_like import ExampleRegion, Like, Unlike, hunt_like
 from spectrove.serve.cli.hunt_text import Text, heard, said_by
 from spectrove.serve.exits import usage_errors
 from spectrove.serve.inspecting import Look, look, need_review, sheet_before
-from spectrove.serve.output import check_output, say
+from spectrove.serve.output import WITH_POSITIONS, check_output, say
 from spectrove.serve.progress import progress_bar
 from spectrove.serve.reading import Reading, Redshift
 from spectrove.serve.run import Outputs, Request, Results, Show, run
@@ -162,7 +162,7 @@ def hunt(typed: Typed) -> None:
     if typed.like is not None:
         hunt_like(typed)
         return
-    check_output(typed.output)
+    check_output(typed.output, WITH_POSITIONS)
     check_output(typed.report, (".html",))
     if typed.figures and not typed.report:
         raise typer.BadParameter("the figures go beside the page: give --report too", param_hint="--figures")

@@ -13,7 +13,8 @@ from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.cli import options
 from spectrove.serve.exits import FAILED, UsageError
 from spectrove.serve.inspecting import Look, look, need_review, sheet_before
-from spectrove.serve.output import check_output, print_lines, say, write_table
+from spectrove.serve.output import WITH_POSITIONS, check_output, print_lines, say, write_table
+from spectrove.serve.placing import placed_in
 from spectrove.serve.run import Outputs, Request, Results, Show, run
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def hunt_like(typed: Any) -> None:
     """Answer a hunt by example: of spectra, or of the base's own objects where none are named."""
     refuse_options_of_targets(typed)
     options.refuse_where(typed.spectra, typed.where)
-    check_output(typed.output)
+    check_output(typed.output, WITH_POSITIONS)
     like, unlike = options.named(typed.like), options.named(typed.unlike)
     need_review(typed.next, typed.review)
     if typed.review:
@@ -128,7 +129,7 @@ def of_the_base(typed: Any, like: Sequence[str], unlike: Sequence[str]) -> None:
     if typed.as_json:
         print_lines(answers.to_dicts(), *([typed.output] if typed.output else []))
     if typed.output:
-        write_table(typed.output, answers.to_dicts(), dict(answers.provenance))
+        write_table(typed.output, placed_in(base, typed.output, answers.to_dicts()), dict(answers.provenance))
     if not typed.as_json:
         for line in table(answers.predictions[: typed.top or ON_SCREEN]):
             say(line)

@@ -27,7 +27,9 @@ Dataset = Annotated[
 Catalogs = Annotated[
     list[Path] | None,
     typer.Option(
-        "--catalog", metavar="TABLE", help="Catalog to join: FITS, CSV, Parquet, ECSV, VOTable. Repeatable."
+        "--catalog",
+        metavar="TABLE",
+        help="Catalog to join: FITS, CSV, Parquet, ECSV, VOTable, HATS. Repeatable.",
     ),
 ]
 

@@ -40,7 +40,7 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="TABLE",
-        help="CSV, FITS, Parquet, ECSV or VOTable; with --value also a list of ids.",
+        help="CSV, FITS, Parquet, ECSV, VOTable or HATS; with --value also a list of ids.",
     ),
 ]
 Columns = Annotated[

@@ -12,7 +12,7 @@ from spectrove.serve import text_measures
 from spectrove.serve.bases import open_base
 from spectrove.serve.cli import options
 from spectrove.serve.exits import usage_errors
-from spectrove.serve.output import check_output, print_json, say
+from spectrove.serve.output import WITH_POSITIONS, check_output, print_json, say
 from spectrove.serve.progress import progress_bar
 from spectrove.serve.reading import Reading, Redshift
 from spectrove.serve.run import Outputs, Request, Results, Show, run
@@ -53,7 +53,7 @@ def measure(typed: Typed) -> None:
 
     No base is needed. Errors are one sigma of everything known: noise, continuum, profile, calibration.
     """
-    check_output(typed.output)
+    check_output(typed.output, WITH_POSITIONS)
     queries = options.query_batches(typed)
     from spectrove.pipeline.measure import chosen_measures, measurer_of, provenance_of
     from spectrove.pipeline.verbs import VERBS

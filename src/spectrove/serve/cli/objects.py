@@ -14,6 +14,7 @@ from spectrove.serve.batches import BATCH
 from spectrove.serve.cli import options
 from spectrove.serve.exits import UsageError, usage_errors
 from spectrove.serve.output import (
+    WITH_POSITIONS,
     check_output,
     in_folder,
     print_json,
@@ -22,6 +23,7 @@ from spectrove.serve.output import (
     say,
     write_table,
 )
+from spectrove.serve.placing import needs_positions, placed_in
 from spectrove.serve.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -36,7 +38,17 @@ Limit = Annotated[
     int | None, typer.Option("--limit", metavar="N", min=1, help="List the first N objects by id.")
 ]
 Dataset = Annotated[
-    Path, typer.Argument(metavar="DATASET", help="A new dataset NAME.lance, or a new folder of FITS files.")
+    Path,
+    typer.Argument(
+        metavar="DATASET",
+        help="A new dataset NAME.lance, catalog NAME.hats, or folder of FITS files.",
+    ),
+]
+TileRows = Annotated[
+    int | None,
+    typer.Option(
+        "--tile-rows", metavar="N", min=1, help="Of NAME.hats: rows that a tile may have (100,000)."
+    ),
 ]
 
 #: Objects that are listed on the screen unless --limit says another number.
@@ -69,7 +81,7 @@ def list_objects(
     output: options.Output = None,
 ) -> None:
     """List the objects of a base with their catalog values."""
-    check_output(output)
+    check_output(output, WITH_POSITIONS)
     base = open_base(kb, where)
     chosen = [name.strip() for name in (columns or "").split(",") if name.strip()] or default_columns(base)
     with usage_errors():
@@ -78,7 +90,8 @@ def list_objects(
     n = table.num_rows
     table = table.slice(0, limit)
     if output:
-        write_table(output, table.to_pylist(), {"base": base.path.name, "version": base.version})
+        rows = placed_in(base, output, table.to_pylist())
+        write_table(output, rows, {"base": base.path.name, "version": base.version})
     if as_json:
         print_lines(table.to_pylist(), output)
     elif not output:
@@ -96,9 +109,22 @@ def list_objects(
 
 
 def export(
-    kb: options.Base, dataset: Dataset, where: options.Where = None, as_json: options.Json = False
+    kb: options.Base,
+    dataset: Dataset,
+    where: options.Where = None,
+    tile_rows: TileRows = None,
+    as_json: options.Json = False,
 ) -> None:
-    """Write the spectra of a base to a dataset, or to FITS files."""
+    """Write the spectra of a base to a dataset or to FITS files, or its objects to a HATS catalog."""
+    if needs_positions(dataset):
+        _export_catalog(kb, dataset, where, tile_rows, as_json)
+        return
+    if tile_rows is not None:
+        raise UsageError(
+            DatasetError(
+                f"--tile-rows is of catalogs, and {dataset} is none. Name it NAME.hats, or leave it out."
+            )
+        )
     refuse_taken(dataset)
     base = open_base(kb, where)
     ids = sorted(base.rows(where, []).column("object_id").to_pylist())
@@ -121,6 +147,22 @@ def export(
     if as_json:
         print_json({"dataset": str(dataset), "spectra": len(ids)})
     say(f" {text.count(len(ids), 'spectrum', 'spectra')}   wrote {dataset}", as_json=as_json)
+
+
+def _export_catalog(kb: Path, folder: Path, where: str | None, tile_rows: int | None, as_json: bool) -> None:
+    """Write catalog values and vectors of the objects as a HATS catalog."""
+    check_output(folder, WITH_POSITIONS)
+    base = open_base(kb, where)
+    from spectrove.hats.writing import TILE_ROWS
+    from spectrove.pipeline.export import export_hats
+
+    with progress_bar("writing", base.count(where)) as advance:
+        done = export_hats(base, in_folder(folder), where, tile_rows=tile_rows or TILE_ROWS, progress=advance)
+    if as_json:
+        print_json({"dataset": str(folder), **done.to_dict()})
+    lost = f", {done.without_position} without a position left out" if done.without_position else ""
+    objects, tiles = text.count(done.objects, "object", "objects"), text.count(done.tiles, "tile", "tiles")
+    say(f" {objects} in {tiles}{lost}   wrote {folder}", as_json=as_json)
 
 
 def about_object(base: KnowledgeBase, object_id: str) -> dict[str, Any]:

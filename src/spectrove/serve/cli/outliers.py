@@ -11,7 +11,7 @@ import typer
 
 from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.cli import options
-from spectrove.serve.output import WRITERS, check_output
+from spectrove.serve.output import WITH_POSITIONS, check_output
 from spectrove.serve.progress import progress_bar
 from spectrove.serve.reading import Reading, Redshift
 from spectrove.serve.run import Outputs, Request, Results, Show, run
@@ -61,7 +61,7 @@ def outliers(typed: Typed) -> None:
 
     By distance in the views shape and surprise (the residual from ordinary galaxies), without labels.
     """
-    check_output(typed.output, (PAGE, *WRITERS))
+    check_output(typed.output, (PAGE, *WITH_POSITIONS))
     queries = options.query_batches(typed)
     base = open_base(typed.kb)
     from spectrove import pipeline

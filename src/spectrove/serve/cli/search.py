@@ -12,7 +12,8 @@ from spectrove.serve import text
 from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.cli import options
 from spectrove.serve.exits import usage_errors
-from spectrove.serve.output import check_output, print_lines, say, write_table
+from spectrove.serve.output import WITH_POSITIONS, check_output, print_lines, say, write_table
+from spectrove.serve.placing import placed_in
 from spectrove.serve.progress import progress_bar
 from spectrove.serve.reading import Reading, Redshift
 from spectrove.serve.run import Outputs, Request, Results, Show, run
@@ -93,7 +94,7 @@ class Typed:
 @options.grouped
 def search(typed: Typed) -> None:
     """Find the nearest known spectra of each spectrum."""
-    check_output(typed.output)
+    check_output(typed.output, WITH_POSITIONS)
     if typed.text is not None:
         by_text(typed)
         return
@@ -164,7 +165,7 @@ def by_text(typed: Typed) -> None:
         answers = verb.ask(base, typed.text, **said)
     about = answers.provenance
     if "abstracts" in about:
-        through_papers(typed, answers)
+        through_papers(typed, base, answers)
         return
     if typed.as_json:
         print_lines(answers.to_dicts(), *([typed.output] if typed.output else []))
@@ -179,7 +180,8 @@ def by_text(typed: Typed) -> None:
         notes = {
             name: about[name] for name in ("base", "version", "text", "sentence", "matching", "expected")
         }
-        write_table(typed.output, answers.to_dicts(), {"creator": f"spectrove {__version__}", **notes})
+        rows = placed_in(base, typed.output, answers.to_dicts())
+        write_table(typed.output, rows, {"creator": f"spectrove {__version__}", **notes})
     wrote = f"   wrote {typed.output}" if typed.output else ""
     say(f" {text.described_summary(about, len(answers))}{wrote}", as_json=typed.as_json)
 
@@ -189,7 +191,7 @@ def _asked_k(typed: Typed) -> int | None:
     return None if typed.k == Typed.k else typed.k
 
 
-def through_papers(typed: Typed, answers: Answers) -> None:
+def through_papers(typed: Typed, base: KnowledgeBase, answers: Answers) -> None:
     """Print what papers say to a sentence: what was done, the abstracts most alike, and the objects found."""
     from spectrove.serve.text_papers import abstract_lines, found_lines, found_summary
 
@@ -202,7 +204,8 @@ def through_papers(typed: Typed, answers: Answers) -> None:
             say(line)
     if typed.output:
         notes = {name: about[name] for name in ("base", "version", "text", "how")}
-        write_table(typed.output, answers.to_dicts(), {"creator": f"spectrove {__version__}", **notes})
+        rows = placed_in(base, typed.output, answers.to_dicts())
+        write_table(typed.output, rows, {"creator": f"spectrove {__version__}", **notes})
     wrote = f"   wrote {typed.output}" if typed.output else ""
     say(f" {found_summary(about, list(answers))}{wrote}", as_json=typed.as_json)
 
