@@ -157,13 +157,14 @@ def test_packed_responses_are_never_taken_for_references(spectra):
     assert not any(response.packed.startswith(MARK) for response in spectra.responses)
 
 
-def test_several_processes_read_the_same(folder, spectra, monkeypatch):
-    """In the same order, with the same refusals, and each response once."""
+@pytest.mark.parametrize("cluster", [None, "local"])
+def test_several_processes_read_the_same(folder, spectra, monkeypatch, cluster):
+    """In the same order, with the same refusals, and each response once; and so do the workers of a cluster."""
     monkeypatch.setattr("spectrove.xray.ogip.WORTH_PROCESSES", 10)
     monkeypatch.setattr("spectrove.xray.ogip.TOGETHER", 40)
     write_arf(folder / "zz.arf", smooth_area())
     try:
-        parts = list(iter_counts(sorted(folder.iterdir()), workers=2))
+        parts = list(iter_counts(sorted(folder.iterdir()), workers=2, cluster=cluster))
     finally:
         (folder / "zz.arf").unlink()
     found = CountSet.concatenate([part for part, _, _ in parts])

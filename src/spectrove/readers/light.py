@@ -31,7 +31,11 @@ class Light(Protocol):
         """Whether a file is of this kind, by its first bytes."""
 
     def read(
-        self, files: Sequence[Path], response: Sequence[str] = (), workers: int | None = None
+        self,
+        files: Sequence[Path],
+        response: Sequence[str] = (),
+        workers: int | None = None,
+        cluster: str | None = None,
     ) -> Iterator[tuple[Any, list[Refusal], int]]:
         """Sets of spectra in the order of the files, the files that were refused, and how many were read.
 
@@ -39,6 +43,7 @@ class Light(Protocol):
             files: What to read.
             response: Files of an instrument's response, see `options.Options`.
             workers: Processes; by default one per core.
+            cluster: Where files are read, as in `processes.map_chunks`.
         """
 
     def write(self, folder: Path, spectra: Any) -> list[Path]:

@@ -61,12 +61,9 @@ def read_files(
         DatasetError: If a process dies.
     """
     if light is not None:
-        if cluster is not None:
-            raise DatasetError(
-                f"--cluster {cluster}: these files are read by processes of this machine alone. Leave it out; "
-                "--workers says how many."
-            )
-        yield from _of_light(files, light, progress, responses(options or {}), workers)
+        for file in (*files, *map(Path, responses(options or {}))):
+            _at(file, cluster)
+        yield from _of_light(files, light, progress, responses(options or {}), workers, cluster)
         return
     if responses(options or {}):
         raise DatasetError(
@@ -105,10 +102,11 @@ def _of_light(
     progress: Progress | None,
     response: Sequence[str],
     workers: int | None,
+    cluster: str | None,
 ) -> Iterator[Batch]:
     """Batches of another kind of light, with the bookkeeping columns."""
     done = 0
-    for spectra, refusals, n_files in light.read(files, response, workers):
+    for spectra, refusals, n_files in light.read(files, response, workers, cluster):
         status = [os.stat(path) for path in spectra.column("path")]
         marks = ([s.st_size for s in status], [s.st_mtime_ns for s in status])
         rows = spectra.rows

@@ -52,12 +52,16 @@ class PhaFiles:
         return is_ogip(path, behind_image=True) or is_events(path)
 
     def read(
-        self, files: Sequence[Path], response: Sequence[str] = (), workers: int | None = None
+        self,
+        files: Sequence[Path],
+        response: Sequence[str] = (),
+        workers: int | None = None,
+        cluster: str | None = None,
     ) -> Iterator[tuple[Any, list[Refusal], int]]:
         """Sets of counts, refusals, and how many files were read."""
         from spectrove.xray.ogip import iter_counts
 
-        return iter_counts(files, response, workers)
+        return iter_counts(files, response, workers, cluster)
 
     def write(self, folder: Path, spectra: Any) -> list[Path]:
         """PHA files with backgrounds, and the ARF and RMF of each response."""

@@ -102,7 +102,10 @@ def read_counts(
 
 
 def iter_counts(
-    paths: Sequence[Path], responses: Sequence[Path | str] = (), workers: int | None = 1
+    paths: Sequence[Path],
+    responses: Sequence[Path | str] = (),
+    workers: int | None = 1,
+    cluster: str | None = None,
 ) -> Iterator[tuple[CountSet, list[Refusal], int]]:
     """The same set by set: spectra, refusals, and how many files were read.
 
@@ -110,14 +113,17 @@ def iter_counts(
         paths: Files.
         responses: RMFs and ARFs for spectra that name none, and folders of them.
         workers: Processes; one per core if None, and none beside this one for a few files.
+        cluster: As in `processes.map_chunks`; workers see the files under the same paths.
     """
     files = Files.with_responses(responses)  # a wrong one is refused before any work
     some = [list(map(str, paths[start : start + TOGETHER])) for start in range(0, len(paths), TOGETHER)]
     tasks = ((part, tuple(map(str, responses))) for part in some)
     n_workers = min(workers or os.cpu_count() or 1, len(some))
-    alone = n_workers == 1 or len(paths) <= WORTH_PROCESSES
+    alone = cluster is None and (n_workers == 1 or len(paths) <= WORTH_PROCESSES)
     results: Iterator[tuple[Any, ...]] = (
-        (_read_some(part, files) for part in some) if alone else map_chunks(_read_packed, tasks, n_workers)
+        (_read_some(part, files) for part in some)
+        if alone
+        else map_chunks(_read_packed, tasks, max(n_workers, 1), cluster)
     )
     refused: list[tuple[str, str]] = []
     named = {str(Path(path).resolve()) for path in responses}
