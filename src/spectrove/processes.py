@@ -5,18 +5,22 @@ Results come in the order of the tasks, so that what is made of them does not de
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import Any, TypeVar
 
 from spectrove.errors import DatasetError
@@ -189,6 +193,37 @@ def _interrupt_later() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+#: Processes that may outlive this one.
+_DETACHED: list[subprocess.Popen[bytes]] = []
+
+
+@atexit.register
+def _leave() -> None:
+    """Leave them without the warning that they still run."""
+    for process in _DETACHED:
+        if process.poll() is None:
+            process.returncode = 0
+
+
+def detached(
+    words: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Python in a process of its own, which goes on when this one has ended or is interrupted.
+
+    Args:
+        words: For Python: "-m", a module and its words; or "-c", a program and its words.
+        log: File to whose end goes what it says.
+        environment: Its variables; those of this process if None.
+    """
+    with open(log, "ab") as out:
+        begun = subprocess.Popen(
+            [sys.executable, "-P", *words],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, env=environment,
+        )  # fmt: skip
+    _DETACHED.append(begun)
+    return begun
 
 
 def _begin_worker() -> None:

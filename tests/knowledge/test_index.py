@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import socket
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
 
 from spectrove.embeddings import Embeddings
-from spectrove.knowledge import KnowledgeBase
+from spectrove.errors import KnowledgeError
+from spectrove.knowledge import KnowledgeBase, heartbeat
+from spectrove.knowledge.index import building
+from spectrove.knowledge.index.mark import MARK, making
 from spectrove.targets import Composition, Target
 
 N = 400
@@ -293,3 +302,72 @@ def test_info_says_how_many_of_the_nearest_the_index_finds(known, monkeypatch):
     told = known.info()["views"]["shape"]["index"]
     assert told["recall"] < 0.3
     assert told["low"] < told["recall"] < told["high"]
+
+
+def test_a_base_says_whether_its_index_is_used_or_why_not(known, make_spectra, monkeypatch):
+    """Absent, used, used with changes, stale (which the log tells beforehand), damaged, and too small for one."""
+
+    def state():
+        return KnowledgeBase.open(known.path).index_state()["views"]["shape"]
+
+    assert state()["state"] == "absent"
+    known.build_index()
+    assert state() == {"state": "used", "changed": 0, "why": "in use"}
+    new = [f"new{i}" for i in range(30)]
+    known.add(make_spectra(new), {"shape": embeddings(new, QUERIES.vectors)})
+    assert state()["why"] == "in use, 30 objects changed since"
+    assert not known.index_outgrown()
+    more = [f"more{i}" for i in range(60)]
+    known.add(make_spectra(more), {"shape": embeddings(more, around(CENTRES, 60, seed=4))})
+    assert known.index_outgrown()
+    assert (state()["state"], state()["changed"]) == ("stale", 90)
+    known.build_index()
+    assert not known.index_outgrown()
+    assert state()["state"] == "used"
+    [vectors] = known.path.glob("index/*.vectors")
+    vectors.write_bytes(vectors.read_bytes()[:-4])
+    assert state()["state"] == "damaged"
+    monkeypatch.setattr("spectrove.knowledge.index.opening.INDEX_FROM", 1000)
+    assert state()["why"] == "none: 490 objects, worth one from 1,000"
+    assert not known.index_outgrown()
+
+
+def test_who_makes_an_index_says_so_until_it_ends_or_is_killed(known, monkeypatch):
+    """On another machine a process that says nothing any more is taken for killed, here one that is gone."""
+    seen = []
+    monkeypatch.setattr(building, "measured", lambda _: seen.append(making(known.files)) or {})
+    known.build_index()
+    assert [(one.state, one.view, one.version) for one in seen] == [("running", "shape", known.version)]
+    assert making(known.files) is None
+
+    def left(**changes):
+        known.files.write(MARK, json.dumps({**seen[0].to_dict(), **changes}).encode())
+        return making(known.files).state
+
+    assert left(machine="elsewhere") == "running"
+    assert left(machine="elsewhere", beat="2020-01-01T00:00:00+00:00") == "interrupted"
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    assert left(process=gone.pid) == "interrupted"
+    assert "interrupted" in known.index_state()["making"]["sentence"]
+
+    def failing(_):
+        raise ValueError("no room")
+
+    monkeypatch.setattr(building, "measured", failing)
+    with pytest.raises(KnowledgeError):
+        known.build_index()
+    assert (making(known.files).state, making(known.files).error) == ("failed", "no room")
+
+
+def test_work_is_heard_of_again_and_again(monkeypatch):
+    """By a time that it writes; afterwards it is silent."""
+    monkeypatch.setattr(heartbeat, "BEAT", 0.01)
+    heard = []
+    with heartbeat.beating(heard.append):
+        while len(heard) < 3:
+            time.sleep(0.01)
+    assert heartbeat.alive(os.getpid(), socket.gethostname(), heard[-1])
+    n = len(heard)
+    time.sleep(0.05)
+    assert len(heard) == n

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -258,3 +259,17 @@ def test_a_base_from_before_there_were_several_views_still_opens(base, ids, surp
     assert old.encoders == {"shape": "made-up"}
     old.reencode({"surprise": encoded(surprise(ids), "novelty")}, since=old.version)
     assert old.encoders == {"shape": "made-up", "surprise": "novelty"}
+
+
+def test_an_object_without_one_of_its_long_vectors_is_kept_by_create_and_by_every_rewrite(
+    tmp_path, ids, make_spectra, make_vectors
+):
+    """LanceDB takes columns of ten and more numbers for vectors, and one that is missing for a bad one."""
+    rng = np.random.default_rng(1)
+    shape = make_vectors(ids)
+    long = replace(shape, vectors=rng.normal(size=(len(ids), 12)).astype(np.float32), fingerprint="f" * 16)
+    views = {"shape": shape, "long": long.take(np.arange(1, len(ids)))}
+    base = KnowledgeBase.create(tmp_path / "long.kb", make_spectra(ids), views, encoder="made-up")
+    assert not base.has_vector(ids[:1], "long")[0]
+    base.reencode({"long": long.take(np.arange(2, len(ids)))}, since=base.version)
+    assert base.has_vector(ids[:3], "long").tolist() == [False, False, True]

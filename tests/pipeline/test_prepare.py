@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 from typer.testing import CliRunner
@@ -14,7 +15,11 @@ import spectrove
 from spectrove.errors import KnowledgeError
 from spectrove.galaxies.mock import make_survey
 from spectrove.inference.calibration import of_base as calibrating
+from spectrove.knowledge.heartbeat import now
+from spectrove.knowledge.index.mark import MARK
+from spectrove.pipeline import indexing
 from spectrove.pipeline.prepare import STATE, prepared
+from spectrove.readers import write_dataset
 from spectrove.serve.cli import app
 
 
@@ -59,6 +64,10 @@ def test_a_killed_process_is_said_to_be_interrupted_and_a_running_one_waited_for
     ended.wait()
     base.files.write(STATE, json.dumps(known | {"process": ended.pid}).encode())
     assert prepared(base).state == "interrupted"
+    elsewhere = known | {"machine": "elsewhere"}
+    for beat, state in (("2020-01-01T00:00:00+00:00", "interrupted"), (known["beat"], "running")):
+        base.files.write(STATE, json.dumps(elsewhere | {"beat": beat}).encode())
+        assert prepared(base).state == state
     base.files.write(STATE, json.dumps(known | {"process": os.getppid()}).encode())
     with pytest.raises(KnowledgeError, match="it is being prepared"):
         base.prepare(labels=["class"])
@@ -70,3 +79,67 @@ def test_wrong_names_are_refused_before_anything_is_fitted(base, monkeypatch):
         base.prepare()
     with pytest.raises(KnowledgeError, match="colour"):
         base.prepare(labels=["class", "colour"])
+
+
+def test_kb_create_prepares_the_new_base(tmp_path):
+    """With the options of kb prepare; questions without --prepare, or the reverse, are refused before the work."""
+    write_dataset(tmp_path / "mock.lance", make_survey(60, seed=3))
+    create = [
+        "kb",
+        "create",
+        str(tmp_path / "a.kb"),
+        "--from",
+        str(tmp_path / "mock.lance"),
+        "--encoder",
+        "pca",
+    ]
+    create += ["--view", "none"]
+    for wrong in (["--prepare"], ["--label", "class"], ["--prepare", "--target", "nothing"]):
+        assert CliRunner().invoke(app, [*create, *wrong]).exit_code == 2
+        assert not (tmp_path / "a.kb").exists()
+    made = CliRunner().invoke(app, [*create, "--prepare", "--label", "class"])
+    assert made.exit_code == 0, made.output
+    state = prepared(spectrove.open(tmp_path / "a.kb"))
+    assert (state.state, state.labels) == ("done", ("class",))
+
+
+def test_optimize_goes_on_in_the_background(base, monkeypatch):
+    """In a process of its own, unless one makes the index already."""
+    said = CliRunner().invoke(app, ["kb", "optimize", str(base.path), "--background", "--json"])
+    assert said.exit_code == 0, said.output
+    log, before = base.path / "optimize.log", base.version
+    for _ in range(600):
+        if " MB now" in log.read_text():
+            break
+        time.sleep(0.1)
+    assert " MB now" in log.read_text()
+    assert base.version >= before
+    running = {"state": "running", "view": "shape", "version": 1, "started": now(), "beat": now()}
+    base.files.write(MARK, json.dumps(running | {"process": os.getpid(), "machine": "elsewhere"}).encode())
+    refused = CliRunner().invoke(app, ["kb", "optimize", str(base.path), "--background"])
+    assert "its index is being made of the view shape" in refused.stderr
+    assert "being made" in CliRunner().invoke(app, ["kb", "info", str(base.path)]).stdout
+
+
+def test_an_index_that_is_outgrown_is_made_anew_beside_the_watch(base, monkeypatch):
+    """Once; after a process that failed, not again."""
+    begun = []
+
+    class Process:
+        pid, returncode = 7, None
+
+        def poll(self):
+            return self.returncode
+
+    monkeypatch.setattr(indexing, "detached", lambda words, log: begun.append(words) or Process())
+    monkeypatch.setattr(type(base), "index_outgrown", lambda _: True)
+    one = indexing.Reindexing(base)
+    assert [one.look(), one.look()] == [True, False]
+    assert begun[0][-1] == str(base.path.resolve())
+    Process.returncode = 1
+    assert one.look() is False
+    Process.returncode = 0
+    assert one.look() is True
+    base.files.write(MARK, b"torn")
+    made = subprocess.run([sys.executable, *begun[0]], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr

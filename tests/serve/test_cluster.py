@@ -12,6 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline.vectors import Vectors
 from spectrove.processes import map_chunks
 from spectrove.readers import read_dataset
 
@@ -42,6 +43,7 @@ def cluster(tmp_path):
 def test_a_cluster_gives_what_a_single_process_gives(survey, cluster, spectrove, tmp_path, monkeypatch):
     """Datasets, vectors and answers, to the last bit; with batches so small that several workers have some."""
     monkeypatch.setattr("spectrove.serve.batches.BATCH", 16)
+    monkeypatch.setattr("spectrove.pipeline.embedding.BLOCK", 16)
     assert os.getpid() not in set(map_chunks(os.getpid, iter([()] * 4), cluster=cluster))
     places = {"one": [], "many": ["--cluster", cluster]}
     for name, typed in places.items():
@@ -53,8 +55,14 @@ def test_a_cluster_gives_what_a_single_process_gives(survey, cluster, spectrove,
             "kb", "create", f"{name}.kb", "--from", f"{name}.lance", "--encoder", survey.encoder, "--view", "none",
             "--where", "split = 'train'", *typed,
         )  # fmt: skip
+        spectrove("embed", f"{name}.lance", "--encoder", survey.encoder, "--view", "none", *typed)
     one, many = (read_dataset(tmp_path / f"{name}.lance") for name in places)
     assert one.to_arrow().equals(many.to_arrow())
+    rows = [
+        Vectors(tmp_path / f"{name}.vectors.lance").rows(["object_id", "vector_shape"]) for name in places
+    ]
+    assert rows[0].equals(rows[1])
+    assert rows[0].num_rows == len(one)
     bases = [KnowledgeBase.open(tmp_path / f"{name}.kb") for name in places]
     vectors = [base.embeddings() for base in bases]
     assert len(vectors[0].object_id) > 32

@@ -21,7 +21,7 @@ from spectrove.knowledge import checks, history, joining, labelled, lookup, rela
 from spectrove.knowledge.classwise import Among, ClassDistances, find_by_class
 from spectrove.knowledge.files import Files, Uri, place_of
 from spectrove.knowledge.finding import Conditions, find
-from spectrove.knowledge.index import building
+from spectrove.knowledge.index import building, state
 from spectrove.knowledge.lookup import Searched
 from spectrove.knowledge.neighbors import Neighbors
 from spectrove.knowledge.reading import Reader
@@ -405,6 +405,23 @@ class KnowledgeBase:
             checks.check_view(self._store, self._reader, view)
         wanted = list(self._reader.views()) if views is None else list(views)
         return building.build_views(self._store, self._reader, wanted)
+
+    def index_state(self) -> dict[str, Any]:
+        """Whether the index of each view is used by a search now, and whether one is being made, as plain values.
+
+        Returns:
+            `views`: of each its `state`, "used", "stale" (more than a fifth has changed since), "damaged", "other
+            vectors", "absent", "too small" (a base not worth one) or "impossible" (not in a local folder), `why` in
+            words, and where it is known `changed`, objects. `making`: the index that is being made, or whose making
+            failed or was interrupted, with its `sentence`; else None.
+        """
+        self._reader.refresh()
+        return state.states(self._store, self._reader)
+
+    def index_outgrown(self) -> bool:
+        """Whether more than a fifth of the objects of an index was added or replaced since it was made, by the log."""
+        self._reader.refresh()
+        return state.outgrown(self._store, self._reader)
 
     # --- reading it ---------------------------------------------------------------------------------
 

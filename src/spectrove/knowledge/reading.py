@@ -246,6 +246,10 @@ class Reader:
             return None
         return opening.opened(self._store.files, self, view, lambda: self._read_vectors(view))
 
+    def with_index(self, view: str) -> opening.Found:
+        """The index of a view of a base in a local folder, and whether a search uses it."""
+        return opening.looked_for(self._store.files, self, view, lambda: self._read_vectors(view))
+
     def _read_vectors(self, view: str) -> Snapshot:
         table = self.scan(
             ["object_id", "ra", "dec", VECTOR + view, COVERAGE + view], f"{VECTOR}{view} IS NOT NULL"

@@ -95,7 +95,8 @@ class Store:
                 for name, value in values.items():
                     files.write(f"{SHARED_FOLDER}/{name}", value)
                 database.create_table("spectra", spectra)
-                database.create_table("objects", objects)
+                # An object without a vector is none with a bad one: it stays as it is.
+                database.create_table("objects", objects, on_bad_vectors="null")
                 about = {"kind": KIND, "format": FORMAT if values else 1, "created": _now(), **about}
                 files.append(LOG, _line({"after": 0, "operation": "create", "time": _now()}))
                 store = Store(path, about, files, database)
@@ -184,7 +185,7 @@ class Store:
         Where there is no lock (an object store), Lance would let this write win over another one that came between.
         Then the other one's version is restored, and this write is refused.
         """
-        self.objects.add(table, mode="overwrite")
+        self.objects.add(table, mode="overwrite", on_bad_vectors="null")
         if (now := int(self.objects.version)) != before + 1:
             try:
                 self.objects.checkout(now - 1)

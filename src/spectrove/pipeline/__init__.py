@@ -32,7 +32,7 @@ from spectrove.pipeline.answers import (
     own_flags,
     provenance_of,
 )
-from spectrove.pipeline.build import add, create, reencode, standard_views
+from spectrove.pipeline.build import add, create, create_from_vectors, encoders_for, reencode, standard_views
 from spectrove.pipeline.by_condition import hunt_by_condition, hunted
 from spectrove.pipeline.column_views import add_view, refuse_asked
 from spectrove.pipeline.contrast import contrast, contrast_of
@@ -74,9 +74,11 @@ __all__ = [
     "contrast",
     "contrast_of",
     "create",
+    "create_from_vectors",
     "curate",
     "domain_of",
     "embed",
+    "encoders_for",
     "encoders_of",
     "epochs",
     "estimate",

@@ -186,12 +186,13 @@ def create(
         domain: The kind of light, a key of `pipeline.DOMAINS`; that of the spectra if None.
         progress: Called with the number of spectra added.
         cluster: "local" or the address of a scheduler of dask, whose workers embed the spectra.
-        reading: How files are read, see `pipeline.queries.READING`.
+        reading: How files are read, see `pipeline.queries.READING`; so many `workers` embed, too.
     """
     batches, unread = batches_of(spectra, **reading)
     base, refusals = pipeline.create(
-        fspath(path), batches, encoder, views=views, domain=domain, progress=progress, cluster=cluster
-    )
+        fspath(path), batches, encoder, views=views, domain=domain, progress=progress, cluster=cluster,
+        workers=reading.get("workers"),
+    )  # fmt: skip
     return open(str(base.path)), [*unread, *refusals]
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from spectrove.embeddings import Embeddings
 from spectrove.encoders import Encoder
 from spectrove.errors import KnowledgeError, Refusal
-from spectrove.inference.embed import BATCH, vectors_of
-from spectrove.knowledge import KnowledgeBase
+from spectrove.inference.embed import BATCH, Embedded, vectors_of
+from spectrove.knowledge import DEFAULT_VIEW, KnowledgeBase
 from spectrove.knowledge.schema import DEFAULT_DOMAIN
 from spectrove.pipeline.chunks import embedded
 from spectrove.pipeline.column_views import spectral_views
@@ -19,6 +19,7 @@ from spectrove.pipeline.encoders import encoders_of, loaded
 from spectrove.pipeline.kinds import kind_of_set
 from spectrove.pipeline.reencoding import Block, KeptBlocks, joined
 from spectrove.pipeline.shipped import load_encoder, shipped_encoders
+from spectrove.pipeline.vectors import Vectors
 from spectrove.spectra import SpectrumSet
 
 Progress = Callable[[int], None]
@@ -38,6 +39,7 @@ def create(
     domain: str | None = None,
     progress: Progress | None = None,
     cluster: str | None = None,
+    workers: int | None = None,
 ) -> tuple[KnowledgeBase, list[Refusal]]:
     """A new knowledge base from batches of spectra; `progress` is called with the number added.
 
@@ -46,20 +48,61 @@ def create(
         views: Encoders of further views; `standard_views` if None.
         domain: The kind of light; that of the first batch if None.
         cluster: "local" or the address of a scheduler of dask: its workers embed, and this process writes.
+        workers: Processes that embed, beside this one if there are several; of a cluster on this machine its workers.
     """
     first, batches = _first_of(batches)
     domain = domain or (DEFAULT_DOMAIN if first is None else kind_of_set(first))
+    encoders = encoders_for(domain, encoder, views)
+    others = {view: made for view, made in encoders.items() if view != DEFAULT_VIEW}
+    main = encoders[DEFAULT_VIEW]
+    return _base_of(path, embedded(batches, main, others, cluster, workers), main.name, domain, progress)
+
+
+def create_from_vectors(
+    path: Path | str,
+    batches: Iterable[SpectrumSet],
+    vectors: Vectors,
+    *,
+    views: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> tuple[KnowledgeBase, list[Refusal]]:
+    """A new knowledge base of spectra whose vectors are there already; `vectors.check` has found that they fit.
+
+    Args:
+        path, batches, progress: As in `create`.
+        vectors: Of these spectra, and maybe of others.
+        views: The views of the base, "shape" first; all that `vectors` holds if None.
+    """
+    names = tuple(vectors.about.views) if views is None else tuple(views)
+    name, _ = vectors.about.views[names[0]]
+    return _base_of(path, vectors.matched(batches, names), name, vectors.about.domain, progress)
+
+
+def encoders_for(
+    domain: str, encoder: Encoder | str | None, views: Mapping[str, Encoder | str] | None
+) -> dict[str, Encoder]:
+    """The encoder of each view of a new base, that of "shape" first; the domain's where None is given."""
     main = _loaded(domain_called(domain).encoder if encoder is None else encoder, domain)
-    others = loaded(standard_views(domain) if views is None else views)
+    return {DEFAULT_VIEW: main, **loaded(standard_views(domain) if views is None else views)}
+
+
+def _base_of(
+    path: Path | str,
+    parts: Iterable[tuple[SpectrumSet, Embedded]],
+    encoder: str,
+    domain: str,
+    progress: Progress | None,
+) -> tuple[KnowledgeBase, list[Refusal]]:
+    """A new base of batches with their vectors."""
     base: KnowledgeBase | None = None
     refusals: list[Refusal] = []
-    for batch, made in embedded(batches, main, others, cluster):
+    for batch, made in parts:
         refusals += made.refusals
         if len(made.spectra):
             if base is None:
                 # A base stopped before `complete` is recognised as incomplete.
                 base = KnowledgeBase.create(
-                    path, made.spectra, made.views, encoder=main.name, domain=domain, complete=False
+                    path, made.spectra, made.views, encoder=encoder, domain=domain, complete=False
                 )
             else:
                 base.add(made.spectra, made.views)
@@ -97,12 +140,13 @@ def add(
     upsert: bool = False,
     progress: Progress | None = None,
     cluster: str | None = None,
+    workers: int | None = None,
 ) -> list[Refusal]:
-    """Refusals after adding spectra to a base, embedded with its own encoders; `cluster` as in `create`."""
+    """Refusals after adding spectra to a base, embedded with its own encoders; `cluster`, `workers` as in `create`."""
     encoders = encoders_of(base, base.views)
     main = encoders.pop(base.space().views[0])
     refusals: list[Refusal] = []
-    for batch, made in embedded(batches, main, encoders, cluster):
+    for batch, made in embedded(batches, main, encoders, cluster, workers):
         refusals += made.refusals
         if len(made.spectra):
             write = base.upsert if upsert else base.add

@@ -1,4 +1,4 @@
-"""Batches of spectra embedded by the workers of a cluster, as this process would do it.
+"""Batches of spectra embedded by other processes, on this machine or a cluster, as this process would do it.
 
 A batch is a task: it goes to a worker whole, as this process would take it whole, so that the vectors are the same to
 the last bit. Workers load encoders by the names that this process uses, once each.
@@ -23,16 +23,21 @@ Place = tuple[str, str]
 
 
 def embedded(
-    batches: Iterable[SpectrumSet], main: Encoder, views: Mapping[str, Encoder], cluster: str | None = None
+    batches: Iterable[SpectrumSet],
+    main: Encoder,
+    views: Mapping[str, Encoder],
+    cluster: str | None = None,
+    workers: int | None = None,
 ) -> Iterator[tuple[SpectrumSet, Embedded]]:
     """Each batch, and its vectors as `embed` makes them.
 
     Args:
         batches: Sets of spectra.
         main, views: As in `embed`. Vectors of catalog columns are made by this process.
-        cluster: As in `processes.map_chunks`; None for this process.
+        cluster: As in `processes.map_chunks`; None for this machine.
+        workers: Processes of this machine that embed; without a cluster one, which is this process, if None.
     """
-    if cluster is None:
+    if cluster is None and (workers or 1) == 1:
         for batch in batches:
             yield batch, embed(batch, main, views)
         return
@@ -40,7 +45,7 @@ def embedded(
     own = {view: encoder for view, encoder in views.items() if encoder.columns}
     places = {view: place_of(encoder) for view, encoder in views.items() if view not in own}
     tasks = ((batch, place_of(main), places) for batch in sent)
-    for batch, made in zip(given, map_chunks(_embed, tasks, cluster=cluster), strict=True):
+    for batch, made in zip(given, map_chunks(_embed, tasks, workers, cluster), strict=True):
         yield batch, _with_own(made, own)
 
 

@@ -7,10 +7,10 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from functools import partial
+from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from spectrove import pipeline
 from spectrove.errors import KnowledgeError, SpectroveError
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.files import Files
+from spectrove.knowledge.heartbeat import alive, beating, now
 from spectrove.targets import Target, load_target
 from spectrove.work import advance, doing
 
@@ -42,7 +43,7 @@ class Prepared:
         done: Seconds that each part took; what was kept from before takes nearly none.
         doing: The part that runs, or at which it stopped; "" if all is done.
         error: Why it failed, a sentence.
-        started: When, UTC, ISO.
+        started, beat: When it began, and when its process last said that it lives; UTC, ISO.
         process, machine: Where it runs or ran.
         log: File with what a preparation in the background says; "" in the foreground.
     """
@@ -57,6 +58,7 @@ class Prepared:
     doing: str = ""
     error: str = ""
     started: str = ""
+    beat: str = ""
     process: int = 0
     machine: str = ""
     log: str = ""
@@ -89,7 +91,7 @@ def prepared(base: KnowledgeBase) -> Prepared | None:
         found = Prepared(**known | lists)
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    if found.state == "running" and not _alive(found):
+    if found.state == "running" and not alive(found.process, found.machine, found.beat or found.started):
         return replace(found, state="interrupted")  # killed before it could say so
     return found
 
@@ -157,7 +159,7 @@ def planned(
     hunted = [load_target(target) if isinstance(target, str) else target for target in targets]
     asked = Prepared(
         "running", base.version, tuple(map(_said, targets)), tuple(labels), tuple(quantities), outliers,
-        started=datetime.now(UTC).isoformat(timespec="seconds"), process=os.getpid(),
+        started=now(), beat=now(), process=os.getpid(),
         machine=socket.gethostname(), log=log,
     )  # fmt: skip
     if not (targets or labels or quantities or outliers):
@@ -216,16 +218,14 @@ def _stranger(base: KnowledgeBase) -> Any:
 class _State:
     """What is written to the files of a base while it is prepared."""
 
-    def __init__(self, files: Files, now: Prepared) -> None:
-        self._files, self.now = files, now
+    def __init__(self, files: Files, begun: Prepared) -> None:
+        self._files, self.now, self._lock = files, begun, Lock()
 
     def change(self, **values: Any) -> None:
         """Write what has changed; a base that may only be read keeps nothing."""
-        self.now = replace(self.now, **values)
-        try:
+        with self._lock, suppress(OSError):
+            self.now = replace(self.now, **values)
             self._files.write(STATE, json.dumps(self.now.to_dict()).encode())
-        except OSError:
-            return
 
 
 @contextmanager
@@ -233,7 +233,8 @@ def _kept(files: Files, asked: Prepared) -> Iterator[_State]:
     state = _State(files, asked)
     state.change()
     try:
-        yield state
+        with beating(lambda at: state.change(beat=at)):
+            yield state
     except KeyboardInterrupt:
         state.change(state="interrupted")
         raise
@@ -244,16 +245,3 @@ def _kept(files: Files, asked: Prepared) -> Iterator[_State]:
 
 def _said(target: Target | str) -> str:
     return target if isinstance(target, str) else target.name
-
-
-def _alive(known: Prepared) -> bool:
-    """Whether its process still runs; that of another machine is believed."""
-    if known.machine != socket.gethostname() or os.name != "posix":
-        return True
-    try:
-        os.kill(known.process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it is somebody else's
-        return True
-    return True

@@ -1,7 +1,6 @@
-"""Vectors of a base that is encoded again, kept with it block by block until all are there.
+"""Vectors of a base that is encoded again, kept with it block by block until all are there, see `blocks`.
 
-A process that ends in the middle, even by kill -9, loses one block: the next one for the same objects by the same
-encoders goes on after those that are kept. Nothing is used of them once spectra changed, or for other encoders.
+Nothing is used of them once spectra changed, or for other encoders.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from hashlib import blake2b
 from io import BytesIO
 from typing import Any
 
@@ -19,7 +17,7 @@ from spectrove.embeddings import Embeddings
 from spectrove.encoders import Encoder
 from spectrove.errors import Refusal
 from spectrove.knowledge import KnowledgeBase
-from spectrove.provenance import canonical_json
+from spectrove.pipeline.blocks import Blocks
 from spectrove.work import LOG
 
 #: Where the blocks are, beside the tables of the base.
@@ -42,31 +40,27 @@ class KeptBlocks:
     def __init__(
         self, base: KnowledgeBase, encoders: Mapping[str, Encoder], ids: Sequence[str], size: int
     ) -> None:
-        self._files, self._encoders = base.files, encoders
+        self._encoders = encoders
         by = {view: [encoder.name, encoder.fingerprint] for view, encoder in encoders.items()}
-        said = canonical_json([base.measured_version, by, size, list(ids)])
-        self._key = blake2b(said.encode(), digest_size=8).hexdigest()
-        kept = self._files.names(FOLDER)
-        self._own = {name for name in kept if name.startswith(self._key)}
-        if self._own:
+        self._blocks = Blocks(base.files, FOLDER, [base.measured_version, by, size, list(ids)], ".npz")
+        if self._blocks.kept:
             LOG.info(
                 "%s: going on after %d blocks of %d objects that are encoded already",
                 base.path,
-                len(self._own),
+                len(self._blocks.kept),
                 size,
             )
-        elif any(name.endswith(".npz") for name in kept):
+        elif self._blocks.others:
             LOG.warning(
                 "%s: an interrupted kb reencode is not gone on with: the base has changed since, or the encoders are "
                 "others. All objects are encoded.", base.path,
             )  # fmt: skip
-        self.clear(others=True)
 
     def read(self, number: int) -> Block | None:
         """A block, if it is kept."""
-        if self._name(number) not in self._own:
+        if number not in self._blocks.kept:
             return None
-        with np.load(BytesIO(self._files.read(f"{FOLDER}/{self._name(number)}")), allow_pickle=False) as kept:
+        with np.load(BytesIO(self._blocks.read(number)), allow_pickle=False) as kept:
             about: dict[str, Any] = json.loads(str(kept["about"]))
             vectors = {
                 view: Embeddings(
@@ -90,17 +84,11 @@ class KeptBlocks:
         }
         content = BytesIO()
         np.savez(content, about=np.array(json.dumps(about)), **arrays)
-        self._files.write(f"{FOLDER}/{self._name(number)}", content.getvalue())
+        self._blocks.write(number, content.getvalue())
 
-    def clear(self, *, others: bool = False) -> None:
-        """Remove all blocks, or those of other work only."""
-        for name in self._files.names(FOLDER):
-            # A file that another process is just writing is left to it.
-            if not others or (name.endswith(".npz") and not name.startswith(self._key)):
-                self._files.remove(f"{FOLDER}/{name}")
-
-    def _name(self, number: int) -> str:
-        return f"{self._key}-{number:07d}.npz"
+    def clear(self) -> None:
+        """Remove all blocks."""
+        self._blocks.clear()
 
 
 def joined(parts: Sequence[Embeddings]) -> Embeddings:

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from spectrove.spectra import CORE_COLUMNS, PIXEL_COLUMNS, SpectrumSet
 COMMIT = 1024
 #: Beyond this many commits the table's small pieces are merged at the end.
 MANY_COMMITS = 16
+#: Metadata of a table of vectors, which is no dataset (`spectrove embed`).
+VECTORS_MARK = b"spectrove vectors"
 #: Shared values that are kept in memory.
 MOST_VALUES = 32
 
@@ -175,6 +178,59 @@ def iter_dataset(
                 yield _spectra(pa.Table.from_batches([batch]), store, light)
 
 
+@dataclass(frozen=True)
+class DatasetVersion:
+    """A dataset as it was at one time: its rows stay where they are, whatever is written to it later.
+
+    Attributes:
+        path: The whole path.
+        number: Of the version.
+        made: When it was written, UTC, ISO.
+        rows: Number of its spectra.
+    """
+
+    path: str
+    number: int
+    made: str
+    rows: int
+
+
+def dataset_version(path: Path | str) -> DatasetVersion:
+    """The newest version of a dataset.
+
+    Raises:
+        DatasetError: If there is no such dataset.
+    """
+    store = Store(Path(path).resolve())
+    table = store.open()
+    with store.explain(None):
+        number = int(table.version)
+        made = next(v["timestamp"] for v in table.list_versions() if v["version"] == number)
+        return DatasetVersion(str(store.path), number, made.astimezone(UTC).isoformat(), table.count_rows())
+
+
+def read_part(dataset: DatasetVersion, start: int, n: int, light: Light | None = None) -> SpectrumSet:
+    """The spectra `start` to `start + n - 1` of a version of a dataset, in its order."""
+    store = _store_at(dataset)
+    with store.explain(None):
+        return _spectra(store.open().search().offset(start).limit(n).to_arrow(), store, light)
+
+
+def dataset_ids(dataset: DatasetVersion) -> list[str]:
+    """The ids of all spectra of a version of a dataset, in its order."""
+    store = _store_at(dataset)
+    with store.explain(None):
+        return store.open().search().select(["object_id"]).to_arrow().column("object_id").to_pylist()
+
+
+@lru_cache(2)
+def _store_at(dataset: DatasetVersion) -> Store:
+    store = Store(dataset.path)
+    with store.explain(None):
+        store.open().checkout(dataset.number)
+    return store
+
+
 def _filtered(query: Any, where: str) -> Any:
     if not where.strip():
         raise DatasetError("the condition is empty, expected SQL on the columns, as \"split = 'train'\".")
@@ -233,6 +289,10 @@ class Store:
         if self._table is None:
             with self.explain(None):
                 self._table = self._connect().open_table(self.path.stem)
+            if VECTORS_MARK in (self._table.schema.metadata or {}):
+                raise DatasetError(
+                    f"{self.path}: holds vectors, expected spectra. Name the dataset; kb create --vectors takes these."
+                )
         return self._table
 
     def to_read(self, files: Sequence[Path], recipe: str) -> list[Path]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from spectrove.knowledge.files import Files
 from spectrove.knowledge.index import opening
 from spectrove.knowledge.index.graph import write_graph
+from spectrove.knowledge.index.mark import marked
 from spectrove.knowledge.index.opening import Version
 from spectrove.knowledge.index.recall import measured
 from spectrove.knowledge.index.sidecar import FOLDER, GRAPH, LOCK, Description, Parts, mapped, sweep
@@ -63,7 +64,7 @@ def build(files: Files, base: Batched, view: str, name: str) -> Description:
         name: Of the base, for `spectrove.work`.
     """
     known = base.views()[view]
-    with files.locked(LOCK):
+    with files.locked(LOCK), marked(files, view, base.version):
         sweep(files)
         parts = Parts(files, view, base.version)
         with doing(f"copying the vectors of the view {view} of {name}"):

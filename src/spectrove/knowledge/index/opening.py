@@ -70,45 +70,70 @@ class Sidecar:
         )
 
 
+@dataclass(frozen=True)
+class Found:
+    """What was found of the index of a view.
+
+    Attributes:
+        state: "used", "absent", "other vectors", "newer", "damaged" or "stale".
+        why: What the index is or was, after "the view shape"; "" if it is used.
+        snapshot: The view in the version that is read; None if it has to be read without an index. A stale index
+            proposes nothing, and its vectors are used.
+        changed: Objects that are new, replaced or gone since it was made.
+    """
+
+    state: str
+    why: str = ""
+    snapshot: Snapshot | None = None
+    changed: int = 0
+
+
 def opened(files: Files, base: Version, view: str, read: Callable[[], Snapshot]) -> Snapshot | None:
     """The view in the version that is read, by its index; None if there is no index that can be used.
 
     Args:
-        files: The files of the base.
+        files, base, view, read: As in `looked_for`.
+    """
+    if files.place(FOLDER) is None:
+        return None
+    found = looked_for(files, base, view, read)
+    if found.state not in ("used", "newer"):
+        LOG.warning(
+            "the view %s %s: every search looks at all objects, which is slower. kb optimize makes one.",
+            view,
+            found.why,
+        )
+    return found.snapshot
+
+
+def looked_for(files: Files, base: Version, view: str, read: Callable[[], Snapshot]) -> Found:
+    """The index of a view, and whether it can be used.
+
+    Args:
+        files: The files of the base, in a local folder.
         base: The version.
         view: Name of the view.
         read: Reads the view without an index.
     """
-    if files.place(FOLDER) is None:
-        return None
     about = Description.read(files, view)
     if about is None:
-        _say(view, "has no index")
-        return None
+        return Found("absent", "has no index")
     known = base.views()[view]
     if (about.fingerprint, about.dimensions) != (known.fingerprint, known.dimensions):
-        _say(view, "was encoded anew after its index was made")
-        return None
+        return Found("other vectors", "was encoded anew after its index was made")
     if about.version > base.version:  # made while an older version is still read
-        return None
+        return Found("newer", "has an index of a later version")
     try:
         sidecar = opened_files(files, about)
     except (OSError, RuntimeError, ValueError):  # its files are gone: another process makes it anew
         sidecar = None
     if sidecar is None and Description.read(files, view) != about:
-        return opened(files, base, view, read)
+        return looked_for(files, base, view, read)
     if sidecar is None:
-        _say(view, "has a damaged index")
-        return None
-    return sidecar.snapshot() if about.version == base.version else _caught_up(sidecar, base, read)
-
-
-def _say(view: str, what: str) -> None:
-    LOG.warning(
-        "the view %s %s: every search looks at all objects, which is slower. kb optimize makes one.",
-        view,
-        what,
-    )
+        return Found("damaged", "has a damaged index")
+    if about.version == base.version:
+        return Found("used", snapshot=sidecar.snapshot())
+    return _caught_up(sidecar, base, read)
 
 
 def opened_files(files: Files, about: Description) -> Sidecar | None:
@@ -122,7 +147,7 @@ def opened_files(files: Files, about: Description) -> Sidecar | None:
     return Sidecar(about, arrays, read_graph(place))
 
 
-def _caught_up(sidecar: Sidecar, base: Version, read: Callable[[], Snapshot]) -> Snapshot | None:
+def _caught_up(sidecar: Sidecar, base: Version, read: Callable[[], Snapshot]) -> Found:
     """The snapshot of a later version than that of the index."""
     since = {str(o["operation"]) for o in base.operations() if o["after"] >= sidecar.about.version}
     view, about = sidecar.about.view, sidecar.about
@@ -154,14 +179,14 @@ def _by_id(sidecar: Sidecar, table: pa.Table) -> NDArray[np.int64]:
     return np.asarray(pc.fill_null(found, -1).to_numpy(), dtype=np.int64)
 
 
-def _merged(sidecar: Sidecar, base: Version, table: pa.Table, found: NDArray[np.int64]) -> Snapshot | None:
+def _merged(sidecar: Sidecar, base: Version, table: pa.Table, found: NDArray[np.int64]) -> Found:
     """The snapshot whose rows are those of a table, sorted by id, with `found` their positions in the index."""
     arrays, rows = sidecar.arrays, table.column("_rowid").to_numpy()
     ra, dec = sky_positions(table)
     fresh = np.flatnonzero(found < 0)
     moved = ~(_same(arrays["ra"][found], ra) & _same(arrays["dec"][found], dec))
     if not len(fresh) and not moved.any() and len(found) == len(arrays["row_id"]):
-        return sidecar.snapshot(rows)
+        return Found("used", snapshot=sidecar.snapshot(rows))
     view, known = sidecar.about.view, found >= 0
     vectors = np.empty((len(found), sidecar.about.dimensions), np.float32)
     coverage, norms = np.empty((len(found), 2)), np.empty(len(found))
@@ -184,10 +209,13 @@ def _merged(sidecar: Sidecar, base: Version, table: pa.Table, found: NDArray[np.
     again = np.flatnonzero(moved | ~known)
     cells[again] = cells_of(ids[again], ra[again], dec[again])
     whole = Snapshot(rows, ids, vectors, coverage, ra, dec)
-    return _ready(_proposed(sidecar, whole, found), norms, cells)
+    made = _proposed(sidecar, whole, found)
+    assert made.snapshot is not None
+    _ready(made.snapshot, norms, cells)
+    return made
 
 
-def _compared(sidecar: Sidecar, whole: Snapshot) -> Snapshot:
+def _compared(sidecar: Sidecar, whole: Snapshot) -> Found:
     """A snapshot that was read, with the graph for its objects whose vectors are the same as in the index."""
     found = _by_id(sidecar, pa.table({"object_id": pa.array(whole.object_id, pa.string())}))
     known, same = sidecar.arrays["vectors"], found >= 0
@@ -197,23 +225,20 @@ def _compared(sidecar: Sidecar, whole: Snapshot) -> Snapshot:
     return _proposed(sidecar, whole, np.where(same, found, -1))
 
 
-def _proposed(sidecar: Sidecar, whole: Snapshot, found: NDArray[np.int64]) -> Snapshot:
+def _proposed(sidecar: Sidecar, whole: Snapshot, found: NDArray[np.int64]) -> Found:
     """The snapshot with the graph, which knows the objects at `found`; without it if too many have changed."""
     places = np.full(sidecar.about.rows, -1, dtype=np.int64)
     fresh, kept = np.flatnonzero(found < 0), np.flatnonzero(found >= 0)
     places[found[kept]] = kept
     changed = len(fresh) + int((places < 0).sum())
     if changed > MOST_CHANGED * sidecar.about.rows:
-        _say(
-            sidecar.about.view,
-            f"has an index of version {sidecar.about.version}, since when {changed:,} objects changed",
-        )
-        return whole
+        since = f"has an index of version {sidecar.about.version}, since when {changed:,} objects changed"
+        return Found("stale", since, whole, changed)
     others = Snapshot(
         whole.row_id[fresh], whole.object_id[fresh], whole.vectors[fresh], whole.coverage[fresh],
         whole.ra[fresh], whole.dec[fresh],
     )  # fmt: skip
-    return replace(whole, proposals=Graph(sidecar.graph, places, fresh, others))
+    return Found("used", "", replace(whole, proposals=Graph(sidecar.graph, places, fresh, others)), changed)
 
 
 def _ready(snapshot: Snapshot, norms: NDArray[np.float64], cells: NDArray[np.int64]) -> Snapshot:

@@ -13,6 +13,7 @@ import typer
 from spectrove.serve.cli import (
     classify,
     contrast,
+    embed,
     epochs,
     estimate,
     evaluate,
@@ -33,6 +34,7 @@ from spectrove.version import __version__
 #: Every command, in the order that --help shows.
 COMMANDS: dict[str, Callable[..., None]] = {
     "ingest": ingest.ingest,
+    "embed": embed.embed,
     "search": search.search,
     "hunt": hunt.hunt,
     "classify": classify.classify,
