@@ -6,8 +6,9 @@
 Each round starts a process that does one kind of work again and again, says before and after each piece what it does,
 and is killed at a random moment. Then the base must open, hold exactly what was reported as done (and all or nothing
 of the piece that was not), give right neighbours and spectra, and take more. Every kind goes on with the base that
-the kinds before it left. `watch` and `prepare` work on a base of mock galaxies, are started again until they end, and
-must then have done every file once. The exit code is 1 if anything was lost. Not collected by pytest.
+the kinds before it left. `watch`, `prepare` and `embed` work on mock galaxies, are started again until they end, and
+must then have done every file once, and made the vectors that they make when nobody kills them. The exit code is 1 if
+anything was lost. Not collected by pytest.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -193,13 +195,36 @@ def prepare_round(folder: Path, turn: int, rng: np.random.Generator) -> tuple[li
     return wrong + ([] if len(answers) == 4 else [f"{len(answers)} of 4 answers"]), kills
 
 
-def until_it_ends(command: list[str], rng: np.random.Generator, times: int) -> int:
+def embed_round(folder: Path, turn: int, rng: np.random.Generator) -> tuple[list[str], int]:
+    """`embed` killed three times, then left alone: the vectors are those of a run that nobody killed."""
+    import spectrove
+    from spectrove.pipeline.vectors import Vectors
+    from spectrove.readers import write_dataset
+
+    dataset, whole = folder / "copies.lance", folder / "whole.lance"
+    command = [sys.executable, "-m", "spectrove", "embed", str(dataset)]
+    if not whole.exists():
+        base = spectrove.open(survey(folder))
+        mocks = base.spectra(base.rows(columns=[]).column("object_id").to_pylist())
+        names = [np.array([f"{i}-{name}" for name in mocks.object_id]) for i in range(10)]
+        write_dataset(dataset, type(mocks).concatenate([replace(mocks, object_id=own) for own in names]))
+        until_it_ends([*command, "-o", str(whole)], rng, 0)
+    place = folder / f"killed-{turn}.lance"
+    kills = until_it_ends([*command, "-o", str(place), "--workers", str(1 + turn % 2)], rng, 3, 8.0)
+    one, other = (
+        v.rows(["object_id", "refused", "vector_shape", "vector_surprise"])
+        for v in map(Vectors, (whole, place))
+    )
+    return ([] if one.equals(other) else ["the vectors are others"]), kills
+
+
+def until_it_ends(command: list[str], rng: np.random.Generator, times: int, longest: float = 30.0) -> int:
     """Kill a command at random moments, then let it end; the number of kills."""
     kills = 0
     for _ in range(times):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            process.wait(rng.uniform(1, 30))
+            process.wait(rng.uniform(1, longest))
             break
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
@@ -212,7 +237,7 @@ def until_it_ends(command: list[str], rng: np.random.Generator, times: int) -> i
 
 
 MADE_UP = ("add", "upsert", "delete", "optimize", "index", "reencode")
-SURVEY = {"watch": watch_round, "prepare": prepare_round}
+SURVEY = {"watch": watch_round, "prepare": prepare_round, "embed": embed_round}
 
 
 def kinds() -> list[str]:

@@ -54,7 +54,10 @@ class Reading:
     workers: Annotated[
         int | None,
         typer.Option(
-            "--workers", metavar="N", min=1, help="Processes that read files; by default one per core."
+            "--workers",
+            metavar="N",
+            min=1,
+            help="Processes that read (one per core by default) and, in kb create and kb add, embed (one).",
         ),
     ] = None
 
