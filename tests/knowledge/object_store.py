@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from typing import BinaryIO
 from urllib.parse import parse_qs, unquote, urlsplit
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 
 def _pieces(stream: BinaryIO) -> bytes:
@@ -128,21 +128,32 @@ class Handler(BaseHTTPRequestHandler):
         if "uploadId" in query:
             self.server.parts[query["uploadId"], int(query["partNumber"])] = body
             return self._say(200, ETag=f'"{hashlib.md5(body).hexdigest()}"')
-        if self.headers.get("If-None-Match") == "*" and key in self.objects:
-            return self._error(412, "PreconditionFailed")
         if source := self.headers.get("x-amz-copy-source"):
-            self.objects[key] = self.objects[unquote(source).lstrip("/")]
+            body = self.objects[unquote(source).lstrip("/")]
+        if not self._put(key, body):
+            return self._error(412, "PreconditionFailed")
+        if source:
             return self._say(200, b"<CopyObjectResult><ETag>x</ETag></CopyObjectResult>")
-        self.objects[key] = body
         return self._say(200, ETag=self._about(body)[0][1])
+
+    def _put(self, key: str, body: bytes) -> bool:
+        """Keep an object; not where it has to be new and is there. One request at a time."""
+        with self.server.one_at_a_time:
+            if self.headers.get("If-None-Match") == "*" and key in self.objects:
+                return False
+            self.objects[key] = body
+        return True
 
     def do_POST(self):
         key, query = self._asked()
         body = self._body()
         if "delete" in query:
-            for name in re.findall(r"<Key>(.*?)</Key>", body.decode()):
-                self.objects.pop(f"{key}/{name}", None)
-            return self._say(200, b"<DeleteResult/>", Content_Type="application/xml")
+            names = re.findall(r"<Key>(.*?)</Key>", body.decode())
+            for name in names:
+                self.objects.pop(f"{key}/{unescape(name)}", None)
+            said = "".join(f"<Deleted><Key>{name}</Key></Deleted>" for name in names)
+            answer = f"<DeleteResult>{said}</DeleteResult>"
+            return self._say(200, answer.encode(), Content_Type="application/xml")
         bucket, _, name = key.partition("/")
         ids = f"<Bucket>{bucket}</Bucket><Key>{escape(name)}</Key>"
         if "uploads" in query:
@@ -150,10 +161,9 @@ class Handler(BaseHTTPRequestHandler):
             answer = f"{ids}<UploadId>{self.server.uploads}</UploadId>"
             answer = f"<InitiateMultipartUploadResult>{answer}</InitiateMultipartUploadResult>"
             return self._say(200, answer.encode(), Content_Type="application/xml")
-        if self.headers.get("If-None-Match") == "*" and key in self.objects:
-            return self._error(412, "PreconditionFailed")
         parts = sorted((n, part) for (own, n), part in self.server.parts.items() if own == query["uploadId"])
-        self.objects[key] = b"".join(part for _, part in parts)
+        if not self._put(key, b"".join(part for _, part in parts)):
+            return self._error(412, "PreconditionFailed")
         answer = f'<CompleteMultipartUploadResult>{ids}<ETag>"x"</ETag></CompleteMultipartUploadResult>'
         return self._say(200, answer.encode(), Content_Type="application/xml")
 
@@ -164,11 +174,21 @@ class Handler(BaseHTTPRequestHandler):
         self._say(204)
 
 
+def environment(address: str) -> dict[str, str]:
+    """Variables by which S3 addresses lead to the store, in this process and in others."""
+    return {
+        "AWS_ENDPOINT_URL": address, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }  # fmt: skip
+
+
 @contextmanager
 def object_store() -> Iterator[tuple[str, dict[str, bytes]]]:
     """Address and content of a running store."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.objects, server.parts, server.uploads = {}, {}, 0
+    server.one_at_a_time = threading.Lock()
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from pyarrow import fs
-from tests.knowledge.object_store import object_store
+from tests.knowledge.object_store import environment, object_store
 from typer.testing import CliRunner
 
 from spectrove.errors import KnowledgeError
@@ -177,11 +177,7 @@ def test_a_base_in_memory_cannot_be_opened_again():
 def store(monkeypatch):
     """The content of an object store, which S3 addresses lead to."""
     with object_store() as (address, content):
-        for name, value in {
-            "AWS_ENDPOINT_URL": address, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }.items():  # fmt: skip
+        for name, value in environment(address).items():
             monkeypatch.setenv(name, value)
         yield content
 

@@ -12,6 +12,8 @@ from threading import get_ident
 from typing import Any, Protocol
 from urllib.parse import unquote
 
+from spectrove.knowledge.turns import turn
+
 #: "s3://bucket/sdss.kb"; of one that passed through `Path` a slash is lost. One letter is a drive of Windows.
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?=[^/]|$)")
 
@@ -168,15 +170,16 @@ class Memory:
 class ObjectStore:
     """Files in a PyArrow file system, such as S3, where a file appears when it is whole.
 
-    There is no lock: of two writers at once Lance refuses one, but a line of the log may be lost.
+    Writers take turns, as `turns` says; a file system that LanceDB does not know has no lock.
 
     Args:
         filesystem: A `pyarrow.fs.FileSystem`.
         root: Folder of the base in it.
+        address: Of the base, for LanceDB; None without one.
     """
 
-    def __init__(self, filesystem: Any, root: str) -> None:
-        self._filesystem, self._root = filesystem, root.rstrip("/")
+    def __init__(self, filesystem: Any, root: str, address: str | None = None) -> None:
+        self._filesystem, self._root, self._address = filesystem, root.rstrip("/"), address
 
     def read(self, name: str) -> bytes:
         with self._filesystem.open_input_stream(f"{self._root}/{name}") as stream:
@@ -215,9 +218,19 @@ class ObjectStore:
     def place(self, name: str) -> Path | None:
         return None
 
+    def remove_folder(self, name: str) -> None:
+        """Remove a folder and all in it, if it is there."""
+        with suppress(OSError):
+            self._filesystem.delete_dir(f"{self._root}/{name}")
+
     @contextmanager
     def locked(self, name: str = LOCK) -> Iterator[None]:
-        yield
+        """Other writers wait; a killed one is waited for no longer than `turns.LEASE`."""
+        if self._address is None:
+            yield
+            return
+        with turn(self, self._address, f"turns{name}"):
+            yield
 
     def _listed(self, folder: str, recursive: bool) -> list[Any]:
         from pyarrow.fs import FileSelector
@@ -249,4 +262,5 @@ def files_of(place: Path | Uri) -> Files:
         return Memory()
     from pyarrow.fs import FileSystem
 
-    return ObjectStore(*FileSystem.from_uri(place))
+    filesystem, root = FileSystem.from_uri(place)
+    return ObjectStore(filesystem, root, str(place))
