@@ -19,6 +19,7 @@ import spectrove as package
 from spectrove.errors import DatasetError, TargetError
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import watch as module
+from spectrove.pipeline.journal import Journal
 
 #: Two targets without a fitted metric, which would take most of the time here.
 QUIET = """
@@ -257,11 +258,48 @@ def test_another_question_has_its_own_results(place, targets):
     base.watch(folder, targets[0], once=True)
     with pytest.raises(DatasetError, match="another targets"):
         base.watch(folder, targets[1], once=True)
+    with pytest.raises(DatasetError, match="another --missing-z"):
+        base.watch(folder, targets[0], once=True, missing_z="estimate")
+    Path(targets[0]).write_text(QUIET.replace('"SF", ', ""))
+    with pytest.raises(DatasetError, match="targets that said something else"):
+        base.watch(folder, targets[0], once=True)
     with pytest.raises(TargetError):
         base.watch(folder, "no_such_target", once=True, output=folder.with_name("x.jsonl"))
     with pytest.raises(DatasetError, match="no such folder"):
         base.watch(folder / "absent", targets[0])
     assert not folder.with_name("x.jsonl").exists()
+
+
+def test_a_subfolder_that_goes_does_not_end_a_watch_and_the_folder_itself_does(place, targets, monkeypatch):
+    kb, folder, _ = place
+    looks = []
+
+    def looked(path):
+        looks.append(path)
+        if len(looks) == 1:
+            raise DatasetError("gone") from FileNotFoundError()
+        return original(path)
+
+    original = module.files_in
+    monkeypatch.setattr(module, "files_in", looked)
+    assert package.open(kb).watch(folder, targets[0], once=True).files == 4
+    looks.clear()
+    folder.rename(folder.with_name("moved"))
+    watch = module._Watch(package.open(kb), folder, [], module.WatchOptions(), {}, Journal(folder, folder))
+    with pytest.raises(DatasetError, match="is gone"):
+        watch._paths()
+
+
+def test_refusals_are_told_when_they_happen(place, targets):
+    """A watch may run for weeks."""
+    kb, folder, _ = place
+    (folder / "broken.fits").write_text("no spectrum at all")
+    os.utime(folder / "broken.fits", (1e9, 1e9))
+    told = []
+    package.open(kb).watch(
+        folder, targets[0], once=True, each=lambda rows, done: told.append((len(rows), len(done.refusals)))
+    )
+    assert told[0] == (0, 1)
 
 
 def test_the_command_says_what_it_found_and_how_long_it_took(place, targets, spectrove):

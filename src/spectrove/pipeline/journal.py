@@ -22,6 +22,9 @@ from spectrove.plain import plain
 #: Hash of a file, id of a spectrum, name of a target: there is one line of results for each.
 Key = tuple[str, str, str]
 
+#: What a watch that differs in these has differently.
+WORDS = {"contents": "targets that said something else", "missing_z": "another --missing-z"}
+
 #: Bytes that are hashed at a time.
 PIECE = 1 << 20
 
@@ -168,11 +171,11 @@ class Journal:
             self._learn(entry)
         if not first:
             self._write(event="watch", **about)
-        elif differing := [name for name in about if first.get(name) != about[name]]:
+        elif differing := [name for name in about if first.get(name, about[name]) != about[name]]:
             name = differing[0]
             raise DatasetError(
-                f"{self.results}: holds results of a watch with another {name} ({first.get(name)}, expected "
-                f"{about[name]}). Choose another file with -o."
+                f"{self.results}: holds results of a watch with {WORDS.get(name, f'another {name}')} ({first[name]}, "
+                f"expected {about[name]}). Choose another file with -o."
             )
         if self.begun:
             self.there = _written(self.results, min(self.begun.values()))

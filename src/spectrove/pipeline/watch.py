@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from spectrove.pipeline.journal import Arrival, Journal, as_text, digest_of
 from spectrove.pipeline.kinds import open_base
 from spectrove.pipeline.options import READING, AnyOptions, options_of
 from spectrove.pipeline.redshift import complete_redshifts
+from spectrove.provenance import canonical_json
 from spectrove.readers import read_spectra
 from spectrove.readers.files import files_in
 from spectrove.spectra import SpectrumSet
@@ -113,7 +115,7 @@ class Read:
     refusals: list[Refusal]
 
 
-#: Called with the lines that were written, and with what was done so far.
+#: Called with the lines that were written (none after a refusal), and with what was done so far.
 Each = Callable[[list[dict[str, Any]], Watched], None]
 
 
@@ -139,7 +141,7 @@ def watch(
             are not looked at; the others count as whole when they have not changed for two seconds, or for `every`
             if that is shorter.
         targets: What is hunted: one or several targets, by name or file.
-        each: Called with lines that were just written, and with what was done so far.
+        each: Called with lines that were just written (none after a refusal), and with what was done so far.
         options: See `WatchOptions`; and those of reading, as every verb has them.
 
     Raises:
@@ -163,6 +165,8 @@ def watch(
         "base": str(base.path if not isinstance(base.path, Path) else base.path.resolve()),
         "folder": str(place),
         "targets": [target.name for target in asked],
+        "contents": {target.name: _content(target) for target in asked},
+        "missing_z": chosen.missing_z,
     }
     with closing(Journal.open(results, about)) as journal:
         one = _Watch(base, place, asked, chosen, reading, journal)
@@ -170,6 +174,11 @@ def watch(
             one.each = each
         one.run()
     return one.report
+
+
+def _content(target: Target) -> str:
+    """Hash of all that a target says."""
+    return blake2b(canonical_json(target.model_dump(mode="json")).encode(), digest_size=8).hexdigest()
 
 
 def _checked(base: KnowledgeBase, targets: Sequence[Target | str]) -> list[Target]:
@@ -255,7 +264,7 @@ class _Watch:
 
     def _files(self, looked: float, began: float) -> Iterator[Arrival]:
         """Files in the folder that are not settled; one that was there before the watch arrived with its beginning."""
-        for path in files_in(self.folder):
+        for path in self._paths():
             try:
                 status = path.stat()
             except OSError:  # gone again
@@ -264,6 +273,20 @@ class _Watch:
             if not self.journal.is_settled(name, mark):
                 arrived = min(max(looked, status.st_mtime, status.st_ctime), began)
                 yield Arrival(path, name, mark, arrived)
+
+    def _paths(self) -> list[Path]:
+        """Files in the folder; a subfolder that goes while it is looked at is no reason to end."""
+        while True:
+            try:
+                return files_in(self.folder)
+            except DatasetError as error:
+                if not isinstance(error.__cause__, FileNotFoundError):
+                    raise
+                if not self.folder.is_dir():
+                    raise DatasetError(
+                        f"{self.folder}: the folder that is watched is gone. What had arrived is done; start the watch "
+                        "again when it is back."
+                    ) from error
 
     def _read(self, file: Arrival) -> Read | None:
         """The spectra of a file; None if there are none, it was done under another name, or it changes still."""
@@ -292,6 +315,7 @@ class _Watch:
     def _refuse(self, event: str, file: Arrival, reason: str) -> None:
         self.journal.settle(event, [(file, {"error": reason})])
         self.report.refusals.append(Refusal(str(file.path), reason))
+        self.each([], self.report)
 
     def _answer(self, run: Sequence[Read], asked: KnowledgeBase) -> None:
         """Results of the spectra of some files, which are then added to the base."""
@@ -395,6 +419,8 @@ class _Watch:
             self.report.spectra += n
         self.journal.settle("done", ends)
         self.report.files += len(run)
+        if any(one.refusals for one in run) or refused:
+            self.each([], self.report)
 
 
 def _different(read: Sequence[Read]) -> Iterator[list[Read]]:

@@ -72,10 +72,18 @@ def watch(
     from spectrove.pipeline.watch import watch as watched
 
     done: Watched | None = None
+    told = 0
+
+    def refused(so_far: Watched) -> None:
+        """Print the refusals that were not printed yet."""
+        nonlocal told
+        print_refusals(so_far.refusals[told:], as_json=as_json)
+        told = len(so_far.refusals)
 
     def each(rows: list[dict[str, Any]], so_far: Watched) -> None:
         nonlocal done
         done = so_far
+        refused(so_far)
         if as_json:
             print_lines(rows)
         for row in rows:
@@ -89,7 +97,7 @@ def watch(
     except KeyboardInterrupt:
         if done is None:
             raise
-    print_refusals(done.refusals, as_json=as_json)
+    refused(done)
     say(summary(done), as_json=as_json)
     raise typer.Exit(FAILED if any(not refusal.partial for refusal in done.refusals) else DONE)
 
