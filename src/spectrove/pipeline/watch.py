@@ -29,6 +29,7 @@ from spectrove.pipeline import hunt
 from spectrove.pipeline.build import add
 from spectrove.pipeline.by_condition import hunted
 from spectrove.pipeline.domains import domain_of
+from spectrove.pipeline.indexing import Reindexing
 from spectrove.pipeline.journal import Arrival, Journal, as_text, digest_of
 from spectrove.pipeline.kinds import open_base
 from spectrove.pipeline.options import READING, AnyOptions, options_of
@@ -214,6 +215,7 @@ class _Watch:
         self.report = Watched(journal.results, journal.path, found={target.name: 0 for target in targets})
         self.each: Each = lambda rows, report: None
         self._additions = 0
+        self._reindexing = Reindexing(base)
         self._groups = self._arriving()
 
     def run(self) -> None:
@@ -341,6 +343,7 @@ class _Watch:
             return
         self._done(run, refusals)
         self._tidy()
+        self._reindexing.look()
 
     def _hunt(
         self, run: Sequence[Read], asked: KnowledgeBase
