@@ -11,6 +11,7 @@ import sys
 import time
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from spectrove.embeddings import Embeddings
@@ -56,6 +57,7 @@ def by_looking_at_all(base, monkeypatch, k=5, **conditions):
     """The same base without its index."""
     with monkeypatch.context() as patch:
         patch.setattr("spectrove.knowledge.index.opening.INDEX_FROM", 10**9)
+        patch.setattr("spectrove.knowledge.reading.opened_catalog", lambda *_: None)
         return KnowledgeBase.open(base.path).search(QUERIES, k, **conditions)
 
 
@@ -81,6 +83,29 @@ def test_what_an_index_finds_has_the_distances_that_looking_at_all_gives(known, 
     assert isinstance(again._reader.snapshot("shape").vectors, np.memmap)
     one = again.search(QUERIES.take(np.array([7])), 5)
     assert one.distance.tolist() == expected.distance[[7]].tolist()
+
+
+def test_catalog_values_are_those_of_the_tables_and_of_one_version(known, monkeypatch):
+    """From a mapped file as from the tables; joined columns are not read from the file of before."""
+    known.build_index()
+    [file] = (known.path / "index").glob("catalog.*")
+    monkeypatch.setattr(known._store.objects, "take_row_ids", None)  # the tables are not asked
+    same(known.search(QUERIES, 5), by_looking_at_all(known, monkeypatch))
+    monkeypatch.undo()
+    table = pa.table({"object_id": NAMES, "note": [f"note {name}" for name in NAMES]})
+    known.add_columns(table, "notes")
+    found = KnowledgeBase.open(known.path).search(QUERIES, 5)
+    assert [row["note"] for row in found.rows[0]] == [f"note {name}" for name in found.object_id[0]]
+    monkeypatch.setattr("spectrove.knowledge.index.opening.INDEX_FROM", 10)
+    known.build_index()
+    assert not file.exists()
+    [file] = (known.path / "index").glob("catalog.*")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    again = KnowledgeBase.open(known.path)
+    again.search(QUERIES, 5)
+    assert again._reader.kept["catalog",] is None
 
 
 def test_objects_newer_than_the_index_are_found_and_older_ones_that_are_gone_are_not(
@@ -164,7 +189,7 @@ def test_a_damaged_index_is_not_used_and_a_sentence_says_so(known, monkeypatch, 
     assert "kb optimize makes one" in caplog.text
     opened.build_index()
     assert uses_index(opened)
-    assert len(list((known.path / "index").iterdir())) == 10  # nothing of the damaged one is left
+    assert len(list((known.path / "index").iterdir())) == 11  # nothing of the damaged one is left
 
 
 def test_an_interrupted_build_leaves_the_index_that_was_there(known, monkeypatch, make_spectra):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError, did_you_mean, sql_problem
 from spectrove.knowledge.index import opening
+from spectrove.knowledge.index.catalog import opened_catalog
 from spectrove.knowledge.schema import (
     COVERAGE,
     MEASURED_AT,
@@ -194,11 +195,11 @@ class Reader:
         self._coded.clear()
         self.kept.clear()
 
-    def batches(self, columns: Sequence[str], where: str) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str], where: str | None = None) -> Iterator[pa.RecordBatch]:
         """Parts of `scan`, one after the other."""
         with self._condition(where):
             query = self._store.objects.search().select(list(columns)).with_row_id(True)
-            yield from query.where(where).to_batches()
+            yield from (query.where(where) if where else query).to_batches()
 
     def taken(self, row_ids: NDArray[np.uint64], columns: Sequence[str]) -> pa.Table:
         """The named columns of these rows, in their order."""
@@ -353,16 +354,20 @@ class Reader:
         wanted = np.unique(positions[positions >= 0])
         table: dict[int, dict[str, Any]] = {}
         if len(wanted):
-            names = ["object_id", *self.catalog_columns()]
-            row_ids = [int(r) for r in snapshot.row_id[wanted]]
-            with sentence(self._store.path, "read the neighbours"):
-                query = self._store.objects.take_row_ids(row_ids).select(names).with_row_id()
-                found = query.to_arrow()
-            by_id = dict(
-                zip(found.column("_rowid").to_pylist(), found.select(names).to_pylist(), strict=True)
-            )
-            table = {int(p): by_id[r] for p, r in zip(wanted, row_ids, strict=True)}
+            table = dict(zip(wanted.tolist(), self._catalog_values(snapshot.row_id[wanted]), strict=True))
         return [[table[int(p)] for p in found if p >= 0] for found in positions]
+
+    def _catalog_values(self, row_ids: NDArray[np.uint64]) -> list[dict[str, Any]]:
+        """Id and catalog values of these rows: from the file beside an index of this version, or from the table."""
+        kept = self.remember(("catalog",), lambda: opened_catalog(self._store.files, self.version))
+        if kept is not None:
+            return kept.values(row_ids)
+        names = ["object_id", *self.catalog_columns()]
+        with sentence(self._store.path, "read the neighbours"):
+            query = self._store.objects.take_row_ids([int(r) for r in row_ids]).select(names).with_row_id()
+            found = query.to_arrow()
+        by_id = dict(zip(found.column("_rowid").to_pylist(), found.select(names).to_pylist(), strict=True))
+        return [by_id[int(r)] for r in row_ids]
 
     def spectra(self, object_ids: Sequence[str]) -> SpectrumSet:
         """Stored spectra in the order of `object_ids`."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from spectrove.knowledge.files import Files
 from spectrove.knowledge.index import opening
+from spectrove.knowledge.index.catalog import write_catalog
 from spectrove.knowledge.index.graph import write_graph
 from spectrove.knowledge.index.mark import marked
 from spectrove.knowledge.index.opening import Version
@@ -27,7 +28,9 @@ from spectrove.work import doing
 class Batched(Version, Protocol):
     """A version that can be read in parts; `reading.Reader`."""
 
-    def batches(self, columns: Sequence[str], where: str) -> Iterator[pa.RecordBatch]: ...
+    def batches(self, columns: Sequence[str], where: str | None) -> Iterator[pa.RecordBatch]: ...
+
+    def catalog_columns(self) -> list[str]: ...
 
     def count(self, where: str | None = None) -> int: ...
 
@@ -48,8 +51,16 @@ def build_views(store: Store, reader: Batched, views: Sequence[str]) -> list[str
             if reader.count(f"{VECTOR}{view} IS NOT NULL") >= opening.INDEX_FROM:
                 build(store.files, reader, view, store.path.name)
                 made.append(view)
+        if made:
+            _write_catalog(store.files, reader, store.path.name)
     reader.forget_vectors()
     return made
+
+
+def _write_catalog(files: Files, base: Batched, name: str) -> None:
+    """Keep the catalog values of the version that is read where they can be mapped."""
+    with files.locked(LOCK), doing(f"copying the catalog of {name}"):
+        write_catalog(files, base.version, base.batches(["object_id", *base.catalog_columns()], None))
 
 
 def build(files: Files, base: Batched, view: str, name: str) -> Description:
