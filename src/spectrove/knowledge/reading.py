@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -59,9 +60,31 @@ class Coded:
         return said[self.codes]
 
     def places(self, value: Any) -> NDArray[np.int64]:
-        """Positions of the objects with this value; none for None."""
-        codes = [code for code, known in enumerate(self.values) if known == value]
-        return np.flatnonzero(np.isin(self.codes, codes)) if codes else np.zeros(0, dtype=np.int64)
+        """Positions of the objects with this value, the first first; none for None."""
+        if self._by_value is not None:
+            codes = self._by_value.get(value, [])
+        else:
+            codes = [code for code, known in enumerate(self.values) if known == value]
+        order, ends = self._sorted
+        found = [order[ends[code] : ends[code + 1]] for code in codes]
+        return np.sort(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
+
+    @cached_property
+    def _by_value(self) -> dict[Any, list[int]] | None:
+        """Codes of each value; None where values cannot be keys, as lists."""
+        found: dict[Any, list[int]] = {}
+        try:
+            for code, value in enumerate(self.values):
+                found.setdefault(value, []).append(code)
+        except TypeError:
+            return None
+        return found
+
+    @cached_property
+    def _sorted(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Positions in the order of their codes, and where those of each code begin, and of the one after the last."""
+        order = np.argsort(self.codes, kind="stable")
+        return order, np.searchsorted(self.codes[order], np.arange(len(self.values) + 1))
 
 
 @dataclass(frozen=True)
