@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Workers of the test run; two suit a laptop.
+# Workers of the test run; two suit a laptop. Tests of one file stay together, so that what they share is made once.
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
@@ -24,7 +24,7 @@ demo: setup ## run the main job on embedded defaults; writes demo/report.html
 	$(BIN)/python -m experiments demo $(DEMO_ARGS)
 
 test: setup ## run the tests
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) -rs $(TEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -rs $(TEST_ARGS)
 
 check: setup ## lint, types, docs
 	$(BIN)/ruff check .
