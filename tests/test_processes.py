@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -65,6 +67,28 @@ def test_ctrl_c_does_not_reach_a_worker_that_starts():
     masks = list(map_chunks(signal.pthread_sigmask, iter([(signal.SIG_BLOCK, ())] * 2), 2))
     assert all(signal.SIGINT in mask for mask in masks)
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_ctrl_c_that_another_thread_takes_waits_until_a_worker_has_started(monkeypatch):
+    """A pool that is interrupted between the start of a worker and its entry in the pool waits for it forever."""
+    seen = []
+
+    class Pool(ProcessPoolExecutor):
+        def submit(self, *task):
+            signal.raise_signal(signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+            seen.append("whole")
+            return super().submit(*task)
+
+    monkeypatch.setattr("spectrove.processes.ProcessPoolExecutor", Pool)
+    idle = threading.Event()
+    threading.Thread(target=idle.wait, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        list(map_chunks(abs, iter([(-1,)]), 1))
+    idle.set()
+    assert seen == ["whole"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 ON_CLUSTER = """

@@ -188,11 +188,21 @@ def _interrupt_later() -> Iterator[None]:
         yield
         return
     resource_tracker.ensure_running()  # it takes the signal off the mask when it starts
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    usual = signal.getsignal(signal.SIGINT)
+    noted: list[Any] = []
+    # Where other threads run, one of them takes the signal, and Python raises it here all the same.
+    deferred = threading.current_thread() is threading.main_thread() and callable(usual)
+    if deferred:
+        signal.signal(signal.SIGINT, lambda *happened: noted.append(happened))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if deferred:
+            signal.signal(signal.SIGINT, usual)
+    if noted and callable(usual):
+        usual(*noted[0])
 
 
 #: Processes that may outlive this one.

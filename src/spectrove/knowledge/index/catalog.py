@@ -3,7 +3,7 @@
 The values of ten objects are ten reads for each column of the tables, but none from a mapped file. It belongs to one
 version and is read at that one alone: a later version may have other values under the same row.
 
-    KB/index/catalog.VERSION.SIZE.SUM    an Arrow file of `_rowid`, `object_id` and the catalog, in the order of the table
+    KB/index/catalog.VERSION.SIZE.SUM    an Arrow file of `_rowid`, `object_id` and the catalog, in the table's order
 """
 
 from __future__ import annotations

@@ -127,7 +127,11 @@ def sweep(files: Files) -> None:
     told = [Description.read(files, name.removesuffix(".json")) for name in names if name.endswith(".json")]
     needed = {part["name"] for one in told if one is not None for part in one.files.values()}
     for name in names:
-        if not name.endswith(".json") and not name.startswith((f"{SPACE}.", f"{CATALOG}.")) and name not in needed:
+        if (
+            not name.endswith(".json")
+            and not name.startswith((f"{SPACE}.", f"{CATALOG}."))
+            and name not in needed
+        ):
             files.remove(f"{FOLDER}/{name}")
 
 
