@@ -47,6 +47,16 @@ def positions(table: pa.Table, places) -> SpectrumSet:
     return at(*(table.column(name).take(pa.array(places)).to_pylist() for name in ("ra", "dec")))
 
 
+def test_a_magnitude_in_the_z_band_is_none_a_redshift_in_a_tile_of_bright_objects(tmp_path):
+    """What column z holds is judged by all tiles."""
+    z = np.full(400, 18.0)
+    z[7] = 6.9
+    table, _ = catalog(tmp_path / "bands.hats", g=z + 1, r=z + 0.5, z=z)
+    joined, _ = join(positions(table, [7]), [tmp_path / "bands.hats"])
+    assert joined.rows.column("z_mag").to_pylist() == [6.9]
+    assert np.isnan(joined.z).all()
+
+
 def test_a_catalog_in_tiles_joins_as_the_same_rows_in_one_file(tmp_path):
     """The same columns with the same values, matched in the same way; lists and numbers of pixels are no columns."""
     table, _ = catalog(tmp_path / "gaia.hats")

@@ -102,7 +102,23 @@ def test_a_catalog_is_replaced_whole_and_nothing_else_is(tmp_path):
     (tmp_path / "b.hats/letter.txt").write_text("dear")
     with pytest.raises(DatasetError, match=r"b\.hats: found something that is no HATS catalog"):
         written(sky(40), tmp_path / "b.hats")
-    assert (tmp_path / "b.hats/letter.txt").read_text() == "dear"
+    (tmp_path / "b.hats/partition_info.csv").write_text("Norder,Npix\n")  # of another program
+    (tmp_path / "a.hats/letter.txt").write_text("dear")  # beside what is ours
+    for name in ("a", "b"):
+        with pytest.raises(DatasetError, match="that is no HATS catalog"):
+            written(sky(40), tmp_path / f"{name}.hats")
+        assert (tmp_path / f"{name}.hats/letter.txt").read_text() == "dear"
+
+
+def test_a_tile_that_is_rewritten_makes_another_version(tmp_path):
+    """Sources of labels name it, and an ingest that sees the same version joins nothing again."""
+    before = written(sky(200), tmp_path / "a.hats").version
+    tile = next((tmp_path / "a.hats").rglob("Npix=*.parquet"))
+    table = pq.read_table(tile, partitioning=None)
+    pq.write_table(
+        table.set_column(table.column_names.index("dec"), "dec", pa.nulls(len(table), pa.float64())), tile
+    )
+    assert Catalog.open(tmp_path / "a.hats").version != before
 
 
 def test_a_failure_leaves_the_catalog_as_it_was(tmp_path):

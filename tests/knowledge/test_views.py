@@ -175,6 +175,24 @@ def test_a_view_made_anew_takes_the_flag_away_where_there_is_a_vector_now(two, i
     assert two.count("array_has(flags, 'lsf_unknown')") == 40
 
 
+def test_an_object_is_replaced_without_a_long_vector(tmp_path, make_spectra):
+    """LanceDB takes a missing vector of ten or more numbers for a bad one."""
+
+    def vectors(names):
+        numbers = np.ones((len(names), 12), np.float32)
+        return Embeddings(
+            numbers, np.array(names), "p", np.tile([3700.0, 8700.0], (len(names), 1)), "made-up"
+        )
+
+    both = {"shape": vectors(["x", "y"]), "more": vectors(["x", "y"])}
+    base = KnowledgeBase.create(tmp_path / "long.kb", make_spectra(["x", "y"]), both, encoder="made-up")
+    assert base.upsert(make_spectra(["x", "y"]), {"shape": vectors(["x", "y"]), "more": vectors(["x"])}) == (
+        0,
+        2,
+    )
+    assert base.rows("array_has(flags, 'view_missing')").column("object_id").to_pylist() == ["y"]
+
+
 def test_adding_needs_vectors_of_every_view_but_not_of_every_object(
     two, make_spectra, make_vectors, surprise
 ):

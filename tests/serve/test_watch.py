@@ -258,6 +258,8 @@ def test_another_question_has_its_own_results(place, targets):
     base.watch(folder, targets[0], once=True)
     with pytest.raises(DatasetError, match="another targets"):
         base.watch(folder, targets[1], once=True)
+    Path(targets[0]).write_text(QUIET + 'description = "told otherwise"\n')
+    base.watch(folder, targets[0], once=True)  # the same question
     with pytest.raises(DatasetError, match="another --missing-z"):
         base.watch(folder, targets[0], once=True, missing_z="estimate")
     Path(targets[0]).write_text(QUIET.replace('"SF", ', ""))

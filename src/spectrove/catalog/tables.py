@@ -95,14 +95,18 @@ def read(path: Path | str) -> pa.Table:
     return tidy(columns, path.name)
 
 
-def tidy(columns: dict[str, pa.Array], name: str) -> pa.Table:
-    """Columns under their usual names and types, as one table called `name`."""
+def tidy(columns: dict[str, pa.Array], name: str, z_is_band: bool | None = None) -> pa.Table:
+    """Columns under their usual names and types, as one table called `name`.
+
+    Args:
+        z_is_band: Whether a column z is a magnitude; by `is_z_band` if None. A part of a table does not tell.
+    """
     named: dict[str, pa.Array] = {}
     for key, values in columns.items():
         low = re.sub(r"\W+", "_", key.strip().lower()).strip("_")
         if low and low not in named:
             named[low] = values
-    named = _z_band_apart(named)
+    named = _z_band_apart(named, z_is_band)
     for usual, others in ALIASES.items():
         found = next((other for other in others if other in named), None)
         if usual not in named and found is not None:
@@ -168,13 +172,13 @@ def is_z_band(names: Collection[str], z: Iterable[float | None]) -> bool:
     return bool(known) and float(np.median(known)) >= 8
 
 
-def _z_band_apart(named: dict[str, pa.Array]) -> dict[str, pa.Array]:
+def _z_band_apart(named: dict[str, pa.Array], z_is_band: bool | None) -> dict[str, pa.Array]:
     """The columns with z under the name z_mag, and its error too, where it is a magnitude and no redshift."""
     z = named.get("z")
     if z is None:
         return named
     numbers = z.to_pylist() if pa.types.is_floating(z.type) or pa.types.is_integer(z.type) else []
-    if not is_z_band(named, numbers):
+    if not (is_z_band(named, numbers) if z_is_band is None else z_is_band):
         return named
     new = {"z": "z_mag", "z_err": "z_mag_err", "zerr": "z_mag_err", "e_z": "z_mag_err", "err_z": "z_mag_err"}
     return {new.get(key, key): values for key, values in named.items()}

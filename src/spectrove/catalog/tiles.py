@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ class Tiles:
 
     def _tidy(self, tile: Tile) -> pa.Table:
         """A tile under the usual names, with the columns of every tile."""
-        read = tables.tidy(self._named(self._catalog.read(tile)), self._catalog.path.name)
+        read = tables.tidy(self._named(self._catalog.read(tile)), self._catalog.path.name, self._z_is_band)
         self._unknown[tile] = json.loads((read.schema.metadata or {}).get(b"unknown", b"{}"))
         columns = {}
         for field in self.table.schema:
@@ -112,6 +113,18 @@ class Tiles:
                 f"{self.name}: column {field.name} of tile {tile.file} is of type {values.type}, expected {field.type} "
                 f"as in the other tiles ({str(error)[:80]}). Leave the column out of the catalog."
             ) from error
+
+    @cached_property
+    def _z_is_band(self) -> bool:
+        """Whether column z is a magnitude: judged by all tiles, as a few objects do not tell."""
+        numbers = [
+            f.name
+            for f in self._catalog.schema
+            if pa.types.is_floating(f.type) or pa.types.is_integer(f.type)
+        ]
+        z = next((name for name in numbers if name.lower() == "z"), None)
+        names = {name.lower() for name in self._catalog.schema.names}
+        return z is not None and tables.is_z_band(names, self._catalog.values(z))
 
     def _named(self, table: pa.Table) -> dict[str, Any]:
         """Columns by name, those of positions as `ra` and `dec`, before which no other of that name comes."""

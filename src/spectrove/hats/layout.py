@@ -48,14 +48,24 @@ def is_hats(path: Path) -> bool:
 
 
 def need_free(folder: Path) -> None:
-    """Refuse a folder unless it is absent, empty, or a HATS catalog, which may be replaced."""
-    if folder.is_dir() and (is_hats(folder) or not any(folder.iterdir())):
+    """Refuse a folder unless it is absent, empty, or a HATS catalog that Spectrove wrote, which may be replaced."""
+    if folder.is_dir() and not any(folder.iterdir()):
         return
-    if folder.exists():
+    if folder.exists() and not _is_ours(folder):
         raise DatasetError(
-            f"{folder}: found something that is no HATS catalog, expected a new name or a catalog to replace. Choose "
-            "another name."
+            f"{folder}: found something that is no HATS catalog of Spectrove, expected a new name or such a catalog to "
+            "replace. Choose another name."
         )
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether Spectrove wrote all that is in a folder."""
+    described = folder / PROPERTIES
+    if not folder.is_dir() or not described.is_file():
+        return False
+    ours = {PROPERTIES, OLD_PROPERTIES, PARTITIONS, DATASET}
+    builder = read_properties(described).get("hats_builder", "")
+    return builder.startswith("spectrove") and {path.name for path in folder.iterdir()} <= ours
 
 
 def read_properties(path: Path) -> dict[str, str]:

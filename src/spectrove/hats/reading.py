@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -90,12 +91,31 @@ class Catalog:
 
     @cached_property
     def version(self) -> str:
-        """A hash of what describes the catalog and all of its files."""
+        """A hash of what describes the catalog, and of the names, sizes and times of its files."""
         digest = hashlib.sha256()
         for name in (PROPERTIES, OLD_PROPERTIES, PARTITIONS, f"{DATASET}/{FOOTERS}"):
             path = self.path / name
             digest.update(path.read_bytes() if path.is_file() else b"")
+        for path in (path for tile in self.tiles for path in self._files(tile)):
+            known = path.stat() if path.is_file() else None
+            state = (known.st_size, known.st_mtime_ns) if known is not None else ()
+            digest.update(repr((path.name, state)).encode())
         return f"sha256:{digest.hexdigest()[:12]}"
+
+    def values(self, name: str) -> Iterator[float | None]:
+        """A column of numbers in all tiles, read as far as it is asked for.
+
+        Raises:
+            CatalogError: A file is missing, torn, or lacks the column.
+        """
+        import pyarrow.parquet as pq
+
+        for path in (path for tile in self.tiles for path in self._files(tile)):
+            try:
+                column = pq.read_table(path, columns=[name], partitioning=None).column(0)
+            except (OSError, pa.ArrowException) as error:
+                raise CatalogError(_torn(path, error)) from error
+            yield from column.to_pylist()
 
     def read(self, tile: Tile) -> pa.Table:
         """The rows of a tile: all columns but those of lists and those of the tile itself.

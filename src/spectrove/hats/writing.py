@@ -192,7 +192,7 @@ def _replace(folder: Path, temporary: Path) -> None:
         os.replace(folder, old)
     try:
         os.replace(temporary, folder)
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             os.replace(old, folder)
         raise

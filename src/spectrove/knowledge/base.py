@@ -267,7 +267,7 @@ class KnowledgeBase:
             if not len(spectra):
                 return 0, 0
             merge = self._store.objects.merge_insert("object_id").when_matched_update_all()
-            result = merge.when_not_matched_insert_all().execute(objects)
+            result = merge.when_not_matched_insert_all().execute(objects, on_bad_vectors="null")
         return int(result.num_inserted_rows), int(result.num_updated_rows)
 
     def delete(self, where: str) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import Protocol
 from uuid import uuid4
@@ -68,7 +68,8 @@ def turn(files: Kept, address: str, folder: str) -> Iterator[None]:
     finally:
         over.set()
         life.join()
-        files.write(mine, _DONE)
+        with suppress(OSError):  # the change is made; without this word others wait until the lease is over
+            files.write(mine, _DONE)
 
 
 def _taken(files: Kept, address: str, folder: str) -> int:

@@ -167,16 +167,17 @@ class Journal:
                 entry = json.loads(line)
             except ValueError:  # a watch was killed inside this line
                 continue
-            first = first or entry
+            if entry["event"] == "watch":
+                first |= entry
             self._learn(entry)
-        if not first:
-            self._write(event="watch", **about)
-        elif differing := [name for name in about if first.get(name, about[name]) != about[name]]:
+        if differing := [name for name in about if first.get(name, about[name]) != about[name]]:
             name = differing[0]
             raise DatasetError(
                 f"{self.results}: holds results of a watch with {WORDS.get(name, f'another {name}')} ({first[name]}, "
                 f"expected {about[name]}). Choose another file with -o."
             )
+        if not about.keys() <= first.keys():  # a new journal, or one that did not say all of this
+            self._write(event="watch", **about)
         if self.begun:
             self.there = _written(self.results, min(self.begun.values()))
 

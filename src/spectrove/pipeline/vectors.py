@@ -201,8 +201,13 @@ class Vectors:
         left = np.flatnonzero(np.asarray(main.is_null()))
         spectra, own = batch.take(kept), rows.take(kept)
         place = spectra.rows.column_names.index("flags")
-        flags = own.column("flags").cast(CORE_COLUMNS["flags"])
-        spectra = spectra.with_rows(spectra.rows.set_column(place, "flags", flags))
+        flags = [
+            list(dict.fromkeys([*(now or ()), *(added or ())]))
+            for now, added in zip(spectra.column("flags"), own.column("flags").to_pylist(), strict=True)
+        ]
+        spectra = spectra.with_rows(
+            spectra.rows.set_column(place, "flags", pa.array(flags, CORE_COLUMNS["flags"]))
+        )
         made = {DEFAULT_VIEW if view == views[0] else view: self._of_view(own, view) for view in views}
         refused = rows.take(left).select(["object_id", "refused"]).to_pylist()
         refusals = tuple(Refusal(row["object_id"], why) for row in refused for why in row["refused"])
@@ -222,8 +227,13 @@ def rows_of(spectra: SpectrumSet, made: Embedded) -> pa.Table:
     why: dict[str, list[str]] = {}
     for refusal in (*made.refusals, *made.unmade):
         why.setdefault(refusal.name, []).append(refusal.error)
-    flags = dict(zip(made.spectra.object_id.tolist(), made.spectra.column("flags"), strict=True))
     names = spectra.object_id.tolist()
+    # Those of the preparation alone: the others are of the catalog, which may say something else when a base is made.
+    before = dict(zip(names, spectra.column("flags"), strict=True))
+    flags = {
+        name: [flag for flag in after or () if flag not in (before[name] or ())]
+        for name, after in zip(made.spectra.object_id.tolist(), made.spectra.column("flags"), strict=True)
+    }
     columns: dict[pa.Field, Any] = {
         pa.field("object_id", pa.string()): pa.array(names, pa.string()),
         pa.field("z", pa.float64()): _redshifts(spectra),

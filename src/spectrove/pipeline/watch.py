@@ -178,8 +178,9 @@ def watch(
 
 
 def _content(target: Target) -> str:
-    """Hash of all that a target says."""
-    return blake2b(canonical_json(target.model_dump(mode="json")).encode(), digest_size=8).hexdigest()
+    """Hash of what a target asks, whatever its description says."""
+    said = target.model_dump(mode="json", exclude_defaults=True, exclude={"description"})
+    return blake2b(canonical_json(said).encode(), digest_size=8).hexdigest()
 
 
 def _checked(base: KnowledgeBase, targets: Sequence[Target | str]) -> list[Target]:
@@ -343,7 +344,10 @@ class _Watch:
             return
         self._done(run, refusals)
         self._tidy()
-        self._reindexing.look()
+        try:
+            self._reindexing.look()
+        except (SpectroveError, OSError) as error:
+            LOG.warning("%s: its index was not made anew: %s", self.base.path, error)
 
     def _hunt(
         self, run: Sequence[Read], asked: KnowledgeBase

@@ -75,7 +75,7 @@ def write_catalog(files: Files, version: int, parts: Sequence[pa.RecordBatch] | 
     name = f"{CATALOG}.{version}.{place.stat().st_size}.{summed(place)}"
     place.rename(place.with_name(name))
     for other in files.names(FOLDER):
-        if other.startswith(f"{CATALOG}.") and other != name:
+        if other.startswith(f"{CATALOG}.") and other != name and not other.endswith(".json"):
             files.remove(f"{FOLDER}/{other}")
 
 
