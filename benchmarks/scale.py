@@ -14,10 +14,7 @@ from what is stored. A filter of 5% is a condition on the redshift that 5% of th
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
-import os
-import platform
 import resource
 import shutil
 import subprocess
@@ -30,11 +27,11 @@ from typing import Any
 
 import generate
 import numpy as np
+import page
 from numpy.typing import NDArray
 
 HERE = Path(__file__).parent
-README = HERE / "README.md"
-MARKS = "<!-- scale: begin -->", "<!-- scale: end -->"
+PACKAGES = "lancedb", "faiss-cpu", "scikit-learn", "numpy"
 
 K = 10
 SINGLE, TOGETHER = 200, 1000
@@ -378,23 +375,6 @@ def _commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def machine() -> str:
-    """Processor, cores, threads and versions, in one line."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    versions = ", ".join(
-        f"{name} {importlib.metadata.version(name)}"
-        for name in ("lancedb", "faiss-cpu", "scikit-learn", "numpy")
-    )
-    threads = os.environ.get("OMP_NUM_THREADS", "all")
-    return (
-        f"{models[0] if models else platform.processor()}, {cores} core(s), OMP_NUM_THREADS {threads}, load "
-        f"{os.getloadavg()[0]:.1f} at the end, Python {platform.python_version()}, {versions}"
-    )
-
-
 def table(columns: dict[str, Figures]) -> str:
     """Markdown: a line for each figure, a column for each size."""
     names = list(dict.fromkeys(name for figures in columns.values() for name in figures))
@@ -425,16 +405,6 @@ def slopes(columns: dict[str, Figures]) -> str:
     )
     overall = f"over all {np.polyfit(n, p50, 1)[0]:.2f}"
     return f"Slope of log p50 (one query, ids and distances) against log N: {steps}; {overall}."
-
-
-def keep(text: str) -> None:
-    """Write the table between its marks in the README."""
-    page = README.read_text("utf-8")
-    begin, end = MARKS
-    if begin not in page:
-        page = page.rstrip("\n") + f"\n\n{begin}\n{end}\n"
-    before, rest = page.split(begin)
-    README.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}", "utf-8")
 
 
 def main() -> None:
@@ -468,13 +438,13 @@ def main() -> None:
         columns[f"{place.n:,}" + (f" ({place.width})" if place.width else "")] = figures
     shown = {c: {k: v for k, v in f.items() if k not in ("n", "width")} for c, f in columns.items()}
     about = (
-        f"`scale.py`. {machine()}. Memory peaks count the pages of mapped files, resident memory does not. Each stage "
-        "is a process of its own; what programs load at their start is not counted."
+        f"`scale.py`. {page.machine(*PACKAGES)}. Memory peaks count the pages of mapped files, resident memory does "
+        "not. Each stage is a process of its own; what programs load at their start is not counted."
     )
     text = "\n\n".join(part for part in (about, table(shown), slopes(columns)) if part)
     print("\n" + text)
     if options.keep:
-        keep(text)
+        page.keep("scale", text)
     if failed := [f"{c}: {f['failed']}" for c, f in columns.items() if "failed" in f]:
         raise SystemExit(f"not measured: {', '.join(failed)}")
 
