@@ -12,13 +12,13 @@ import pytest
 from typer.testing import CliRunner
 
 import spectrove
-from spectrove.errors import KnowledgeError
+from spectrove.errors import KnowledgeError, TargetError
 from spectrove.galaxies.mock import make_survey
 from spectrove.inference.calibration import of_base as calibrating
 from spectrove.knowledge.heartbeat import now
 from spectrove.knowledge.index.mark import MARK
 from spectrove.pipeline import indexing
-from spectrove.pipeline.prepare import STATE, prepared
+from spectrove.pipeline.prepare import STATE, planned, prepared
 from spectrove.readers import write_dataset
 from spectrove.serve.cli import app
 
@@ -79,6 +79,14 @@ def test_wrong_names_are_refused_before_anything_is_fitted(base, monkeypatch):
         base.prepare()
     with pytest.raises(KnowledgeError, match="colour"):
         base.prepare(labels=["class", "colour"])
+    with pytest.raises(TargetError, match=r"neither a shipped target \(.*liner.*\) nor a file"):
+        base.prepare(targets=["no_such_target"])
+
+
+def test_a_shipped_target_is_known_by_its_name(base):
+    wanted, steps = planned(base, targets=["liner"])
+    assert list(wanted.targets) == ["liner"]
+    assert steps
 
 
 def test_kb_create_prepares_the_new_base(tmp_path):

@@ -21,7 +21,8 @@ from spectrove.errors import KnowledgeError, SpectroveError
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.files import Files
 from spectrove.knowledge.heartbeat import alive, beating, now
-from spectrove.targets import Target, load_target
+from spectrove.pipeline.shipped import load_target
+from spectrove.targets import Target
 from spectrove.work import advance, doing
 
 #: What was prepared, in the files of a base.
