@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.knowledge.object_store import environment, object_store
 
 from spectrove.embeddings import Embeddings
 from spectrove.knowledge import KnowledgeBase
@@ -73,3 +74,12 @@ def base(tmp_path: Path, ids: list[str]) -> KnowledgeBase:
     return KnowledgeBase.create(
         tmp_path / "sdss.kb", build_spectra(ids), {"shape": build_vectors(ids)}, encoder="made-up"
     )
+
+
+@pytest.fixture
+def store(monkeypatch):
+    """The content of an object store, which S3 addresses lead to, here and in other processes."""
+    with object_store() as (address, content):
+        for name, value in environment(address).items():
+            monkeypatch.setenv(name, value)
+        yield content

@@ -13,22 +13,12 @@ from pathlib import Path
 
 import pytest
 from tests.knowledge.at_once import BATCH, BATCHES, ask
-from tests.knowledge.object_store import environment, object_store
 
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge import KnowledgeBase, turns
 
 ADDRESS, LEASE = "s3://bucket/a.kb", 3.0
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def store(monkeypatch):
-    """The content of an object store, which S3 addresses lead to, here and in other processes."""
-    with object_store() as (address, content):
-        for name, value in environment(address).items():
-            monkeypatch.setenv(name, value)
-        yield content
 
 
 @pytest.fixture

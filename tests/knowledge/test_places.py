@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from pyarrow import fs
-from tests.knowledge.object_store import environment, object_store
 from typer.testing import CliRunner
 
 from spectrove.errors import KnowledgeError
@@ -171,15 +170,6 @@ def test_a_base_in_memory_cannot_be_opened_again():
 
 
 # --- a base in an object store ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def store(monkeypatch):
-    """The content of an object store, which S3 addresses lead to."""
-    with object_store() as (address, content):
-        for name, value in environment(address).items():
-            monkeypatch.setenv(name, value)
-        yield content
 
 
 def test_a_base_in_an_object_store_answers_and_keeps_what_is_fitted_on_it(
