@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,11 @@ from importlib.metadata import entry_points
 
 import pytest
 
-START = "from spectrove.serve.cli import main; main()"
+# A shell starts what it does not wait for with Ctrl-C ignored, and that is inherited: the tests may be such a thing.
+START = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from spectrove.serve.cli import main; main()"
+)
 
 
 def start(*arguments: object, **options) -> subprocess.Popen:
@@ -44,6 +49,21 @@ def test_help_comes_at_once(program):
 def without_work(said: str) -> list[str]:
     """The lines, without those of work that a slow machine is long at."""
     return [line for line in said.splitlines() if "once for version" not in line]
+
+
+def test_what_the_package_warns_of_is_on_stderr(program, survey, tmp_path):
+    """An index that cannot be used is no secret of the log."""
+    damaged = tmp_path / "damaged.kb"
+    shutil.copytree(survey.base, damaged)
+    (damaged / "index").mkdir(exist_ok=True)
+    (damaged / "index" / "shape.json").write_text('{"format": 1, "vie')
+    small = "from spectrove.knowledge.index import opening; opening.INDEX_FROM = 10\n"
+    words = ["search", damaged, sorted(survey.files.glob("spec-*"))[0], "-k", "1"]
+    done = subprocess.run(
+        [sys.executable, "-c", small + START, *map(str, words)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert "every search looks at all objects" in done.stderr
 
 
 def test_a_run_is_quiet_on_stderr(program, survey):

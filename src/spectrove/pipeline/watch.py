@@ -10,7 +10,6 @@ and the answer to one does not depend on those that came before it.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -39,9 +38,7 @@ from spectrove.readers import read_spectra
 from spectrove.readers.files import files_in
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
-from spectrove.work import advance, doing
-
-LOG = logging.getLogger(__name__)
+from spectrove.work import LOG, advance, doing
 
 #: A file whose size and time have not changed for so long is whole, seconds.
 STILL = 2.0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
+import warnings
 from typing import Any
 
 import typer
@@ -13,6 +15,7 @@ from typer.core import TyperGroup
 from spectrove.errors import DatasetError, RecipeError, SpectroveError, TargetError
 from spectrove.serve.exits import DONE, FAILED, INTERRUPTED, WRONG_USAGE, UsageError, drop_stdout
 from spectrove.serve.progress import work_shown
+from spectrove.work import LOG
 
 #: Where in its own source Lance says that it stumbled; nothing to act on.
 RUST_PLACE = re.compile(r",? *\S+\.rs:\d+:\d+")
@@ -57,14 +60,18 @@ def _ended(error: SpectroveError, code: int) -> typer.Exit:
     return typer.Exit(code)
 
 
+class _Notes(logging.Handler):
+    """What the package itself warns of, a line each on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        typer.echo(record.getMessage(), err=True)
+
+
 def quiet_libraries() -> None:
-    """Keep log lines and warnings of other libraries off stderr, here and in worker processes.
+    """Keep log lines and warnings of other libraries off stderr, here and in worker processes; show those of ours.
 
     Called before they are imported. `RUST_LOG=...` or `python -W ...` turns them on.
     """
-    import logging
-    import warnings
-
     for name in ("LANCE_LOG", "RUST_LOG"):
         os.environ.setdefault(name, "off")
     if not sys.warnoptions and "PYTHONWARNINGS" not in os.environ:
@@ -72,4 +79,7 @@ def quiet_libraries() -> None:
         warnings.simplefilter("ignore")
         # Our own: a key of a target file that will not be read for ever.
         warnings.filterwarnings("default", "target ", FutureWarning)
-    logging.disable(logging.WARNING)
+    # A library that finds this one adds none of its own, and nothing is left to Python's last resort.
+    logging.getLogger().addHandler(logging.NullHandler())
+    if not any(isinstance(handler, _Notes) for handler in LOG.handlers):
+        LOG.addHandler(_Notes(logging.WARNING))
