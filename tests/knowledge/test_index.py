@@ -189,7 +189,7 @@ def test_a_damaged_index_is_not_used_and_a_sentence_says_so(known, monkeypatch, 
     assert "kb optimize makes one" in caplog.text
     opened.build_index()
     assert uses_index(opened)
-    assert len(list((known.path / "index").iterdir())) == 11  # nothing of the damaged one is left
+    assert len(list((known.path / "index").iterdir())) == 13  # nothing of the damaged one is left
 
 
 def test_an_interrupted_build_leaves_the_index_that_was_there(known, monkeypatch, make_spectra):
@@ -360,7 +360,7 @@ def test_a_base_says_whether_its_index_is_used_or_why_not(known, make_spectra, m
 def test_who_makes_an_index_says_so_until_it_ends_or_is_killed(known, monkeypatch):
     """On another machine a process that says nothing any more is taken for killed, here one that is gone."""
     seen = []
-    monkeypatch.setattr(building, "measured", lambda _: seen.append(making(known.files)) or {})
+    monkeypatch.setattr(building, "measured", lambda _: (128, seen.append(making(known.files)) or {}))
     known.build_index()
     assert [(one.state, one.view, one.version) for one in seen] == [("running", "shape", known.version)]
     assert making(known.files) is None

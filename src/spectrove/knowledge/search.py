@@ -27,8 +27,9 @@ BLOCK_ROWS = 8192
 SAME_OBJECT_ARCSEC = 2.0
 
 
-#: Candidates that an index proposes for a query at first, and how many times more when exclusions leave too few.
-PROPOSED, WIDER, MOST_PROPOSED = 128, 4, 8192
+#: Candidates that an index proposes for a query at first, where none was measured to suffice; at least so many for
+#: each neighbour that is asked for; and how many times more when exclusions leave too few.
+PROPOSED, FOR_EACH, WIDER, MOST_PROPOSED = 128, 3, 4, 8192
 
 #: Of a selection of so many objects or fewer all are looked at, which takes about as long as an index would. In a
 #: larger one the index proposes so many more that about ALLOWED of them belong to it.
@@ -40,6 +41,11 @@ PARTS_KEPT = 4
 
 class Proposals(Protocol):
     """An index of the vectors of a snapshot."""
+
+    @property
+    def enough(self) -> int:
+        """How many proposals hold the ten nearest of nearly every query."""
+        ...
 
     def near(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
         """Positions of about the `n` nearest of each query, (n_queries, n or more), in any order; -1 for none.
@@ -97,6 +103,11 @@ class Snapshot:
         """Squared length of each vector, shape (n_objects,)."""
         return squared_norms_of(self.vectors)
 
+    @cached_property
+    def hashes(self) -> NDArray[np.uint64]:
+        """The `id_hash` of each object, shape (n_objects,)."""
+        return hashes_of(self.object_id)
+
     def folds(self, n: int) -> NDArray[np.int64]:
         """A number from 0 to n - 1 for each object, from its sky cell (a quarter degree), else its id."""
         return self._cells % n
@@ -149,6 +160,20 @@ def squared_norms_of(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     blocks = range(0, len(vectors), BLOCK_ROWS)
     parts = [(vectors[i : i + BLOCK_ROWS].astype(np.float64) ** 2).sum(axis=1) for i in blocks]
     return np.concatenate([np.zeros(0), *parts])
+
+
+def hashes_of(object_id: NDArray[np.str_]) -> NDArray[np.uint64]:
+    """The `id_hash` of each id, shape (n_objects,)."""
+    return np.array([id_hash(name) for name in object_id.tolist()], dtype=np.uint64)
+
+
+def first_by_hash(hashes: NDArray[np.uint64], most: int) -> NDArray[np.int64]:
+    """Positions of the `most` objects with the smallest hashes, in their order; of equal ones the first."""
+    if len(hashes) <= most:
+        return np.argsort(hashes, kind="stable")
+    limit = np.partition(hashes, most - 1)[most - 1]
+    near = np.flatnonzero(hashes <= limit)
+    return near[np.argsort(hashes[near], kind="stable")][:most]
 
 
 def cells_of(
@@ -251,7 +276,7 @@ def _of_proposed(
     assert snapshot.proposals is not None
     positions = np.full((len(queries), k), -1, dtype=np.int64)
     distances = np.full((len(queries), k), np.inf)
-    left, n = np.arange(len(queries)), max(PROPOSED, 2 * k)
+    left, n = np.arange(len(queries)), max(snapshot.proposals.enough, FOR_EACH * k)
     if allowed is not None:
         n = min(max(n, ALLOWED * len(snapshot) // int(np.count_nonzero(allowed))), MOST_PROPOSED)
     while len(left) and n <= MOST_PROPOSED:

@@ -18,10 +18,9 @@ from spectrove.knowledge.index.lists import Lists
 from spectrove.knowledge.index.spaces import Computed, Joined, Wider
 from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.schema import DEFAULT_VIEW
-from spectrove.knowledge.search import Proposals, Snapshot, nearest
+from spectrove.knowledge.search import Proposals, Snapshot, first_by_hash, nearest
 from spectrove.knowledge.store import Store
 from spectrove.targets import Target
-from spectrove.targets.target import id_hash
 from spectrove.work import doing
 
 #: Cache of scales by version and space.
@@ -263,8 +262,7 @@ def typical_distance(
     Args:
         asked: Gives objects as queries in the coordinates of the index of the snapshot, if it has one.
     """
-    hashes = [id_hash(name) for name in snapshot.object_id.tolist()]
-    sample = np.argsort(np.array(hashes, dtype=np.uint64), kind="stable")[:SCALE_SAMPLE]
+    sample = first_by_hash(snapshot.hashes, SCALE_SAMPLE)
     itself = [
         snapshot.same_object(str(snapshot.object_id[i]), float(snapshot.ra[i]), float(snapshot.dec[i]))
         for i in sample

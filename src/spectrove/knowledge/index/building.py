@@ -20,7 +20,7 @@ from spectrove.knowledge.index.opening import Version
 from spectrove.knowledge.index.recall import measured
 from spectrove.knowledge.index.sidecar import FOLDER, GRAPH, LOCK, Description, Parts, mapped, sweep
 from spectrove.knowledge.schema import COVERAGE, VECTOR, matrix, sky_positions
-from spectrove.knowledge.search import cells_of, squared_norms_of
+from spectrove.knowledge.search import cells_of, hashes_of, squared_norms_of
 from spectrove.knowledge.store import Store, sentence
 from spectrove.work import doing
 
@@ -88,7 +88,8 @@ def build(files: Files, base: Batched, view: str, name: str) -> Description:
         sweep(files)
         if (sidecar := opening.opened_files(files, made)) is not None:
             with doing(f"measuring what the index of the view {view} of {name} finds"):
-                made = replace(made, recall=measured(sidecar.snapshot()))
+                proposed, recall = measured(sidecar.snapshot())
+                made = replace(made, recall=recall, proposed=proposed)
             made.write(files)
     return made
 
@@ -102,7 +103,7 @@ def _write_arrays(parts: Parts, base: Batched, view: str, dimensions: int) -> in
     ra, dec = sky_positions(table)
     arrays = {
         "row_id": rows, "object_id": ids, "coverage": matrix(table.column(COVERAGE + view)), "ra": ra, "dec": dec,
-        "cells": cells_of(ids, ra, dec),
+        "cells": cells_of(ids, ra, dec), "hashes": hashes_of(ids),
     }  # fmt: skip
     for what, array in arrays.items():
         parts.save(what, array)

@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spectrove.knowledge.files import Files, replacing
-from spectrove.knowledge.index.sidecar import CATALOG, FOLDER, summed
+from spectrove.knowledge.index.sidecar import CATALOG, FOLDER, is_whole, summed
 
 
 class Catalog:
@@ -86,8 +86,9 @@ def opened_catalog(files: Files, version: int) -> Catalog | None:
     for name in files.names(FOLDER):
         place = files.place(f"{FOLDER}/{name}")
         if name.startswith(f"{CATALOG}.{version}.") and place is not None:
-            with suppress(OSError, pa.ArrowInvalid):
-                if name == f"{CATALOG}.{version}.{place.stat().st_size}.{summed(place)}":
+            with suppress(OSError, ValueError, pa.ArrowInvalid):
+                size, total = name.split(".")[2:4]
+                if place.stat().st_size == int(size) and is_whole(files, place, total):
                     file = pa.ipc.open_file(pa.memory_map(str(place)))
                     return Catalog([file.get_batch(i) for i in range(file.num_record_batches)])
     return None

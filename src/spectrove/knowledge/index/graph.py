@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.knowledge.search import Snapshot, nearest
+from spectrove.knowledge.search import PROPOSED, Snapshot, nearest
 from spectrove.work import counted
 
 #: Neighbours of each object in the graph, and candidates among which they are chosen when it is made.
@@ -64,12 +64,14 @@ class Graph:
         places: Position in the snapshot of each object of the graph, -1 for one that is gone; None if it is the same.
         fresh: Positions of the objects that the graph lacks, of which the nearest are always proposed.
         others: These objects.
+        enough: As was measured when it was made, see `recall`.
     """
 
     made: Any
     places: NDArray[np.int64] | None = None
     fresh: NDArray[np.int64] | None = None
     others: Snapshot | None = None
+    enough: int = PROPOSED
 
     def near(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
         """Positions of about the `n` nearest of each query; see `search.Proposals`."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.knowledge.files import Files, replacing
-from spectrove.knowledge.index.sidecar import FOLDER, SPACE, summed
+from spectrove.knowledge.index.sidecar import FOLDER, SPACE, is_whole, summed
 from spectrove.knowledge.search import PROPOSED
 from spectrove.work import counted
 
@@ -49,6 +49,11 @@ class Lists:
     key: str
     doing: str
 
+    @property
+    def enough(self) -> int:
+        """See `search.Proposals`."""
+        return PROPOSED
+
     def near(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
         """Positions of about the `n` nearest of each query; see `search.Proposals`."""
         faiss: Any = import_module("faiss")
@@ -73,8 +78,9 @@ class Lists:
         for name in self.files.names(FOLDER):
             place = self.files.place(f"{FOLDER}/{name}")
             if name.startswith(self._stem) and place is not None:
-                with suppress(OSError):
-                    if name == f"{self._stem}{place.stat().st_size}.{summed(place)}":
+                with suppress(OSError, ValueError):
+                    size, total = name.removeprefix(self._stem).split(".")
+                    if place.stat().st_size == int(size) and is_whole(self.files, place, total):
                         return faiss.read_index(str(place), faiss.IO_FLAG_MMAP_IFC)
         return None
 

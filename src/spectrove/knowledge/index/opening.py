@@ -6,7 +6,7 @@ their place in the table, by their id, or by their vector alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from spectrove.knowledge.files import Files
 from spectrove.knowledge.index.graph import Graph, read_graph
-from spectrove.knowledge.index.sidecar import ARRAYS, FOLDER, GRAPH, Description, mapped
+from spectrove.knowledge.index.sidecar import ARRAYS, DERIVED, FOLDER, GIVEN, GRAPH, Description, mapped
+from spectrove.knowledge.index.spaces import Mended
 from spectrove.knowledge.schema import COVERAGE, VECTOR, matrix, sky_positions
-from spectrove.knowledge.search import Snapshot, cells_of, squared_norms_of
+from spectrove.knowledge.search import Snapshot, cells_of, hashes_of, squared_norms_of
 from spectrove.work import LOG
 
 #: From so many objects an index is made and used. Below, looking at all of them takes less than .2 s and misses none.
@@ -63,11 +64,9 @@ class Sidecar:
 
     def snapshot(self, row_id: NDArray[np.uint64] | None = None) -> Snapshot:
         """The snapshot of its own version; `row_id` where these have changed."""
-        kept = {name: array for name, array in self.arrays.items() if name not in ("cells", "squared_norms")}
-        kept |= {} if row_id is None else {"row_id": row_id}
-        return _ready(
-            Snapshot(**kept, proposals=Graph(self.graph)), self.arrays["squared_norms"], self.arrays["cells"]
-        )
+        kept = {name: self.arrays[name] for name in GIVEN} | ({} if row_id is None else {"row_id": row_id})
+        proposals = Graph(self.graph, enough=self.about.proposed)
+        return _ready(Snapshot(**kept, proposals=proposals), {name: self.arrays[name] for name in DERIVED})
 
 
 @dataclass(frozen=True)
@@ -157,8 +156,15 @@ def _caught_up(sidecar: Sidecar, base: Version, read: Callable[[], Snapshot]) ->
         recognised = partial(_by_id, sidecar)
     else:
         return _compared(sidecar, read())
-    table = base.scan(["object_id", "ra", "dec"], f"{VECTOR}{view} IS NOT NULL").sort_by("object_id")
-    return _merged(sidecar, base, table, recognised(table))
+    # Rows without a vector are few as a rule; to look for them among all reads every vector.
+    table = base.scan(["object_id", "ra", "dec"])
+    found = recognised(table)
+    if np.count_nonzero(found < 0) > MOST_CHANGED * about.rows:
+        table = base.scan(["object_id", "ra", "dec"], f"{VECTOR}{view} IS NOT NULL").sort_by("object_id")
+        found = recognised(table)
+    if np.count_nonzero(found < 0) > MOST_CHANGED * about.rows:
+        return _proposed(sidecar, read(), found)
+    return _merged(sidecar, base, table, found)
 
 
 def _by_place(sidecar: Sidecar, table: pa.Table) -> NDArray[np.int64]:
@@ -180,38 +186,49 @@ def _by_id(sidecar: Sidecar, table: pa.Table) -> NDArray[np.int64]:
 
 
 def _merged(sidecar: Sidecar, base: Version, table: pa.Table, found: NDArray[np.int64]) -> Found:
-    """The snapshot whose rows are those of a table, sorted by id, with `found` their positions in the index."""
-    arrays, rows = sidecar.arrays, table.column("_rowid").to_numpy()
-    ra, dec = sky_positions(table)
+    """The snapshot of the rows of a table that have a vector, with `found` their positions in the index."""
+    rows, (ra, dec) = np.asarray(table.column("_rowid").to_numpy(), np.uint64), sky_positions(table)
+    arrays, view = sidecar.arrays, sidecar.about.view
+    kept = np.flatnonzero(found >= 0)
+    kept = kept[np.argsort(found[kept])]
+    at = found[kept]
     fresh = np.flatnonzero(found < 0)
-    moved = ~(_same(arrays["ra"][found], ra) & _same(arrays["dec"][found], dec))
-    if not len(fresh) and not moved.any() and len(found) == len(arrays["row_id"]):
-        return Found("used", snapshot=sidecar.snapshot(rows))
-    view, known = sidecar.about.view, found >= 0
-    vectors = np.empty((len(found), sidecar.about.dimensions), np.float32)
-    coverage, norms = np.empty((len(found), 2)), np.empty(len(found))
-    cells = np.empty(len(found), np.int64)
-    for array, name in (
-        (vectors, "vectors"),
-        (coverage, "coverage"),
-        (norms, "squared_norms"),
-        (cells, "cells"),
-    ):
-        array[known] = arrays[name][found[known]]
+    vectors, coverage = np.zeros((0, sidecar.about.dimensions), np.float32), np.zeros((0, 2))
     if len(fresh):
         new = base.taken(rows[fresh], [VECTOR + view, COVERAGE + view])
-        vectors[fresh], coverage[fresh] = (
-            matrix(new.column(VECTOR + view)),
-            matrix(new.column(COVERAGE + view)),
+        there = new.column(VECTOR + view).is_valid().to_numpy(zero_copy_only=False)
+        fresh, new = fresh[there], new.filter(pa.array(there))
+        vectors, coverage = matrix(new.column(VECTOR + view)), matrix(new.column(COVERAGE + view))
+    moved = ~(_same(arrays["ra"][at], ra[kept]) & _same(arrays["dec"][at], dec[kept]))
+    if not len(fresh) and not moved.any() and len(at) == sidecar.about.rows:
+        return Found("used", snapshot=sidecar.snapshot(rows[kept]))
+    ids = _ids(table.column("object_id").take(pa.array(fresh)))
+    order = np.argsort(ids, kind="stable")
+    fresh, ids, vectors, coverage = fresh[order], ids[order], vectors[order], coverage[order]
+    cells = arrays["cells"][at]
+    cells[moved] = cells_of(arrays["object_id"][at[moved]], ra[kept][moved], dec[kept][moved])
+    before = np.searchsorted(arrays["object_id"][at], ids)
+
+    def among(known: NDArray[Any], own: NDArray[Any]) -> NDArray[Any]:
+        """Values of the objects of the index, with those of the fresh ones among them, sorted by id."""
+        return np.insert(
+            known.astype(np.promote_types(known.dtype, own.dtype), copy=False), before, own, axis=0
         )
-        norms[fresh] = squared_norms_of(vectors[fresh])
-    ids = _ids(table.column("object_id"))
-    again = np.flatnonzero(moved | ~known)
-    cells[again] = cells_of(ids[again], ra[again], dec[again])
-    whole = Snapshot(rows, ids, vectors, coverage, ra, dec)
-    made = _proposed(sidecar, whole, found)
+
+    places = among(at, -1 - np.arange(len(fresh)))
+    mended: Any = Mended(arrays["vectors"], vectors, places)
+    whole = Snapshot(
+        among(rows[kept], rows[fresh]), among(arrays["object_id"][at], ids), mended,
+        among(arrays["coverage"][at], coverage), among(ra[kept], ra[fresh]), among(dec[kept], dec[fresh]),
+    )  # fmt: skip
+    made = _proposed(sidecar, whole, np.maximum(places, -1))
     assert made.snapshot is not None
-    _ready(made.snapshot, norms, cells)
+    derived = {
+        "squared_norms": among(arrays["squared_norms"][at], squared_norms_of(vectors)),
+        "cells": among(cells, cells_of(ids, ra[fresh], dec[fresh])),
+        "hashes": among(arrays["hashes"][at], hashes_of(ids)),
+    }
+    _ready(made.snapshot, derived)
     return made
 
 
@@ -238,12 +255,17 @@ def _proposed(sidecar: Sidecar, whole: Snapshot, found: NDArray[np.int64]) -> Fo
         whole.row_id[fresh], whole.object_id[fresh], whole.vectors[fresh], whole.coverage[fresh],
         whole.ra[fresh], whole.dec[fresh],
     )  # fmt: skip
-    return Found("used", "", replace(whole, proposals=Graph(sidecar.graph, places, fresh, others)), changed)
+    return Found(
+        "used",
+        "",
+        replace(whole, proposals=Graph(sidecar.graph, places, fresh, others, sidecar.about.proposed)),
+        changed,
+    )
 
 
-def _ready(snapshot: Snapshot, norms: NDArray[np.float64], cells: NDArray[np.int64]) -> Snapshot:
+def _ready(snapshot: Snapshot, derived: Mapping[str, NDArray[Any]]) -> Snapshot:
     """The snapshot with what was derived from it before, so that it is not computed again."""
-    vars(snapshot).update(squared_norms=norms, _cells=cells)
+    vars(snapshot).update({"_cells" if name == "cells" else name: array for name, array in derived.items()})
     return snapshot
 
 

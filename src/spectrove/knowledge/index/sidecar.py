@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.knowledge.files import Files, replacing
+from spectrove.knowledge.search import PROPOSED
 
 #: Folder of the indices, and the lock of whoever makes one: writers of the base need not wait for that.
 FOLDER, LOCK = "index", ".index.lock"
@@ -32,10 +33,18 @@ SPACE = "space"
 CATALOG = "catalog"
 
 #: Layout of the files.
-FORMAT = 1
+FORMAT = 2
 
-#: Arrays of a snapshot, and what is derived from it: squared norms of the vectors, cells for folds.
-ARRAYS = ("row_id", "object_id", "vectors", "coverage", "ra", "dec", "squared_norms", "cells")
+#: Arrays of a snapshot.
+GIVEN = ("row_id", "object_id", "vectors", "coverage", "ra", "dec")
+
+#: What is derived from it: squared norms of the vectors, cells for folds, hashes of the ids.
+DERIVED = ("squared_norms", "cells", "hashes")
+
+ARRAYS = (*GIVEN, *DERIVED)
+
+#: Which files had the right sum, and their size, time and place when they had it.
+CHECKED = f"{FOLDER}/checked.json"
 
 #: The graph of a sidecar.
 GRAPH = "graph"
@@ -54,6 +63,7 @@ class Description:
         rows: Number of objects.
         files: Name, size in bytes and sum of each file, by what it holds.
         recall: What was measured of it, see `recall`; empty if nothing was.
+        proposed: How many proposals of the graph hold nearly all of the nearest ten, as that was measured.
     """
 
     view: str
@@ -63,6 +73,7 @@ class Description:
     rows: int
     files: Mapping[str, Mapping[str, Any]]
     recall: Mapping[str, Any]
+    proposed: int = PROPOSED
 
     @classmethod
     def read(cls, files: Files, view: str) -> Description | None:
@@ -86,7 +97,7 @@ class Description:
         place = files.place(f"{FOLDER}/{told['name']}")
         if place is None or not place.is_file() or place.stat().st_size != told["bytes"]:
             return None
-        return place if summed(place) == told["sum"] else None
+        return place if is_whole(files, place, told["sum"]) else None
 
 
 class Parts:
@@ -133,6 +144,34 @@ def sweep(files: Files) -> None:
             and name not in needed
         ):
             files.remove(f"{FOLDER}/{name}")
+
+
+def is_whole(files: Files, place: Path, total: str) -> bool:
+    """Whether a file of the index has this sum.
+
+    All of it is read when it is first seen, and again when its size, its time or its place on the disk has changed:
+    an index of a million objects is read for seconds.
+    """
+    about = place.stat()
+    mark = [about.st_size, about.st_mtime_ns, about.st_ino, total]
+    known = _checked(files)
+    if known.get(place.name) == mark:
+        return True
+    if summed(place) != total:
+        return False
+    there = set(files.names(FOLDER))
+    with suppress(OSError):  # a base that may only be read
+        kept = {name: told for name, told in known.items() if name in there}
+        files.write(CHECKED, json.dumps(kept | {place.name: mark}, indent=1).encode())
+    return True
+
+
+def _checked(files: Files) -> dict[str, Any]:
+    try:
+        found = json.loads(files.read(CHECKED))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def summed(path: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.knowledge.search import MOST_PROPOSED, Proposals
+from spectrove.knowledge.search import MOST_PROPOSED, PROPOSED, Proposals
 
 
 class Computed:
@@ -45,12 +45,52 @@ class Computed:
         return self[:].astype(dtype or np.float32)
 
 
+class Mended:
+    """Rows of an array that is mapped into memory, without some of them, and with those of another one among them.
+
+    Args:
+        known: Shape (any, n_dimensions), float32.
+        fresh: The others, shape (any, n_dimensions), float32.
+        places: Where each of our rows comes from, (n_objects,): its position in `known`, in rising order, or -1 less
+            its position in `fresh`.
+    """
+
+    def __init__(
+        self, known: NDArray[np.float32], fresh: NDArray[np.float32], places: NDArray[np.int64]
+    ) -> None:
+        self._known, self._fresh, self._places = known, fresh, places
+        self.shape = (len(places), known.shape[1])
+        self.dtype = np.dtype(np.float32)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> NDArray[np.float32]:
+        """Rows by a slice, positions or a mask, (n, n_dimensions)."""
+        at = self._places[rows]
+        new = at < 0
+        if isinstance(rows, slice) and len(at) and not new.any() and at[-1] - at[0] == len(at) - 1:
+            return np.asarray(self._known[at[0] : at[-1] + 1])  # nothing came or went among them
+        found = np.asarray(self._known[np.maximum(at, 0)])
+        if new.any():
+            found[new] = self._fresh[-1 - at[new]]
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self[:].astype(dtype or np.float32)
+
+
 @dataclass(frozen=True)
 class Wider:
     """Proposals for a space of other distances than those of the index: so many times more; `search.Proposals`."""
 
     inner: Proposals
     times: int
+
+    @property
+    def enough(self) -> int:
+        """See `search.Proposals`."""
+        return PROPOSED
 
     def near(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
         """Positions of the `times * n` nearest by the index, but of no more than MOST_PROPOSED unless `n` is more."""
@@ -67,6 +107,11 @@ class Joined:
     """
 
     views: Sequence[tuple[Proposals, slice, float, NDArray[np.int64]]]
+
+    @property
+    def enough(self) -> int:
+        """See `search.Proposals`."""
+        return PROPOSED
 
     def near(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
         """Positions of the `n` nearest in each view, each once."""
