@@ -109,10 +109,8 @@ class _PartOf(Search):
         if space.metric is None:
             return self.known
         key = ("space of a part", space.key, self.part)
-        moved = self.known
-        return self.reader.remember(
-            key, lambda: replace(moved, vectors=placed(space, moved.vectors)), most=SPACES_KEPT
-        )
+        known = self.known
+        return self.reader.remember(key, lambda: known.moved(placed(space, known.vectors)), most=SPACES_KEPT)
 
     def scale(self, space: Space) -> float:
         key = ("scale of a part", space.key, self.part)

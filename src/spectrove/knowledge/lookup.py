@@ -184,7 +184,7 @@ def own_folds(snapshot: Snapshot, pool: Pool, itself: list[NDArray[np.int64]], n
     for i, positions in enumerate(itself):
         inside = positions if pool.allowed is None else positions[pool.allowed[positions]]
         if len(inside):
-            which[i] = 1 + snapshot.folds(n)[inside[0]]
+            which[i] = 1 + snapshot.fold(int(inside[0]), n)
     return which
 
 

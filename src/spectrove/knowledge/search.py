@@ -10,7 +10,7 @@ their distances are then computed one pair at a time in float64, and ties are or
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -111,6 +111,17 @@ class Snapshot:
     def folds(self, n: int) -> NDArray[np.int64]:
         """A number from 0 to n - 1 for each object, from its sky cell (a quarter degree), else its id."""
         return self._cells % n
+
+    def fold(self, position: int, n: int) -> int:
+        """That of one object."""
+        return int(self._cells[position] % n)
+
+    def moved(self, vectors: NDArray[np.float32], proposals: Proposals | None = None) -> Snapshot:
+        """The same objects with other vectors, and with what was derived from them otherwise."""
+        made = replace(self, vectors=vectors, proposals=proposals)
+        known = ("in_order", "hashes", "_cells", "_by_dec", "_positions")
+        vars(made).update({name: vars(self)[name] for name in known if name in vars(self)})
+        return made
 
     @cached_property
     def _cells(self) -> NDArray[np.int64]:

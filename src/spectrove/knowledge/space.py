@@ -130,9 +130,9 @@ def snapshot(store: Store, reader: Reader, space: Space) -> Snapshot:
 def _with_metric(store: Store, reader: Reader, space: Space) -> Snapshot:
     plain = snapshot(store, reader, space.plain())
     if plain.proposals is None:
-        return replace(plain, vectors=placed(space, plain.vectors))
+        return plain.moved(placed(space, plain.vectors))
     computed: Any = Computed([(plain.vectors, None)], lambda parts: placed(space, parts[0]))
-    return replace(plain, vectors=computed, proposals=_in_metric(store, reader, space, computed))
+    return plain.moved(computed, _in_metric(store, reader, space, computed))
 
 
 def _in_metric(store: Store, reader: Reader, space: Space, vectors: Any) -> Proposals:

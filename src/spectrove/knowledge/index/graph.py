@@ -24,6 +24,9 @@ LINKS, CHOSEN_FROM = 32, 128
 #: Objects put into the graph between two words about progress, and objects from which the range of a number is taken.
 AT_ONCE, LEARNT_FROM = 5_000, 50_000
 
+#: Numbers that a processor takes at once.
+LANES = 16
+
 
 def write_graph(vectors: NDArray[np.float32], path: Path, doing: str) -> None:
     """Make a graph of the vectors, (n_objects, n_dimensions), and write it.
@@ -31,22 +34,36 @@ def write_graph(vectors: NDArray[np.float32], path: Path, doing: str) -> None:
     It uses all processors, or as many as OMP_NUM_THREADS says. With one the graph is the same each time.
     """
     faiss: Any = import_module("faiss")  # its types know half of it
-    graph = faiss.IndexHNSWSQ(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit, LINKS)
+    graph = faiss.IndexHNSWSQ(whole(vectors.shape[1]), faiss.ScalarQuantizer.QT_8bit, LINKS)
     graph.hnsw.efConstruction = CHOSEN_FROM
     every = max(1, len(vectors) // LEARNT_FROM)
     # The codes reach from the smallest to the largest number: a rare object far from all others is not cut off.
     parts = [vectors[start : start + AT_ONCE] for start in range(0, len(vectors), AT_ONCE)]
     ends = [np.min([part.min(0) for part in parts], 0), np.max([part.max(0) for part in parts], 0)]
-    graph.train(np.ascontiguousarray(np.vstack([vectors[::every], *(end[None] for end in ends)])))
+    graph.train(padded(np.vstack([vectors[::every], *(end[None] for end in ends)]), graph.d))
     threads = faiss.omp_get_max_threads()
     try:
         if "OMP_NUM_THREADS" not in os.environ:
             faiss.omp_set_num_threads(os.cpu_count() or 1)
         for start in counted(doing, len(vectors), AT_ONCE):
-            graph.add(np.ascontiguousarray(vectors[start : start + AT_ONCE]))
+            graph.add(padded(vectors[start : start + AT_ONCE], graph.d))
     finally:
         faiss.omp_set_num_threads(threads)
     faiss.write_index(graph, str(path))
+
+
+def whole(dimensions: int) -> int:
+    """The next number of dimensions of which a processor takes several at once: other lengths are ten times slower."""
+    return -(-dimensions // LANES) * LANES
+
+
+def padded(vectors: NDArray[np.float32], dimensions: int) -> NDArray[np.float32]:
+    """The vectors with zeros behind, (n, dimensions): no distance changes."""
+    if vectors.shape[1] == dimensions:
+        return np.ascontiguousarray(vectors, np.float32)
+    made = np.zeros((len(vectors), dimensions), np.float32)
+    made[:, : vectors.shape[1]] = vectors
+    return made
 
 
 def read_graph(path: Path) -> Any:
@@ -77,7 +94,7 @@ class Graph:
         """Positions of about the `n` nearest of each query; see `search.Proposals`."""
         faiss: Any = import_module("faiss")
         wide = faiss.SearchParametersHNSW(efSearch=n)
-        found = self.made.search(np.ascontiguousarray(queries, np.float32), n, params=wide)[1]
+        found = self.made.search(padded(queries, self.made.d), n, params=wide)[1]
         if self.places is not None:
             found = np.where(found < 0, -1, self.places[found])
         if self.fresh is None or self.others is None or not len(self.fresh):

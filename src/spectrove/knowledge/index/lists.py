@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.knowledge.files import Files, replacing
+from spectrove.knowledge.index.graph import padded, whole
 from spectrove.knowledge.index.sidecar import FOLDER, SPACE, is_whole, summed
 from spectrove.knowledge.search import PROPOSED
+from spectrove.threads import in_threads
 from spectrove.work import counted
 
 #: Lists, objects of each from which its middle is found, and steps of that.
@@ -60,7 +62,7 @@ class Lists:
         through = min(self._made.nlist, LOOKED_THROUGH * -(-n // PROPOSED))
         wide = faiss.SearchParametersIVF(nprobe=through)
         # One by one: for many at once faiss chooses the lists by a matrix product, which rounds differently.
-        asked = np.ascontiguousarray(queries, np.float32)
+        asked = padded(queries, self._made.d)
         found = [self._made.search(asked[i : i + 1], n, params=wide)[1] for i in range(len(asked))]
         return np.concatenate([np.zeros((0, n), np.int64), *found])
 
@@ -88,12 +90,14 @@ class Lists:
         faiss: Any = import_module("faiss")
         n, dimensions = self.vectors.shape
         n_lists = max(1, min(LISTS, n // LEARNT_FROM))
-        made = faiss.index_factory(dimensions, f"IVF{n_lists},SQ8")
+        made = faiss.index_factory(whole(dimensions), f"IVF{n_lists},SQ8")
         made.cp.niter = STEPS
         sample = np.linspace(0, n - 1, min(n, n_lists * LEARNT_FROM)).astype(np.int64)
-        made.train(np.ascontiguousarray(self.vectors[sample]))
-        for start in counted(self.doing, n, AT_ONCE):
-            made.add(np.ascontiguousarray(self.vectors[start : start + AT_ONCE]))
+        made.train(padded(self.vectors[sample], made.d))
+        starts = range(0, n, AT_ONCE)
+        blocks = in_threads(lambda start: padded(self.vectors[start : start + AT_ONCE], made.d), starts)
+        for _, block in zip(counted(self.doing, n, AT_ONCE), blocks, strict=True):
+            made.add(block)
         with suppress(OSError):  # a base that may only be read: made again next time
             self._keep(made)
         return made
