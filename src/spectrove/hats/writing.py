@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from math import pi
 from pathlib import Path
@@ -16,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spectrove.errors import DatasetError
+from spectrove.folders import put, recover, remove_parts
 from spectrove.hats.layout import (
     COLUMNS,
     DATASET,
@@ -54,12 +54,14 @@ def write(
     Raises:
         DatasetError: There is no row, a position is unknown, or the folder is taken or cannot be written.
     """
+    recover(folder)
     _check(folder, ra, dec)
+    remove_parts(folder)
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         temporary.mkdir(parents=True)
         tiles = _write_all(temporary, folder.stem, ra, dec, rows, about or {}, tile_rows)
-        _replace(folder, temporary)
+        put(temporary, folder)
     except OSError as error:
         raise DatasetError(
             f"{folder}: cannot be written ({error.strerror or error}). Nothing was changed there; make room or choose "
@@ -183,17 +185,3 @@ def _sync(folder: Path) -> None:
         if path.is_file():
             with open(path, "rb+") as file:
                 os.fsync(file.fileno())
-
-
-def _replace(folder: Path, temporary: Path) -> None:
-    """Put the written folder in its place; what was there before is moved aside first and removed last."""
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    if folder.exists():
-        os.replace(folder, old)
-    try:
-        os.replace(temporary, folder)
-    except BaseException:
-        with suppress(OSError):
-            os.replace(old, folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

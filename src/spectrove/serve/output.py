@@ -15,6 +15,7 @@ import typer
 
 from spectrove.errors import DatasetError, Refusal
 from spectrove.flat import flat_table
+from spectrove.folders import left_over, remove
 from spectrove.hats.layout import SUFFIX as HATS
 from spectrove.hats.layout import need_free
 from spectrove.plain import plain
@@ -195,7 +196,10 @@ def _write_tiles(folder: Path, table: pa.Table, notes: Mapping[str, str]) -> Non
 
 def replace_file(path: Path, write: Callable[[Path], None]) -> None:
     """Write to a temporary file and rename it: a reader sees the old file or the complete new one."""
-    temporary = in_folder(path).with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    start, end = f".{path.stem}.", f".part{path.suffix}"
+    for left in left_over(in_folder(path).parent, start, end):
+        remove(left)
+    temporary = path.with_name(f"{start}{os.getpid()}{end}")
     try:
         write(temporary)
         os.replace(temporary, path)
