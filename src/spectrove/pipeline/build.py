@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from spectrove.encoders import Encoder
 from spectrove.errors import KnowledgeError, Refusal
 from spectrove.inference.embed import BATCH, Embedded, vectors_of
 from spectrove.knowledge import DEFAULT_VIEW, KnowledgeBase
+from spectrove.knowledge.claim import claimed
+from spectrove.knowledge.files import place_of
 from spectrove.knowledge.schema import DEFAULT_DOMAIN
 from spectrove.pipeline.chunks import embedded
 from spectrove.pipeline.column_views import spectral_views
@@ -93,7 +96,19 @@ def _base_of(
     domain: str,
     progress: Progress | None,
 ) -> tuple[KnowledgeBase, list[Refusal]]:
-    """A new base of batches with their vectors."""
+    """A new base of batches with their vectors; in a folder no other process makes it meanwhile."""
+    place = place_of(path)
+    with claimed(place) if isinstance(place, Path) else nullcontext():
+        return _filled(path, parts, encoder, domain, progress)
+
+
+def _filled(
+    path: Path | str,
+    parts: Iterable[tuple[SpectrumSet, Embedded]],
+    encoder: str,
+    domain: str,
+    progress: Progress | None,
+) -> tuple[KnowledgeBase, list[Refusal]]:
     base: KnowledgeBase | None = None
     refusals: list[Refusal] = []
     for batch, made in parts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -10,9 +9,12 @@ import pyarrow as pa
 
 from spectrove.encoders import Encoder
 from spectrove.errors import DatasetError
+from spectrove.folders import part_of, put, recover, remove
 from spectrove.inference.embed import embed
 from spectrove.knowledge import DEFAULT_VIEW
+from spectrove.knowledge.claim import Claim, claimed
 from spectrove.knowledge.files import Folder
+from spectrove.knowledge.store import sentence
 from spectrove.pipeline.blocks import Blocks
 from spectrove.pipeline.build import encoders_for
 from spectrove.pipeline.chunks import Place, encoder_at, place_of
@@ -52,7 +54,8 @@ def embed_dataset(
     """The vectors of every spectrum of a dataset, written to a file of vectors.
 
     They are the same to the last bit, whoever makes them. Blocks of them are kept beside the file until all are there,
-    so that an interrupted or killed call is gone on with by the next one; one that is repeated does nothing.
+    so that an interrupted or killed call is gone on with by the next one; one that is repeated does nothing. Of two
+    calls for one file the second is refused.
 
     Args:
         dataset: Made by `ingest`.
@@ -64,7 +67,8 @@ def embed_dataset(
         progress: Called with the number of spectra whose vectors are there.
 
     Raises:
-        DatasetError: There is no such dataset, it holds nothing, or something else is at `output`.
+        DatasetError: There is no such dataset, it holds nothing, something else is at `output`, or another process
+            makes vectors there.
     """
     place = _place(Path(dataset), output)
     version, domain = dataset_version(dataset), domain_of_spectra([dataset]).name
@@ -72,18 +76,31 @@ def embed_dataset(
     about = About.of(version, domain, encoders, BLOCK)
     if not version.rows:
         raise DatasetError(f"{dataset}: holds no spectra. Name a dataset that has some.")
-    if (there := _known(place, about, overwrite)) is not None:
+    there = _known(place, about, overwrite)
+    if there is not None and not part_of(place).exists():
         if progress:
             progress(version.rows)
         return there
-    folder = place.with_name(f".{place.name}.part")
-    blocks = Blocks(Folder(place.parent), folder.name, about.work, ".arrow")
-    _say(place, blocks, version)
-    _embed_missing(version, about, encoders, blocks, workers, cluster, progress)
-    tables = (_unpacked(blocks.read(number)) for number in range(len(_starts(version))))
-    write(place, about, tables, folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    with claimed(place, DatasetError) as claim:
+        recover(place)
+        if _known(place, about, overwrite) is None:
+            blocks = Blocks(Folder(place.parent), part_of(place).name, about.work, ".arrow")
+            _say(place, blocks, version)
+            _embed_missing(version, about, encoders, blocks, workers, cluster, progress)
+            _finish(place, about, blocks, len(_starts(version)), claim)
+        elif progress:
+            progress(version.rows)
+        remove(part_of(place))
     return Vectors(place)
+
+
+def _finish(place: Path, about: About, blocks: Blocks, n: int, claim: Claim) -> None:
+    """Write the file of vectors of all blocks; a reader sees the old one or all of the new one."""
+    written = part_of(place) / place.name
+    with sentence(place, "write the vectors"):
+        write(written, about, (_unpacked(blocks.read(number)) for number in range(n)))
+        claim.confirm()
+        put(written, place)
 
 
 def _place(dataset: Path, output: Path | str | None) -> Path:

@@ -250,30 +250,23 @@ def rows_of(spectra: SpectrumSet, made: Embedded) -> pa.Table:
     return pa.Table.from_arrays(list(columns.values()), schema=pa.schema(list(columns)))
 
 
-def write(path: Path, about: About, tables: Iterator[pa.Table], folder: Path) -> None:
-    """Write a file of vectors, in place of any other; a reader sees the old one or all of the new one.
+def write(path: Path, about: About, tables: Iterator[pa.Table]) -> None:
+    """Write a file of vectors, in place of any other.
 
     Args:
         path: Its place.
         about: What it holds.
         tables: Rows of its parts, as `rows_of` gives them.
-        folder: Where it is written before it is put there.
     """
-    temporary, old = folder / path.name, folder / f"old.{path.name}"
-    with sentence(path, "write the vectors"):
-        for leftover in (temporary, old):
-            shutil.rmtree(leftover, ignore_errors=True)
-        first = next(tables)
-        schema = first.schema.with_metadata(about.to_metadata())
-        batches = (batch for table in chain([first], tables) for batch in table.to_batches())
-        import lancedb
+    shutil.rmtree(path, ignore_errors=True)
+    first = next(tables)
+    schema = first.schema.with_metadata(about.to_metadata())
+    batches = (batch for table in chain([first], tables) for batch in table.to_batches())
+    import lancedb
 
-        lancedb.connect(str(folder)).create_table(
-            path.stem, pa.RecordBatchReader.from_batches(schema, batches), on_bad_vectors="null"
-        )
-        if path.exists():
-            path.rename(old)
-        temporary.rename(path)
+    lancedb.connect(str(path.parent)).create_table(
+        path.stem, pa.RecordBatchReader.from_batches(schema, batches), on_bad_vectors="null"
+    )
 
 
 def _opened(path: Path) -> Any:

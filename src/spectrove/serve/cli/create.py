@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spectrove.errors import DatasetError, KnowledgeError, Refusal, SpectroveError
+from spectrove.folders import part_of, put, recover, remove, remove_parts
 from spectrove.serve import text
 from spectrove.serve.bases import open_base
 from spectrove.serve.batches import QueryBatches
@@ -95,7 +94,10 @@ def create(
         network = encoders.pop(DEFAULT_VIEW)
         by: dict[str, Any] = {"workers": reading.workers, "cluster": cluster, "domain": queries.domain.name}
         make = partial(pipeline.create, encoder=network, views=encoders, **by)
-    with replacing(kb) as temporary, progress_bar("embedding" if vectors is None else "adding") as advance:
+    with (
+        replacing(kb, overwrite) as temporary,
+        progress_bar("embedding" if vectors is None else "adding") as advance,
+    ):
         _, refusals = make(temporary, queries, progress=advance)
     base = open_base(kb)
     print_left_out(queries, refusals)
@@ -242,27 +244,30 @@ def refuse_occupied(path: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary folder that becomes `path` if all goes well, and is removed otherwise."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    old = path.with_name(f".{path.name}.{os.getpid()}.old")
-    try:
-        yield temporary
+def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
+    """A temporary folder that becomes `path` if all goes well, and is removed otherwise; nobody else makes it then."""
+    from spectrove.knowledge.claim import claimed
+
+    temporary = part_of(path)
+    with claimed(path) as claim:
+        recover(path)
+        remove_parts(path)
+        remove(temporary)
+        refuse_occupied(path, overwrite)
         try:
-            if path.exists():
-                path.rename(old)
-            temporary.rename(path)
-        except OSError as error:
-            if old.exists() and not path.exists():
-                old.rename(path)
-            raise KnowledgeError(
-                f"{path}: the finished base cannot be put there ({error.strerror}). Check its rights."
-            ) from error
-    except SpectroveError as error:  # name the requested base, not the temporary folder
-        raise type(error)(str(error).replace(str(temporary), str(path))) from error
-    finally:
-        for leftover in (temporary, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+            yield temporary
+            claim.confirm()
+            refuse_occupied(path, overwrite)
+            try:
+                put(temporary, path)
+            except OSError as error:
+                raise KnowledgeError(
+                    f"{path}: the finished base cannot be put there ({error.strerror}). Check its rights."
+                ) from error
+        except SpectroveError as error:  # name the requested base, not the temporary folder
+            raise type(error)(str(error).replace(str(temporary), str(path))) from error
+        finally:
+            remove(temporary)
 
 
 def encoder_place(named: str) -> str:
