@@ -202,7 +202,9 @@ def test_numeric_columns_are_those_about_the_object(base):
 def test_objects_of_one_plate_are_spread_over_the_folds(n):
     """Even two whose ids hash alike: a fold that held both would leave its trend without an object."""
     alike = [i for i in map(str, range(1000)) if id_hash(i) % FOLDS == 3][:n]
-    one_plate = Searched(np.sort(alike), VECTORS[:n], [1.0] * n, [7] * n, np.zeros(n, int))
+    one_plate = Searched(
+        np.sort(alike), np.zeros(n, np.uint64), VECTORS[:n], [1.0] * n, [7] * n, np.zeros(n, int)
+    )
     fold = fold_of(one_plate, np.ones(n, bool), "plate")
     assert len(set(fold.tolist())) == min(n, FOLDS)
     trend = fit_trend(VECTORS[:n], np.arange(n, dtype=float), np.zeros(n), fold)

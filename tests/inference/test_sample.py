@@ -14,6 +14,7 @@ from spectrove.inference.pool import Pool
 from spectrove.inference.sample import stratified
 from spectrove.inference.terms import Terms
 from spectrove.knowledge import KnowledgeBase
+from spectrove.knowledge.search import hashes_of
 from spectrove.spectra import Spectrum, SpectrumSet
 
 #: Objects of the base, and those that fits may learn from.
@@ -29,27 +30,27 @@ def names(n):
 
 def test_rare_classes_are_whole_and_frequent_ones_equal():
     labels = np.array(["a"] * 500 + ["b"] * 300 + ["rare"] * 20)
-    chosen = stratified(names(820), labels, 200)
+    chosen = stratified(hashes_of(names(820)), labels, 200)
     kept, counts = np.unique(labels[chosen], return_counts=True)
     assert dict(zip(kept.tolist(), counts.tolist(), strict=True)) == {"a": 90, "b": 90, "rare": 20}
 
 
 def test_the_choice_goes_by_id_alone_and_most_of_it_stays_when_objects_are_added():
     ids, labels = names(1000), np.array(["a", "b"] * 500)
-    chosen = set(ids[stratified(ids, labels, 300)].tolist())
+    chosen = set(ids[stratified(hashes_of(ids), labels, 300)].tolist())
     order = np.random.default_rng(0).permutation(1000)
-    assert set(ids[order][stratified(ids[order], labels[order], 300)].tolist()) == chosen
+    assert set(ids[order][stratified(hashes_of(ids[order]), labels[order], 300)].tolist()) == chosen
     more = names(1050)
-    after = set(more[stratified(more, np.array(["a", "b"] * 525), 300)].tolist())
+    after = set(more[stratified(hashes_of(more), np.array(["a", "b"] * 525), 300)].tolist())
     assert len(after & chosen) > 270
 
 
 def test_few_objects_are_all_taken():
-    assert_array_equal(stratified(names(10), np.array(["a"] * 10), 10), np.arange(10))
+    assert_array_equal(stratified(hashes_of(names(10)), np.array(["a"] * 10), 10), np.arange(10))
 
 
 def test_each_of_more_classes_than_objects_keeps_one():
-    assert len(stratified(names(40), np.arange(40).astype(str), 10)) == 40
+    assert len(stratified(hashes_of(names(40)), np.arange(40).astype(str), 10)) == 40
 
 
 def drawn(n, seed):

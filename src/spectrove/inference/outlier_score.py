@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spectrove.domain import Reason, Reasons
@@ -24,7 +25,6 @@ from spectrove.inference.kept import Arrays, Content, contents, fitted_once
 from spectrove.knowledge import KnowledgeBase
 from spectrove.provenance import canonical_json
 from spectrove.spectra import CATALOG_FLAGS, CORE_COLUMNS, SpectrumSet
-from spectrove.targets.target import id_hash
 from spectrove.work import counted
 
 Floats = NDArray[np.floating]
@@ -309,11 +309,9 @@ def summary(answers: Sequence[OutlierAnswer]) -> str:
 
 def _fit(base: KnowledgeBase, weights: Mapping[str, float], group: str) -> Reference:
     columns = [c for c in ("ra", "dec", group) if c in base.columns]
+    chosen = np.sort(np.array(base.some_ids(MOST_COMPARED), dtype=str))
     rows = base.rows(columns=columns)
-    ids = np.array(rows.column("object_id").to_pylist(), dtype=str)
-    order = np.argsort([id_hash(name) for name in ids], kind="stable")[:MOST_COMPARED]
-    order = order[np.argsort(ids[order], kind="stable")]
-    chosen, rows = ids[order], rows.take(pa.array(order))
+    rows = rows.take(pc.index_in(pa.array(chosen.tolist(), pa.string()), value_set=rows.column("object_id")))
     grouped = group in columns and len(set(rows.column(group).to_pylist())) > 1
     distances = {}
     for view in weights:

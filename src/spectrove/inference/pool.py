@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
-import numpy as np
-
 from spectrove.inference.kept import contents
 from spectrove.inference.sample import SIZE, Sample, stratified, taken
 from spectrove.knowledge import KnowledgeBase, Searched
@@ -88,7 +86,7 @@ class Pool:
         def made() -> Sample:
             known = self.searched(group)
             texts = [label_text(value) or "" for value in known.values]
-            chosen = stratified(known.object_id, np.array(texts, dtype=str), SIZE)
+            chosen = stratified(known.hashes, texts, SIZE)
             complete = len(chosen) == len(texts)
             return Sample(known if complete else taken(known, chosen), Counter(texts), complete)
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from spectrove.knowledge import Searched
 from spectrove.statistics import equal_limit
-from spectrove.targets.target import id_hash
 
 #: Most objects that a fit learns from. With fewer, every fit is as it always was. Not yet chosen by what it loses: the
 #: one measurement at hand is of 13,240 jittered copies of real galaxies, seed 0, all / 12,000: macro F1 .7551 / .7551,
@@ -38,7 +37,7 @@ class Sample:
     complete: bool
 
 
-def stratified(object_id: Sequence[str] | NDArray, labels: NDArray[np.str_], most: int) -> NDArray[np.int64]:
+def stratified(hashes: NDArray[np.uint64], labels: Sequence[str], most: int) -> NDArray[np.int64]:
     """Positions of at most `most` objects, ascending: rare classes whole, frequent ones to an equal limit.
 
     Within a class the objects are chosen by a hash of their ids: the choice depends neither on their order nor on a
@@ -46,19 +45,19 @@ def stratified(object_id: Sequence[str] | NDArray, labels: NDArray[np.str_], mos
     divide the sample by group, so that the limit of a class does not cut the number of its groups.
 
     Args:
-        object_id: Of each object, (n_objects,).
-        labels: Their classes as text, (n_objects,).
+        hashes: The `id_hash` of each object, (n_objects,).
+        labels: Their classes, (n_objects,).
         most: Number of objects; at least one of each class is kept, also where there are more classes.
     """
     if len(labels) <= most:
         return np.arange(len(labels))
-    _, code, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    codes: dict[str, int] = {}
+    code = np.array([codes.setdefault(label, len(codes)) for label in labels], dtype=np.int64)
+    counts = np.bincount(code)
     limit = max(equal_limit(counts, most), 1)
     keep = counts[code] <= limit
     crowded = np.flatnonzero(~keep)
-    names = np.asarray(object_id)[crowded].tolist()
-    hashes = np.array([id_hash(name) for name in names], dtype=np.uint64)
-    order = crowded[np.lexsort((hashes, code[crowded]))]
+    order = crowded[np.lexsort((hashes[crowded], code[crowded]))]
     _, first, size = np.unique(code[order], return_index=True, return_counts=True)
     keep[order[np.arange(len(order)) - np.repeat(first, size) < limit]] = True
     return np.flatnonzero(keep)
@@ -70,6 +69,7 @@ def taken(known: Searched, chosen: NDArray[np.int64]) -> Searched:
     return replace(
         known,
         object_id=known.object_id[chosen],
+        hashes=known.hashes[chosen],
         vectors=known.vectors[chosen],
         values=[known.values[i] for i in places],
         groups=[known.groups[i] for i in places],

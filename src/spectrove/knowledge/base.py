@@ -430,6 +430,11 @@ class KnowledgeBase:
         self._reader.refresh()
         return self._reader.rows(where, columns)
 
+    def some_ids(self, most: int) -> list[str]:
+        """Ids of at most so many objects, those with the smallest `id_hash`, which come first."""
+        self._reader.refresh()
+        return self._reader.first_by_hash(most)
+
     def embeddings(self, view: str = DEFAULT_VIEW, where: str | None = None) -> Embeddings:
         """Vectors and ids of the objects that have a vector in this view, sorted by id."""
         self._reader.refresh()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
+from spectrove.knowledge.index.spaces import Computed
 from spectrove.knowledge.reading import Coded, Reader
 from spectrove.knowledge.schema import sky_positions
 from spectrove.knowledge.search import Snapshot
@@ -39,13 +40,16 @@ class Searched:
 
     Attributes:
         object_id: Shape (n_objects,), strings.
-        vectors: Before any metric, shape (n_objects, n_dimensions), float32.
+        hashes: The `id_hash` of each, shape (n_objects,).
+        vectors: Before any metric, shape (n_objects, n_dimensions), float32; of a large base they are read where rows
+            are asked for, by positions or as an array.
         values: Label of each object.
         groups: Value of each object in the group column (None if the base has no such column).
         fold: A number from 0 to FOLDS - 1, equal for spectra of the same position on the sky.
     """
 
     object_id: NDArray[np.str_]
+    hashes: NDArray[np.uint64]
     vectors: NDArray[np.float32]
     values: list[Any]
     groups: list[Any]
@@ -139,11 +143,16 @@ def searched(reader: Reader, snapshot: Snapshot, pool: Pool, label: str, group: 
         chosen = chosen[np.argsort(snapshot.object_id[chosen], kind="stable")]
 
     def column(name: str) -> list[Any]:
-        values = reader.values(snapshot, name) if name in reader.columns() else None
-        return [values[i] if values else None for i in chosen]
+        if name not in reader.columns():
+            return [None] * len(chosen)
+        values = reader.coded(snapshot, name)
+        return values.per_object(values.values)[chosen].tolist()
 
-    folds = snapshot.folds(FOLDS)[chosen]
-    return Searched(snapshot.object_id[chosen], snapshot.vectors[chosen], column(label), column(group), folds)
+    read: Any = Computed([(snapshot.vectors, chosen)], lambda parts: parts[0]) if snapshot.proposals else None
+    return Searched(
+        snapshot.object_id[chosen], snapshot.hashes[chosen], snapshot.vectors[chosen] if read is None else read,
+        column(label), column(group), snapshot.folds(FOLDS)[chosen],
+    )  # fmt: skip
 
 
 def exclusions(

@@ -28,7 +28,7 @@ from spectrove.knowledge.schema import (
     matrix,
     sky_positions,
 )
-from spectrove.knowledge.search import Snapshot
+from spectrove.knowledge.search import Snapshot, first_by_hash, hashes_of
 from spectrove.knowledge.store import Store, sentence
 from spectrove.shared import joined as joined_shared
 from spectrove.spectra import Batch, SpectrumSet
@@ -256,6 +256,16 @@ class Reader:
     def stored_keys(self, keys: Iterable[str]) -> set[str]:
         """The keys that table `spectra` has already."""
         return _stored(self._store.spectra, "spectrum_key", keys)
+
+    def first_by_hash(self, most: int) -> list[str]:
+        """Ids of the `most` objects with the smallest `id_hash`, in its order."""
+        whole = next((known for known in self._snapshots.values() if len(known) == self.count()), None)
+        if whole is not None:
+            ids, hashes = whole.object_id, whole.hashes
+        else:
+            ids = np.array(self.scan(["object_id"]).column("object_id").to_pylist(), dtype=str)
+            hashes = hashes_of(ids)
+        return [str(name) for name in ids[first_by_hash(hashes, most)].tolist()]
 
     def snapshot(self, view: str) -> Snapshot:
         """The vectors of a view, in memory, sorted by id: no answer depends on the order of writing."""

@@ -13,7 +13,6 @@ from spectrove.inference.per_spectrum import PerSpectrum
 from spectrove.knowledge import KnowledgeBase
 from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
-from spectrove.targets.target import id_hash
 
 #: Objects of a base whose types are looked at, and the share of them from which a base holds a type.
 SAMPLE, HELD = 200, 0.02
@@ -41,8 +40,7 @@ def _types_of_base(base: KnowledgeBase) -> frozenset[str]:
     key = canonical_json({"types_version": TYPES_VERSION, "version": base.measured_version})
 
     def look() -> frozenset[str]:
-        names = base.rows(columns=[]).column("object_id").to_pylist()
-        sample = sorted(names, key=id_hash)[:SAMPLE]
+        sample = base.some_ids(SAMPLE)
         counts = Counter(kind for kind in _types(base.spectra(sample)) if kind)
         return frozenset(kind for kind, n in counts.items() if n > HELD * len(sample))
 

@@ -14,8 +14,8 @@ from spectrove.errors import KnowledgeError
 from spectrove.inference.examples.measured import Measured
 from spectrove.inference.kept import Arrays, Content, fitted_once
 from spectrove.knowledge import KnowledgeBase
+from spectrove.knowledge.search import first_by_hash, hashes_of
 from spectrove.provenance import canonical_json
-from spectrove.targets.target import id_hash
 
 Floats = NDArray[np.float64]
 Vectors = Mapping[str, NDArray]
@@ -149,7 +149,7 @@ def _shared(found: Mapping[str, Embeddings]) -> NDArray[np.str_]:
     for ids in others:
         first = first[np.isin(first, ids)]
     if len(first) > MOST_COMPARED:
-        first = first[np.argsort([id_hash(str(name)) for name in first], kind="stable")[:MOST_COMPARED]]
+        first = first[first_by_hash(hashes_of(first), MOST_COMPARED)]
     return np.sort(first)
 
 

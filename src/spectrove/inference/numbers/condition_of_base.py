@@ -34,10 +34,10 @@ from spectrove.inference.numbers.regression import LabelledObjects, regress
 from spectrove.inference.numbers.trend import Scale, Trend, choose_scale, fit_trend
 from spectrove.inference.sample import SIZE, stratified
 from spectrove.knowledge import KnowledgeBase
+from spectrove.knowledge.search import first_by_hash, hashes_of
 from spectrove.provenance import canonical_json
 from spectrove.statistics import folds_by_group
 from spectrove.targets import label_text
-from spectrove.targets.target import id_hash
 
 #: Increased whenever the same values and vectors give other probabilities.
 VERSION = 2
@@ -225,8 +225,7 @@ def _fit(setting: ConditionSetting, progress: Callable[[int], None] | None) -> C
     groups = groups_of(setting.base, setting.domain, ids)
     if len(set(groups.tolist())) == 1:
         groups = ids  # one group: single objects are left out
-    hashes = np.array([id_hash(i) for i in ids.tolist()], dtype=np.uint64)
-    asked = np.sort(np.argsort(hashes, kind="stable")[:MOST_ASKED])
+    asked = np.sort(first_by_hash(hashes_of(ids), MOST_ASKED))
     kept = ("condition", setting.where, setting.k, setting.view)
     near, far, unit = base.remember(("neighbours", *kept), partial(_neighbors, setting, ids[asked]))
     table = _measured(setting, ids[asked], progress)
@@ -363,7 +362,7 @@ def _known(
         return None
     scaled, error = scale.forward(values.value[keep]), scale.errors(values.value[keep], values.error[keep])
     ids, fold = objects.object_id[keep], objects.fold[keep]
-    learned = stratified(ids, np.full(len(ids), ""), SIZE)
+    learned = stratified(hashes_of(ids), [""] * len(ids), SIZE)
     trend = fit_trend(objects.vectors[keep], scaled, error, fold, learned)
     reach = REACH * setting.base.scale_of(setting.view)
     return LabelledObjects(ids, scaled, error, scale, trend, reach, 1 + fold)

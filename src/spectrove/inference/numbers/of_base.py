@@ -24,12 +24,11 @@ from spectrove.inference.numbers.trend import Scale, Trend, choose_scale, fit_tr
 from spectrove.inference.sample import SIZE, stratified
 from spectrove.knowledge import KnowledgeBase, Searched
 from spectrove.knowledge.schema import sky_positions
-from spectrove.knowledge.search import Snapshot
+from spectrove.knowledge.search import Snapshot, first_by_hash, hashes_of
 from spectrove.provenance import canonical_json
 from spectrove.spectra import SpectrumSet
 from spectrove.statistics import folds_by_group
 from spectrove.targets import label_text
-from spectrove.targets.target import id_hash
 from spectrove.work import counted
 
 #: Increased whenever the same values and vectors give other estimates.
@@ -225,10 +224,10 @@ def _fit(setting: Setting, values: _Values) -> Kept:
     ids, scale = values.object_id, choose_scale(values.value, setting.quantity.logarithm)
     errors = scale.errors(values.value, _label_errors(setting.base, setting.quantity, ids))
     scaled = scale.forward(values.value)
-    learned = stratified(ids, np.full(len(ids), ""), SIZE)
+    hashes = hashes_of(ids)
+    learned = stratified(hashes, [""] * len(ids), SIZE)
     trend = fit_trend(values.vectors, scaled, errors, values.fold, learned)
-    hashes = np.array([id_hash(i) for i in ids.tolist()], dtype=np.uint64)
-    chosen = np.sort(np.argsort(hashes, kind="stable")[:MOST_ASKED])
+    chosen = np.sort(first_by_hash(hashes, MOST_ASKED))
     near, far, sn, unit = _neighbors(setting, ids[chosen])
     finite = np.isfinite(far)
     mean = np.where(finite, far, 0).sum(axis=1) / np.maximum(finite.sum(axis=1), 1)
