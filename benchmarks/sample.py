@@ -5,7 +5,8 @@
 
 Plates are divided by a seed: one part in five asks, the others are the base, in memory, with the vectors and labels of
 the base named but without its light, so that answers rest on neighbours alone. Metric and calibration are fitted as
-the product fits them, on samples of each size and on all objects, and the same queries are answered. Differences from
+the product fits them, on samples of each size (settings of the metric judged on `--judged` of them) and on all objects
+(judged on 6,000), and the same queries are answered. Differences from
 the fit on all are of the same seed, so that what the division does to both of them drops out; their interval is from
 resampled plates of the queries.
 """
@@ -23,7 +24,8 @@ from numpy.typing import NDArray
 from spectrove.embeddings import Embeddings
 from spectrove.inference import answer, calibration_for, classify
 from spectrove.inference import pool as pools
-from spectrove.inference.metric.linear import MetricReport, fit_metric, fold_metrics
+from spectrove.inference.metric import linear
+from spectrove.inference.metric.linear import fit_metric, fold_metrics
 from spectrove.inference.metric.of_base import FittedMetric
 from spectrove.inference.pool import Pool
 from spectrove.inference.terms import Terms
@@ -35,6 +37,9 @@ from spectrove.statistics import folds_by_group
 BINS, RESAMPLES = 15, 400
 
 PARTS = 5
+
+#: Objects on which the settings of the metric are judged where all are learnt from.
+ALL_JUDGED = 6000
 
 Floats = NDArray[np.float64]
 
@@ -71,7 +76,6 @@ def answered(
     base: KnowledgeBase,
     label: str,
     size: int,
-    settings: MetricReport,
     query: Embeddings,
     spectra: SpectrumSet,
 ) -> tuple[tuple[str, ...], Floats]:
@@ -79,8 +83,7 @@ def answered(
     pools.SIZE = size
     pool = Pool.of(base, label)
     known = pool.sample("group").known
-    nothing = np.full(len(known.fold), -1)
-    [whole] = fold_metrics(known.vectors, known.values, nothing, 1, settings)
+    whole, settings = fit_metric(known.vectors, known.values, [str(g) for g in known.groups])
     folds = fold_metrics(known.vectors, known.values, known.fold, FOLDS, settings)
     metric = FittedMetric((whole, *folds), settings, label)
     calibrated = calibration_for(pool, metric=metric, terms=Terms(group="group", groups="plates"))
@@ -137,8 +140,6 @@ def one_seed(known: Searched, options: argparse.Namespace, seed: int) -> dict[in
     vectors = {"shape": embedded(known, inside)}
     base = KnowledgeBase.in_memory(without_light(known, options.label, inside), vectors, encoder="made")
     query, spectra = embedded(known, queries), without_light(known, options.label, queries)
-    few = rng.permutation(inside)[:2500]
-    _, settings = fit_metric(known.vectors[few], [known.values[i] for i in few], groups[few])
     names, plates = np.unique(groups[queries], return_inverse=True)
     draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
     found, full = {}, None
@@ -146,7 +147,8 @@ def one_seed(known: Searched, options: argparse.Namespace, seed: int) -> dict[in
         if size > len(inside):
             continue
         start = time.process_time()
-        classes, p = answered(base, options.label, size, settings, query, spectra)
+        linear.MOST_OBJECTS = options.judged if size < len(inside) else ALL_JUDGED
+        classes, p = answered(base, options.label, size, query, spectra)
         truth = np.array([classes.index(str(known.values[i])) for i in queries])
         hunted = classes.index(options.hunted)
         weights = [np.ones(len(truth)), *(draw[plates].astype(float) for draw in draws)]
@@ -173,6 +175,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[2000, 4000, 8000, 12000])
     parser.add_argument("--queries", type=int, default=2000)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--judged", type=int, default=linear.MOST_OBJECTS)
     parser.add_argument(
         "--dimensions", type=int, default=0, help="Leading principal components; 0 for the vectors."
     )

@@ -237,14 +237,19 @@ def detached(
 
 
 def _begin_worker() -> None:
-    """Ctrl-C is for the parent, which lets its children finish; if the parent is killed, they end too.
+    """A worker of a pool, which ends with its parent if that is killed."""
+    spare_worker()
+    end_with_parent()
+
+
+def spare_worker() -> None:
+    """Called in a process that helps: Ctrl-C is for the parent, which lets its children finish.
 
     One thread each, where nobody says otherwise: two workers whose linear algebra takes both cores are slower than one.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # read when the libraries are loaded
         os.environ.setdefault(name, "1")
-    end_with_parent()
 
 
 def end_with_parent() -> None:

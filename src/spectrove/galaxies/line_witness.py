@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.cores import in_processes
 from spectrove.galaxies.line_classes import REGIONS, class_shares, judged, measured, region_shares, regions_of
 from spectrove.galaxies.lines import BPT_CLASSES
 from spectrove.inference.kept import measured_once
@@ -31,7 +32,10 @@ LINES_VERSION = 1
 LEAST_SHARE = 0.02
 
 #: Spectra of the base that are read at once.
-BLOCK = 256
+BLOCK = 128
+
+#: From so many spectra on, every core measures.
+MANY = 1000
 
 #: Told how many spectra more have been measured.
 Progress = Callable[[int], None]
@@ -128,11 +132,13 @@ def line_shares_of_base(
 
     def measure(names: Sequence[str]) -> NDArray[np.float64]:
         parts = []
-        for start in range(0, len(names), BLOCK):
-            parts.append(line_shares(base.spectra(names[start : start + BLOCK])))
-            advance(len(parts[-1]))
+        blocks = (base.spectra(names[start : start + BLOCK]) for start in range(0, len(names), BLOCK))
+        # Starting processes takes as long as a few hundred spectra.
+        for part in in_processes(line_shares, blocks) if len(object_id) >= MANY else map(line_shares, blocks):
+            parts.append(part)
+            advance(len(part))
             if progress:
-                progress(len(parts[-1]))
+                progress(len(part))
         return np.concatenate(parts)
 
     shares = measured_once(base, "lines", key, object_id, measure, doing="measuring the lines")

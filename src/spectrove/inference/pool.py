@@ -91,7 +91,7 @@ class Pool:
             return Sample(known if complete else taken(known, chosen), Counter(texts), complete)
 
         # All of a base are as large as its vectors: they are not kept in memory twice.
-        return self._remember("sample", group, made) if self.learned(group) else made()
+        return self._remember(f"sample of {SIZE}", group, made) if self.learned(group) else made()
 
     def _described(self, group: str) -> tuple[list[Any], int]:
         """What identifies the objects searched, and their number; found once for a version of the base."""

@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from spectrove.cores import in_threads
 from spectrove.errors import ShapeError
 from spectrove.provenance import hash_arrays
 from spectrove.statistics import equal_limit, folds_by_group, thinned
-from spectrove.threads import in_threads
 from spectrove.work import counted
 
 #: Inverse penalties of the regression that are tried.
@@ -42,7 +42,7 @@ FOLDS = 5
 MOST_REPEATS = 4
 
 #: Most objects in the cross-validation; of more objects the frequent classes are thinned.
-MOST_OBJECTS = 6000
+MOST_OBJECTS = 4000
 
 #: Most objects in the final regression.
 MOST_FITTED = 50_000

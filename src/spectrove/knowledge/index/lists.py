@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.cores import in_threads
 from spectrove.knowledge.files import Files, replacing
 from spectrove.knowledge.index.graph import padded, whole
 from spectrove.knowledge.index.sidecar import FOLDER, SPACE, is_whole, summed
 from spectrove.knowledge.search import PROPOSED
-from spectrove.threads import in_threads
 from spectrove.work import counted
 
 #: Lists, objects of each from which its middle is found, and steps of that.

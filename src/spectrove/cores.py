@@ -1,0 +1,74 @@
+"""All cores for one answer: threads for what numpy computes, processes for what Python does step by step.
+
+`processes` is for whole commands: it starts processes that import the script which was started, and takes a cluster.
+What begins in the middle of an answer, perhaps in a notebook or a script of three lines, cannot ask for that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+from spectrove.processes import spare_worker
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+#: Seconds after which a process without work ends.
+IDLE = 20
+
+
+def cores() -> int:
+    """How many may compute: what OMP_NUM_THREADS says, else all."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdecimal() and int(told) > 0 else os.cpu_count() or 1
+
+
+def in_threads(function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
+    """What a function gives for each task, in their order; a thread for each core.
+
+    After an interruption no further task is begun.
+
+    Args:
+        function: It spends its time in numpy, which lets other threads run, and no task depends on another.
+        tasks: They are taken a few ahead of the results.
+    """
+    if (n := cores()) == 1:
+        yield from map(function, tasks)
+        return
+    with ThreadPoolExecutor(n) as pool:
+        try:
+            yield from _in_order(pool, function, iter(tasks), n + 1)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def in_processes(function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
+    """The same with a process for each core, which stay for the next call.
+
+    Args:
+        function: Of a module. It is sent with each task to a process that starts empty.
+        tasks: As for `in_threads`.
+    """
+    if (n := cores()) == 1:
+        yield from map(function, tasks)
+        return
+    import loky
+
+    pool = loky.get_reusable_executor(n, timeout=IDLE, initializer=spare_worker)
+    try:
+        yield from _in_order(pool, function, iter(tasks), 2 * n)
+    except BaseException:
+        pool.shutdown(wait=False, kill_workers=True)
+        raise
+
+
+def _in_order(pool: Executor, function: Callable[[T], R], left: Iterator[T], ahead: int) -> Iterator[R]:
+    waiting = deque(pool.submit(function, task) for task in islice(left, ahead))
+    while waiting:
+        yield waiting.popleft().result()
+        waiting.extend(pool.submit(function, task) for task in islice(left, 1))
