@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +19,11 @@ from spectrove.catalog.matching import match, said_of
 from spectrove.embeddings import Embeddings
 from spectrove.errors import CatalogError, KnowledgeError
 from spectrove.galaxies.mock import make_survey
+from spectrove.hats.writing import write as write_hats
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.base import Base
 from spectrove.pipeline.label import label
+from spectrove.serve.cli.label import report
 from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.targets import Target
 
@@ -394,3 +397,25 @@ def test_the_match_is_what_a_loop_over_pairs_gives(objects, sky, rows):
             assert (i in contradicted) == (len(own) > 1)
         elif sky[i] is None or not any(p is not None and abs(p - sky[i]) < 2 / 3600 for p in ra):
             assert said[i] is None
+
+
+def test_objects_without_a_position_are_counted_where_rows_are_found_by_it(tmp_path):
+    """In what comes back, in words and in the refusal of a catalog of another part of the sky."""
+    dec = [5.0] * 9 + [None, np.nan, -999.0]
+    base = small_base(dec=dec)
+    table = pa.table({"ra": [10.0, 11.0, 19.0], "dec": [5.0] * 3, "lens": ["a", "b", "c"]})
+    for name, ra in (("near", np.array([10.0, 11.0, 19.0])), ("far", np.array([100.0, 110.0, 190.0]))):
+        own = table.set_column(0, "ra", pa.array(ra))
+        rows = partial(lambda own, places: own.take(pa.array(places)), own)
+        write_hats(tmp_path / f"{name}.hats", ra, np.full(3, 5.0), rows)
+    done = label(base, tmp_path / "near.hats", "lens", dry_run=True)
+    assert (done.unplaced, done.matched, done.to_dict()["unplaced"]) == (3, {"position": 2}, 3)
+    assert (
+        " 3 objects of the base without a position (ra, dec), by which the rows of a HATS catalog are found"
+        in report(done, False)
+    )
+    with pytest.raises(
+        CatalogError, match=r"no row near any of the 9 objects that have a position \(12 in the base\)"
+    ):
+        label(base, tmp_path / "far.hats", "lens")
+    assert label(base, table, "lens", dry_run=True).unplaced == 0

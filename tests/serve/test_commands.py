@@ -44,7 +44,7 @@ def test_ingest_json_is_the_report(spectrove, survey):
     assert lines(result.stdout) == [
         {
             "dataset": "one.lance", "spectra": 1, "files": 1, "already_there": 0, "refused": 0,
-            "left_out": 0, "matched": {}, "disagreements": {},
+            "left_out": 0, "matched": {}, "disagreements": {}, "unplaced": {},
         }
     ]  # fmt: skip
     assert "1 spectrum from 1 file, 0 refused" in result.stderr

@@ -159,10 +159,16 @@ def positions(objects: Named) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     return np.where(known, ra, np.nan), np.where(known, dec, np.nan)
 
 
+def without_position(objects: Named) -> int:
+    """How many objects have no position, or one that is impossible."""
+    ra, dec = positions(objects)
+    return int((~(np.isfinite(ra) & np.isfinite(dec))).sum())
+
+
 def unplaced(catalogs: Sequence[Any], objects: Named) -> dict[str, int]:
     """For each catalog in HATS how many objects have no position, by which its rows are found."""
     tiled = [catalog.name for catalog in catalogs if isinstance(catalog, Tiles)]
-    lost = int((~np.isfinite(positions(objects)[0])).sum()) if tiled else 0
+    lost = without_position(objects) if tiled else 0
     return dict.fromkeys(tiled, lost) if lost else {}
 
 

@@ -25,6 +25,7 @@ from spectrove.catalog.matching import (
 )
 from spectrove.catalog.merge import IDENTITY, NOT_LABELS
 from spectrove.catalog.tables import tidy
+from spectrove.catalog.tiles import without_position
 from spectrove.errors import CatalogError, KnowledgeError
 from spectrove.hats.layout import is_hats
 from spectrove.knowledge import KnowledgeBase
@@ -48,6 +49,7 @@ class Labelled:
         unknown: For each column, values that stand for "not known" (-99, NaN, "n/a").
         change: What each column did, and the version of the base.
         dry_run: Whether nothing was written.
+        unplaced: Objects of the base without a position, which no row of a HATS catalog can find; 0 for other tables.
     """
 
     source: str
@@ -60,6 +62,7 @@ class Labelled:
     unknown: Mapping[str, int]
     change: ColumnsAdded
     dry_run: bool
+    unplaced: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as the command prints them with --json."""
@@ -73,7 +76,8 @@ class Labelled:
                 }
                 for name, c in self.change.columns.items()
             },
-            "altered": self.change.altered, "dry_run": self.dry_run, "version": self.change.version,
+            "unplaced": self.unplaced, "altered": self.change.altered, "dry_run": self.dry_run,
+            "version": self.change.version,
         }  # fmt: skip
 
 
@@ -124,6 +128,7 @@ class Matched:
     columns: Mapping[str, str]
     sources: Mapping[str, Source]
     overwrite: bool
+    unplaced: int = 0
 
     def added(self, base: KnowledgeBase, *, dry_run: bool = False) -> Labelled:
         """Write the columns as one version, and say what came of it."""
@@ -161,6 +166,7 @@ class Matched:
             {new: unknown.get(old, 0) for new, old in self.columns.items()},
             change,
             dry_run,
+            self.unplaced,
         )
 
 
@@ -191,7 +197,8 @@ def matched(
             "Give a table with ids or files."
         )
     sources = {new: _source(catalog, table, old) for new, old in columns.items()}
-    return Matched(catalog, matches, ids, columns, sources, overwrite)
+    unplaced = without_position(Objects(objects)) if _is_tiled(table) else 0
+    return Matched(catalog, matches, ids, columns, sources, overwrite, unplaced)
 
 
 def _check_request(columns: Sequence[str], name: str | None, on: str | None, overwrite: bool) -> None:
@@ -216,13 +223,19 @@ def _read(table: Any, objects: pa.Table) -> pa.Table:
     is_file = isinstance(table, str | PathLike)
     catalog = read_catalog(table, Objects(objects)) if is_file else as_catalog(table)
     if not catalog.num_rows:
-        if is_file and is_hats(Path(table)):
+        if _is_tiled(table):
+            n, lost = objects.num_rows, without_position(Objects(objects))
             raise CatalogError(
-                f"{name_of(catalog)}: the HATS catalog has no row near any of the {objects.num_rows} objects. Check "
-                "that it covers their part of the sky."
+                f"{name_of(catalog)}: the HATS catalog has no row near any of the {n - lost} objects that have a "
+                f"position ({n} in the base). Check that it covers their part of the sky."
             )
         raise CatalogError(f"{name_of(catalog)}: the table has no rows. Check the file.")
     return catalog
+
+
+def _is_tiled(table: Any) -> bool:
+    """Whether this is a HATS catalog, of which rows are found by position alone."""
+    return isinstance(table, str | PathLike) and is_hats(Path(table))
 
 
 def _listed(table: Any, objects: pa.Table, column: str, value: str | bool | int | float) -> pa.Table:

@@ -109,4 +109,5 @@ def as_row(report: IngestReport) -> dict[str, object]:
         "left_out": sum(refusal.partial for refusal in report.refusals),
         "matched": {name: dict(keys) for name, keys in report.join.matched.items()},
         "disagreements": dict(report.join.disagreements),
+        "unplaced": dict(report.join.unplaced),
     }

@@ -151,6 +151,11 @@ def report(done: Labelled, overwrite: bool) -> list[str]:
     how = ", ".join(f"{n} by {key}" for key, n in done.matched.items())
     objects = text.count(sum(done.matched.values()), "object", "objects")
     lines = [f" {done.source}: {text.count(done.rows, 'row', 'rows')}, {objects} of the base found ({how})"]
+    if done.unplaced:
+        lines.append(
+            f" {text.count(done.unplaced, 'object', 'objects')} of the base without a position (ra, dec), by which "
+            "the rows of a HATS catalog are found"
+        )
     if done.unmatched:
         lines.append(
             f" {text.count(len(done.unmatched), 'row matches', 'rows match')} no object: {_some(done.unmatched)}"
