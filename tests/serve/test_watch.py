@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.serve.conftest import command, environment
 import spectrove as package
 from spectrove.errors import DatasetError, TargetError
 from spectrove.knowledge import KnowledgeBase
+from spectrove.pipeline import arrivals
 from spectrove.pipeline import watch as module
 from spectrove.pipeline.journal import Journal
 
@@ -30,6 +32,12 @@ positive = "quiescent"
 metric = "none"
 """
 ACTIVE = QUIET.replace('"quiet"', '"active"').replace('positive = "quiescent"', 'positive = "other"')
+
+
+@pytest.fixture(autouse=True)
+def sooner(monkeypatch):
+    """Looks follow each other faster."""
+    monkeypatch.setattr(arrivals, "STILL", 0.2)
 
 
 @pytest.fixture
@@ -237,15 +245,35 @@ def test_a_file_is_read_when_it_is_whole(place, targets):
     assert package.open(kb).watch(folder, targets[0], once=True, every=0.3).files == 1
 
 
-def test_the_newest_version_answers_after_so_many_additions(place, targets):
+def test_a_file_with_an_old_time_is_no_whole_file(place, targets):
+    """A copy may keep the time of what it is a copy of while it grows."""
+    kb, folder, files = place
+    content = files[4].read_bytes()
+    new, ended = folder / "new.fits", threading.Event()
+
+    def grow():
+        for size in cycle(range(len(content) - 1000, len(content))):
+            new.write_bytes(content[:size])
+            os.utime(new, (1e9, 1e9))
+            if ended.wait(0.02):
+                return
+
+    grower = threading.Thread(target=grow)
+    grower.start()
+    done = package.open(kb).watch(folder, targets[0], once=True)
+    ended.set()
+    grower.join()
+    assert (done.files, done.unfinished, done.refusals) == (4, ["new.fits"], [])
+    new.write_bytes(content)
+    os.utime(new, (1e9, 1e9))
+    assert package.open(kb).watch(folder, targets[0], once=True).files == 1
+
+
+def test_the_newest_version_answers_after_so_many_additions(place, targets, monkeypatch):
     """With --refit; else that of the start."""
     kb, folder, _ = place
-    versions = []
-    module_together, module.TOGETHER = module.TOGETHER, 1
-    try:
-        done = package.open(kb).watch(folder, targets[0], once=True, refit=1)
-    finally:
-        module.TOGETHER = module_together
+    monkeypatch.setattr(arrivals, "TOGETHER", 1)
+    done = package.open(kb).watch(folder, targets[0], once=True, refit=1)
     versions = [row["version"] for row in lines(done.results)]
     assert versions == sorted(versions)
     assert len(set(versions)) > 1
@@ -282,14 +310,13 @@ def test_a_subfolder_that_goes_does_not_end_a_watch_and_the_folder_itself_does(p
             raise DatasetError("gone") from FileNotFoundError()
         return original(path)
 
-    original = module.files_in
-    monkeypatch.setattr(module, "files_in", looked)
+    original = arrivals.files_in
+    monkeypatch.setattr(arrivals, "files_in", looked)
     assert package.open(kb).watch(folder, targets[0], once=True).files == 4
     looks.clear()
     folder.rename(folder.with_name("moved"))
-    watch = module._Watch(package.open(kb), folder, [], module.WatchOptions(), {}, Journal(folder, folder))
     with pytest.raises(DatasetError, match="is gone"):
-        watch._paths()
+        arrivals.Arrivals(folder, Journal(folder, folder), 10, True).paths()
 
 
 def test_refusals_are_told_when_they_happen(place, targets):

@@ -126,10 +126,11 @@ class Journal:
             self.begun.setdefault(file.digest, size)
 
     def settle(self, event: str, files: Iterable[tuple[Arrival, dict[str, Any]]]) -> None:
-        """Note how files ended: "done", "refused", "repeated" (a content that was done), or "failed".
+        """Note how files ended: "done", "repeated" (a content that was done), "part" (of spectra in other files),
+        "waiting" (for such a part), "refused" or "failed".
 
-        One that failed or was refused is left alone by this process and tried again by the next: other options may read
-        it, or what it needs may have arrived.
+        One that waits, failed or was refused is left alone until a part of it comes or changes, and tried again by the
+        next process: other options may read it.
         """
         lines = []
         for file, words in files:
@@ -186,7 +187,7 @@ class Journal:
         if entry["event"] == "begun":
             for file in entry["files"]:
                 self.begun.setdefault(file["hash"], entry["results"])
-        if entry["event"] not in ("done", "repeated"):
+        if entry["event"] not in ("done", "repeated", "part"):
             return
         name, digest = entry["file"], entry["hash"]
         self.marks[name] = (entry["bytes"], entry["mtime_ns"])

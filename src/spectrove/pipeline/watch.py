@@ -25,6 +25,7 @@ from pydantic import Field
 from spectrove.errors import DatasetError, KnowledgeError, Refusal, SpectroveError, TargetError
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import hunt
+from spectrove.pipeline.arrivals import Arrivals
 from spectrove.pipeline.build import add
 from spectrove.pipeline.by_condition import hunted
 from spectrove.pipeline.domains import domain_of
@@ -35,16 +36,11 @@ from spectrove.pipeline.options import READING, AnyOptions, options_of
 from spectrove.pipeline.redshift import complete_redshifts
 from spectrove.provenance import canonical_json
 from spectrove.readers import read_spectra
-from spectrove.readers.files import files_in
+from spectrove.readers.light import Light
+from spectrove.readers.options import responses
 from spectrove.spectra import SpectrumSet
 from spectrove.targets import Target
 from spectrove.work import LOG, advance, doing
-
-#: A file whose size and time have not changed for so long is whole, seconds.
-STILL = 2.0
-
-#: Files that are answered together.
-TOGETHER = 64
 
 #: Additions after which small pieces of the base are merged.
 TIDY = 64
@@ -81,6 +77,7 @@ class Watched:
         seconds: From the arrival of each spectrum to its line, for each target.
         refusals: Files and spectra without an answer.
         unfinished: Files that were still being written when it ended.
+        waiting: Files that could not be read yet, and the names of other files, which they need and wait for.
     """
 
     results: Path
@@ -94,6 +91,7 @@ class Watched:
     seconds: list[float] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
+    waiting: dict[str, str] = field(default_factory=dict)
 
     @property
     def latency(self) -> tuple[float, float]:
@@ -129,15 +127,16 @@ def watch(
 
     Every spectrum of a whole file is hunted for every target and added to the base. The results get a line for each
     spectrum and target: file, hash of its content, the answer as `hunt` gives it, the version that answered, when the
-    file arrived, and the seconds from then to the line. A file that cannot be read has its sentence in the journal. A
-    file that is replaced by another content is a new one, whose spectra replace the earlier ones in the base; objects
-    that the base holds from elsewhere are hunted among and left as they are.
+    file arrived, and the seconds from then to the line. A file that cannot be read has its sentence in the journal; one
+    that names other files, as an X-ray spectrum names its response, waits for them, and these are passed over. A file
+    that is replaced by another content is a new one, whose spectra replace the earlier ones in the base; objects that
+    the base holds from elsewhere are hunted among and left as they are.
 
     Args:
         base: The base, which gets the spectra.
         folder: What is watched, with its subfolders. Files whose names begin with "." or end in ".tmp", ".part" or "~"
-            are not looked at; the others count as whole when they have not changed for two seconds, or for `every`
-            if that is shorter.
+            are not looked at; the others count as whole when two looks, two seconds apart or `every` if that is
+            shorter, find the same size and time.
         targets: What is hunted: one or several targets, by name or file.
         each: Called with lines that were just written (none after a refusal), and with what was done so far.
         options: See `WatchOptions`; and those of reading, as every verb has them.
@@ -214,7 +213,8 @@ class _Watch:
         self.each: Each = lambda rows, report: None
         self._additions = 0
         self._reindexing = Reindexing(base)
-        self._groups = self._arriving()
+        self._arrivals = Arrivals(folder, journal, chosen.every, chosen.once)
+        self._groups = self._arrivals.groups()
 
     def run(self) -> None:
         """Answer what arrives, from one version of the base after another."""
@@ -223,6 +223,7 @@ class _Watch:
             asked = open_base(str(self.base.path), type(self.base))
             with asked.one_version():
                 ended = self._answer_from(asked)
+        self.report.unfinished += self._arrivals.unfinished
 
     def _answer_from(self, asked: KnowledgeBase) -> bool:
         """Whether the watch has ended; otherwise so much was added that a new version is to answer."""
@@ -235,67 +236,15 @@ class _Watch:
                 return False
         return True
 
-    def _arriving(self) -> Iterator[list[Arrival]]:
-        """Groups of whole files that are not settled, the earliest first."""
-        looked, still = time.time(), min(STILL, self.chosen.every)
-        seen: dict[str, tuple[Arrival, float]] = {}
-        rest = 1
-        while True:
-            began = time.time()
-            young: list[Arrival] = []
-            whole: list[Arrival] = []
-            for file in self._files(looked, began):
-                known, since = seen.get(file.name, (file, began))
-                if known.mark != file.mark:
-                    known, since = file, began
-                seen[file.name] = known, since
-                touched = file.mark[1] / 1e9
-                (whole if began - min(touched, since) >= still else young).append(known)
-            whole.sort(key=lambda file: (file.mark[1], file.name))
-            for start in range(0, len(whole), TOGETHER):
-                yield whole[start : start + TOGETHER]
-            seen = {file.name: seen[file.name] for file in young}
-            looked = began
-            if self.chosen.once and not (young and rest):
-                self.report.unfinished += [file.name for file in young]
-                return
-            rest -= 1
-            time.sleep(still if young else self.chosen.every)
-
-    def _files(self, looked: float, began: float) -> Iterator[Arrival]:
-        """Files in the folder that are not settled; one that was there before the watch arrived with its beginning."""
-        for path in self._paths():
-            try:
-                status = path.stat()
-            except OSError:  # gone again
-                continue
-            name, mark = path.relative_to(self.folder).as_posix(), (status.st_size, status.st_mtime_ns)
-            if not self.journal.is_settled(name, mark):
-                arrived = min(max(looked, status.st_mtime, status.st_ctime), began)
-                yield Arrival(path, name, mark, arrived)
-
-    def _paths(self) -> list[Path]:
-        """Files in the folder; a subfolder that goes while it is looked at is no reason to end."""
-        while True:
-            try:
-                return files_in(self.folder)
-            except DatasetError as error:
-                if not isinstance(error.__cause__, FileNotFoundError):
-                    raise
-                if not self.folder.is_dir():
-                    raise DatasetError(
-                        f"{self.folder}: the folder that is watched is gone. What had arrived is done; start the watch "
-                        "again when it is back."
-                    ) from error
-
     def _read(self, file: Arrival) -> Read | None:
         """The spectra of a file; None if there are none, it was done under another name, or it changes still."""
+        began, light = time.time(), domain_of(self.base).files
+        self.report.waiting.pop(file.name, None)
         try:
             file = replace(file, digest=digest_of(file.path))
             if first := self.journal.same_as(file):
                 self.journal.settle("repeated", [(file, {"same_as": first})])
                 return None
-            light = domain_of(self.base).files
             spectra, refusals = read_spectra(file.path, light=light, **{"workers": 1, **self.reading})
             status = file.path.stat()
         except (OSError, SpectroveError) as error:
@@ -308,9 +257,24 @@ class _Watch:
             return None
         if not len(spectra):
             reason = refusals[0].error if refusals else f"{file.name}: holds no spectra that are asked for."
-            self._refuse("refused", file, reason)
+            self._leave(file, reason, light, began)
             return None
         return Read(file, spectra, refusals)
+
+    def _leave(self, file: Arrival, reason: str, light: Light | None, began: float) -> None:
+        """A file without spectra is a part of others, waits for files that it names, or is refused."""
+        if light is not None and light.is_companion(file.path):
+            self.journal.settle("part", [(file, {"error": reason})])
+            return
+        needs = light.companions(file.path, responses(self.reading)) if light is not None else []
+        if not (absent := self._arrivals.hold(file, needs, began)):
+            self._refuse("refused", file, reason)
+            return
+        waits = ", ".join(absent)
+        self.report.waiting[file.name] = waits
+        self.journal.settle("waiting", [(file, {"for": absent, "error": reason})])
+        LOG.warning("%s waits for %s and is read again when that has come: %s", file.name, waits, reason)
+        self.each([], self.report)
 
     def _refuse(self, event: str, file: Arrival, reason: str) -> None:
         self.journal.settle(event, [(file, {"error": reason})])

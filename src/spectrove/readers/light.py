@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +11,21 @@ import pyarrow as pa
 
 from spectrove.errors import Refusal
 from spectrove.spectra import SpectrumSet
+
+
+@dataclass(frozen=True)
+class Companion:
+    """A file that a spectrum needs beside its own, as its background or the response of the instrument.
+
+    Attributes:
+        name: Its name.
+        places: Where it may lie, in every spelling; one of them is enough.
+        named: Whether the spectrum names it; False where it would be known by its own name.
+    """
+
+    name: str
+    places: tuple[Path, ...]
+    named: bool = True
 
 
 class Light(Protocol):
@@ -45,6 +61,17 @@ class Light(Protocol):
             workers: Processes; by default one per core.
             cluster: Where files are read, as in `processes.map_chunks`.
         """
+
+    def companions(self, path: Path, response: Sequence[str] = ()) -> list[Companion]:
+        """Other files that the spectra of a file need, whether they are there or not.
+
+        Args:
+            path: A file of spectra.
+            response: As in `read`.
+        """
+
+    def is_companion(self, path: Path) -> bool:
+        """Whether a file holds no spectra but what spectra in other files need."""
 
     def write(self, folder: Path, spectra: Any) -> list[Path]:
         """The files written in a folder: one for each spectrum, called by its id, that `read` reads."""

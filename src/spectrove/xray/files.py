@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from spectrove.errors import Refusal
+from spectrove.readers.light import Companion
 
 
 class PhaFiles:
@@ -62,6 +63,18 @@ class PhaFiles:
         from spectrove.xray.ogip import iter_counts
 
         return iter_counts(files, response, workers, cluster)
+
+    def companions(self, path: Path, response: Sequence[str] = ()) -> list[Companion]:
+        """RMF, ARF and background of the spectra of a file."""
+        from spectrove.xray.companions import companions_of
+
+        return companions_of(path, response)
+
+    def is_companion(self, path: Path) -> bool:
+        """Whether a file is an RMF, an ARF or a background."""
+        from spectrove.xray.companions import is_companion
+
+        return is_companion(path)
 
     def write(self, folder: Path, spectra: Any) -> list[Path]:
         """PHA files with backgrounds, and the ARF and RMF of each response."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spectrove.errors import FormatError
+from spectrove.readers.light import Companion
 from spectrove.xray.matrix import Place
 
 #: Values of a file keyword that name no file.
@@ -83,22 +84,37 @@ class Beside:
         said = self._said(KEYWORDS[keyword])
         return None if said is None else Place(said)
 
+    def companion(self, spectrum: Path, keyword: str, value: str | None) -> Companion | None:
+        """The file that `find` looks for, whether it is there or not; None where it looks for none."""
+        name, _ = _split(value or "")
+        if name.lower() not in NO_FILE:
+            return Companion(name, tuple(self._candidates(spectrum, name)))
+        if value is not None and keyword == "BACKFILE" and not _XMM.match(spectrum.name):
+            return None
+        product = _product(spectrum, keyword)
+        names = [*([product] if product else []), *(_own_names(spectrum, keyword) if value is None else [])]
+        places = tuple(path for name in names for path in _spellings(spectrum.parent / name))
+        return Companion(names[0], places, named=False) if names else None
+
     def hint(self, spectrum: Path, keyword: str) -> str:
         """What stands beside a spectrum under its name although its header says that there is none, as a sentence."""
         found = self._by_stem(spectrum, keyword)
         return "" if found is None else f" {found.name} stands beside it: is it that?"
 
     def _named(self, label: str, spectrum: Path, keyword: str, name: str) -> Path:
-        places = [spectrum.parent, *(path for path in self.said if path.is_dir())]
-        for folder in places:
-            for candidate in _spellings(folder / name):
-                if candidate.is_file():
-                    return candidate
+        for candidate in self._candidates(spectrum, name):
+            if candidate.is_file():
+                return candidate
         if len(self.said):
             found = self._said(KEYWORDS[keyword])
             if found is not None:
                 return found
         raise FormatError(_away(label, spectrum, keyword, name))
+
+    def _candidates(self, spectrum: Path, name: str) -> list[Path]:
+        """Where a file may lie that a spectrum names."""
+        folders = [spectrum.parent, *(path for path in self.said if path.is_dir())]
+        return [path for folder in folders for path in _spellings(folder / name)]
 
     def _said(self, kind: str) -> Path | None:
         """The first file of a kind that the user said."""
@@ -111,23 +127,12 @@ class Beside:
 
     def _by_product(self, spectrum: Path, keyword: str) -> Path | None:
         """The partner of a product of a catalog, which only its name tells."""
-        if match := _CSC.match(_PACKED.sub("", spectrum.name)):
-            kind = {"RESPFILE": "rmf", "ANCRFILE": "arf"}.get(keyword)
-            name = f"{match['stem']}{kind}{match['level']}{match['rest']}"
-            return self._listed(spectrum.parent, name) if kind else None
-        if match := _XMM.match(_PACKED.sub("", spectrum.name)):
-            kind = {"BACKFILE": "BGSPEC", "ANCRFILE": "SRCARF"}.get(keyword)
-            return self._listed(spectrum.parent, f"{match['stem']}{kind}{match['rest']}") if kind else None
-        return None
+        name = _product(spectrum, keyword)
+        return self._listed(spectrum.parent, name) if name else None
 
     def _by_stem(self, spectrum: Path, keyword: str) -> Path | None:
-        """A partner called as the spectrum, but for the ending; or with rmf or arf where the spectrum has pi or pha."""
-        own = stem(spectrum.name)
-        names = [own + ending for ending in _ENDINGS[keyword]]
-        kind = {"RESPFILE": "rmf", "ANCRFILE": "arf"}.get(keyword)
-        if kind and (match := re.match(r"^(pi|pha|spec)(?=[\d_])", own, re.I)):
-            names += [f"{kind}{own[match.end() :]}{ending}" for ending in (".fits", ".fit", f".{kind}")]
-        found = (self._listed(spectrum.parent, name) for name in names)
+        """A partner called as the spectrum, but for the ending."""
+        found = (self._listed(spectrum.parent, name) for name in _own_names(spectrum, keyword))
         return next((path for path in found if path is not None), None)
 
     def _listed(self, folder: Path, name: str) -> Path | None:
@@ -139,6 +144,27 @@ class Beside:
                 names = []
             self._folders[folder] = {_PACKED.sub("", path.name).lower(): path for path in names}
         return self._folders[folder].get(name.lower())
+
+
+def _product(spectrum: Path, keyword: str) -> str:
+    """Name of the partner of a product of a catalog; "" for other spectra."""
+    if match := _CSC.match(_PACKED.sub("", spectrum.name)):
+        kind = {"RESPFILE": "rmf", "ANCRFILE": "arf"}.get(keyword)
+        return f"{match['stem']}{kind}{match['level']}{match['rest']}" if kind else ""
+    if match := _XMM.match(_PACKED.sub("", spectrum.name)):
+        kind = {"BACKFILE": "BGSPEC", "ANCRFILE": "SRCARF"}.get(keyword)
+        return f"{match['stem']}{kind}{match['rest']}" if kind else ""
+    return ""
+
+
+def _own_names(spectrum: Path, keyword: str) -> list[str]:
+    """Names like that of the spectrum, but for the ending; or with rmf or arf where the spectrum has pi or pha."""
+    own = stem(spectrum.name)
+    names = [own + ending for ending in _ENDINGS[keyword]]
+    kind = {"RESPFILE": "rmf", "ANCRFILE": "arf"}.get(keyword)
+    if kind and (match := re.match(r"^(pi|pha|spec)(?=[\d_])", own, re.I)):
+        names += [f"{kind}{own[match.end() :]}{ending}" for ending in (".fits", ".fit", f".{kind}")]
+    return names
 
 
 def _split(value: str) -> tuple[str, str]:

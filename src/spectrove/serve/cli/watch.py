@@ -99,7 +99,8 @@ def watch(
             raise
     refused(done)
     say(summary(done), as_json=as_json)
-    raise typer.Exit(FAILED if any(not refusal.partial for refusal in done.refusals) else DONE)
+    lacking = done.waiting or any(not refusal.partial for refusal in done.refusals)
+    raise typer.Exit(FAILED if lacking else DONE)
 
 
 def answers(refit: int | None) -> str:
@@ -120,6 +121,8 @@ def summary(done: Watched) -> str:
     median, late = done.latency
     took = f"; seconds from arrival to result: median {median:.1f}, 95% {late:.1f}" if done.seconds else ""
     left = f"; still being written: {', '.join(done.unfinished)}" if done.unfinished else ""
+    waiting = "; ".join(f"{name} waits for {others}" for name, others in done.waiting.items())
+    left += f"; not read yet: {waiting}" if waiting else ""
     return (
         f" {text.count(done.spectra, 'spectrum', 'spectra')} of {text.count(done.files, 'file', 'files')}: {targets}, "
         f"{done.added} added{took}{left}   wrote {done.results}"
