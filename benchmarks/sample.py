@@ -1,13 +1,14 @@
 """What fits lose that learn from a sample of a base: macro F1, calibration error and average precision, by its size.
 
     python benchmarks/sample.py --base one.kb --label class_derived --hunted LINER
-    python benchmarks/sample.py --base mock.kb --label class --sizes 2000 4000 8000 12000 --seeds 5
+    python benchmarks/sample.py --base mock.kb --label class --sizes 6000:all 3000:all 6000:12000 --seeds 5
 
+A size is the number of objects that the metric is fitted to, and of those to which distances by class are measured.
 Plates are divided by a seed: one part in five asks, the others are the base, in memory, with the vectors and labels of
 the base named but without its light, so that answers rest on neighbours alone. Metric and calibration are fitted as
 the product fits them, on samples of each size (settings of the metric judged on `--judged` of them) and on all objects
-(judged on 6,000), and the same queries are answered. Differences from
-the fit on all are of the same seed, so that what the division does to both of them drops out; their interval is from
+(judged on 6,000; or the first size of all with `--largest`), and the same queries are answered. Differences from the
+fit on all are of the same seed, so that what the division does to both of them drops out; their interval is from
 resampled plates of the queries.
 """
 
@@ -28,6 +29,7 @@ from spectrove.inference.metric import linear
 from spectrove.inference.metric.linear import fit_metric, fold_metrics
 from spectrove.inference.metric.of_base import FittedMetric
 from spectrove.inference.pool import Pool
+from spectrove.inference.sample import stratified, taken
 from spectrove.inference.terms import Terms
 from spectrove.knowledge import FOLDS, KnowledgeBase, Searched
 from spectrove.spectra import Spectrum, SpectrumSet
@@ -75,14 +77,16 @@ def embedded(known: Searched, chosen: NDArray[np.int64]) -> Embeddings:
 def answered(
     base: KnowledgeBase,
     label: str,
-    size: int,
+    size: tuple[int, int],
     query: Embeddings,
     spectra: SpectrumSet,
 ) -> tuple[tuple[str, ...], Floats]:
     """Classes, and their probabilities for each query from fits on a sample of this size, (n_queries, n_classes)."""
-    pools.SIZE = size
+    pools.AMONG, most = size
     pool = Pool.of(base, label)
     known = pool.sample("group").known
+    learnt = stratified(known.hashes, [str(v) for v in known.values], most)
+    known = taken(known, learnt) if len(learnt) < len(known.values) else known
     whole, settings = fit_metric(known.vectors, known.values, [str(g) for g in known.groups])
     folds = fold_metrics(known.vectors, known.values, known.fold, FOLDS, settings)
     metric = FittedMetric((whole, *folds), settings, label)
@@ -130,7 +134,16 @@ def measures(truth: NDArray[np.int64], p: Floats, hunted: int, weight: Floats) -
     )
 
 
-def one_seed(known: Searched, options: argparse.Namespace, seed: int) -> dict[int, tuple[Floats, Floats]]:
+Sizes = tuple[int, int]
+
+
+def sizes_of(text: str) -> Sizes:
+    """Both sizes from "6000:all"."""
+    metric, _, among = text.partition(":")
+    return tuple(10**9 if part == "all" else int(part) for part in (metric, among or metric))  # type: ignore[return-value]
+
+
+def one_seed(known: Searched, options: argparse.Namespace, seed: int) -> dict[Sizes, tuple[Floats, Floats]]:
     """For each size the measures, and their differences from the fit on all for resampled plates."""
     groups = np.array([str(g) for g in known.groups])
     asks = folds_by_group(groups, PARTS, seed=seed) == 0
@@ -143,21 +156,22 @@ def one_seed(known: Searched, options: argparse.Namespace, seed: int) -> dict[in
     names, plates = np.unique(groups[queries], return_inverse=True)
     draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
     found, full = {}, None
-    for size in sorted([*options.sizes, len(inside)], reverse=True):
-        if size > len(inside):
-            continue
+    every = len(inside)
+    sizes = [(min(a, every), min(b, every)) for a, b in options.sizes]
+    for metric, among in dict.fromkeys(sizes if options.largest else [(every, every), *sizes]):
+        size = among, metric
         start = time.process_time()
-        linear.MOST_OBJECTS = options.judged if size < len(inside) else ALL_JUDGED
+        linear.MOST_OBJECTS = options.judged if metric < every else ALL_JUDGED
         classes, p = answered(base, options.label, size, query, spectra)
         truth = np.array([classes.index(str(known.values[i])) for i in queries])
         hunted = classes.index(options.hunted)
         weights = [np.ones(len(truth)), *(draw[plates].astype(float) for draw in draws)]
         all_of_it = np.array([measures(truth, p, hunted, weight) for weight in weights])
         full = all_of_it if full is None else full
-        found[size] = all_of_it[0], (all_of_it - full)[1:]
+        found[metric, among] = all_of_it[0], (all_of_it - full)[1:]
         print(
-            f"seed {seed} size {size:6}: F1 {all_of_it[0, 0]:.4f} ECE {all_of_it[0, 1]:.4f} AP {all_of_it[0, 2]:.4f} "
-            f"({time.process_time() - start:.0f} s of processor)",
+            f"seed {seed} metric {metric:6} among {among:6}: F1 {all_of_it[0, 0]:.4f} ECE {all_of_it[0, 1]:.4f} "
+            f"AP {all_of_it[0, 2]:.4f} ({time.process_time() - start:.0f} s of processor)",
             flush=True,
         )
     return found
@@ -172,7 +186,10 @@ def main() -> None:
     parser.add_argument("--label", default="class_derived")
     parser.add_argument("--hunted", default="LINER")
     parser.add_argument("--group", default="plate")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[2000, 4000, 8000, 12000])
+    parser.add_argument(
+        "--sizes", type=sizes_of, nargs="+", default=[sizes_of("6000:all"), sizes_of("6000:12000")]
+    )
+    parser.add_argument("--largest", action="store_true", help="Compare with the first size, not with all.")
     parser.add_argument("--queries", type=int, default=2000)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--judged", type=int, default=linear.MOST_OBJECTS)
@@ -185,11 +202,11 @@ def main() -> None:
     print(
         f"{len(known.object_id):,} objects with a value of {options.label}, {known.vectors.shape[1]} numbers each"
     )
-    rows: dict[int, list[tuple[Floats, Floats]]] = {}
+    rows: dict[Sizes, list[tuple[Floats, Floats]]] = {}
     for seed in range(options.seeds):
         for size, made in one_seed(known, options, seed).items():
             rows.setdefault(size, []).append(made)
-    print("size: F1, ECE, AP, and their differences from all with 95% intervals")
+    print("metric, among: F1, ECE, AP, and their differences from all with 95% intervals")
     for size, seeds in sorted(rows.items()):
         values = np.mean([m for m, _ in seeds], axis=0)
         differences = np.mean([d for _, d in seeds], axis=0)
@@ -198,7 +215,7 @@ def main() -> None:
             f"{v:.4f} {m:+.4f} [{a:+.4f} {b:+.4f}]"
             for v, m, a, b in zip(values, middle, low, high, strict=True)
         ]
-        print(f"| {size} | " + " | ".join(cells) + " |", flush=True)
+        print(f"| {size[0]} | {size[1]} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":

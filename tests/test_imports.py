@@ -18,7 +18,7 @@ ORDER = (
     {"errors", "version", "plain", "moved", "work", "folders"},
     {"ingest", "explain", "mock"},
     {"provenance", "processes", "flat", "gaps", "lines", "pixels", "conditions", "shared", "hats"},
-    {"spectra", "words"},
+    {"spectra", "words", "cores"},
     {"catalog", "embeddings", "targets", "redshift_estimate"},
     {"readers", "preprocess", "knowledge", "statistics"},
     {"encoders"},

@@ -87,7 +87,7 @@ def large(tmp_path_factory):
 
 @pytest.fixture
 def small_samples(monkeypatch):
-    monkeypatch.setattr(pools, "SIZE", SIZE)
+    monkeypatch.setattr(pools, "AMONG", SIZE)
 
 
 def asked(path, ids, vectors):

@@ -128,6 +128,26 @@ def test_objects_newer_than_the_index_are_found_and_older_ones_that_are_gone_are
     same(found, by_looking_at_all(known, monkeypatch))
 
 
+def test_an_object_without_a_vector_in_the_view_stays_out_of_it(known, make_spectra, monkeypatch):
+    """Those that were there when the index was made, and those that came since."""
+    dark = [f"dark{i}" for i in range(3)]
+    nothing = embeddings(dark, np.full((3, 12), np.nan, np.float32))
+    wide = embeddings([*NAMES, *dark], around(CENTRES, N + 3, seed=4))
+    known.add(make_spectra(dark), {"shape": nothing.take(np.arange(0))})
+    known.reencode({"shape": known.embeddings("shape"), "second": wide}, since=known.version)
+    known.build_index()
+    more = ["dark3", "lit"]
+    known.add(
+        make_spectra(more),
+        {"shape": embeddings(["lit"], QUERIES.vectors[:1]), "second": embeddings(more, QUERIES.vectors[:2])},
+    )
+    found = known.search(QUERIES, 5)
+    assert uses_index(known)
+    assert not {*dark, "dark3"} & set(found.object_id.ravel().tolist())
+    assert found.object_id[0, 0] == "lit"
+    same(found, by_looking_at_all(known, monkeypatch))
+
+
 def test_a_few_changes_leave_the_index_in_use(known, make_spectra, monkeypatch):
     """After each of them, whatever way the rows of the table went."""
     known.build_index()

@@ -261,3 +261,28 @@ def test_kb_json_says_what_the_folder_is(base):
     assert about["format"] == 1
     assert about["encoder"] == "made-up"
     assert not list(base.path.glob("*.tmp"))
+
+
+def test_a_version_of_another_writer_is_seen_however_quickly_it_came(
+    base, make_spectra, make_vectors, monkeypatch
+):
+    """Also where the file system gives two changes the same time: such a time is not trusted before it has passed."""
+    other = KnowledgeBase.open(base.path)
+    store = other._store
+    store.refresh()
+    versions = base.path / "objects.lance" / "_versions"
+    old = time.time_ns() - 10**10
+    for table in ("objects", "spectra"):
+        os.utime(base.path / f"{table}.lance" / "_versions", ns=(old, old))
+    known = store.refresh()
+    asked = []
+    monkeypatch.setattr(store, "_newest", lambda: asked.append(1) or known)
+    assert store.refresh() == known
+    assert not asked  # nothing came
+    monkeypatch.undo()
+    base.add(make_spectra(["one more"]), {"shape": make_vectors(["one more"])})
+    assert store.refresh() == base.version > known
+    now = versions.stat().st_mtime_ns
+    base.add(make_spectra(["another"]), {"shape": make_vectors(["another"])})
+    os.utime(versions, ns=(now, now))
+    assert store.refresh() == base.version

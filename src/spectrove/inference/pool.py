@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from spectrove.inference.kept import contents
-from spectrove.inference.sample import SIZE, Sample, stratified, taken
+from spectrove.inference.sample import AMONG, Sample, stratified, taken
 from spectrove.knowledge import KnowledgeBase, Searched
 from spectrove.knowledge.space import Space
 from spectrove.provenance import canonical_json
@@ -76,9 +76,15 @@ class Pool:
         """What identifies the objects searched, their labels and their values in the column `group`."""
         return self._described(group)[0]
 
-    def learned(self, group: str = "") -> dict[str, int]:
-        """What identifies the objects that fits learn from beside `contents`: the size, if they are a sample."""
-        return {"sample": SIZE} if self._described(group)[1] > SIZE else {}
+    def learned(self, group: str = "", most: int | None = None) -> dict[str, int]:
+        """What identifies the objects that fits learn from beside `contents`: the size, if they are a sample.
+
+        Args:
+            group: As in `contents`.
+            most: Of a fit that takes no more objects; those of `sample` if None.
+        """
+        most = AMONG if most is None else most
+        return {"sample": most} if self._described(group)[1] > most else {}
 
     def sample(self, group: str = "") -> Sample:
         """The objects that fits learn from: all, or a sample stratified by label, see `inference.sample`."""
@@ -86,12 +92,12 @@ class Pool:
         def made() -> Sample:
             known = self.searched(group)
             texts = [label_text(value) or "" for value in known.values]
-            chosen = stratified(known.hashes, texts, SIZE)
+            chosen = stratified(known.hashes, texts, AMONG)
             complete = len(chosen) == len(texts)
             return Sample(known if complete else taken(known, chosen), Counter(texts), complete)
 
         # All of a base are as large as its vectors: they are not kept in memory twice.
-        return self._remember(f"sample of {SIZE}", group, made) if self.learned(group) else made()
+        return self._remember(f"sample of {AMONG}", group, made) if self.learned(group) else made()
 
     def _described(self, group: str) -> tuple[list[Any], int]:
         """What identifies the objects searched, and their number; found once for a version of the base."""

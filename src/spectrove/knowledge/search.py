@@ -35,6 +35,9 @@ PROPOSED, FOR_EACH, WIDER, MOST_PROPOSED = 128, 3, 4, 8192
 #: larger one the index proposes so many more that about ALLOWED of them belong to it.
 FEW, ALLOWED = 50_000, 256
 
+#: From so many objects on, candidates in each class are found in single precision.
+MANY = 8192
+
 #: Selections whose vectors are kept in memory.
 PARTS_KEPT = 4
 
@@ -339,7 +342,8 @@ def nearest_of_each(
     block = max(1, BLOCK_DISTANCES // len(snapshot))
     for start in range(0, len(queries), block):
         part = queries[start : start + block].astype(np.float64)
-        squared, doubt = _approximate(snapshot.vectors, snapshot.squared_norms, part)
+        product = single if len(snapshot) > MANY else _approximate
+        squared, doubt = product(snapshot.vectors, snapshot.squared_norms, part)
         for i, row in enumerate(squared):
             row[excluded[start + i]] = np.inf
             for c, own in enumerate(members):

@@ -12,6 +12,7 @@ from spectrove.errors import KnowledgeError
 from spectrove.inference.kept import Arrays, Content, fitted_once
 from spectrove.inference.metric.linear import LinearMetric, MetricReport, fit_metric, fold_metrics
 from spectrove.inference.pool import Pool
+from spectrove.inference.sample import METRIC, stratified, taken
 from spectrove.knowledge import FOLDS
 from spectrove.provenance import canonical_json
 from spectrove.targets import MetricMode, label_text
@@ -111,13 +112,16 @@ def _identity(pool: Pool, group: str) -> str:
             "label": pool.label or None,
             "target": target.model_dump(mode="json", include=hunted) if target else None,
             "where": pool.where,
-            **pool.learned(group),
+            **pool.learned(group, METRIC),
         }
     )
 
 
 def _fit(pool: Pool, group: str) -> Kept:
     known = pool.sample(group).known
+    texts = [label_text(value) or "" for value in known.values]
+    if len(texts) > METRIC:
+        known = taken(known, stratified(known.hashes, texts, METRIC))
     labels = [label_text(value) for value in known.values]
     groups = [label_text(value) for value in known.groups]
     metric, report = fit_metric(known.vectors, labels, groups)

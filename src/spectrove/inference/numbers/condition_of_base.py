@@ -32,7 +32,7 @@ from spectrove.inference.numbers.quantities import Quantity
 from spectrove.inference.numbers.recalibrated import Curve, fit_curve
 from spectrove.inference.numbers.regression import LabelledObjects, regress
 from spectrove.inference.numbers.trend import Scale, Trend, choose_scale, fit_trend
-from spectrove.inference.sample import SIZE, stratified
+from spectrove.inference.sample import TRENDS, stratified
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.search import first_by_hash, hashes_of
 from spectrove.provenance import canonical_json
@@ -173,7 +173,7 @@ class ConditionSetting:
                 "k": self.k,
                 "measurer": measurer.version if measurer else None,
                 "view": [self.view, self.base.fingerprints[self.view]],
-                **({"sample": SIZE} if n_objects > SIZE else {}),
+                **({"sample": TRENDS} if n_objects > TRENDS else {}),
             }
         )
 
@@ -362,7 +362,7 @@ def _known(
         return None
     scaled, error = scale.forward(values.value[keep]), scale.errors(values.value[keep], values.error[keep])
     ids, fold = objects.object_id[keep], objects.fold[keep]
-    learned = stratified(hashes_of(ids), [""] * len(ids), SIZE)
+    learned = stratified(hashes_of(ids), [""] * len(ids), TRENDS)
     trend = fit_trend(objects.vectors[keep], scaled, error, fold, learned)
     reach = REACH * setting.base.scale_of(setting.view)
     return LabelledObjects(ids, scaled, error, scale, trend, reach, 1 + fold)

@@ -21,7 +21,7 @@ from spectrove.inference.numbers.mixture import Mixture, fit_mixture
 from spectrove.inference.numbers.quantities import Quantity, error_column, filled_errors
 from spectrove.inference.numbers.regression import LabelledObjects, Regressed, regress, with_own
 from spectrove.inference.numbers.trend import Scale, Trend, choose_scale, fit_trend
-from spectrove.inference.sample import SIZE, stratified
+from spectrove.inference.sample import TRENDS, stratified
 from spectrove.knowledge import KnowledgeBase, Searched
 from spectrove.knowledge.schema import sky_positions
 from spectrove.knowledge.search import Snapshot, first_by_hash, hashes_of
@@ -128,7 +128,7 @@ def estimator_for(
             "where": where,
             "views": [[view, base.fingerprints[view]] for view in base.space().views],
             **({} if measurer is None else {"measurer": measurer.version, "weighed": WEIGHED_VERSION}),
-            **({"sample": SIZE} if n_objects > SIZE else {}),
+            **({"sample": TRENDS} if n_objects > TRENDS else {}),
         }
     )
     return base.remember(("estimator", key), partial(_estimator, setting, key))
@@ -225,7 +225,7 @@ def _fit(setting: Setting, values: _Values) -> Kept:
     errors = scale.errors(values.value, _label_errors(setting.base, setting.quantity, ids))
     scaled = scale.forward(values.value)
     hashes = hashes_of(ids)
-    learned = stratified(hashes, [""] * len(ids), SIZE)
+    learned = stratified(hashes, [""] * len(ids), TRENDS)
     trend = fit_trend(values.vectors, scaled, errors, values.fold, learned)
     chosen = np.sort(first_by_hash(hashes, MOST_ASKED))
     near, far, sn, unit = _neighbors(setting, ids[chosen])

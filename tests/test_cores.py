@@ -1,0 +1,56 @@
+"""All cores for one answer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from spectrove import cores
+
+
+def failing(task):
+    if task == 3:
+        raise ValueError("three")
+    return task
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+@pytest.mark.parametrize("way", [cores.in_threads, cores.in_processes])
+def test_results_come_in_the_order_of_the_tasks(monkeypatch, way, n):
+    monkeypatch.setattr(cores, "cores", lambda: n)
+    assert list(way(abs, range(-7, 0))) == [7, 6, 5, 4, 3, 2, 1]
+    assert list(way(abs, [])) == []
+
+
+@pytest.mark.parametrize("way", [cores.in_threads, cores.in_processes])
+def test_an_error_is_raised_in_its_turn_and_the_next_call_works(monkeypatch, way):
+    monkeypatch.setattr(cores, "cores", lambda: 2)
+    found = way(failing, range(9))
+    assert [next(found), next(found), next(found)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="three"):
+        next(found)
+    assert list(way(failing, range(3))) == [0, 1, 2]
+
+
+def test_the_environment_says_how_many(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert cores.cores() == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    assert cores.cores() >= 1
+
+
+def test_a_script_without_a_guard_is_not_run_again(tmp_path):
+    """What `multiprocessing` would do in each process that it starts."""
+    script = tmp_path / "plain.py"
+    script.write_text(
+        "from spectrove import cores\ncores.cores = lambda: 2\nprint('begun')\n"
+        "print(sum(cores.in_processes(abs, range(-4, 1))))\n"
+    )
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines() == ["begun", "10"], done.stderr
+    assert done.stderr == ""
+    assert time.monotonic() - began < 100
