@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from spectrove.domain import ClassWitness, Residuals
 from spectrove.inference.calibration.classes import MOST_CLASSES, hunted, kinds_of, prior_of
@@ -253,11 +254,13 @@ def _fit(pool: Pool, metric: FittedMetric, terms: Terms) -> Calibration | str:
         signs = np.concatenate([part.signs for part in blocks])
         spoken = for_classes(signs, hunted(objects.kinds, classes, pool.target))
         features |= {name: spoken[:, :, j] for j, name in enumerate(residuals.names)}
-    made = fit_calibration(
-        np.concatenate([part.distance for part in blocks]), truth, objects.group,
-        np.concatenate([part.quality for part in blocks]), classes,
-        np.array([objects.counts[name] for name in classes]), witnesses=features,
-    )  # fmt: skip
+    # One thread: its matrices are small, and threads that wait for each other on a busy machine take ten times as long.
+    with threadpool_limits(1, user_api="blas"):
+        made = fit_calibration(
+            np.concatenate([part.distance for part in blocks]), truth, objects.group,
+            np.concatenate([part.quality for part in blocks]), classes,
+            np.array([objects.counts[name] for name in classes]), witnesses=features,
+        )  # fmt: skip
     required = measured is not None and _required(measured)
     report = replace(made.report, needs_lines=required)
     return replace(made, kinds=objects.kinds, report=report, among=objects.among)

@@ -101,17 +101,16 @@ def metric_for(pool: Pool, mode: MetricMode = "auto", *, group: str) -> FittedMe
 
 
 def _identity(pool: Pool, group: str) -> str:
-    """Everything the metric depends on, as text."""
-    target = pool.target
-    hunted = {"label", "classes", "composition", "filter"}
+    """Everything the metric depends on, as text.
+
+    The objects with their labels say what was asked about: a hunt and a classification that search the same objects
+    have one metric.
+    """
     return canonical_json(
         {
             "metric_version": METRIC_VERSION,
             "objects": pool.contents(group),
             "views": pool.view_identity,
-            "label": pool.label or None,
-            "target": target.model_dump(mode="json", include=hunted) if target else None,
-            "where": pool.where,
             **pool.learned(group, METRIC),
         }
     )
