@@ -26,6 +26,7 @@ from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.joining import Source
 from spectrove.pipeline.shipped import load_target
 from spectrove.spectra import Spectrum, SpectrumSet
+from spectrove.targets import Target
 
 N = 120
 CLASSES = ("SF", "LINER", "quiescent")
@@ -113,6 +114,20 @@ def test_a_metric_that_does_not_help_is_left_out_unless_asked_for(base, monkeypa
     assert metric_for(Pool.of(base, "class_derived"), "auto", group="plate").metrics == ()
     assert metric_for(Pool.of(base, "class_derived"), "auto", group="plate").about["name"] == "none"
     assert metric_for(Pool.of(base, "class_derived"), "linear", group="plate").metric is not None
+
+
+def test_a_hunt_among_the_same_objects_has_the_metric_of_the_classification(base, monkeypatch):
+    """And one among others has its own."""
+    first = metric_for(Pool.of(base, "class_derived"), group="plate")
+    known = sorted({label for label in LABELS if label})
+    classes = {"this": [known[0]], "other": ["*"]}
+    target = Target(name="one of them", label="class_derived", positive="this", classes=classes)
+    monkeypatch.setattr(fitting, "fit_metric", fail)
+    again = metric_for(Pool.of(base, target=target), group="plate")
+    assert [m.fingerprint for m in again.metrics] == [m.fingerprint for m in first.metrics]
+    some = target.model_copy(update={"filter": f"object_id != '{IDS[-1]}'"})
+    with pytest.raises(AssertionError, match="fitted again"):
+        metric_for(Pool.of(base, target=some), group="plate")
 
 
 def test_it_is_kept_with_the_base_and_fitted_again_when_the_base_changes(base, monkeypatch):
