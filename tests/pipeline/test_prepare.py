@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -18,6 +19,7 @@ from spectrove.inference.calibration import of_base as calibrating
 from spectrove.knowledge.heartbeat import now
 from spectrove.knowledge.index.mark import MARK
 from spectrove.pipeline import indexing
+from spectrove.pipeline import prepare as preparing
 from spectrove.pipeline.prepare import STATE, planned, prepared
 from spectrove.readers import write_dataset
 from spectrove.serve.cli import app
@@ -87,6 +89,32 @@ def test_a_shipped_target_is_known_by_its_name(base):
     wanted, steps = planned(base, targets=["liner"])
     assert list(wanted.targets) == ["liner"]
     assert steps
+
+
+def test_a_target_in_a_file_is_found_again_from_another_folder(base, tmp_path, monkeypatch):
+    """By `kb optimize --prepare`, and by a process in the background, which gets whole paths."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    quiet = 'name = "quiet"\nlabel = "class"\nclasses = {a = ["GALAXY"], b = ["QSO"]}\npositive = "a"\nmetric = "none"'
+    Path("quiet.toml").write_text(quiet)
+    typed = ["kb", "prepare", "../a.kb", "--target", "quiet.toml", "--target", "liner"]
+    whole = [str(tmp_path / "here" / "quiet.toml"), "liner"]
+    monkeypatch.setattr(preparing, "_parts", lambda *_: [])
+    begun = []
+    monkeypatch.setattr("spectrove.serve.background.begin", lambda base, words, *_: begun.append(words))
+    assert CliRunner().invoke(app, [*typed, "--background"]).exit_code == 0
+    assert begun[0] == [
+        "kb", "prepare", str(tmp_path / "here" / "../a.kb"), "--target", whole[0], "--target", whole[1]
+    ]  # fmt: skip
+    assert CliRunner().invoke(app, typed).exit_code == 0
+    assert list(prepared(base).targets) == whole
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = CliRunner().invoke(app, ["kb", "optimize", "../a.kb", "--prepare"])
+    assert again.exit_code == 0, again.output
+    assert list(prepared(base).targets) == whole
+    monkeypatch.chdir(tmp_path / "here")
+    assert list(planned(base, targets=[Path("quiet.toml")])[0].targets) == whole[:1]
 
 
 def test_kb_create_prepares_the_new_base(tmp_path):

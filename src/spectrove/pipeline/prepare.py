@@ -21,7 +21,7 @@ from spectrove.errors import KnowledgeError, SpectroveError
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.files import Files
 from spectrove.knowledge.heartbeat import alive, beating, now
-from spectrove.pipeline.shipped import load_target
+from spectrove.pipeline.shipped import lasting_name, load_target
 from spectrove.targets import Target
 from spectrove.work import advance, doing
 
@@ -39,7 +39,7 @@ class Prepared:
     Attributes:
         state: "running", "done", "failed" or "interrupted".
         version: Of the base.
-        targets, labels, quantities: What is hunted, classified and estimated; targets by name or file.
+        targets, labels, quantities: What is hunted, classified and estimated; targets by name or whole path.
         outliers: Whether outliers are looked for.
         done: Seconds that each part took; what was kept from before takes nearly none.
         doing: The part that runs, or at which it stopped; "" if all is done.
@@ -157,7 +157,7 @@ def planned(
         raise KnowledgeError(
             f"{base.path}: it is being prepared: {before.sentence}. Wait until that has ended."
         )
-    hunted = [load_target(target) if isinstance(target, str) else target for target in targets]
+    hunted = [target if isinstance(target, Target) else load_target(target) for target in targets]
     asked = Prepared(
         "running", base.version, tuple(map(_said, targets)), tuple(labels), tuple(quantities), outliers,
         started=now(), beat=now(), process=os.getpid(),
@@ -245,4 +245,4 @@ def _kept(files: Files, asked: Prepared) -> Iterator[_State]:
 
 
 def _said(target: Target | str) -> str:
-    return target if isinstance(target, str) else target.name
+    return target.name if isinstance(target, Target) else lasting_name(target)

@@ -53,6 +53,11 @@ def load_target(name_or_path: str | Path) -> Target:
     return target
 
 
+def lasting_name(target: str | Path) -> str:
+    """By which a target is found again from any folder: a shipped name, or the whole path of a file."""
+    return str(target) if str(target) in shipped_targets() else str(Path(target).absolute())
+
+
 def shipped_targets() -> list[str]:
     """Names of the targets that come with Spectrove."""
     return targets_in(_folders("targets"))

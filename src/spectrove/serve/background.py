@@ -33,7 +33,7 @@ def begin(base: KnowledgeBase, words: Sequence[str], what: str, as_json: bool) -
 
     if not isinstance(base.path, Path):
         raise KnowledgeError(f"{base.path}: --background needs a base in a local folder. Leave it out.")
-    log = base.path / f"{words[1]}.log"
+    log = base.path.absolute() / f"{words[1]}.log"
     begun = detached(["-m", "spectrove", *words], log, {**os.environ, LOG: str(log)})
     if as_json:
         print_json({"process": begun.pid, "log": str(log)})

@@ -191,7 +191,7 @@ def optimize(
 
         refuse_running(base)
         older = [] if forget is None else ["--forget-older-than", str(forget)]
-        words = ["kb", "optimize", str(kb), *older, *(["--prepare"] if ready else [])]
+        words = ["kb", "optimize", str(kb.absolute()), *older, *(["--prepare"] if ready else [])]
         background.begin(base, words, "optimizes", as_json)
         return
     before = base.info()["bytes"]

@@ -54,7 +54,10 @@ class Questions:
 
     def words(self) -> list[str]:
         """As they are typed."""
-        named = {"--target": self.target, "--label": self.label, "--estimate": self.estimate}
+        from spectrove.pipeline.shipped import lasting_name
+
+        targets = [lasting_name(target) for target in self.target]
+        named = {"--target": targets, "--label": self.label, "--estimate": self.estimate}
         words = [word for option, values in named.items() for value in values for word in (option, value)]
         return [*words, *(["--outliers"] if self.outliers else [])]
 
@@ -77,7 +80,7 @@ def prepare_base(base: KnowledgeBase, kb: Path, questions: Questions, as_json: b
     if questions.background:
         # What is refused is refused here, and not in a file that nobody reads.
         planned(base, **questions.keywords())
-        background.begin(base, ["kb", "prepare", str(kb), *questions.words()], "prepares", as_json)
+        background.begin(base, ["kb", "prepare", str(kb.absolute()), *questions.words()], "prepares", as_json)
         return
     done = prepared(base, **questions.keywords(), log=os.environ.get(background.LOG, ""))
     if as_json:
