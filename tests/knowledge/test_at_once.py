@@ -42,6 +42,23 @@ def said(running: subprocess.Popen[str]):
     return json.loads(out)
 
 
+def test_a_change_that_is_made_is_no_failure_for_want_of_a_last_word(monkeypatch):
+    """The store does not answer when the turn ends: others wait until its lease is over."""
+    monkeypatch.setattr(turns, "_taken", lambda *_: 1)
+    monkeypatch.setattr(turns, "_forget", lambda *_: None)
+    monkeypatch.setattr(turns, "_latest", lambda *_: 1)
+
+    class Silent:
+        def write(self, name, content):
+            raise OSError("the store does not answer")
+
+    with turns.turn(Silent(), ADDRESS, "turns.lock"):
+        pass
+    monkeypatch.setattr(turns, "_latest", lambda *_: 2)
+    with pytest.raises(KnowledgeError, match="no sign of life"), turns.turn(Silent(), ADDRESS, "turns.lock"):
+        pass
+
+
 def test_two_writers_and_two_readers_work_on_a_base_at_once(base):
     """Nothing is lost, nothing is there twice, every version is named, and readers see no half of a batch."""
     writers = [process("write", name) for name in ("one", "two")]

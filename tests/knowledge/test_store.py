@@ -42,6 +42,27 @@ def start(code, *arguments):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def killed(writer, heard=""):
+    """All that a process said until it is killed now; `heard` is what was read of it line by line.
+
+    Lines are read ahead: what `communicate` gives then lacks those that a line brought with it.
+    """
+    writer.send_signal(signal.SIGKILL)
+    said = heard + writer.stdout.read()
+    writer.stdout.close()
+    writer.stderr.close()
+    writer.wait()
+    return said
+
+
+def test_what_a_killed_writer_said_is_heard_whole():
+    """Also the lines that came together with the first one."""
+    writer = start("print(*range(2000), sep=chr(10), flush=True); sys.stdin.read()")
+    first = writer.stdout.readline()
+    time.sleep(0.1)
+    assert killed(writer, first).split() == [str(i) for i in range(2000)]
+
+
 def test_what_is_no_base_is_said_in_a_sentence(tmp_path):
     with pytest.raises(KnowledgeError, match="no such knowledge base"):
         KnowledgeBase.open(tmp_path / "absent.kb")
@@ -147,13 +168,10 @@ def test_a_writer_killed_while_adding_loses_nothing_it_acknowledged(tmp_path):
     acknowledged = []
     for turn, lines in enumerate((4, 7, 5)):
         writer = start(code, path, turn)
-        for _ in range(lines):
-            acknowledged += writer.stdout.readline().split()
+        heard = "".join(writer.stdout.readline() for _ in range(lines))
         time.sleep(0.003 * turn)
-        writer.send_signal(signal.SIGKILL)
-        rest, _ = writer.communicate()
-        whole = rest[: rest.rfind("\n") + 1]
-        acknowledged += whole.split()
+        said = killed(writer, heard)
+        acknowledged += said[: said.rfind("\n") + 1].split()
     base = KnowledgeBase.open(path)
     stored = base.rows(columns=[]).column("object_id").to_pylist()
     assert len(acknowledged) >= 48
@@ -177,8 +195,7 @@ def test_a_killed_create_leaves_nothing_that_opens_or_a_complete_base(tmp_path):
         writer = start(code, path)
         assert writer.stdout.readline() == "go\n"
         time.sleep(delay)
-        writer.send_signal(signal.SIGKILL)
-        writer.communicate()
+        killed(writer)
         if (path / "kb.json").is_file():
             assert len(KnowledgeBase.open(path)) == 3000
         else:

@@ -75,6 +75,34 @@ def test_a_base_of_vectors_is_the_base_that_is_made_of_the_dataset(spectrove, su
     assert KnowledgeBase.open("part.kb").views == ("shape",)
 
 
+def test_flags_of_the_catalog_are_those_that_it_has_when_the_base_is_made(embed, spectrove, dataset):
+    """Those of the encoding come with the vectors; a flag that a catalog no longer gives is gone."""
+    spectra = read_dataset(dataset)
+
+    def with_flag(name, i):
+        flags = [list(known or ()) for known in spectra.column("flags")]
+        flags[i].append(name)
+        place = spectra.rows.column_names.index("flags")
+        column = pa.array(flags, pa.list_(pa.string()))
+        write_dataset(dataset, spectra.with_rows(spectra.rows.set_column(place, "flags", column)))
+
+    def base(name, *more):
+        assert spectrove("kb", "create", name, "--from", dataset, *more).exit_code == 0
+        rows = KnowledgeBase.open(name).rows()
+        return dict(zip(rows["object_id"].to_pylist(), rows["flags"].to_pylist(), strict=True))
+
+    with_flag("blended", 3)
+    embed("-o", "v.lance")
+    with_flag("variable", 4)
+    later = base("later.kb", "--vectors", "v.lance")
+    named = Vectors("v.lance").about.views
+    views = [word for view, (place, _) in named.items() for word in ("--view", f"{view}={place}")][2:]
+    assert later == base("direct.kb", "--encoder", named["shape"][0], "--view", "none", *views)
+    ids = spectra.object_id.tolist()
+    assert "blended" not in (later[ids[3]] or [])
+    assert "variable" in later[ids[4]]
+
+
 def test_an_interrupted_run_is_gone_on_with_and_a_finished_one_does_nothing(embed, monkeypatch):
     """Blocks that are kept are not encoded again, and the vectors are those of an uninterrupted run."""
     embed("-o", "whole.lance")

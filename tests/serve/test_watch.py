@@ -319,6 +319,18 @@ def test_a_subfolder_that_goes_does_not_end_a_watch_and_the_folder_itself_does(p
         arrivals.Arrivals(folder, Journal(folder, folder), 10, True).paths()
 
 
+def test_a_watch_outlives_an_index_that_cannot_be_made_anew(place, targets, monkeypatch, caplog):
+    """It says so; what arrives is answered."""
+    kb, folder, _ = place
+
+    def full(self):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module.Reindexing, "look", full)
+    assert package.open(kb).watch(folder, targets[0], once=True).files == 4
+    assert "its index was not made anew: [Errno 28] No space left" in caplog.text
+
+
 def test_refusals_are_told_when_they_happen(place, targets):
     """A watch may run for weeks."""
     kb, folder, _ = place
