@@ -266,7 +266,7 @@ def change(place: Place) -> Figures:
 
 
 def verbs(place: Place) -> Figures:
-    """First and warm classify, hunt and outliers of mock spectra; before each the base forgets what was fitted on it."""
+    """First and warm classify, hunt and outliers of mock spectra, each begun on a base without any fit."""
     if place.width:
         return {}
     from spectrove.galaxies.mock import make_survey

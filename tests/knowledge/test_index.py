@@ -329,6 +329,21 @@ def test_a_metric_and_several_views_are_searched_as_by_looking_at_all(known, mak
     assert again.counts.tolist() == distances.counts.tolist()
 
 
+def test_lists_of_few_metrics_are_kept(known):
+    """They are as large as a quarter of the vectors; the oldest and those of other versions go."""
+    known.build_index()
+    for i in range(6):
+        metric = Stretched()
+        metric.fingerprint = f"stretched {i}"
+        known.search(QUERIES, 3, metric=metric)
+    kept = sorted((known.path / "index").glob("space.*"), key=lambda place: place.stat().st_mtime)
+    assert len(kept) == 4
+    known.delete(f"object_id = '{NAMES[0]}'")
+    known.search(QUERIES, 3, metric=Stretched())
+    [last] = (known.path / "index").glob("space.*")
+    assert last not in kept
+
+
 def test_info_says_how_many_of_the_nearest_the_index_finds(known, monkeypatch):
     """All of 400; and a tenth of them where the index proposes almost nothing."""
     assert "index" not in known.info()["views"]["shape"]

@@ -30,6 +30,9 @@ LISTS, LEARNT_FROM, STEPS = 1024, 40, 6
 #: Nearest lists that are looked through for PROPOSED objects; of more objects in proportion.
 LOOKED_THROUGH = 32
 
+#: Lists that are kept of one version: as large as a quarter of the vectors, one for each metric.
+MOST_KEPT = 4
+
 #: Objects put into lists between two words about progress.
 AT_ONCE = 8192
 
@@ -103,7 +106,7 @@ class Lists:
         return made
 
     def _keep(self, made: Any) -> None:
-        """Write the lists, and remove those of other versions."""
+        """Write the lists, and remove those of other versions and of metrics that were asked about long ago."""
         faiss: Any = import_module("faiss")
         place = self.files.place(f"{FOLDER}/{self._stem}new")
         if place is None:
@@ -111,6 +114,13 @@ class Lists:
         with replacing(place) as temporary:
             faiss.write_index(made, str(temporary))
         place.rename(place.with_name(f"{self._stem}{place.stat().st_size}.{summed(place)}"))
+        kept: list[tuple[float, str]] = []
         for name in self.files.names(FOLDER):
-            if name.startswith(f"{SPACE}.") and name.split(".")[1] not in (str(self.version), "json"):
+            if not name.startswith(f"{SPACE}.") or name.endswith(".json"):
+                continue
+            if name.split(".")[1] != str(self.version):
                 self.files.remove(f"{FOLDER}/{name}")
+            elif not name.endswith(".new"):
+                kept.append((place.with_name(name).stat().st_mtime, name))
+        for _, name in sorted(kept)[:-MOST_KEPT]:
+            self.files.remove(f"{FOLDER}/{name}")
