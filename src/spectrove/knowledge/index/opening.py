@@ -250,7 +250,7 @@ def _proposed(sidecar: Sidecar, whole: Snapshot, found: NDArray[np.int64]) -> Fo
     changed = len(fresh) + int((places < 0).sum())
     if changed > MOST_CHANGED * sidecar.about.rows:
         since = f"has an index of version {sidecar.about.version}, since when {changed:,} objects changed"
-        return Found("stale", since, whole, changed)
+        return Found("stale", since, replace(whole, vectors=np.asarray(whole.vectors)), changed)
     others = Snapshot(
         whole.row_id[fresh], whole.object_id[fresh], whole.vectors[fresh], whole.coverage[fresh],
         whole.ra[fresh], whole.dec[fresh],
