@@ -40,6 +40,9 @@ BINS, RESAMPLES = 15, 400
 
 PARTS = 5
 
+#: As many as there are.
+ALL = 10**9
+
 #: Objects on which the settings of the metric are judged where all are learnt from.
 ALL_JUDGED = 6000
 
@@ -140,7 +143,7 @@ Sizes = tuple[int, int]
 def sizes_of(text: str) -> Sizes:
     """Both sizes from "6000:all"."""
     metric, _, among = text.partition(":")
-    return tuple(10**9 if part == "all" else int(part) for part in (metric, among or metric))  # type: ignore[return-value]
+    return tuple(ALL if part == "all" else int(part) for part in (metric, among or metric))  # type: ignore[return-value]
 
 
 def one_seed(known: Searched, options: argparse.Namespace, seed: int) -> dict[Sizes, tuple[Floats, Floats]]:
@@ -157,8 +160,8 @@ def one_seed(known: Searched, options: argparse.Namespace, seed: int) -> dict[Si
     draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
     found, full = {}, None
     every = len(inside)
-    sizes = [(min(a, every), min(b, every)) for a, b in options.sizes]
-    for metric, among in dict.fromkeys(sizes if options.largest else [(every, every), *sizes]):
+    for sizes in dict.fromkeys(options.sizes if options.largest else [(ALL, ALL), *options.sizes]):
+        metric, among = min(sizes[0], every), min(sizes[1], every)
         size = among, metric
         start = time.process_time()
         linear.MOST_OBJECTS = options.judged if metric < every else ALL_JUDGED
@@ -168,7 +171,7 @@ def one_seed(known: Searched, options: argparse.Namespace, seed: int) -> dict[Si
         weights = [np.ones(len(truth)), *(draw[plates].astype(float) for draw in draws)]
         all_of_it = np.array([measures(truth, p, hunted, weight) for weight in weights])
         full = all_of_it if full is None else full
-        found[metric, among] = all_of_it[0], (all_of_it - full)[1:]
+        found[sizes] = all_of_it[0], (all_of_it - full)[1:]
         print(
             f"seed {seed} metric {metric:6} among {among:6}: F1 {all_of_it[0, 0]:.4f} ECE {all_of_it[0, 1]:.4f} "
             f"AP {all_of_it[0, 2]:.4f} ({time.process_time() - start:.0f} s of processor)",
@@ -215,7 +218,8 @@ def main() -> None:
             f"{v:.4f} {m:+.4f} [{a:+.4f} {b:+.4f}]"
             for v, m, a, b in zip(values, middle, low, high, strict=True)
         ]
-        print(f"| {size[0]} | {size[1]} | " + " | ".join(cells) + " |", flush=True)
+        told = " | ".join("all" if n == ALL else f"{n:,}" for n in size)
+        print(f"| {told} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":

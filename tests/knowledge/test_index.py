@@ -16,6 +16,7 @@ import pytest
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
+from spectrove.inference.metric.linear import LinearMetric
 from spectrove.knowledge import KnowledgeBase, heartbeat
 from spectrove.knowledge.index import building
 from spectrove.knowledge.index.mark import MARK, making
@@ -126,8 +127,13 @@ def test_objects_newer_than_the_index_are_found_and_older_ones_that_are_gone_are
     found = known.search(QUERIES, 5)
     assert uses_index(known) is False  # too much has changed by now
     same(found, by_looking_at_all(known, monkeypatch))
-    same(known.search(QUERIES, 5, metric=Stretched()), by_looking_at_all(known, monkeypatch, metric=Stretched()))
-    known.search_by_class(QUERIES, 3, labelled="class_derived", metric=[Stretched()])
+    same(
+        known.search(QUERIES, 5, metric=Stretched()),
+        by_looking_at_all(known, monkeypatch, metric=Stretched()),
+    )
+    plain = LinearMetric(np.eye(12), np.zeros(12))
+    assert np.array_equal(known.search(QUERIES, 5, metric=plain).distance, found.distance)
+    known.search_by_class(QUERIES, 3, labelled="class_derived", metric=[plain])
 
 
 def test_an_object_without_a_vector_in_the_view_stays_out_of_it(known, make_spectra, monkeypatch):
