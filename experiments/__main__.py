@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from experiments.table import ALL, PAPER, PROGRAMS, STUDIES, TABLES
 
-DONE, ASKED_WRONGLY = 0, 2
+DONE, ASKED_WRONGLY, INTERRUPTED = 0, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,9 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ASKED_WRONGLY if wrong else DONE
     if name in TABLES or name in STUDIES:
         evaluate(given)
-    if name in PAPER or name == "all":
-        return import_module("experiments.paper.run").main(given)
-    return programs(given)
+    try:
+        if name in PAPER or name == "all":
+            return import_module("experiments.paper.run").main(given)
+        return programs(given)
+    except KeyboardInterrupt:
+        print("interrupted; what is finished is kept where the experiment keeps it", file=sys.stderr)
+        return INTERRUPTED
 
 
 def programs(arguments: Sequence[str]) -> int:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from spectrove.galaxies.mock import load_recipe
 from spectrove.galaxies.variability import VARIABILITY
 from spectrove.inference.differences.changes import line_changes, sky_pixels, still_pixels
 from spectrove.inference.differences.pairs import gridded, pair_of
+from spectrove.processes import map_chunks
 
 PATH = Path(__file__).parents[1] / "src/spectrove/galaxies/data/epochs.json"
 
@@ -46,8 +45,7 @@ def significances(i: int, seed: int = SEED) -> tuple[float, float, float]:
 def main() -> None:
     """Write the table."""
     n = int(sys.argv[1]) if len(sys.argv) > 1 else PAIRS
-    with ProcessPoolExecutor(2) as pool:
-        rows = np.array(list(pool.map(partial(significances), range(n), chunksize=50)))
+    rows = np.array(list(map_chunks(significances, ((i,) for i in range(n)), 2)))
     rows = rows[np.argsort(rows[:, 0])]
     about = {"made_by": "scripts/epochs_null.py", "seed": SEED, "recipe": "test"}
     values = {name: np.round(rows[:, k], 2).tolist() for k, name in enumerate(("sn", "narrow", "broad"))}

@@ -9,11 +9,12 @@ import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import pytest
 
 from spectrove.errors import DatasetError
-from spectrove.processes import map_chunks
+from spectrove.processes import guarded, map_chunks
 
 PARENT = """
 import os, signal, sys, time
@@ -89,6 +90,60 @@ def test_ctrl_c_that_another_thread_takes_waits_until_a_worker_has_started(monke
     idle.set()
     assert seen == ["whole"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+INTERRUPTED = """
+import os, sys, time
+from spectrove.processes import guarded
+
+
+def task(i):
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+
+
+if __name__ == "__main__":
+    try:
+        with guarded(2, patient=False) as submit:
+            for future in [submit(task, i) for i in range(4)]:
+                future.result()
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="reads /proc, which Linux has")
+def test_ctrl_c_ends_a_pool_whose_tasks_take_long(tmp_path):
+    """At once, without a word of its workers; nothing is left."""
+    script = tmp_path / "pool.py"
+    script.write_text(
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + INTERRUPTED
+    )
+    parent = subprocess.Popen(
+        [sys.executable, script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert parent.stdout is not None
+    assert parent.stderr is not None
+    workers = [int(parent.stdout.readline()) for _ in range(2)]
+    os.killpg(parent.pid, signal.SIGINT)  # a terminal sends it to the whole group
+    try:
+        assert parent.wait(60) == 0
+        assert parent.stdout.read() == "interrupted\n"
+        assert parent.stderr.read() == ""
+        assert not any(map(is_running, workers))
+    finally:
+        parent.kill()
+        parent.stdout.close()
+        parent.stderr.close()
+
+
+def test_a_worker_of_a_pool_begins_as_it_is_told():
+    with guarded(1, partial(os.umask, 0o027)) as submit:
+        assert submit(os.umask, 0o022).result() == 0o027
 
 
 ON_CLUSTER = """

@@ -14,9 +14,9 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from experiments.ask.bench import Bench
-from experiments.ask.kept import spread
 from experiments.parts import Section, say
 from experiments.samples.repeats import exposures, mock_epochs
+from experiments.workers import spread
 from spectrove.domain import Variability
 from spectrove.galaxies.lines import LINE, LINES
 from spectrove.galaxies.mock import load_recipe

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.ask.bench import Bench
-from experiments.ask.kept import spread
 from experiments.ask.labelled import Hunt, hunted
 from experiments.ask.methods import METHODS
 from experiments.ask.ranking import FIRST, OTHER_DRAWS, OUTLIER_DRAWS, SETTINGS, Kind, Rows, ranked
@@ -19,6 +18,7 @@ from experiments.ask.told import tables
 from experiments.parts import Section, say
 from experiments.samples.injected import with_lenses, with_outliers
 from experiments.samples.surveys import OUTLIER_HOSTS
+from experiments.workers import spread
 from spectrove.spectra import SpectrumSet
 
 #: The setting compared with the fully labelled hunt.

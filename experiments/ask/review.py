@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.ask.bench import Bench, plates
-from experiments.ask.kept import kept, spread
+from experiments.ask.kept import kept
 from experiments.code import code_hash
 from experiments.parts import Section, say
 from experiments.samples.injected import with_lenses, with_outliers
 from experiments.samples.surveys import SDSS
+from experiments.workers import spread
 from spectrove.inference import inspection
 from spectrove.inference.embed import embed_queries
 from spectrove.inference.examples.background import Background, fit_axes

@@ -6,11 +6,11 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from spectrove.errors import LeakError, SpectroveError
 from spectrove.galaxies.lenses.signs import RESIDUALS_VERSION
 from spectrove.inference.calibration.of_base import CALIBRATION_VERSION
 from spectrove.inference.metric.of_base import METRIC_VERSION
-from spectrove.processes import end_with_parent
+from spectrove.processes import guarded
 from spectrove.provenance import canonical_json
 
 Progress = Callable[[int, int, str], None]
@@ -178,13 +178,13 @@ def make_cells(
         LeakError: A method was trained on queries.
     """
     tell = progress or (lambda done, total, text: None)
-    with _pool(workers) as pool:
-        _train_first(jobs, pool, tell)
+    with _pool(workers) as submit:
+        _train_first(jobs, submit, tell)
         problems = list(dict.fromkeys((j.part, j.name, j.seed) for j in jobs))
         for i, problem in enumerate(problems):  # spectra first: two processes must not both make them
             tell(i, len(problems), "spectra")
             replace(jobs[0].data, workers=workers).prepare(*problem)
-        pending = {pool.submit(make_cell, job): job for job in jobs}
+        pending = {submit(make_cell, job): job for job in jobs}
         cells, absent = [], {}
         for done, future in enumerate(as_completed(pending), 1):
             job = pending[future]
@@ -192,16 +192,15 @@ def make_cells(
             try:
                 cells.append(future.result())
             except LeakError:
-                pool.shutdown(cancel_futures=True)
                 raise
             except SpectroveError as error:
                 absent[job.row] = f"{job.row}: left out. {error}"
     return cells, list(absent.values())
 
 
-def _train_first(jobs: Sequence[Job], pool: Any, tell: Progress) -> None:
+def _train_first(jobs: Sequence[Job], submit: Callable[..., Future], tell: Progress) -> None:
     needed = list(dict.fromkeys(n for job in jobs for n in row_named(job.row).needs))
-    pending = [pool.submit(_train, name, jobs[0].trained.folder) for name in needed]
+    pending = [submit(_train, name, jobs[0].trained.folder) for name in needed]
     for done, future in enumerate(as_completed(pending), 1):
         future.result()
         tell(done, len(needed), "trained " + ", ".join(needed))
@@ -212,36 +211,26 @@ def _train(name: str, folder: Path) -> None:
         TRAININGS[name](folder)
 
 
-class _Here:
-    """A pool of no processes, for one worker: what is submitted is done at once."""
-
-    def __enter__(self) -> _Here:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def submit(self, function: Callable, *arguments: Any) -> Future:
-        future: Future = Future()
-        try:
-            future.set_result(function(*arguments))
-        except SpectroveError as error:
-            future.set_exception(error)
-        return future
-
-    def shutdown(self, cancel_futures: bool = False) -> None: ...
+def _at_once(function: Callable, *arguments: Any) -> Future:
+    """As a pool of no processes has done it."""
+    future: Future = Future()
+    try:
+        future.set_result(function(*arguments))
+    except SpectroveError as error:
+        future.set_exception(error)
+    return future
 
 
-def _pool(workers: int) -> Any:
-    # Fresh processes: torch and LanceDB have threads, and a forked copy of those can hang.
-    return _Here() if workers == 1 else ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker)
+def _pool(workers: int) -> AbstractContextManager[Callable[..., Future]]:
+    """What gives cells to the workers; cells take minutes, and Ctrl-C ends those that are not finished."""
+    return nullcontext(_at_once) if workers == 1 else guarded(workers, _be_quiet, patient=False)
 
 
-def _begin_worker() -> None:
+def _be_quiet() -> None:
     import logging
 
     import torch
 
-    end_with_parent()
     logging.disable(logging.WARNING)  # other people's log lines would stand between those of the progress
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)

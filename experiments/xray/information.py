@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma
 
 from experiments.parts import Section
+from experiments.workers import spread
 from experiments.xray.bench import Bench
 from experiments.xray.muwclass import ENCODERS
 from spectrove.pipeline.shipped import load_encoder, shipped_encoders
@@ -54,11 +54,7 @@ def run(bench: Bench) -> Section:
     """Every pair, its nulls, and which of them are left after correction for their number."""
     pairs = [*muwclass(bench), *uml(bench)]
     bench.say(f"{len(pairs)} pairs, {PERMUTATIONS} permutations of each")
-    if bench.workers > 1:
-        with ProcessPoolExecutor(bench.workers) as workers:
-            rows = list(workers.map(measured, pairs))
-    else:
-        rows = [measured(pair) for pair in pairs]
+    rows = list(spread(bench.workers, measured, pairs))
     for name in ("p", f"p{EQUAL}", f"p{GIVEN}"):
         for claimed in (
             True,

@@ -60,24 +60,53 @@ def map_chunks(
 
 
 def _in_pool(function: Callable[..., R], tasks: Iterator[tuple], workers: int) -> Iterator[R]:
-    # Spawned, not forked: the parent may hold threads of torch, Lance or Arrow, which a fork would break.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
     waiting: deque[Future] = deque()
-    try:
+    with guarded(workers) as submit:
         for task in tasks:
-            with _interrupt_later():  # it starts processes
-                future = pool.submit(function, *task)
-            waiting.append(future)
+            waiting.append(submit(function, *task))
             if len(waiting) > AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+@contextmanager
+def guarded(
+    workers: int, begin: Callable[[], None] | None = None, *, patient: bool = True
+) -> Iterator[Callable[..., Future]]:
+    """A pool of processes, as the function that gives them something to do: a function of a module and its values.
+
+    Ctrl-C is for this process alone, and no process outlives it or the pool.
+
+    Args:
+        workers: Number of processes.
+        begin: Called in each before its first task.
+        patient: Whether tasks that run are finished when an error or Ctrl-C ends the pool. Where they take minutes they
+            are better ended with it.
+
+    Raises:
+        DatasetError: A process dies.
+    """
+    # Spawned, not forked: the parent may hold threads of torch, Lance or Arrow, which a fork would break.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker, initargs=(begin,))
+
+    def submit(function: Callable[..., R], *values: Any) -> Future:
+        with _interrupt_later():  # it starts processes
+            return pool.submit(function, *values)
+
+    try:
+        yield submit
     except BrokenProcessPool as error:
         raise DatasetError(
             f"one of {workers} worker processes died (out of memory, or started from a script without "
             '`if __name__ == "__main__":`). Run again with fewer, --workers 1: what was stored is kept.'
         ) from error
+    except BaseException:
+        if not patient:
+            for process in list((pool._processes or {}).values()):
+                process.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -236,10 +265,12 @@ def detached(
     return begun
 
 
-def _begin_worker() -> None:
+def _begin_worker(begin: Callable[[], None] | None) -> None:
     """A worker of a pool, which ends with its parent if that is killed."""
     spare_worker()
     end_with_parent()
+    if begin is not None:
+        begin()
 
 
 def spare_worker() -> None:

@@ -8,11 +8,12 @@ from sklearn.metrics import average_precision_score
 
 from experiments.ask import examples, ranking
 from experiments.ask.bench import Bench
-from experiments.ask.kept import kept, spread
+from experiments.ask.kept import kept
 from experiments.ask.labelled import target_of
 from experiments.ask.methods import METHODS, Fold
 from experiments.ask.ranking import Kind, Wanted, average_precision
 from experiments.ask.told import tables
+from experiments.workers import spread
 
 CLUSTER = Kind("cluster", "real", 0)
 

@@ -65,3 +65,31 @@ def test_a_program_gets_the_options_alone(monkeypatch):
     monkeypatch.setattr("experiments.demo.main", lambda arguments: given.append(arguments) or 0)
     assert main(["demo", "-n", "7"]) == 0
     assert given == [["-n", "7"]]
+
+
+def test_ctrl_c_is_a_sentence(monkeypatch, capsys):
+    """And no stack of calls."""
+
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("experiments.__main__.import_module", interrupted)
+    assert main([next(iter(table.PROGRAMS))]) == 130
+    assert capsys.readouterr().err.startswith("interrupted; what is finished is kept")
+
+
+@pytest.mark.parametrize("folder", ["experiments", "scripts", "benchmarks"])
+def test_nobody_starts_a_pool_of_processes_on_his_own(folder):
+    """Workers of `spectrove.processes` hear no Ctrl-C, are not forked, and end with their parent."""
+    own = [
+        f"{path}:{node.lineno}"
+        for path in sorted((Path(table.__file__).parents[1] / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom | ast.Import)
+        and any(
+            name.name == "ProcessPoolExecutor"
+            or (getattr(node, "module", None) or name.name) == "multiprocessing"
+            for name in node.names
+        )
+    ]
+    assert not own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,3 +84,16 @@ def store(monkeypatch):
         for name, value in environment(address).items():
             monkeypatch.setenv(name, value)
         yield content
+
+
+def killed(writer, heard=""):
+    """All that a process said until it is killed now; `heard` is what was read of it line by line.
+
+    Lines are read ahead: what `communicate` gives then lacks those that a line brought with it.
+    """
+    writer.send_signal(signal.SIGKILL)
+    said = heard + writer.stdout.read()
+    writer.stdout.close()
+    writer.stderr.close()
+    writer.wait()
+    return said

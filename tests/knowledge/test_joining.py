@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 
 import numpy as np
@@ -10,6 +9,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.knowledge.conftest import killed
 from tests.knowledge.test_store import start
 
 from spectrove.errors import KnowledgeError
@@ -264,11 +264,10 @@ def test_a_writer_killed_while_joining_loses_nothing_it_acknowledged(base, ids):
     done = []
     for turn, wait in enumerate((0.0, 0.013, 0.03)):
         writer = start(code, base.path, turn, *ids)
-        done += [writer.stdout.readline().strip() for _ in range(3)]
+        heard = "".join(writer.stdout.readline() for _ in range(3))
         time.sleep(wait)
-        writer.send_signal(signal.SIGKILL)
-        rest, _ = writer.communicate()
-        done += rest.split()
+        said = killed(writer, heard)
+        done += said[: said.rfind("\n") + 1].split()
     opened = KnowledgeBase.open(base.path)
     assert len(opened) == len(ids)
     for name in done:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -12,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+from tests.knowledge.conftest import killed
 
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge import KnowledgeBase
@@ -40,19 +40,6 @@ def start(code, *arguments):
     script = PREAMBLE + textwrap.dedent(code)
     command = [sys.executable, "-c", script, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def killed(writer, heard=""):
-    """All that a process said until it is killed now; `heard` is what was read of it line by line.
-
-    Lines are read ahead: what `communicate` gives then lacks those that a line brought with it.
-    """
-    writer.send_signal(signal.SIGKILL)
-    said = heard + writer.stdout.read()
-    writer.stdout.close()
-    writer.stderr.close()
-    writer.wait()
-    return said
 
 
 def test_what_a_killed_writer_said_is_heard_whole():

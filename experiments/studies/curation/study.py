@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -28,7 +26,7 @@ from spectrove.inference.labels.review import Words, combined, label_findings
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline import Embedded, embed
 from spectrove.pipeline.shipped import load_encoder
-from spectrove.processes import end_with_parent
+from spectrove.processes import guarded
 from spectrove.spectra import SpectrumSet
 
 #: Share of labels that are flipped where findings are counted.
@@ -100,9 +98,8 @@ def _answers(setting: Setting, jobs: Sequence[tuple[str, int]]) -> Iterator[Answ
     if min(setting.workers, len(jobs)) < 2:
         yield from (_answer(quiet, *job) for job in jobs)
         return
-    # A forked process would inherit LanceDB's threads without their locks.
-    with ProcessPoolExecutor(min(setting.workers, len(jobs)), get_context("spawn"), end_with_parent) as pool:
-        yield from (future.result() for future in [pool.submit(_answer, quiet, *job) for job in jobs])
+    with guarded(min(setting.workers, len(jobs)), patient=False) as submit:
+        yield from (future.result() for future in [submit(_answer, quiet, *job) for job in jobs])
 
 
 def _answer(setting: Setting, part: str, seed: int) -> Answer:
