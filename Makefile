@@ -32,7 +32,7 @@ check: setup ## lint, types, docs
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_documented.py tests/test_public_names.py tests/test_architecture.py tests/test_imports.py
 
-bench: setup ## measure bases of growing size beside other programs; BENCH_ARGS="--sizes 1e6"
+bench: setup ## measure bases of growing size beside other programs, an hour; BENCH_ARGS="--sizes 1e3 1e4"
 	$(BIN)/python benchmarks/scale.py --keep $(BENCH_ARGS)
 
 clean: ## remove what can be made again, the environment included

@@ -1,8 +1,8 @@
 """What grows with a base, in one table: build, disk, memory, search, recall, changes, verbs; beside other programs.
 
-    python benchmarks/scale.py                                        # 1,000, 10,000 and 100,000 objects
-    python benchmarks/scale.py --sizes 1e3 1e4 1e5 1e6 --keep         # and write the table into benchmarks/README.md
-    python benchmarks/scale.py --sizes 5e5 --width 768
+    python benchmarks/scale.py                                 # 1,000 to 1,000,000 objects, and 500,000 long vectors
+    python benchmarks/scale.py --sizes 1e3 1e4 --keep          # and write the table into benchmarks/README.md
+    python benchmarks/scale.py --sizes 5e5x768
     python benchmarks/scale.py --sizes 1e4 --only search rivals --anew
 
 Bases come from `generate.py`. Every stage of every size is a process of its own, and its figures are kept in
@@ -39,6 +39,9 @@ FILTERS = {"5%": 0.05, ".1%": 0.001}
 CHANGED = 1000
 #: Spectra that verbs are asked about, one by one.
 ASKED = 8
+
+#: What is measured by default: an hour on two cores.
+SIZES = "1e3", "1e4", "1e5", "1e6", "5e5x768"
 
 Figures = dict[str, Any]
 
@@ -359,11 +362,10 @@ def measured(place: Place, stage: str, anew: bool) -> Figures:
             "--measure",
             stage,
             "--sizes",
-            str(place.n),
+            f"{place.n}x{place.width}" if place.width else str(place.n),
             "--out",
             str(place.folder.parent),
         ]
-        command += ["--width", str(place.width)] if place.width else []
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
         if done.returncode:
             print(f"{place.name}: {stage} failed (exit code {done.returncode})", flush=True)
@@ -417,21 +419,27 @@ def slopes(columns: dict[str, Figures]) -> str:
     return f"Slope of log p50 (one query, ids and distances) against log N: {steps}; {overall}."
 
 
+def size_of(text: str) -> tuple[int, int | None]:
+    """Number of objects and length of vectors from "1e6" or "5e5x768"; None for the usual length."""
+    n, _, width = text.partition("x")
+    return int(float(n)), int(width) if width else None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--sizes", type=lambda text: int(float(text)), nargs="+", default=[10**3, 10**4, 10**5]
-    )
-    parser.add_argument("--width", type=int, help="Length of the vectors; 256, with verbs, by default.")
+        "--sizes", type=size_of, nargs="+", default=[size_of(text) for text in SIZES],
+        help="Objects, and the length of their vectors where it is not 256: 5e5x768, for which no verb is asked.",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, default=generate.ROOT / "out" / "scale")
     parser.add_argument("--only", nargs="+", choices=list(STAGES), default=list(STAGES))
     parser.add_argument("--anew", action="store_true", help="Measure again what is kept.")
     parser.add_argument("--keep", action="store_true", help="Write the table into benchmarks/README.md.")
     parser.add_argument("--measure", choices=list(STAGES), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    places = [Place(options.out, n, options.width) for n in options.sizes]
+    places = [Place(options.out, n, width) for n, width in options.sizes]
     if options.measure:
         print("\n" + json.dumps(STAGES[options.measure](places[0])))
         return
