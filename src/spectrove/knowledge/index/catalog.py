@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spectrove.knowledge.files import Files, replacing
-from spectrove.knowledge.index.sidecar import CATALOG, FOLDER, is_whole, summed
+from spectrove.knowledge.index.sidecar import CATALOG, FOLDER, is_whole, note_whole, summed
 
 
 class Catalog:
@@ -72,8 +72,9 @@ def write_catalog(files: Files, version: int, parts: Sequence[pa.RecordBatch] | 
             writer.write_batch(first)
             for part in parts:
                 writer.write_batch(part)
-    name = f"{CATALOG}.{version}.{place.stat().st_size}.{summed(place)}"
-    place.rename(place.with_name(name))
+    total = summed(place)
+    name = f"{CATALOG}.{version}.{place.stat().st_size}.{total}"
+    note_whole(files, place.rename(place.with_name(name)), total)
     for other in files.names(FOLDER):
         if other.startswith(f"{CATALOG}.") and other != name and not other.endswith(".json"):
             files.remove(f"{FOLDER}/{other}")

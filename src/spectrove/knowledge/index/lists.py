@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from spectrove.cores import in_threads
 from spectrove.knowledge.files import Files, replacing
 from spectrove.knowledge.index.graph import padded, whole
-from spectrove.knowledge.index.sidecar import FOLDER, SPACE, is_whole, summed
+from spectrove.knowledge.index.sidecar import FOLDER, SPACE, is_whole, note_whole, summed
 from spectrove.knowledge.search import PROPOSED
 from spectrove.work import counted
 
@@ -113,7 +113,9 @@ class Lists:
             return
         with replacing(place) as temporary:
             faiss.write_index(made, str(temporary))
-        place.rename(place.with_name(f"{self._stem}{place.stat().st_size}.{summed(place)}"))
+        total = summed(place)
+        name = f"{self._stem}{place.stat().st_size}.{total}"
+        note_whole(self.files, place.rename(place.with_name(name)), total)
         kept: list[tuple[float, str]] = []
         for name in self.files.names(FOLDER):
             if not name.startswith(f"{SPACE}.") or name.endswith(".json"):

@@ -118,7 +118,9 @@ class Parts:
             raise OSError(f"{name}: an index needs files that can be mapped into memory")
         with replacing(place) as temporary:
             yield temporary
-        self.written[what] = {"name": name, "bytes": place.stat().st_size, "sum": summed(place)}
+        total = summed(place)
+        self.written[what] = {"name": name, "bytes": place.stat().st_size, "sum": total}
+        note_whole(self._files, place, total)
 
     def save(self, what: str, array: NDArray) -> None:
         """Write an array."""
@@ -152,18 +154,25 @@ def is_whole(files: Files, place: Path, total: str) -> bool:
     All of it is read when it is first seen, and again when its size, its time or its place on the disk has changed:
     an index of a million objects is read for seconds.
     """
-    about = place.stat()
-    mark = [about.st_size, about.st_mtime_ns, about.st_ino, total]
-    known = _checked(files)
-    if known.get(place.name) == mark:
+    if _checked(files).get(place.name) == _mark(place, total):
         return True
     if summed(place) != total:
         return False
+    note_whole(files, place, total)
+    return True
+
+
+def note_whole(files: Files, place: Path, total: str) -> None:
+    """Note that a file of the index has this sum, as one that was just written."""
     there = set(files.names(FOLDER))
     with suppress(OSError):  # a base that may only be read
-        kept = {name: told for name, told in known.items() if name in there}
-        files.write(CHECKED, json.dumps(kept | {place.name: mark}, indent=1).encode())
-    return True
+        kept = {name: told for name, told in _checked(files).items() if name in there}
+        files.write(CHECKED, json.dumps(kept | {place.name: _mark(place, total)}, indent=1).encode())
+
+
+def _mark(place: Path, total: str) -> list[Any]:
+    about = place.stat()
+    return [about.st_size, about.st_mtime_ns, about.st_ino, total]
 
 
 def _checked(files: Files) -> dict[str, Any]:
