@@ -15,7 +15,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "spectrove"
 
 #: Lowest first. A part imports itself and lower lines, never its own line or a higher one.
 ORDER = (
-    {"errors", "version", "plain", "moved", "work", "folders"},
+    {"errors", "version", "plain", "moved", "work", "folders", "reach"},
     {"ingest", "explain", "mock"},
     {"provenance", "processes", "flat", "gaps", "lines", "pixels", "conditions", "shared", "hats"},
     {"spectra", "words", "cores"},

@@ -58,3 +58,18 @@ def needed(part: T | None, domain: Domain, verb: str, name: str) -> T:
             f"{verb}: a base of {domain.name} has no {name}. Ask a base of another kind of light."
         )
     return part
+
+
+def usual_label(base: KnowledgeBase) -> str:
+    """The label column that is asked for where none is named: that of the kind of light, else the first of the base.
+
+    Raises:
+        KnowledgeError: The base has none.
+    """
+    labels = list(base.info()["labels"])
+    if not labels:
+        raise KnowledgeError(
+            f"{base.path}: no label column to explain by. Name one with --label, or a --target."
+        )
+    usual = domain_of(base).label
+    return usual if usual in labels else labels[0]

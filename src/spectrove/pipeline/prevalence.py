@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from spectrove.errors import KnowledgeError
+from spectrove.reach import reachable
 
 
 def prevalence_of(given: Any) -> Mapping[str, float] | Literal["equal"] | None:
@@ -40,6 +41,8 @@ def prevalence_of(given: Any) -> Mapping[str, float] | Literal["equal"] | None:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
+        if not reachable(path):
+            raise OSError("no file of this request")
         shares = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise KnowledgeError(

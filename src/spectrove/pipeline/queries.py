@@ -20,6 +20,7 @@ from spectrove.pipeline.answers import Answers
 from spectrove.pipeline.kinds import domain_of_spectra
 from spectrove.pipeline.options import READING
 from spectrove.pixels import foreign
+from spectrove.reach import is_confined
 from spectrove.readers import iter_dataset, read_spectra
 from spectrove.readers.dataset import select
 from spectrove.readers.files import is_dataset
@@ -207,8 +208,8 @@ def known_ids(base: KnowledgeBase, texts: Sequence[str]) -> set[str]:
 
 
 def is_path(text: str) -> bool:
-    """Whether a string names files: a path that exists, a glob or a dataset."""
-    return is_dataset(text) or has_magic(text) or Path(text).exists()
+    """Whether a string names files: a path that exists, a glob or a dataset; never in a request from outside."""
+    return not is_confined() and (is_dataset(text) or has_magic(text) or Path(text).exists())
 
 
 def _check_reading(items: Sequence[Any], ids: set[str], reading: dict[str, Any]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from spectrove.encoders import Encoder, EncoderRecipe, checkpoint
 from spectrove.encoders import recipe as recipes
@@ -11,6 +13,7 @@ from spectrove.pipeline.domains import DOMAINS
 from spectrove.targets import Target
 from spectrove.targets import load_target as load_from
 from spectrove.targets import shipped_targets as targets_in
+from spectrove.targets import target_of as target_from
 
 
 def load_encoder(source: str | Path) -> Encoder:
@@ -47,7 +50,19 @@ def load_target(name_or_path: str | Path) -> Target:
     Raises:
         TargetError: No such name or file, not TOML, or a key or value that a target cannot have.
     """
-    target = load_from(name_or_path, _folders("targets"))
+    return _checked(load_from(name_or_path, _folders("targets")))
+
+
+def target_of(values: Mapping[str, Any]) -> Target:
+    """The target that has these keys, as its TOML file would.
+
+    Raises:
+        TargetError: A key or value that a target cannot have.
+    """
+    return _checked(target_from(values))
+
+
+def _checked(target: Target) -> Target:
     witnesses = {name for d in DOMAINS.values() for name in d.witnesses}
     target.check_names(sorted(witnesses), sorted({name for d in DOMAINS.values() for name in d.signs}))
     return target

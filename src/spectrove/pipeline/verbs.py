@@ -47,6 +47,8 @@ class Verb:
         summary: What it does, in a sentence.
         command: The command that asks it.
         of_base: Whether it is asked about the objects of the base themselves, without spectra.
+        or_base: Whether it is asked about them where no spectra are given.
+        together: Whether spectra are compared or ranked among each other, so that all of them are asked at once.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Verb:
     summary: str
     command: str
     of_base: bool = False
+    or_base: bool = False
+    together: bool = False
 
 
 _SEARCH = ("object_id", "neighbors", "flags")
@@ -101,7 +105,7 @@ VERBS: dict[str, Verb] = {
             "object_id", "score", "probability", "interval", "calibrated", "reason_not_calibrated", "among_base", "z",
             "why", "neighbors", "flags", "region_distance",
         ),
-        "Find the spectra that are like some examples.", "hunt --like",
+        "Find the spectra that are like some examples.", "hunt --like", or_base=True, together=True,
     ),
     "classify": Verb(
         "classify", classify, ClassifyOptions, "label", (*_POSTERIOR, "label", "value", "probabilities"),
@@ -126,7 +130,7 @@ VERBS: dict[str, Verb] = {
             "object_id", "score", "along", "along_error", "off_line", "agrees", "regions", "flags",
             "reason_no_probability",
         ),
-        "Rank spectra between two sets, and say where these differ.", "contrast",
+        "Rank spectra between two sets, and say where these differ.", "contrast", or_base=True, together=True,
     ),
     "epochs": Verb(
         "epochs", epochs, EpochOptions, "",
@@ -135,6 +139,7 @@ VERBS: dict[str, Verb] = {
             "colour_error", "z", "flags",
         ),
         "Compare spectra of one object at different times, and rank those whose lines changed.", "epochs",
+        together=True,
     ),
     "outliers": Verb(
         "outliers", outliers, OutlierOptions, "",

@@ -6,11 +6,13 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from spectrove.errors import TargetError
+from spectrove.reach import reachable
 from spectrove.targets.target import Composition, MetricMode, Target, label_text
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "label_text",
     "load_target",
     "shipped_targets",
+    "target_of",
 ]
 
 
@@ -59,7 +62,7 @@ def load_target(name_or_path: str | Path, folders: Sequence[Path] = ()) -> Targe
     path = Path(name_or_path)
     if text in shipped:
         path = next(file for folder in folders if (file := folder / f"{text}.toml").is_file())
-    if not path.is_file():
+    elif not (reachable(path) and path.is_file()):
         near = get_close_matches(text, shipped, n=1)
         hint = f"Did you mean {near[0]}? " if near else ""
         raise TargetError(
@@ -91,6 +94,15 @@ def parse_target(content: str, origin: str) -> Target:
         values = tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
         raise TargetError(f"{origin}: not valid TOML ({error}). Correct that line.") from error
+    return target_of(values, origin)
+
+
+def target_of(values: Mapping[str, Any], origin: str = "target") -> Target:
+    """The target that has these keys; `origin` names it in messages.
+
+    Raises:
+        TargetError: A key or value that a target cannot have.
+    """
     try:
         return Target.model_validate(values)
     except ValidationError as error:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spectrove.errors import FormatError
+from spectrove.reach import reachable
 from spectrove.readers.light import Companion
 from spectrove.xray.matrix import Place
 
@@ -103,7 +104,7 @@ class Beside:
 
     def _named(self, label: str, spectrum: Path, keyword: str, name: str) -> Path:
         for candidate in self._candidates(spectrum, name):
-            if candidate.is_file():
+            if reachable(candidate) and candidate.is_file():
                 return candidate
         if len(self.said):
             found = self._said(KEYWORDS[keyword])
