@@ -123,12 +123,36 @@ def write_report(
     title = f"{evidence.object_id}: {_answer(evidence)}"
     html = render("report.html", title=title, item=section, footer=evidence.panels.footer)
     if figures:
-        drawn = {name: section[f"{name}_png"] for name in ("spectra", "saliency", "against")}
-        drawn |= {one["name"]: one["png"] for one in (*section["first"], *section["figures"])}
-        for name, picture in drawn.items():
-            if picture is not None:
-                save(picture, path.with_name(f"{path.stem}-{name}.png"))
+        for picture in _pictures(section):
+            save(picture.png, path.with_name(f"{path.stem}-{picture.name}.png"))
     return save(html.encode(), path)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn figure: its name, what it shows in words, and the bytes of a PNG file."""
+
+    name: str
+    alt: str
+    png: bytes
+
+
+def pictures_of(evidence: Evidence, background: Any = None) -> list[Picture]:
+    """The figures of the page that explains one answer, in its order; `background` as in `write_report`."""
+    return _pictures(_section(evidence, background))
+
+
+def _pictures(section: Mapping[str, Any]) -> list[Picture]:
+    alts = {
+        "spectra": section["spectra_alt"],
+        "saliency": f"Wavelengths that contribute to the distances of {section['id']} to its neighbours",
+        "against": f"Wavelengths that contribute to the distance of {section['id']} to the other object",
+    }
+    drawn = [Picture(name, alt, section[f"{name}_png"]) for name, alt in alts.items()]
+    drawn += [
+        Picture(one["name"], one["alt"], one["png"]) for one in (*section["first"], *section["figures"])
+    ]
+    return [picture for picture in drawn if picture.png is not None]
 
 
 def write_hunt_report(

@@ -32,9 +32,14 @@ Row = Mapping[str, Any]
 NAMED = 3
 
 
+def json_line(row: Any) -> str:
+    """One line of JSON; NaN and infinity, which JSON does not have, become null."""
+    return json.dumps(plain(row), ensure_ascii=False, allow_nan=False)
+
+
 def print_json(row: Any) -> None:
-    """One JSON line on stdout; NaN and infinity, which JSON does not have, become null."""
-    sys.stdout.write(json.dumps(plain(row), ensure_ascii=False, allow_nan=False) + "\n")
+    """One JSON line on stdout, as `json_line`."""
+    sys.stdout.write(json_line(row) + "\n")
 
 
 @contextmanager
@@ -59,6 +64,17 @@ def print_lines(rows: Iterable[Any], *files: Path | None) -> None:
             print_json(row)
 
 
+def refusal_line(refusal: Refusal, paths: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A refusal as {"path", "object_id", "error"}; the id is null where no spectrum was read.
+
+    Args:
+        refusal: Of a file; with `paths` of a spectrum.
+        paths: The file of each spectrum, by its id.
+    """
+    place = (refusal.name, None) if paths is None else (paths.get(refusal.name), refusal.name)
+    return {"path": place[0], "object_id": place[1], "error": refusal.error}
+
+
 @dataclass
 class RefusalLines:
     """Refusals, printed on stderr.
@@ -72,9 +88,7 @@ class RefusalLines:
 
     def add(self, refusals: Iterable[Refusal], paths: Mapping[str, str] | None = None) -> None:
         """Add refusals, all as {"path", "object_id", "error"}; the id is null where no spectrum was read."""
-        for refusal in refusals:
-            place = (refusal.name, None) if paths is None else (paths.get(refusal.name), refusal.name)
-            self.waiting.append({"path": place[0], "object_id": place[1], "error": refusal.error})
+        self.waiting += [refusal_line(refusal, paths) for refusal in refusals]
         if self.at_once:
             self.flush()
 

@@ -280,22 +280,24 @@ def columns_of(answers: Answers) -> tuple[str, ...]:
 
 def print_methods(answers: Answers | None, target: Target | None = None) -> None:
     """Print on stderr the metric of the distances, and how probabilities were obtained for which prevalence."""
+    for sentence in methods_of(answers, target):
+        say(f" {sentence}", as_json=True)
+
+
+def methods_of(answers: Answers | None, target: Target | None = None) -> list[str]:
+    """Sentences on the metric of the distances, and on how probabilities were obtained for which prevalence."""
     if answers is None:
-        return
+        return []
+    said = []
     if columns := columns_of(answers):
         n = sum("columns_unknown" in prediction.flags for prediction in answers.predictions)
         unknown = f" (none is known of {n} of {len(answers)} spectra)" if n else ""
-        said = f"with columns {', '.join(columns)} of the catalog{unknown}, not by spectra alone"
-        say(f" {said}", as_json=True)
-    if answers.metric.sentence:
-        say(f" {answers.metric.sentence}", as_json=True)
+        said.append(f"with columns {', '.join(columns)} of the catalog{unknown}, not by spectra alone")
     calibration = answers.calibration
-    if not calibration.sentence:
-        return
-    say(f" {calibration.sentence}", as_json=True)
-    share = None if target is None else calibration.prevalence(target)
-    if target is None or share is None:
-        return
-    given = target.prior is not None or target.prevalence is not None
-    whose = "expected" if given else "of the base; give another with --prevalence"
-    say(f" prevalence of {target.positive} {share:.3g}, {whose}", as_json=True)
+    said += [sentence for sentence in (answers.metric.sentence, calibration.sentence) if sentence]
+    share = None if target is None or not calibration.sentence else calibration.prevalence(target)
+    if target is not None and share is not None:
+        given = target.prior is not None or target.prevalence is not None
+        whose = "expected" if given else "of the base; give another with --prevalence"
+        said.append(f"prevalence of {target.positive} {share:.3g}, {whose}")
+    return said

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spectrove.errors import DatasetError, KnowledgeError
+from spectrove.errors import DatasetError
 from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.batches import Counts, QueryBatches
 from spectrove.serve.cli import options
@@ -242,14 +242,7 @@ def choose_label(base: KnowledgeBase, label: str | None) -> str:
         with usage_errors():
             check_label(base, label)
         return label
-    labels = list(base.info()["labels"])
-    if not labels:
-        raise UsageError(
-            KnowledgeError(
-                f"{base.path}: no label column to explain by. Name one with --label, or a --target."
-            )
-        )
-    from spectrove.pipeline.domains import domain_of
+    from spectrove.pipeline.domains import usual_label
 
-    usual = domain_of(base).label
-    return usual if usual in labels else labels[0]
+    with usage_errors():
+        return usual_label(base)

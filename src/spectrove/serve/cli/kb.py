@@ -18,6 +18,7 @@ from spectrove.serve.cli.label import label, labels, measured_of, measured_text
 from spectrove.serve.cli.objects import export, list_objects, show
 from spectrove.serve.cli.papers import papers
 from spectrove.serve.cli.prepare import prepare
+from spectrove.serve.describing import about_base
 from spectrove.serve.exits import usage_errors
 from spectrove.serve.output import print_json, print_refusals, say
 from spectrove.serve.progress import progress_bar
@@ -114,15 +115,12 @@ def delete(kb: options.Base, where: Doomed, as_json: options.Json = False) -> No
 def info(kb: options.Base, as_json: options.Json = False) -> None:
     """What a base holds."""
     base = open_base(kb)
+    if as_json:
+        print_json(about_base(base))
+        return
     from spectrove.pipeline.prepare import prepared
 
     found, ready, indexed = base.info(), prepared(base), base.index_state()
-    if as_json:
-        for name, state in indexed["views"].items():
-            found["views"][name]["index_state"] = state
-        about = {} if ready is None else {"prepared": ready.to_dict()}
-        print_json(found | about | ({} if indexed["making"] is None else {"index_making": indexed["making"]}))
-        return
     views = [
         (
             f"view {name}",

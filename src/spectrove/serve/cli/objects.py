@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from spectrove.serve import text
 from spectrove.serve.bases import open_base
 from spectrove.serve.batches import BATCH
 from spectrove.serve.cli import options
+from spectrove.serve.describing import about_object, default_columns
 from spectrove.serve.exits import UsageError, usage_errors
 from spectrove.serve.output import (
     WITH_POSITIONS,
@@ -25,9 +26,6 @@ from spectrove.serve.output import (
 )
 from spectrove.serve.placing import needs_positions, placed_in
 from spectrove.serve.progress import progress_bar
-
-if TYPE_CHECKING:
-    from spectrove.knowledge import KnowledgeBase
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID", help="Ids of objects, as kb list shows them.")]
 Columns = Annotated[
@@ -165,57 +163,6 @@ def _export_catalog(kb: Path, folder: Path, where: str | None, tile_rows: int | 
     say(f" {objects} in {tiles}{lost}   wrote {folder}", as_json=as_json)
 
 
-def about_object(base: KnowledgeBase, object_id: str) -> dict[str, Any]:
-    """What a base holds about one object: its spectrum in numbers, views, flags, nearest object and catalog values."""
-    [spectrum] = base.spectra([object_id])
-    row = {name: value for name, value in spectrum.row.items() if name != "flags"}
-    quoted = "object_id = '" + object_id.replace("'", "''") + "'"
-    views = {view: bool(len(base.embeddings(view, quoted))) for view in base.views}
-    return {
-        "object_id": object_id,
-        **_measured(spectrum),
-        "views": views,
-        "flags": list(spectrum.row.get("flags") or ()),
-        "nearest": _nearest(base, object_id, quoted, views),
-        "row": {name: value for name, value in row.items() if value is not None},
-    }
-
-
-def _measured(spectrum: Any) -> dict[str, Any]:
-    """A spectrum in numbers: its pixels; a spectrum that is no flux says what it has instead."""
-    from spectrove.spectra import Spectrum
-
-    if not isinstance(spectrum, Spectrum):
-        return spectrum.about()
-    wavelength = spectrum.wavelength
-    return {
-        "pixels": len(wavelength),
-        "good_pixels": int(spectrum.good.sum()),
-        "wavelength": [float(wavelength[0]), float(wavelength[-1])] if len(wavelength) else None,
-    }
-
-
-def _nearest(
-    base: KnowledgeBase, object_id: str, quoted: str, views: dict[str, bool]
-) -> dict[str, Any] | None:
-    """The nearest other object in the first view that the object has, with its distance and its labels."""
-    view = next((name for name in base.space().views if views.get(name)), None)
-    if view is None:
-        return None
-    found = base.search(
-        {view: base.embeddings(view, quoted)}, 1, view=view, spectra=base.spectra([object_id])
-    )
-    if not found.rows[0]:
-        return None
-    row, labels = found.rows[0][0], base.info()["labels"]
-    return {
-        "object_id": str(found.object_id[0, 0]),
-        "distance": float(found.distance[0, 0]),
-        "view": view,
-        "labels": {name: row[name] for name in labels if row.get(name) is not None},
-    }
-
-
 def _described(one: dict[str, Any]) -> list[tuple[str, str]]:
     """The lines of one object: name and value."""
     span = ", {:.0f}-{:.0f} A".format(*one["wavelength"]) if one.get("wavelength") else ""
@@ -231,11 +178,6 @@ def _described(one: dict[str, Any]) -> list[tuple[str, str]]:
         ("nearest", f"{near['object_id']} (d {near['distance']:.2f}{labels})" if near else "none"),
         *((name, _cell(value)) for name, value in one["row"].items()),
     ]
-
-
-def default_columns(base: KnowledgeBase) -> list[str]:
-    """The redshift, if objects have one, and the label columns."""
-    return [name for name in ("z", *base.info()["labels"]) if name in base.columns]
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
