@@ -1,0 +1,10 @@
+"""The application beneath every door but the command line: REST, MCP and pages ask here, in one way.
+
+questions   what may be asked, as typed data, made from the table of verbs
+given       the spectra of a question: ids of the base, arrays, or files that came with it
+asking      from a question to rows, the same that the command line prints
+jobs        questions that run in the background: progress, a limit of time, a way to stop them
+shelf       the bases that are served
+looking     bases, their objects and their spectra, without any question
+problems    whatever was refused or went wrong, in one shape
+"""

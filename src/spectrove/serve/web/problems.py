@@ -1,0 +1,66 @@
+"""Problems over HTTP: application/problem+json, whatever went wrong and wherever."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from spectrove.serve.service.problems import Problem, pointer, problem_of
+
+MEDIA = "application/problem+json"
+
+
+def answer(problem: Problem, scope: Scope) -> Response:
+    """The problem as an answer, with the id of the request and its address."""
+    about = {"instance": scope.get("path", ""), "request_id": scope.get("state", {}).get("request_id", "")}
+    said = json.dumps(problem.to_dict() | about, ensure_ascii=False)
+    return Response(said, problem.status, dict(problem.headers), MEDIA)
+
+
+def of_http(error: HTTPException) -> Problem:
+    """What the framework refused: an address or a method that is not there, a body that is none."""
+    sentences = {
+        404: "There is nothing at this address. /openapi.json lists every address.",
+        405: "This address does not take this method. /openapi.json lists what it takes.",
+    }
+    detail = sentences.get(error.status_code) or str(error.detail or HTTPStatus(error.status_code).phrase)
+    return Problem(error.status_code, detail, headers=dict(error.headers or {}))
+
+
+def of_request(error: RequestValidationError) -> Problem:
+    """Parameters of an address that cannot be."""
+    found = [{"pointer": pointer(one["loc"]), "detail": str(one["msg"])} for one in error.errors()]
+    detail = f"{found[0]['pointer'].strip('/').replace('/', '.')}: {found[0]['detail']}"
+    return Problem(422, detail, "Invalid", more={"errors": found})
+
+
+def register(app: FastAPI) -> None:
+    """Let the application answer every error so."""
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return answer(of_http(error), request.scope)
+
+    async def on_request(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return answer(of_request(error), request.scope)
+
+    async def on_ours(request: Request, error: Exception) -> Response:
+        return answer(problem_of(error), request.scope)
+
+    handlers: dict[Any, Any] = {HTTPException: on_http, RequestValidationError: on_request}
+    from pydantic import ValidationError
+
+    from spectrove.errors import SpectroveError
+
+    handlers |= dict.fromkeys((Problem, SpectroveError, ValidationError), on_ours)
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)

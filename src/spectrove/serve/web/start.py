@@ -1,0 +1,74 @@
+"""Listening on a port until somebody ends it."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import closing
+
+import uvicorn
+
+from spectrove.errors import SpectroveError
+from spectrove.serve.service.shelf import Shelf
+from spectrove.serve.web.app import create_app
+from spectrove.serve.web.guard import LOG, JsonLines
+from spectrove.serve.web.settings import Settings
+
+#: Connections at one time; more are told to come back.
+MOST = 500
+
+
+def listen(settings: Settings) -> socket.socket:
+    """A socket at the place that the settings say.
+
+    Raises:
+        SpectroveError: It is taken, or not a place of this machine.
+    """
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        made = socket.socket(family, kind, protocol)
+        try:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind(place)
+            made.listen(128)
+        except BaseException:
+            made.close()
+            raise
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SpectroveError(
+            f"{settings.host} port {settings.port}: cannot be listened at ({reason}). Choose another with --port."
+        ) from error
+    return made
+
+
+def write_log() -> None:
+    """Lines of the log as JSON on stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    LOG.handlers[:], LOG.propagate = [handler], False
+    LOG.setLevel(logging.INFO)
+
+
+def serve(shelf: Shelf, settings: Settings, ready: Callable[[str], None]) -> None:
+    """Serve until Ctrl-C.
+
+    Args:
+        shelf: The bases.
+        settings: Where, and for whom.
+        ready: Called with the address as soon as it answers.
+    """
+    with closing(listen(settings)) as place:
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        write_log()
+        app = create_app(shelf, settings)
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, limit_concurrency=MOST,
+            timeout_graceful_shutdown=5, ws="none",
+        )  # fmt: skip
+        ready(f"http://{host}:{place.getsockname()[1]}")
+        uvicorn.Server(config).run(sockets=[place])

@@ -1,0 +1,161 @@
+"""An address for every task: POST /v1/bases/NAME/VERB."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from spectrove.serve.output import json_line
+from spectrove.serve.service.asking import Item, Question, Task
+from spectrove.serve.service.jobs import Job
+from spectrove.serve.service.problems import Problem
+from spectrove.serve.web.desk import Desk
+from spectrove.serve.web.metrics import Metrics
+from spectrove.serve.web.problems import answer
+from spectrove.serve.web.uploads import drop, question_of
+
+LINES, EVENTS, JSON = "application/x-ndjson", "text/event-stream", "application/json"
+
+
+def router(desk: Desk) -> APIRouter:
+    """The addresses of all tasks."""
+    made = APIRouter(prefix="/v1/bases/{name}", tags=["verbs"])
+    for task in desk.tasks.values():
+        made.add_api_route(
+            f"/{task.name}", _endpoint(desk, task), methods=["POST"], name=task.name, summary=task.summary,
+            openapi_extra={"x-task": task.name}, response_model=None,
+        )  # fmt: skip
+    return made
+
+
+def _endpoint(desk: Desk, task: Task) -> Callable[..., Any]:
+    async def ask(request: Request, name: str) -> Response:
+        base = desk.shelf.named(name)
+        async with question_of(request, task, desk.settings.limits) as (asked, files):
+            later = "respond-async" in request.headers.get("prefer", "").lower()
+            question = Question(base, asked, files, desk.settings.limits)
+            say = partial(_said, task, question)
+            job = desk.jobs.begin(task.name, name, say, keep=later)
+        request.state.note = {"task": task.name, "base": name, "job": job.id}
+        if later:
+            place = f"/v1/jobs/{job.id}"
+            return Response(
+                json.dumps(job.to_dict()), 202, media_type=JSON,
+                headers={"Location": place, "Preference-Applied": "respond-async"},
+            )  # fmt: skip
+        return await told(job, request, desk.metrics, owned=True)
+
+    ask.__name__, ask.__doc__ = task.name, task.summary
+    return ask
+
+
+def _said(task: Task, question: Question) -> Any:
+    """What a task says; its files are removed when it has."""
+    try:
+        yield from task.run(question)
+    finally:
+        if question.files.by_part:
+            drop(question.files.folder)
+
+
+def form_of(request: Request) -> str:
+    """The form of the answer that a request wants.
+
+    Raises:
+        Problem: It takes none of those that there are.
+    """
+    accept = request.headers.get("accept", "*/*").lower()
+    for media in (LINES, EVENTS):
+        if media in accept:
+            return media
+    if not any(kind in accept for kind in (JSON, "application/*", "*/*", "application/problem+json")):
+        raise Problem(406, f"{accept}: expected {JSON}, {LINES} or {EVENTS} among what is accepted.")
+    return JSON
+
+
+async def told(job: Job, request: Request, metrics: Metrics, owned: bool) -> Response:
+    """What a question says, in the form that the request wants.
+
+    Args:
+        job: The question.
+        request: Who waits for it.
+        metrics: Where it is counted.
+        owned: Whether it ends with the request, because nobody can come back for it.
+    """
+    try:
+        form = form_of(request)
+    except Problem:
+        if owned:
+            job.stop()
+        raise
+    if form != JSON:
+        write = lines if form == LINES else events
+        after = BackgroundTask(_ended, job, metrics, owned)
+        return StreamingResponse(_watched(write(job), job, owned), media_type=form, background=after)
+    async with aclosing(job.follow()) as said:
+        async for _ in said:
+            if owned and await request.is_disconnected():
+                job.stop()
+    _ended(job, metrics, owned)
+    if job.problem is not None:
+        return answer(job.problem, request.scope)
+    return Response(json_line(whole(job)), media_type=JSON)
+
+
+def whole(job: Job) -> dict[str, Any]:
+    """Everything that was said: answers as the command line prints them, refusals, and where they come from."""
+    about = job.rows("about")
+    figures = {"figures": job.rows("figure")} if job.rows("figure") else {}
+    return {
+        "answers": job.rows("answer"), "refusals": job.rows("refusal"), **figures,
+        "provenance": about[-1] if about else {},
+    }  # fmt: skip
+
+
+def _ended(job: Job, metrics: Metrics, owned: bool) -> None:
+    if owned:
+        metrics.answers.labels(job.task).inc(len(job.rows("answer")))
+        metrics.refusals.labels(job.task).inc(len(job.rows("refusal")))
+
+
+async def _watched(written: AsyncIterator[str], job: Job, owned: bool) -> AsyncIterator[str]:
+    """What is written; if nobody reads any more the question is stopped."""
+    try:
+        async for text in written:
+            yield text
+    finally:
+        if owned:
+            job.stop()
+
+
+async def lines(job: Job) -> AsyncIterator[str]:
+    """JSON Lines as the command line prints them: answers as they come, and refusals among them."""
+    async with aclosing(job.follow()) as said:
+        async for one in said:
+            if isinstance(one, Item) and one.kind in ("answer", "refusal"):
+                yield f"{json_line(one.row)}\n"
+    if job.problem is not None:
+        yield f"{json_line({'problem': job.problem.to_dict()})}\n"
+
+
+async def events(job: Job) -> AsyncIterator[str]:
+    """Server-sent events: progress, answer, refusal, figure, about; at the end "end" or "problem"."""
+    async with aclosing(job.follow()) as said:
+        async for one in said:
+            kind, row = (one.kind, one.row) if isinstance(one, Item) else ("progress", one)
+            yield _event(kind, row)
+    yield (
+        _event("problem", job.problem.to_dict()) if job.problem is not None else _event("end", job.to_dict())
+    )
+
+
+def _event(kind: str, row: dict[str, Any]) -> str:
+    return f"event: {kind}\ndata: {json_line(row)}\n\n"
