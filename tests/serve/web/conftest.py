@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,3 +118,11 @@ def problem(response: Any, status: int, kind: str | None = None) -> dict[str, An
     if kind is not None:
         assert said["type"] == (f"/v1/problems#{kind}" if kind else "about:blank")
     return said
+
+
+def until(true, seconds: float = 10.0) -> None:
+    """Wait for a condition."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from tests.serve.web.conftest import problem
+from tests.serve.web.conftest import problem, until
 
 from spectrove.serve.service import asking
 from spectrove.serve.service.limits import Limits
@@ -30,14 +30,6 @@ def slow(monkeypatch):
 
     monkeypatch.setattr(asking, "spectra_of", spectra_of)
     return steps
-
-
-def until(true, seconds: float = 10.0) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_events_tell_how_far_it_is_and_end_with_the_answer(served):
@@ -76,6 +68,20 @@ def test_a_question_is_stopped(serve, slow):
         time.sleep(0.2)
         assert len(slow) <= said + 2
         problem(client.get(f"{place}/answers"), 409, "")
+
+
+def test_a_question_that_never_began_leaves_no_files(serve, slow, tmp_path, monkeypatch):
+    """Stopped while it waits for another one."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    later = {"prefer": "respond-async"}
+    with serve(threads=1) as client:
+        first = client.post(SEARCH, json={"objects": ["x"]}, headers=later).headers["location"]
+        until(lambda: client.get(first).json()["state"] == "running")
+        waits = client.post(SEARCH, files=[("spectra", ("a.txt", b"1 2"))], headers=later).headers["location"]
+        assert len(list(tmp_path.glob("spectrove-*"))) == 1
+        client.delete(waits)
+        client.delete(first)
+        until(lambda: not list(tmp_path.glob("spectrove-*")))
 
 
 def test_a_question_has_a_limit_of_time(serve, slow):

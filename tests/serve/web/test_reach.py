@@ -7,13 +7,12 @@ import json
 import random
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from astropy.io import fits
-from tests.serve.web.conftest import uploads
+from tests.serve.web.conftest import until, uploads
 from tests.xray.ogip_files import write_pha
 
 from spectrove.reach import reachable, within
@@ -149,13 +148,14 @@ def test_an_uploaded_name_decides_the_id_and_nothing_else(served, asked_files, t
     assert not Path("/tmp/evil.fits").exists()
 
 
-def test_nothing_that_came_is_left_behind(served, asked_files):
-    """Neither of what was answered nor of what was refused."""
-    before = {path.name for path in Path(tempfile.gettempdir()).glob("spectrove-*")}
+def test_nothing_that_came_is_left_behind(served, asked_files, tmp_path, monkeypatch):
+    """Neither of what was answered nor of what was refused; an answer may come a moment before they are removed."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     served.post("/v1/bases/mock/search", files=uploads(asked_files))
     served.post("/v1/bases/mock/search", files=uploads(asked_files), data={"k": "none"})
+    served.post("/v1/bases/mock/search_text", files=[("text", (None, "z < 0.1"))])  # a form without files
     served.post("/v1/bases/mock/search", files=[*uploads(asked_files[:1]), ("spectra", ("b.txt", b"x"))])
-    assert {path.name for path in Path(tempfile.gettempdir()).glob("spectrove-*")} <= before
+    until(lambda: not list(tmp_path.glob("spectrove-*")))
 
 
 def test_text_reaches_one_folder_alone(tmp_path):

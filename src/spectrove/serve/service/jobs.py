@@ -199,13 +199,22 @@ class Jobs:
         self._kept: OrderedDict[str, Job] = OrderedDict()
         self._lock = threading.Lock()
 
-    def begin(self, task: str, base: str, say: Callable[[], Iterator[Item]], *, keep: bool = False) -> Job:
+    def begin(
+        self,
+        task: str,
+        base: str,
+        say: Callable[[], Iterator[Item]],
+        *,
+        keep: bool = False,
+        after: Callable[[], None] | None = None,
+    ) -> Job:
         """A question, begun as soon as there is room for it.
 
         Args:
             task, base: What is asked for, and of which base.
             say: The answer, made in another thread.
             keep: Whether somebody comes back for the answer later.
+            after: Called when nothing of it runs any more, also where it was stopped before it began.
 
         Raises:
             Problem: Too many wait already.
@@ -221,7 +230,9 @@ class Jobs:
             if keep:
                 self._kept[job.id] = job
                 self._forget()
-        self._pool.submit(self._run, job, say)
+        begun = self._pool.submit(self._run, job, say)
+        if after is not None:
+            begun.add_done_callback(lambda _: after())
         return job
 
     def _run(self, job: Job, say: Callable[[], Iterator[Item]]) -> None:

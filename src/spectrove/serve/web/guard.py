@@ -24,6 +24,9 @@ LOG = logging.getLogger("spectrove.serve")
 #: Addresses that need no token: they say nothing but that the server is there.
 OPEN = ("/healthz",)
 
+#: Methods that are counted by their names.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
 #: An id that a client may give its request.
 GIVEN_ID = re.compile(r"[\w.-]{1,64}")
 
@@ -83,7 +86,8 @@ class Guard:
         """Count a request, and write its line."""
         route = getattr(scope.get("route"), "path", "") or "none"
         took = time.monotonic() - seen.begun
-        self.metrics.requests.labels(route, scope["method"], str(seen.status)).inc()
+        method = scope["method"] if scope["method"] in METHODS else "other"  # a client may invent any
+        self.metrics.requests.labels(route, method, str(seen.status)).inc()
         self.metrics.seconds.labels(route).observe(took)
         about = scope["state"]
         LOG.info(

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -163,7 +165,7 @@ def _formats(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def found(served: Served, query: Query) -> Iterator[dict[str, Any]]:
+def found(served: Served, query: Query) -> Generator[dict[str, Any], None, None]:
     """A row for each spectrum of a base and each format, the nearest to the position first."""
     with served.shown() as base:
         rows = [] if query.metadata or not query.formats else _candidates(base, query)
@@ -291,10 +293,8 @@ def asked(bases: Sequence[Served], parameters: Mapping[str, str], address: str) 
         query = Query.of(parameters)
         rows: list[dict[str, Any]] = []
         for served in bases:
-            for row in found(served, query):
-                rows.append(row)
-                if len(rows) > query.most:
-                    break
+            with closing(found(served, query)) as more:  # a list that is cut lets go of the base
+                rows += islice(more, query.most + 1 - len(rows))
     except SpectroveError as error:
         return failed(str(error))
     return votable(rows[: query.most], address, overflow=len(rows) > query.most)

@@ -16,7 +16,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from spectrove.serve.service.asking import Task
-from spectrove.serve.service.given import Files
+from spectrove.serve.service.given import NOWHERE, Files
 from spectrove.serve.service.limits import MB, Limits
 from spectrove.serve.service.problems import Problem
 from spectrove.serve.service.questions import Data
@@ -51,7 +51,7 @@ async def question_of(request: Request, task: Task, limits: Limits) -> AsyncIter
                 asked, files = await run_in_threadpool(_of_form, form, task, folder, limits)
                 yield asked, files
             except BaseException:
-                drop(folder)
+                drop(Files(folder))
                 raise
         return
     if media not in (JSON, ""):
@@ -62,9 +62,10 @@ async def question_of(request: Request, task: Task, limits: Limits) -> AsyncIter
     yield _of_json(body, task), Files()
 
 
-def drop(folder: Path) -> None:
+def drop(files: Files) -> None:
     """Remove the files that came with a question."""
-    shutil.rmtree(folder, ignore_errors=True)
+    if files.folder != NOWHERE:
+        shutil.rmtree(files.folder, ignore_errors=True)
 
 
 def _of_json(body: bytes, task: Task) -> Data:

@@ -42,8 +42,8 @@ def _endpoint(desk: Desk, task: Task) -> Callable[..., Any]:
         async with question_of(request, task, desk.settings.limits) as (asked, files):
             later = "respond-async" in request.headers.get("prefer", "").lower()
             question = Question(base, asked, files, desk.settings.limits)
-            say = partial(_said, task, question)
-            job = desk.jobs.begin(task.name, name, say, keep=later)
+            say, after = partial(task.run, question), partial(drop, files)
+            job = desk.jobs.begin(task.name, name, say, keep=later, after=after)
         request.state.note = {"task": task.name, "base": name, "job": job.id}
         if later:
             place = f"/v1/jobs/{job.id}"
@@ -55,15 +55,6 @@ def _endpoint(desk: Desk, task: Task) -> Callable[..., Any]:
 
     ask.__name__, ask.__doc__ = task.name, task.summary
     return ask
-
-
-def _said(task: Task, question: Question) -> Any:
-    """What a task says; its files are removed when it has."""
-    try:
-        yield from task.run(question)
-    finally:
-        if question.files.by_part:
-            drop(question.files.folder)
 
 
 def form_of(request: Request) -> str:
