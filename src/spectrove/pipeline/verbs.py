@@ -75,7 +75,10 @@ _POSTERIOR = (
     "none_of_these",
     "witnesses",
 )
-_NUMBER = ("object_id", "quantity", "value", "interval", "level", "unit", "confident", "flags", "neighbors")
+_NUMBER = (
+    "object_id", "quantity", "value", "interval", "reason_no_interval", "level", "unit", "confident", "flags",
+    "neighbors",
+)  # fmt: skip
 
 VERBS: dict[str, Verb] = {
     "search": Verb(
