@@ -406,6 +406,7 @@ class Domain:
         variability: What may change between two epochs of one object.
         panels: Sentences, tables and figures of an explanation: an `explanation.evidence.PanelMaker`.
         overlay: A figure of one spectrum over others, with a title, where they are no fluxes on wavelengths.
+        sketch: Values along such a spectrum, (n,), for a small curve of it.
         mock: A simulated survey.
         files: Files that the readers of fluxes do not know, and the class of the sets that they give.
     """
@@ -440,6 +441,7 @@ class Domain:
     variability: Variability | None = None
     panels: Any = None
     overlay: Callable[[Any, Sequence[Any], str], Any] | None = None
+    sketch: Callable[[Any], NDArray] | None = None
     mock: Mock | None = None
     files: Light | None = None
 

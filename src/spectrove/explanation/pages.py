@@ -29,7 +29,14 @@ def render(template: str, *, home: str = "", **values: Any) -> str:
 
 @cache
 def _environment(home: str) -> Environment:
-    """Every value is escaped; an undefined name is an error, not an empty string."""
+    return environment_of(home)
+
+
+def environment_of(home: str = "") -> Environment:
+    """Templates of a package, and those of this one beside them.
+
+    Every value is escaped; an undefined name is an error, not an empty string.
+    """
     own = PackageLoader("spectrove.explanation")
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(home), own]) if home else own, autoescape=True, undefined=StrictUndefined,

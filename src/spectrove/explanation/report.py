@@ -119,7 +119,7 @@ def write_report(
         DatasetError: If the file cannot be written.
     """
     path = Path(path)
-    section = _section(evidence, background)
+    section = section_of(evidence, background)
     title = f"{evidence.object_id}: {_answer(evidence)}"
     html = render("report.html", title=title, item=section, footer=evidence.panels.footer)
     if figures:
@@ -139,7 +139,7 @@ class Picture:
 
 def pictures_of(evidence: Evidence, background: Any = None) -> list[Picture]:
     """The figures of the page that explains one answer, in its order; `background` as in `write_report`."""
-    return _pictures(_section(evidence, background))
+    return _pictures(section_of(evidence, background))
 
 
 def _pictures(section: Mapping[str, Any]) -> list[Picture]:
@@ -203,8 +203,8 @@ def write_hunt_report(
     return save(html.encode(), path)
 
 
-def _section(evidence: Evidence, background: Any) -> dict[str, Any]:
-    """What the template needs to show one answer."""
+def section_of(evidence: Evidence, background: Any) -> dict[str, Any]:
+    """What the template needs to show one answer, its figures drawn; `background` as in `write_report`."""
     panels, against = evidence.panels, evidence.against
     figures = [(figure, _panel(figure, background)) for figure in panels.figures]
     return {
@@ -286,7 +286,7 @@ def _hunt(
     sections = []
     for evidence in shown:
         sections.append(
-            _section(evidence, hunt.background) | {"anchor": _anchor(number, evidence.object_id, place)}
+            section_of(evidence, hunt.background) | {"anchor": _anchor(number, evidence.object_id, place)}
         )
         if progress:
             progress(1)

@@ -33,6 +33,12 @@ def _overlay(query: Any, others: Sequence[Any], title: str) -> Any:
     return overlay_figure(query, others, title)
 
 
+def _sketch(counts: Any) -> Any:
+    from spectrove.xray.plots import sketch
+
+    return sketch(counts)
+
+
 class MockSurvey:
     """X-ray sources of eight classes as ACIS would have seen them."""
 
@@ -75,6 +81,7 @@ XRAY = Domain(
     reasons=XrayReasons(),
     panels=XrayPanels(),
     overlay=_overlay,
+    sketch=_sketch,
     mock=MockSurvey(),
     files=PhaFiles(),
 )

@@ -356,3 +356,15 @@ def posterior_figure(query: Fitted) -> Figure:
         ax.set_title(f"{one.family.name}{less}", fontsize=SMALL)
         tidy(ax, minor=False)
     return figure
+
+
+#: Bins of the small curve.
+SKETCHED = 48
+
+
+def sketch(counts: Counts) -> Floats:
+    """Net counts over the fitted energies, in bins of equal width in log energy, (`SKETCHED`,)."""
+    middle = np.sqrt(counts.response.e_min * counts.response.e_max)
+    edges = np.geomspace(*RANGE, SKETCHED + 1)
+    net = np.where(counts.good, counts.counts - counts.background_scale * counts.background, 0.0)
+    return np.histogram(middle, edges, weights=net)[0]

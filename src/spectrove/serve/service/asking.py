@@ -25,6 +25,7 @@ from spectrove.work import advance, doing
 if TYPE_CHECKING:
     from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline.answers import Answers
+    from spectrove.spectra import Batch
 
 
 class Item(NamedTuple):
@@ -43,12 +44,14 @@ class Question:
         asked: Of the model of the task.
         files: What came with it.
         limits: How much it may ask for.
+        spectra: Spectra that were read before, in place of those that `asked` names.
     """
 
     base: Served
     asked: Any
     files: Files = field(default_factory=Files)
     limits: Limits = field(default_factory=Limits)
+    spectra: Batch | None = None
 
 
 @dataclass(frozen=True)
@@ -135,9 +138,11 @@ def spectra_of(verb: Verb, base: KnowledgeBase, question: Question, said: Said) 
         DatasetError: None are named, and the verb needs some.
         Problem: None of those that are named can be read; the reasons are beside it.
     """
+    if question.spectra is not None:
+        return question.spectra
     asked: OfSpectra = question.asked
     spectra, refusals = given.read(base, asked, question.files, question.limits)
-    said.waiting += [_line(one, question.files) for one in refusals]
+    said.waiting += [reading_refusal(one, question.files) for one in refusals]
     if spectra is None and not verb.or_base:
         raise DatasetError(
             f"{verb.name}: no spectra were given. Upload files, or name objects of the base, or give arrays."
@@ -150,10 +155,14 @@ def spectra_of(verb: Verb, base: KnowledgeBase, question: Question, said: Said) 
     return spectra
 
 
-def _line(refusal: Refusal, files: Files) -> dict[str, Any]:
-    """A refusal of reading: of a file, or of a spectrum that came in another way."""
+def reading_refusal(refusal: Refusal, files: Files) -> dict[str, Any]:
+    """A refusal of reading, of a file or of a spectrum that came in another way, without where files are kept."""
     of_file = refusal.name.startswith(str(files.folder))
-    return refusal_line(refusal, None if of_file else {})
+    line = refusal_line(refusal, None if of_file else {})
+    return {
+        name: value.replace(f"{files.folder}/", "") if isinstance(value, str) else value
+        for name, value in line.items()
+    }
 
 
 def subject_and_options(

@@ -28,9 +28,10 @@ from spectrove.serve.service.questions import Data, OfSpectra, options_of
 if TYPE_CHECKING:
     from spectrove.explanation.evidence import Evidence
     from spectrove.knowledge import KnowledgeBase
+    from spectrove.pipeline.answers import Answers
 
 #: Figures are drawn one after the other: what draws them keeps its settings for the whole process.
-_DRAWING = threading.Lock()
+DRAWING = threading.Lock()
 
 #: Options of a hunt that an explanation takes.
 SHARED = ("condition", "k", "where", "view", "metric", "calibration", "witness", "allow_self", "prevalence")
@@ -62,31 +63,65 @@ def explained(question: Question) -> Iterator[Item]:
         SpectroveError: It is not one spectrum, or cannot be answered.
     """
     with question.base.asked() as base, within(question.files.folder), base.one_version():
-        asked, said = question.asked, Said(base, question)
-        verb = VERBS["hunt" if asked.target is not None or asked.condition is not None else "classify"]
-        spectra = spectra_of(verb, base, question, said)
-        if len(spectra) != 1:
-            names = ", ".join(spectra.object_id[:5].tolist())
-            raise DatasetError(
-                f"explain: {len(spectra)} spectra are given ({names}), expected one. Ask for one."
-            )
-        spectra, redshifts = given.with_redshifts(base, spectra, asked)
-        options = {n: v for n, v in options_of(asked, verb).items() if n in verb.options.model_fields}
-        options |= {"redshifts": redshifts, "encoder": question.base.encoders(base)}
-        subject = target_of(asked.target) if verb.name == "hunt" else _label(base, asked.label)
-        answers = verb.ask(base, spectra, subject, **options)
+        said = Said(base, question)
+        answers = _answered(base, question, said)
         yield from said.refused()
         if answers:
-            if asked.against is not None:
-                given.examples(base, [asked.against], ())  # refused where it is not there
-            evidence = answers.explain(0, saliency=True, against=asked.against)
+            evidence = answers.explain(0, saliency=True, against=question.asked.against)
             yield Item("answer", said.clean(names_alone(_values(evidence))))
-            if asked.figures:
+            if question.asked.figures:
                 yield from figures(base, evidence)
         else:
-            list(said.answers(answers, spectra))
+            list(said.answers(answers, None))
             yield from said.refused()
         yield said.about(answers)
+
+
+def section(question: Question) -> Iterator[Item]:
+    """The explanation of one spectrum as a page shows it: sentences, tables, and figures as PNG.
+
+    Raises:
+        SpectroveError: It is not one spectrum, or cannot be answered.
+    """
+    from spectrove.explanation.report import section_of
+
+    with question.base.asked() as base, within(question.files.folder), base.one_version():
+        said = Said(base, question)
+        answers = _answered(base, question, said)
+        if answers:
+            evidence = answers.explain(0, saliency=True, against=question.asked.against)
+            background = _background(base)
+            with DRAWING:
+                shown = section_of(evidence, background)
+            shown["provenance"] = [(name, said.clean(value)) for name, value in shown["provenance"]]
+            yield Item("answer", shown)
+        list(said.answers(answers, None))
+        yield from said.refused()
+
+
+def _answered(base: KnowledgeBase, question: Question, said: Said) -> Answers:
+    """The answer that is explained: of a hunt if there is a target, else of a classification.
+
+    Raises:
+        SpectroveError: It is not one spectrum, or cannot be answered.
+    """
+    asked = question.asked
+    verb = VERBS["hunt" if asked.target is not None or asked.condition is not None else "classify"]
+    spectra = spectra_of(verb, base, question, said)
+    if len(spectra) != 1:
+        names = ", ".join(spectra.object_id[:5].tolist())
+        raise DatasetError(f"explain: {len(spectra)} spectra are given ({names}), expected one. Ask for one.")
+    spectra, redshifts = given.with_redshifts(base, spectra, asked)
+    options = {n: v for n, v in options_of(asked, verb).items() if n in verb.options.model_fields}
+    options |= {"redshifts": redshifts, "encoder": question.base.encoders(base)}
+    if asked.against is not None:
+        given.examples(base, [asked.against], ())  # refused where it is not there
+    return verb.ask(
+        base,
+        spectra,
+        target_of(asked.target) if verb.name == "hunt" else _label(base, asked.label),
+        **options,
+    )
 
 
 def _label(base: KnowledgeBase, named: str | None) -> str:
@@ -104,14 +139,21 @@ def _values(evidence: Evidence) -> dict[str, Any]:
 def figures(base: KnowledgeBase, evidence: Evidence) -> Iterator[Item]:
     """The figures of the page that explains an answer; `data` is a PNG file in base 64."""
     from spectrove.explanation.report import pictures_of
-    from spectrove.pipeline.domains import domain_of
 
-    panels = domain_of(base).panels
-    with _DRAWING:
-        drawn = pictures_of(evidence, panels.background(base) if panels else None)
+    background = _background(base)
+    with DRAWING:
+        drawn = pictures_of(evidence, background)
     for one in drawn:
         data = base64.b64encode(one.png).decode("ascii")
         yield Item("figure", {"name": one.name, "alt": one.alt, "media_type": "image/png", "data": data})
+
+
+def _background(base: KnowledgeBase) -> Any:
+    """What figures of the domain draw behind the objects."""
+    from spectrove.pipeline.domains import domain_of
+
+    panels = domain_of(base).panels
+    return panels.background(base) if panels else None
 
 
 def all_tasks() -> dict[str, Task]:

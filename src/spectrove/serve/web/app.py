@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.responses import Response
 
+from spectrove.serve.page.router import router as page_router
 from spectrove.serve.service.problems import kinds
 from spectrove.serve.service.shelf import Shelf
 from spectrove.serve.web import bases, jobs, metrics, problems, schema, ssap, verbs
@@ -42,6 +43,7 @@ def create_app(shelf: Shelf, settings: Settings) -> FastAPI:
     problems.register(app)
     for made in (verbs, bases, jobs, ssap):
         app.include_router(made.router(desk))
+    app.include_router(page_router(desk))
     _add_own(app, desk)
     app.openapi = lambda: schema.document(app, desk.tasks)  # type: ignore[method-assign]
     app.add_middleware(Guard, settings=settings, metrics=desk.metrics)

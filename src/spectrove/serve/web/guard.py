@@ -14,6 +14,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from spectrove.serve.page import entering
 from spectrove.serve.service.problems import Problem
 from spectrove.serve.web.metrics import Metrics
 from spectrove.serve.web.problems import answer
@@ -22,7 +23,7 @@ from spectrove.serve.web.settings import Settings
 LOG = logging.getLogger("spectrove.serve")
 
 #: Addresses that need no token: they say nothing but that the server is there.
-OPEN = ("/healthz",)
+OPEN = ("/healthz", *entering.OPEN)
 
 #: Methods that are counted by their names.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -137,9 +138,9 @@ def refused(scope: Scope, headers: Headers, settings: Settings) -> Problem | Non
         return Problem(403, f"{origin}: a page from elsewhere may not ask this server.")
     if headers.get("sec-fetch-site") == "cross-site" and scope["method"] not in ("GET", "HEAD"):
         return Problem(403, "A page from elsewhere may not ask this server.")
-    if settings.token and scope["path"] not in OPEN and not _knows(headers, settings.token):
+    if settings.token and not scope["path"].startswith(OPEN) and not _knows(headers, settings.token):
         return Problem(
-            401, "A token is needed, as the header Authorization: Bearer TOKEN.",
+            401, "A token is needed, as the header Authorization: Bearer TOKEN, or typed at /enter in a browser.",
             headers={"WWW-Authenticate": 'Bearer realm="spectrove"'},
         )  # fmt: skip
     length = headers.get("content-length", "0")
@@ -150,7 +151,9 @@ def refused(scope: Scope, headers: Headers, settings: Settings) -> Problem | Non
 
 def _knows(headers: Headers, token: str) -> bool:
     scheme, _, given = headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+    if scheme.lower() != "bearer":
+        given = entering.token_of(headers)
+    return hmac.compare_digest(given.strip().encode(), token.encode())
 
 
 def too_large(most: int) -> Problem:

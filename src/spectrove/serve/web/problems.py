@@ -1,4 +1,4 @@
-"""Problems over HTTP: application/problem+json, whatever went wrong and wherever."""
+"""Problems over HTTP: application/problem+json, or a page for a browser, whatever went wrong and wherever."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
+from spectrove.serve.page.rendering import page
 from spectrove.serve.service.problems import Problem, pointer, problem_of
 
 MEDIA = "application/problem+json"
@@ -21,8 +23,22 @@ MEDIA = "application/problem+json"
 def answer(problem: Problem, scope: Scope) -> Response:
     """The problem as an answer, with the id of the request and its address."""
     about = {"instance": scope.get("path", ""), "request_id": scope.get("state", {}).get("request_id", "")}
+    if wants_page(scope):
+        if problem.status == 401:
+            return RedirectResponse("/enter", 303)
+        return page("problem.html", status=problem.status, problem=problem.to_dict() | about, base=None)
     said = json.dumps(problem.to_dict() | about, ensure_ascii=False)
     return Response(said, problem.status, dict(problem.headers), MEDIA)
+
+
+#: Addresses of programs, whatever they accept.
+PROGRAMS = ("/v1/", "/ssap", "/metrics", "/healthz", "/openapi.json")
+
+
+def wants_page(scope: Scope) -> bool:
+    """Whether a person looks at a page: a browser asks, and not for an address of programs."""
+    accepted = Headers(scope=scope).get("accept", "")
+    return "text/html" in accepted and not scope.get("path", "").startswith(PROGRAMS)
 
 
 def of_http(error: HTTPException) -> Problem:

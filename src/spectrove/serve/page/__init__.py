@@ -1,0 +1,10 @@
+"""The door for people: pages with forms and figures, made on the server from what `serve.service` says.
+
+router      every address of the page
+rendering   from a template and values to a page
+finding     what somebody types into the one field: an id, a position, a condition, words
+spectra     one spectrum: its curves, and the parts of its answer as they are made
+parts       the table of these parts
+bases       a base: what it holds, lists of its objects
+entering    who has a token, and stays in by a cookie
+"""

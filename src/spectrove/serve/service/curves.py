@@ -1,0 +1,145 @@
+"""A spectrum and others as curves: numbers to draw, and nothing of how they are drawn."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.lines import Line
+from spectrove.spectra import Spectrum
+
+#: Points of a curve; a longer spectrum is drawn as means of neighbouring pixels.
+MOST = 12_000
+
+Floats = NDArray[np.float64]
+
+
+def curves(query: Spectrum, z: float, others: Sequence[Spectrum], lines: Iterable[Line]) -> dict[str, Any]:
+    """A spectrum, and others at its redshift, scaled to its flux.
+
+    Args:
+        query: The spectrum.
+        z: Its redshift; NaN if none is known, and then the others are drawn as they were observed.
+        others: Known spectra, for instance its neighbours.
+        lines: Spectral lines of this kind of light.
+
+    Returns:
+        "wavelength" (observed, vacuum, angstrom, rising), "flux" and "error" (one sigma) of the spectrum, null where a
+        pixel is bad; "bad" (ranges of observed wavelength); for each of the others its "flux" on the same wavelengths,
+        null where it has none; "lines" with rest wavelengths in vacuum. "pixels" is how many pixels one point stands
+        for.
+    """
+    together = max(1, math.ceil(len(query.wavelength) / MOST))
+    wavelength, flux, error = thinned(query, together)
+    known = math.isfinite(z)
+    rest = wavelength / (1 + z) if known else wavelength
+    return {
+        "name": query.object_id,
+        "z": z if known else None,
+        "unit": str(query.row.get("flux_unit") or ""),
+        "pixels": together,
+        "wavelength": _rounded(wavelength, 7),
+        "flux": _rounded(flux),
+        "error": _rounded(error),
+        "bad": bad_ranges(query),
+        "others": [_beside(rest, flux, one, known) for one in others],
+        "lines": [
+            {"name": line.name, "wavelength": line.wavelength, "kind": line.kind, "element": element(line)}
+            for line in lines
+        ],
+    }
+
+
+def thinned(spectrum: Spectrum, together: int) -> tuple[Floats, Floats, Floats]:
+    """Wavelength, flux and error, of so many pixels together; NaN where none of them is good."""
+    wavelength, flux = spectrum.wavelength.astype(float), spectrum.flux.astype(float)
+    weight = np.where(spectrum.good, spectrum.ivar.astype(float), 0.0)
+    if together > 1:
+        n = -(-len(flux) // together)
+        pad = (0, n * together - len(flux))
+        summed = np.pad(weight, pad).reshape(n, together).sum(1)
+        product = np.pad(np.where(weight > 0, weight * flux, 0.0), pad).reshape(n, together).sum(1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            flux = product / summed
+        starts = np.arange(0, len(wavelength), together)
+        wavelength = np.add.reduceat(wavelength, starts) / np.diff(np.append(starts, len(wavelength)))
+        weight = summed
+    with np.errstate(divide="ignore"):
+        error = weight**-0.5
+    bad = weight <= 0
+    return wavelength, np.where(bad, np.nan, flux), np.where(bad, np.nan, error)
+
+
+def bad_ranges(spectrum: Spectrum) -> list[list[float]]:
+    """Ranges of wavelength whose pixels are bad, (first, last) of each run."""
+    bad = np.concatenate([[False], ~spectrum.good, [False]])
+    edges = np.flatnonzero(np.diff(bad.astype(np.int8)))
+    return [
+        [round(float(spectrum.wavelength[low]), 3), round(float(spectrum.wavelength[high - 1]), 3)]
+        for low, high in edges.reshape(-1, 2)
+    ]
+
+
+def _beside(rest: Floats, flux: Floats, other: Spectrum, known: bool) -> dict[str, Any]:
+    """Another spectrum on the wavelengths of the first."""
+    own = np.where(other.good, other.flux, np.nan).astype(float)
+    z = float(other.z)
+    shift = 1 + z if known and math.isfinite(z) else 1.0
+    drawn = np.interp(rest, other.wavelength / shift, own, left=np.nan, right=np.nan)
+    scale = _scale(flux, drawn)
+    return {
+        "name": other.object_id,
+        "z": z if math.isfinite(z) else None,
+        "scale": scale,
+        "aligned": bool(known and math.isfinite(z)),
+        "flux": _rounded(drawn * scale),
+    }
+
+
+def _scale(flux: Floats, other: Floats) -> float:
+    """By what the other is multiplied to have the same median where both are known; 1 where that has no meaning."""
+    both = np.isfinite(flux) & np.isfinite(other)
+    if not both.any():
+        return 1.0
+    first, second = float(np.median(flux[both])), float(np.median(other[both]))
+    return first / second if first > 0 and second > 0 else 1.0
+
+
+def _rounded(values: Floats, digits: int = 5) -> list[float | None]:
+    """So many digits of each number; None for what is none."""
+    return [float(f"{v:.{digits}g}") if math.isfinite(v) else None for v in values.tolist()]
+
+
+def element(line: Line) -> str:
+    """The element of a line, by which lines are shown and hidden: "O" of "[O III] 5007", "H" of "H alpha"."""
+    found = re.match(r"\[?([A-Z][a-z]?)(?=\s|\]|$)", line.name)
+    return found.group(1) if found and not line.name.endswith("band") else line.name
+
+
+#: Points of a small curve, and its size in units of its drawing.
+SMALL, WIDE, HIGH = 130, 260, 48
+
+
+def small(spectrum: Spectrum) -> str:
+    """A spectrum as a small curve: the points of a line in a box of `WIDE` times `HIGH`, bad pixels bridged.
+
+    Returns:
+        "" where it has no good pixel.
+    """
+    return points(thinned(spectrum, max(1, math.ceil(len(spectrum.wavelength) / SMALL)))[1])
+
+
+def points(values: Floats) -> str:
+    """Values at equal distances, (n,), as the points of a line in that box; those that are no number are left out."""
+    good = np.isfinite(values)
+    if not good.any():
+        return ""
+    low, high = np.percentile(values[good], [1, 99])
+    x = np.linspace(0, WIDE, len(values))[good]
+    y = HIGH - 3 - np.clip((values[good] - low) / ((high - low) or 1.0), -0.05, 1.05) * (HIGH - 6)
+    return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
