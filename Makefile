@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test check browser bench clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ check: setup ## lint, types, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_documented.py tests/test_public_names.py tests/test_architecture.py tests/test_imports.py
+
+browser: ## install Debian's chromium, in which the tests of the page run
+	apt-get update -qq && apt-get install -y -qq chromium
 
 bench: setup ## measure bases of growing size beside other programs, an hour; BENCH_ARGS="--sizes 1e3 1e4"
 	$(BIN)/python benchmarks/scale.py --keep $(BENCH_ARGS)

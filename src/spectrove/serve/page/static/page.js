@@ -79,6 +79,7 @@ const complete = (field) => {
   const columns = field.dataset.complete.split(" ").filter(Boolean);
   const list = document.createElement("div");
   list.className = "completions";
+  list.setAttribute("role", "group");
   list.setAttribute("aria-label", "Columns");
   field.closest("form").append(list);
   field.addEventListener("input", () => {

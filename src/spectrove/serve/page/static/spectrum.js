@@ -73,24 +73,26 @@ const draw = () => {
   data.push(own);
   series.push({ label: drawn.name, stroke: color("--query"), width: 1.4 });
   const seen = [...drawn.others.map((_, i) => data[i + 1]), own];
-  const low = Math.min(...seen.map((one) => quantile(one, 0.004))), high = Math.max(...seen.map((one) => quantile(one, 0.998)));
+  const [x0, x1] = [x[0], x.at(-1)];
+  const low = Math.min(...seen.map((one) => quantile(one, 0.004))), high = Math.max(...seen.map((one) => quantile(one, 0.996)));
   const pad = 0.08 * (high - low || 1);
   const look = { stroke: color("--fg"), grid: { stroke: color("--rule"), width: 1 }, ticks: { stroke: color("--rule") } };
   const options = {
     width: plot.clientWidth - 2, height: Math.max(340, Math.min(560, innerHeight * 0.55)),
     series, bands,
     scales: {
-      x: { time: false, range: (u, min, max) => range ?? [min, max] },
+      x: { time: false, range: () => range ?? [x0, x1] },
       y: { range: () => (range ? visible(seen, x) : [low - pad, high + pad]) },
     },
     axes: [{ ...look, label: axisTitle() }, { ...look, label: `flux ${drawn.unit ? `(${drawn.unit})` : ""}`, size: 70 }],
     cursor: { drag: { x: true, y: false, setScale: false } },
     legend: { show: true, live: true },
-    hooks: { drawClear: [paintBad], draw: [paintLines], setSelect: [selected] },
+    hooks: { drawClear: [paintBad], draw: [paintLines, noteRange], setSelect: [selected] },
   };
   chart?.destroy();
   plot.replaceChildren();
   chart = new uPlot(options, data, plot);
+  chart.over.addEventListener("click", clicked);
   chart.over.addEventListener("dblclick", () => look_at(null));
   chart.over.addEventListener("wheel", wheel, { passive: false });
   plot.dataset.drawn = String(Number(plot.dataset.drawn ?? 0) + 1);
@@ -175,6 +177,33 @@ const paintLines = (u) => {
   ctx.restore();
 };
 
+// The range that is seen, for whoever asks the page and not the canvas.
+const noteRange = (u) => { [plot.dataset.low, plot.dataset.high] = [u.scales.x.min, u.scales.x.max]; };
+
+// The redshift at which the chosen line lies on the peak near the click: the centre of what rises above its surroundings.
+const NEAR = 12, AROUND = 60; // angstrom, observed
+const clicked = (event) => {
+  const rest = Number(control("named").value);
+  if (!rest) return;
+  const at = backward(chart.posToVal(event.offsetX, "x"));
+  const near = [], around = [];
+  drawn.wavelength.forEach((wavelength, i) => {
+    if (drawn.flux[i] === null || Math.abs(wavelength - at) > AROUND) return;
+    around.push(drawn.flux[i]);
+    if (Math.abs(wavelength - at) <= NEAR) near.push([wavelength, drawn.flux[i]]);
+  });
+  const level = quantile(around, 0.5), sign = Math.max(...near.map((one) => one[1] - level)) >= Math.max(...near.map((one) => level - one[1])) ? 1 : -1;
+  const height = Math.max(0, ...near.map((one) => sign * (one[1] - level)));
+  let sum = 0, moment = 0;
+  for (const [wavelength, flux] of near) {
+    const rise = sign * (flux - level) - height / 2;
+    if (rise > 0) { sum += rise; moment += rise * wavelength; }
+  }
+  const peak = sum ? moment / sum : at;
+  set_z(peak / rest - 1);
+  say(`${control("named").selectedOptions[0].textContent} at ${peak.toFixed(1)} Å: z = ${(peak / rest - 1).toFixed(5)}`);
+};
+
 // What was dragged over: a region to compare in, or a range to look at.
 const selected = (u) => {
   if (u.select.width < 4) return;
@@ -256,7 +285,7 @@ const curves = async () => {
     drawn = await json(address(figure.dataset.curves, { other: chosen() }));
     const about = control("about");
     if (!about.options.length) {
-      about.append(...drawn.lines.map((line) => new Option(line.name, line.wavelength)));
+      for (const list of [about, control("named")]) list.append(...drawn.lines.map((line) => new Option(line.name, line.wavelength)));
       const alpha = drawn.lines.find((line) => line.name === "H alpha");
       if (alpha) about.value = alpha.wavelength;
     }
