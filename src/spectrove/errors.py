@@ -13,6 +13,7 @@
     ├── ConditionError      a condition over columns cannot be read
     ├── RecipeError         a recipe is wrong, or weights do not fit it
     ├── LeakError           an evaluation would score objects that were trained on
+    ├── ArchiveError        an archive cannot be reached, refuses, or gives something else
     └── ShapeError          arrays differ in shape
 
 A message names the object, what was found beside what was expected, and what to do next.
@@ -82,6 +83,19 @@ class RecipeError(SpectroveError):
 
 class LeakError(SpectroveError):
     """An evaluation would score objects that the encoder was trained on."""
+
+
+class ArchiveError(SpectroveError):
+    """An archive cannot be reached, refuses, or gives something else than what was asked for.
+
+    Attributes:
+        code: Its answer, as 404; None if there was none.
+        reached: Whether there is a service at its address at all.
+    """
+
+    def __init__(self, said: str, *, code: int | None = None, reached: bool = True) -> None:
+        super().__init__(said)
+        self.code, self.reached = code, reached
 
 
 class ShapeError(SpectroveError, ValueError):

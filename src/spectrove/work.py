@@ -20,6 +20,9 @@ from typing import Literal
 #: Work that lasts longer is worth a note, seconds.
 LONG = 2.0
 
+#: What an interruption of work for a base leaves.
+LEFT = "the base is whole, and what was not finished begins anew the next time"
+
 LOG = logging.getLogger("spectrove")
 
 
@@ -65,7 +68,9 @@ _listener: ContextVar[Listener | None] = ContextVar("spectrove listener", defaul
 
 
 @contextmanager
-def doing(what: str, total: int | None = None, *, expected: float | None = None) -> Iterator[Work]:
+def doing(
+    what: str, total: int | None = None, *, expected: float | None = None, left: str = LEFT
+) -> Iterator[Work]:
     """What is done inside is said to whoever listens.
 
     An interruption passes through, with a note of what was interrupted.
@@ -74,6 +79,7 @@ def doing(what: str, total: int | None = None, *, expected: float | None = None)
         what: In words, beginning with a verb: "fitting a metric on class, 20,600 objects".
         total: Number of things it is done for, if `advance` is called.
         expected: About how many seconds it takes, on a common machine.
+        left: What an interruption leaves, in words.
     """
     work = Work(what, total, expected, _current.get())
     token = _current.set(work)
@@ -85,10 +91,7 @@ def doing(what: str, total: int | None = None, *, expected: float | None = None)
     except KeyboardInterrupt as error:
         work.state = "interrupted"
         if work.within is None:
-            error.add_note(
-                f"interrupted while {work.doing}, after {work.seconds:.0f} s; the base is whole, and what was not "
-                "finished begins anew the next time"
-            )
+            error.add_note(f"interrupted while {work.doing}, after {work.seconds:.0f} s; {left}")
         raise
     except BaseException:
         work.state = "failed"

@@ -7,23 +7,21 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
-from urllib.request import Request, urlopen
 
 import pyarrow as pa
 
-from spectrove.errors import CatalogError
+from spectrove.errors import ArchiveError, CatalogError
 from spectrove.literature.abstracts import Abstracts, abstracts_of
+from spectrove.polite import Polite
 from spectrove.work import counted
 
 #: Address of the service, and environment variables that hold the token, which is never written anywhere.
 ADDRESS = "https://api.adsabs.harvard.edu/v1"
 TOKENS = ("ADS_API_TOKEN", "ADS_DEV_KEY")
 
-#: Rows of one page, times that a request is made again after a refusal for now, and the longest wait, seconds.
+#: Rows of one page, times that a request is made again after a fault that may pass, and the longest wait, seconds.
 PAGE, AGAIN, LONGEST = 200, 3, 60.0
 
 _FIELDS = "bibcode,title,abstract,year"
@@ -123,25 +121,19 @@ class Ads:
 
     def _ask(self, path: str) -> Any:
         """The answer to a request as JSON; one that is refused for now is made again after the time that is told."""
-        request = Request(f"{self.address}/{path}", headers={"Authorization": f"Bearer {self.token}"})
-        for attempt in range(AGAIN + 1):
-            try:
-                with urlopen(request, timeout=self.timeout) as response:
-                    return json.loads(response.read())
-            except HTTPError as error:
-                with error:
-                    after = error.headers.get("Retry-After", "")
-                if error.code not in (429, 502, 503, 504) or attempt == AGAIN:
-                    raise CatalogError(f"{self.address}: {_refused(error.code)}") from error
-                self.wait(min(float(after) if after.isdigit() else 2.0**attempt, LONGEST))
-            except (URLError, HTTPException, TimeoutError, OSError) as error:
-                raise CatalogError(
-                    f"{self.address}: cannot be reached ({error}). Check the network, or give a table of abstracts "
-                    "with --from."
-                ) from error
-            except ValueError as error:
-                raise CatalogError(f"{self.address}: the answer is no JSON. Try again later.") from error
-        raise AssertionError("the last attempt returns or raises")
+        polite = Polite(self.timeout, interval=0.0, again=AGAIN, longest=LONGEST, wait=self.wait)
+        try:
+            answer = polite.read(f"{self.address}/{path}", headers={"Authorization": f"Bearer {self.token}"})
+            return json.loads(answer.body)
+        except ArchiveError as error:
+            if error.code is not None:
+                raise CatalogError(f"{self.address}: {_refused(error.code)}") from error
+            raise CatalogError(
+                f"{self.address}: cannot be reached ({error}). Check the network, or give a table of abstracts "
+                "with --from."
+            ) from error
+        except ValueError as error:
+            raise CatalogError(f"{self.address}: the answer is no JSON. Try again later.") from error
 
 
 def _refused(code: int) -> str:

@@ -55,13 +55,20 @@ def _tables(found: Sequence[Hdu], primary: Hdu, path: Path, options: Options) ->
     target = None if many else _TARGETID.match(path.name)
     parts: list[Arrays | Refusal] = []
     for hdu, name in zip(found, names, strict=True):
-        row: dict[str, Any] = {"targetid": target[1] if target else None}
+        row: dict[str, Any] = {"targetid": target[1] if target else None, **_judged(hdu)}
         redshift = hdu.table.get("redshift", hdu.table.get("z"))
         if redshift is not None and len(redshift) and np.isfinite(redshift[0]):
             row["z"] = float(redshift[0])
         read = tables([primary, hdu] if hdu is not primary else [hdu], options, path) or []
         parts += [_with_habits(part, name, row) if isinstance(part, Arrays) else part for part in read]
     return spectra_of(parts, path, options)
+
+
+def _judged(hdu: Hdu) -> dict[str, Any]:
+    """What the header of a fetched spectrum says about its redshift: warning, error and type."""
+    warning, error, kind = hdu.number("ZWARN"), hdu.number("Z_ERR"), hdu.text("SPECTYPE")
+    said = {"zwarning": None if warning is None else int(warning), "z_err": error, "class": kind or None}
+    return {key: value for key, value in said.items() if value is not None}
 
 
 def _with_habits(part: Arrays, name: str, row: Mapping[str, Any]) -> Arrays:
