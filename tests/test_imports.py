@@ -17,7 +17,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "spectrove"
 ORDER = (
     {"errors", "version", "plain", "moved", "work", "folders", "reach"},
     {"ingest", "explain", "mock"},
-    {"provenance", "processes", "flat", "gaps", "lines", "pixels", "conditions", "shared", "hats"},
+    {"provenance", "processes", "flat", "gaps", "lines", "pixels", "conditions", "shared", "hats", "polite"},
     {"spectra", "words", "cores"},
     {"catalog", "embeddings", "targets", "redshift_estimate"},
     {"readers", "preprocess", "knowledge", "statistics"},
@@ -25,7 +25,7 @@ ORDER = (
     {"domain"},
     {"training", "inference"},
     {"explanation"},
-    {"galaxies", "literature", "xray"},
+    {"galaxies", "literature", "xray", "archives"},
     {"pipeline"},
     {"evaluation"},
     {"serve"},

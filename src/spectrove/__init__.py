@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from spectrove.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from spectrove.archives import fetch
     from spectrove.embeddings import Embeddings
     from spectrove.errors import SpectroveError
     from spectrove.explanation.evidence import Evidence
@@ -72,6 +73,7 @@ _HOMES = {
     "epochs": "spectrove.pipeline",
     "estimate": "spectrove.pipeline",
     "explain": "spectrove.pipeline",
+    "fetch": "spectrove.archives",
     "hunt": "spectrove.pipeline",
     "hunt_like": "spectrove.pipeline",
     "ingest": "spectrove.readers",
@@ -124,6 +126,7 @@ __all__ = [
     "epochs",
     "estimate",
     "explain",
+    "fetch",
     "hunt",
     "hunt_like",
     "ingest",

@@ -19,6 +19,9 @@ NOT_SPECTRA = {
 #: Names, without suffixes, of files that describe a folder.
 DESCRIPTIONS = {"index", "readme", "licence", "license", "catalog", "manifest", "checksums"}
 
+#: How names of tables begin that are fetched from an archive beside spectra.
+FETCHED_TABLE = "catalog-"
+
 DATASET_SUFFIX = ".lance"
 
 #: The catalog that a folder of spectra may bring with it.
@@ -154,4 +157,5 @@ def _instead(folder: Path) -> str:
 def _may_be_spectrum(name: str) -> bool:
     stem = name.lower().split(".")[0]
     hidden = name.startswith(".") or name.endswith("~")
-    return not hidden and Path(name).suffix.lower() not in NOT_SPECTRA and stem not in DESCRIPTIONS
+    described = stem in DESCRIPTIONS or name.startswith(FETCHED_TABLE)
+    return not hidden and not described and Path(name).suffix.lower() not in NOT_SPECTRA

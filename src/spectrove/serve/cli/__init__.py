@@ -18,6 +18,7 @@ from spectrove.serve.cli import (
     estimate,
     evaluate,
     explain,
+    fetch,
     hunt,
     ingest,
     kb,
@@ -81,6 +82,10 @@ def build() -> typer.Typer:
     for name, command in COMMANDS.items():
         program.command(name)(command)
     program.add_typer(bases, name="kb")
+    archives = typer.Typer(no_args_is_help=True, help=fetch.__doc__.partition(": ")[2], **plain)  # type: ignore[arg-type, union-attr]
+    for name, command in fetch.FETCH_COMMANDS.items():
+        archives.command(name)(command)
+    program.add_typer(archives, name="fetch")
     return program
 
 
