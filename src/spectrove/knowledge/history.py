@@ -136,7 +136,7 @@ def info(store: Store, reader: Reader) -> dict[str, Any]:
                 "encoder": view.encoder,
                 "dimensions": view.dimensions,
                 "fingerprint": view.fingerprint,
-                "rows": reader.count(f"{VECTOR}{name} IS NOT NULL"),
+                "rows": _with_vector(reader, name),
                 **_index(store, name),
             }
             for name, view in reader.views().items()
@@ -146,6 +146,11 @@ def info(store: Store, reader: Reader) -> dict[str, Any]:
         "columns": reader.columns(),
         "bytes": store.size(),
     }
+
+
+def _with_vector(reader: Reader, view: str) -> int:
+    """Objects that have a vector in a view; counted once for each version."""
+    return reader.remember(("with vector", view), lambda: reader.count(f"{VECTOR}{view} IS NOT NULL"))
 
 
 def _index(store: Store, view: str) -> dict[str, Any]:

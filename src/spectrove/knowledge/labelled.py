@@ -27,8 +27,14 @@ def label_columns(store: Store, reader: Reader) -> dict[str, dict[str, int]]:
     """Label columns, with the number of objects of each value, most frequent first.
 
     Label columns are those that catalogs named in `labels`, or, without any, the text columns with few different
-    values, at least one of which occurs more than once; and those that were joined to the base.
+    values, at least one of which occurs more than once; and those that were joined to the base. Counted once
+    for each version.
     """
+    found = reader.remember(("label columns",), lambda: _label_columns(store, reader))
+    return {name: dict(values) for name, values in found.items()}
+
+
+def _label_columns(store: Store, reader: Reader) -> dict[str, dict[str, int]]:
     said = reader.scan(["labels"]).column("labels").combine_chunks()
     entries = pc.list_flatten(said)
     joined = {f.name: {e["source"] for e in sources_of(f)} for f in store.objects.schema if sources_of(f)}

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from spectrove.serve.page.finding import PAGE, How, exact, found
 from spectrove.serve.page.rendering import address, page
 from spectrove.serve.service import looking
+from spectrove.serve.service.curves import sketches
 from spectrove.serve.service.shelf import Served
 from spectrove.serve.web.desk import Desk, looked_up
 
@@ -72,7 +73,8 @@ def _find(desk: Desk, served: Served, text: str, how: How, offset: int, order: s
     listed = found(served, text, how, offset, order)
     with served.shown() as base:
         columns = [name for name in base.columns if name != "labels"]
+        drawings = sketches(base, [row["object_id"] for row in listed.rows])
     return page(
-        "list.html", listed=listed, q=text, how=how, offset=offset, order=order, size=PAGE, columns=columns,
-        **frame(desk, served),
+        "list.html", listed=listed, drawings=drawings, q=text, how=how, offset=offset, order=order, size=PAGE,
+        columns=columns, **frame(desk, served),
     )  # fmt: skip

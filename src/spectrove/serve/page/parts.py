@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from spectrove.serve.page.look import DRAWN, Look
 from spectrove.serve.page.rendering import render
 from spectrove.serve.service.asking import TASKS, Item, Question
+from spectrove.serve.service.curves import sketches
 from spectrove.serve.service.explaining import all_tasks, section
 from spectrove.serve.service.limits import Limits
 from spectrove.serve.service.shelf import Served
@@ -101,12 +102,13 @@ def _twins(asked: Asked) -> Iterator[Item]:
 def _twins_shown(asked: Asked, row: Mapping[str, Any]) -> Mapping[str, Any]:
     names = [one["object_id"] for one in row["neighbors"]]
     with asked.served.shown() as base:
-        known = rows_of(base, names)
+        known, drawings = rows_of(base, names), sketches(base, names)
         columns = [name for name in base.info()["labels"] if any(known[one].get(name) for one in known)]
     return {
         "neighbours": [one | {"known": known.get(one["object_id"], {})} for one in row["neighbors"]],
         "columns": columns[:4],
         "drawn": DRAWN,
+        "drawings": drawings,
     }
 
 

@@ -174,9 +174,8 @@ def _small(served: Served, look: Look, trays: Trays) -> str:
 
     one = _first(look.spectra(served, trays))
     with served.shown() as base:
-        sketch = domain_of(base).sketch
-    points = drawing.small(one) if sketch is None else drawing.points(sketch(one).astype(float))
-    return render("small.svg", points=points, wide=drawing.WIDE, high=drawing.HIGH)
+        draw = domain_of(base).sketch
+    return render("small.svg", points=drawing.sketch(one, draw), wide=drawing.WIDE, high=drawing.HIGH)
 
 
 def _wanted(served: Served, names: list[str]) -> list[Part]:

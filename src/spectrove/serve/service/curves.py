@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.lines import Line
 from spectrove.spectra import Spectrum
+
+if TYPE_CHECKING:
+    from spectrove.knowledge import KnowledgeBase
 
 #: Points of a curve; a longer spectrum is drawn as means of neighbouring pixels.
 MOST = 12_000
@@ -143,3 +146,18 @@ def points(values: Floats) -> str:
     x = np.linspace(0, WIDE, len(values))[good]
     y = HIGH - 3 - np.clip((values[good] - low) / ((high - low) or 1.0), -0.05, 1.05) * (HIGH - 6)
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+
+
+def sketches(base: KnowledgeBase, names: Sequence[str]) -> dict[str, str]:
+    """Objects of a base as small curves, by id: of their flux, or of what their kind of light has instead."""
+    from spectrove.pipeline.domains import domain_of
+
+    if not names:
+        return {}
+    draw = domain_of(base).sketch
+    return {str(one.object_id): sketch(one, draw) for one in base.spectra(list(names))}
+
+
+def sketch(spectrum: Any, draw: Callable[[Any], Any] | None) -> str:
+    """A spectrum as a small curve; `draw` as `Domain.sketch`."""
+    return small(spectrum) if draw is None else points(np.asarray(draw(spectrum), float))

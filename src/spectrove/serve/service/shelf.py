@@ -61,6 +61,23 @@ class Served:
         with self._showing, self._shown.one_version():
             yield self._shown
 
+    def warm(self) -> None:
+        """Read what every first question needs: labels, encoders, and the neighbours of one object in each copy."""
+        from spectrove.pipeline import search
+
+        with self.shown() as base:
+            some = base.some_ids(1)
+            base.info()
+            spectra = base.spectra(some)
+        for copy in [self._free.get() for _ in range(self._free.qsize())]:
+            base = copy or open_base(self.path)
+            try:
+                base.info()
+                if some:
+                    search(base, spectra, encoder=self.encoders(base))
+            finally:
+                self._free.put(base)
+
     def encoders(self, base: KnowledgeBase) -> Mapping[str, Encoder]:
         """The encoders of the views that are made of spectra, loaded once; those that are not there are left out."""
         from spectrove.pipeline.column_views import spectral_views

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 
@@ -15,6 +16,7 @@ from spectrove.serve.service.shelf import Shelf
 from spectrove.serve.web.app import create_app
 from spectrove.serve.web.guard import LOG, JsonLines
 from spectrove.serve.web.settings import Settings
+from spectrove.work import listening
 
 #: Connections at one time; more are told to come back.
 MOST = 500
@@ -54,6 +56,16 @@ def write_log() -> None:
     LOG.setLevel(logging.INFO)
 
 
+def _warm(shelf: Shelf) -> None:
+    """Let the first question find everything read; what cannot be read is said to whoever asks."""
+    with listening(lambda work: None):
+        for served in shelf.values():
+            try:
+                served.warm()
+            except Exception as error:
+                LOG.warning("%s is not ready: %s", served.name, error)
+
+
 def serve(shelf: Shelf, settings: Settings, ready: Callable[[str], None]) -> None:
     """Serve until Ctrl-C.
 
@@ -70,5 +82,6 @@ def serve(shelf: Shelf, settings: Settings, ready: Callable[[str], None]) -> Non
             app, log_config=None, access_log=False, server_header=False, limit_concurrency=MOST,
             timeout_graceful_shutdown=5, ws="none",
         )  # fmt: skip
+        threading.Thread(target=_warm, args=(shelf,), name="spectrove-warm", daemon=True).start()
         ready(f"http://{host}:{place.getsockname()[1]}")
         uvicorn.Server(config).run(sockets=[place])

@@ -95,6 +95,7 @@ const draw = () => {
   chart.over.addEventListener("click", clicked);
   chart.over.addEventListener("dblclick", () => look_at(null));
   chart.over.addEventListener("wheel", wheel, { passive: false });
+  plot.dataset.others = drawn.others.length;
   plot.dataset.drawn = String(Number(plot.dataset.drawn ?? 0) + 1);
 };
 
