@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check browser bench clean
+.PHONY: help setup demo page test check browser bench clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,6 +22,10 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: setup ## run the main job on embedded defaults; writes demo/report.html
 	$(BIN)/python -m experiments demo $(DEMO_ARGS)
+
+page: setup ## open the demo's bases as a page in a browser
+	@ls -d demo/*-base.kb > /dev/null 2>&1 || { echo "no base in demo/: run make demo first"; exit 1; }
+	$(BIN)/spectrove serve demo/*-base.kb --open
 
 test: setup ## run the tests
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -rs $(TEST_ARGS)

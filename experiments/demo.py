@@ -173,6 +173,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("interrupted; the same command begins anew")
         return 130
     print(path)
+    bases = " ".join(str(one) for one in sorted(options.out.glob("*-base.kb")))
+    say(f"make page opens its bases in a browser (spectrove serve {bases} --open)")
+    say(f"  drop a file of {options.out / 'mock'} on the page")
     return 0
 
 

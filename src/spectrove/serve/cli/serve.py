@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,8 @@ Threads = Annotated[
     int, typer.Option("--threads", metavar="N", min=1, help="Questions that are answered at one time.")
 ]
 
+Open = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
+
 
 def serve(
     kb: Bases,
@@ -50,10 +53,12 @@ def serve(
     max_spectra: Spectra = 2000,
     max_seconds: Seconds = 600.0,
     threads: Threads = 2,
+    open_: Open = False,
 ) -> None:
-    """Answer over HTTP: every verb as an address.
+    """Show bases in a browser, and answer over HTTP.
 
-    JSON as the commands print it, a Simple Spectral Access service, numbers for Prometheus. Ctrl-C ends it.
+    Files dropped on the page are answered on it; every verb is an address beside it, with JSON as the commands print it.
+    A Simple Spectral Access service, numbers for Prometheus. Ctrl-C ends it.
     """
     from spectrove.serve.service.limits import MB, Limits
     from spectrove.serve.service.shelf import Shelf
@@ -65,9 +70,12 @@ def serve(
     from spectrove.serve.web.start import serve as served
 
     names = ", ".join(shelf)
-    served(
-        shelf, settings,
-        lambda address: say(
+
+    def ready(address: str) -> None:
+        say(
             f" {text.count(len(shelf), 'base', 'bases')} ({names}) at {address}; Ctrl-C ends it", as_json=True
-        ),
-    )  # fmt: skip
+        )
+        if open_ and not webbrowser.open(address):
+            say(f" no browser could be opened; go to {address}", as_json=True)
+
+    served(shelf, settings, ready)
