@@ -68,6 +68,13 @@ def fitted_once(
     return base.remember((kind, key), kept_or_fitted)
 
 
+def is_kept(base: KnowledgeBase, kind: str, key: str) -> bool:
+    """Whether a result for this key lies in the files of the base; `fitted_once` then reads it."""
+    with suppress(OSError):
+        return any(name.endswith(f"{_digest(key)}{_SUFFIX}") for name in base.files.names(kind))
+    return False
+
+
 def contents(base: KnowledgeBase, *columns: Any) -> list[Any]:
     """What identifies a base for a fit: the version of its spectra and vectors, and a hash of columns that it reads.
 
