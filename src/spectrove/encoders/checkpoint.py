@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import zlib
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -67,7 +68,7 @@ def _load(source: str, folder: str, changed: int, kind: str, made_by: type[Encod
         weights = load_file(weights_file)
         with gzip.open(ids_file, "rt") as file:
             training_ids = frozenset(file.read().split())
-    except (SafetensorError, OSError, EOFError, ValueError) as error:
+    except (SafetensorError, OSError, EOFError, ValueError, zlib.error) as error:
         raise RecipeError(
             f"{source}: damaged file ({error}). Train it again, or copy the folder anew."
         ) from error

@@ -27,6 +27,9 @@ from numpy.typing import NDArray
 
 from spectrove.errors import FormatError
 
+#: What unpacking a damaged file raises: of gzip, bzip2, xz and zip, encrypted archives included.
+DAMAGED = (EOFError, OSError, ValueError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+
 BLOCK = 2880
 CARD = 80
 #: Extensions beyond these are not read.
@@ -390,7 +393,7 @@ def _take(file: IO[bytes], n: int, path: Path) -> bytes:
                 break
             parts.append(part)
             n -= len(part)
-    except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise FormatError(f"{path.name}: cannot be read to its end ({error}). Fetch it again.") from error
     return parts[0] if len(parts) == 1 else b"".join(parts)
 

@@ -74,6 +74,8 @@ def read_file(path: Path | str, survey: str = "auto", **options: Any) -> Reading
     except SpectroveError:
         raise
     except OSError as error:
+        if error.errno is None:  # said by what unpacks it, not by the system
+            raise FormatError(f"{path.name}: cannot be read to its end ({error}). Fetch it again.") from error
         reason = error.strerror or str(error)
         raise FormatError(
             f"{path.name}: cannot be opened ({reason}). Check the path and its rights."

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError
-from spectrove.readers.fitsfile import open_plain
+from spectrove.readers.fitsfile import DAMAGED, open_plain
 from spectrove.xray.counts import NOT_USED, Counts
 from spectrove.xray.found import Files
 from spectrove.xray.partners import stem
@@ -89,7 +89,7 @@ def is_events(path: Path) -> bool:
     try:
         with open_plain(path) as file:
             start = file.read(LOOKED_AT)
-    except (FormatError, OSError, EOFError, ValueError):
+    except (FormatError, *DAMAGED):
         return False
     if start.startswith(b"SIMPLE"):
         return b"HDUCLAS1= 'EVENTS" in start or b"EXTNAME = 'EVENTS" in start

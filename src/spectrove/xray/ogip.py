@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, Refusal, SpectroveError
 from spectrove.processes import map_chunks
-from spectrove.readers.fitsfile import open_plain
+from spectrove.readers.fitsfile import DAMAGED, open_plain
 from spectrove.xray.background import Background, background_of, exposed_area, on_channels
 from spectrove.xray.counts import BAD_QUALITY, NOT_USED, Counts, CountSet
 from spectrove.xray.events import is_event_table, is_events, is_list, read_events
@@ -69,7 +69,7 @@ def is_ogip(path: Path | str, *, behind_image: bool = False) -> bool:
             if behind_image and LOOKED_AT < image <= LARGEST_IMAGE:
                 file.seek(image)
                 start += file.read(LOOKED_AT)
-    except (SpectroveError, OSError, EOFError, ValueError):
+    except (SpectroveError, *DAMAGED):
         return False
     return all(card.search(start) for card in _CARDS)
 

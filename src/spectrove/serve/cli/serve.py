@@ -57,8 +57,8 @@ def serve(
 ) -> None:
     """Show bases in a browser, and answer over HTTP.
 
-    Files dropped on the page are answered on it; every verb is an address beside it, with JSON as the commands print it.
-    A Simple Spectral Access service, numbers for Prometheus. Ctrl-C ends it.
+    Files dropped on the page are answered on it; every verb is an address, with JSON as the commands print it.
+    Beside them a Simple Spectral Access service, and numbers for Prometheus. Ctrl-C ends it.
     """
     from spectrove.serve.service.limits import MB, Limits
     from spectrove.serve.service.shelf import Shelf
