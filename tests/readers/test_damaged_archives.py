@@ -1,4 +1,4 @@
-"""Packed files that are damaged: whatever is damaged in them, they are refused in a sentence that says to fetch them again."""
+"""Packed files that are damaged, wherever, are refused in a sentence that says to fetch them again."""
 
 from __future__ import annotations
 

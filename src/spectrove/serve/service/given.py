@@ -50,9 +50,9 @@ class Files:
 
 
 def read(
-    base: KnowledgeBase, asked: OfSpectra, files: Files, limits: Limits
+    base: KnowledgeBase | None, asked: OfSpectra, files: Files, limits: Limits
 ) -> tuple[Any, tuple[Refusal, ...]]:
-    """The spectra as one set, and what could not be read; None where none are named.
+    """The spectra as one set, and what could not be read; None where none are named. Without a base no ids are.
 
     Raises:
         SpectroveError: An id is not in the base, or options of reading fit nothing.
@@ -61,7 +61,7 @@ def read(
     from spectrove.pipeline.queries import queries
 
     items: list[Any] = list(files.of("spectra"))
-    if asked.objects:
+    if asked.objects and base is not None:
         _check_number(len(set(asked.objects)), limits)
         items.append(base.spectra(_known(base, asked.objects)))
     items += [one.spectrum() for one in asked.spectra or ()]

@@ -58,6 +58,25 @@ class Tray:
         return self.spectra.take(np.array([place]))
 
 
+def _check_kind(served: Served, spectra: Any) -> None:
+    """Refuse spectra of another kind of light than the base.
+
+    Raises:
+        Problem: They are of another.
+    """
+    from spectrove.pipeline.kinds import kind_of_set
+
+    with served.shown() as base:
+        expected = base.domain
+    if (found := kind_of_set(spectra)) != expected:
+        raise Problem(
+            422,
+            f"{spectra.object_id[0]}: found spectra of {found}, and {served.name} is a base of {expected}. Choose "
+            "a base of the same kind of light.",
+            "DatasetError",
+        )
+
+
 class Trays:
     """All that are kept, the newest last."""
 
@@ -73,14 +92,14 @@ class Trays:
             SpectroveError: Options of reading fit nothing.
             Problem: Nothing came, too much did, or nothing of it can be read.
         """
-        with served.shown() as base:
-            spectra, refusals = given.read(base, asked, files, limits)
+        spectra, refusals = given.read(None, asked, files, limits)
         told = [reading_refusal(one, files) for one in refusals]
         if spectra is None:
             raise Problem(422, "No file came. Choose or drop some.", "DatasetError")
         if not len(spectra):
             detail = str(told[0]["error"]) if len(told) == 1 else "No spectrum could be read."
             raise Problem(422, detail, "DatasetError", more={"refusals": told})
+        _check_kind(served, spectra)
         tray = Tray(served.name, spectra, told)
         self._keep(tray)
         return tray

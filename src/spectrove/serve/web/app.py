@@ -45,7 +45,7 @@ def create_app(shelf: Shelf, settings: Settings) -> FastAPI:
         app.include_router(made.router(desk))
     app.include_router(page_router(desk))
     _add_own(app, desk)
-    app.openapi = lambda: schema.document(app, desk.tasks)  # type: ignore[method-assign]
+    app.openapi = lambda: schema.document(app, desk.tasks, list(shelf))  # type: ignore[method-assign]
     app.add_middleware(Guard, settings=settings, metrics=desk.metrics)
     app.state.desk = desk
     return app

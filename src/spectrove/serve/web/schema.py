@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -53,8 +53,8 @@ def answer_schema(task: Task) -> dict[str, Any]:
     }
 
 
-def document(app: FastAPI, tasks: Mapping[str, Task]) -> dict[str, Any]:
-    """The whole document."""
+def document(app: FastAPI, tasks: Mapping[str, Task], bases: Sequence[str]) -> dict[str, Any]:
+    """The whole document, with the names of the bases that are served."""
     made = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes,
         openapi_version="3.1.0",
@@ -65,6 +65,9 @@ def document(app: FastAPI, tasks: Mapping[str, Task]) -> dict[str, Any]:
     schemas |= definitions.get("$defs", {}) | {"Problem": PROBLEM, "Refusal": REFUSAL}
     for path in made["paths"].values():
         for operation in path.values():
+            for parameter in operation.get("parameters", ()):
+                if (parameter["in"], parameter["name"]) == ("path", "name"):
+                    parameter["schema"] |= {"enum": list(bases)}
             operation["responses"]["4XX"] = _problem("What the server refuses.")
             operation["responses"].pop("422", None)
             if (name := operation.pop("x-task", None)) is not None:

@@ -107,6 +107,14 @@ def test_broken_files_are_sentences(served, tmp_path, asked_files):
     assert "broken.fits" in served.get(both["page"], headers=BROWSER).text
 
 
+def test_spectra_of_another_kind_are_refused(served, counts, asked_files):
+    """As soon as they come, and not part by part."""
+    for files, base in (([*counts.files, *counts.response], "mock"), (asked_files, "xray")):
+        answer = brought(served, files, base)
+        assert answer.status_code == 422
+        assert "same kind of light" in answer.json()["detail"]
+
+
 def test_names_are_text_and_never_markup(served, tmp_path, asked_files):
     """A file with a tag in its name, and a search for one."""
     page = served.get(
