@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,6 +11,7 @@ import time
 import pytest
 
 from spectrove import cores
+from spectrove.errors import DatasetError
 
 
 def failing(task):
@@ -35,11 +38,45 @@ def test_an_error_is_raised_in_its_turn_and_the_next_call_works(monkeypatch, way
     assert list(way(failing, range(3))) == [0, 1, 2]
 
 
+def dying(task):
+    if task == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return task
+
+
+def test_a_process_that_dies_is_told_in_a_sentence_and_the_next_call_works(monkeypatch):
+    monkeypatch.setattr(cores, "cores", lambda: 2)
+    with pytest.raises(DatasetError, match="one of 2 processes that helped died"):
+        list(cores.in_processes(dying, range(9)))
+    assert list(cores.in_processes(abs, range(3))) == [0, 1, 2]
+
+
+def waiting(task):
+    time.sleep(0.1)
+    return task
+
+
+def test_who_is_stopped_does_not_stop_the_processes_of_another(monkeypatch):
+    """Two questions of one server share them."""
+    monkeypatch.setattr(cores, "cores", lambda: 2)
+    one, other = (cores.in_processes(waiting, range(12)) for _ in range(2))
+    assert (next(one), next(other)) == (0, 0)
+    one.close()
+    assert list(other) == list(range(1, 12))
+
+
 def test_the_environment_says_how_many(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert cores.cores() == 3
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
     assert cores.cores() >= 1
+    if hasattr(os, "sched_setaffinity"):
+        mine = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(mine)})
+        try:
+            assert cores.cores() == 1
+        finally:
+            os.sched_setaffinity(0, mine)
 
 
 def test_a_script_without_a_guard_is_not_run_again(tmp_path):

@@ -10,9 +10,11 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import TypeVar
 
+from spectrove.errors import DatasetError
 from spectrove.processes import spare_worker
 
 T = TypeVar("T")
@@ -23,9 +25,12 @@ IDLE = 20
 
 
 def cores() -> int:
-    """How many may compute: what OMP_NUM_THREADS says, else all."""
+    """How many may compute: what OMP_NUM_THREADS says, else all that were given to this process."""
     told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdecimal() and int(told) > 0 else os.cpu_count() or 1
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    # A job of a cluster, or `taskset`, has some of the cores of its machine.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_threads(function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
@@ -53,6 +58,9 @@ def in_processes(function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
     Args:
         function: Of a module. It is sent with each task to a process that starts empty.
         tasks: As for `in_threads`.
+
+    Raises:
+        DatasetError: A process dies.
     """
     if (n := cores()) == 1:
         yield from map(function, tasks)
@@ -62,13 +70,19 @@ def in_processes(function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
     pool = loky.get_reusable_executor(n, timeout=IDLE, initializer=spare_worker)
     try:
         yield from _in_order(pool, function, iter(tasks), 2 * n)
-    except BaseException:
-        pool.shutdown(wait=False, kill_workers=True)
-        raise
+    except BrokenProcessPool as error:
+        raise DatasetError(
+            f"one of {n} processes that helped died, perhaps for want of memory. Run again with OMP_NUM_THREADS=1, "
+            "which starts none: what was measured is kept."
+        ) from error
 
 
 def _in_order(pool: Executor, function: Callable[[T], R], left: Iterator[T], ahead: int) -> Iterator[R]:
     waiting = deque(pool.submit(function, task) for task in islice(left, ahead))
-    while waiting:
-        yield waiting.popleft().result()
-        waiting.extend(pool.submit(function, task) for task in islice(left, 1))
+    try:
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(pool.submit(function, task) for task in islice(left, 1))
+    finally:
+        for future in waiting:  # the pool may have work of others, and is not closed
+            future.cancel()

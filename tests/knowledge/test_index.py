@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ from spectrove.inference.metric.linear import LinearMetric
 from spectrove.knowledge import KnowledgeBase, heartbeat
 from spectrove.knowledge.index import building
 from spectrove.knowledge.index.mark import MARK, making
+from spectrove.knowledge.search import nearest
 from spectrove.targets import Composition, Target
 
 N = 400
@@ -254,6 +256,65 @@ def test_excluded_objects_never_cost_neighbours(known, make_spectra, monkeypatch
     same(known.search(QUERIES, 300, **conditions), wanted)
 
 
+def test_an_object_to_which_no_link_leads_is_found(known, monkeypatch):
+    """A graph that has it elsewhere stands for one that has it behind no link: it is looked at in every search."""
+    lost, copy, real = 7, 8, building.write_graph
+    stored = known._reader.snapshot("shape").vectors.copy()
+
+    def write_elsewhere(vectors, path, doing):
+        moved = np.array(vectors)
+        moved[lost] += 100
+        real(moved, path, doing)
+
+    monkeypatch.setattr(building, "write_graph", write_elsewhere)
+    monkeypatch.setattr("spectrove.knowledge.index.recall.TRIED", (8,))
+    known.build_index()
+    own = embeddings(["q"], stored[[lost]])
+    found = known.search(own, 1)
+    assert uses_index(known)
+    assert (found.object_id[0, 0], found.distance[0, 0]) == (NAMES[lost], 0)
+    assert known._reader.with_index("shape").changed == 0
+    known.delete(f"object_id = '{NAMES[copy]}'")
+    assert known.search(own, 1).object_id[0, 0] == NAMES[lost]
+    known.delete(f"object_id = '{NAMES[lost]}'")
+    assert uses_index(known)
+    same(known.search(QUERIES, 5), by_looking_at_all(known, monkeypatch))
+
+
+class Hazy:
+    """Proposals whose second half misses every other object; and of a far query those of another place."""
+
+    enough, made = 64, None
+
+    def __init__(self, vectors, usual):
+        self.vectors, self.usual = vectors, usual
+
+    def near(self, queries, n):
+        distance = np.linalg.norm(self.vectors[None] - queries[:, None], axis=2)
+        order = np.argsort(distance, axis=1)
+        if n < 256:
+            order[distance.min(axis=1) > self.usual] = np.arange(self.vectors.shape[0])[::-1]
+        seen = np.r_[: n // 2, n // 2 : n + n // 2 : 2]
+        return order[:, seen[seen < order.shape[1]]]
+
+    def beside(self, queries, n):
+        return np.tile(np.arange(300), (len(queries), 1))
+
+
+def test_more_is_proposed_where_exclusions_leave_few_and_for_a_query_far_from_all(known):
+    """The last of what is proposed are not all of the nearest, and for an unusual query not even the first."""
+    whole = known._reader.snapshot("shape")
+    queries = np.concatenate([whole.vectors[:5], whole.vectors[5:10] + 4])
+    hazy = replace(whole, proposals=Hazy(whole.vectors, usual=3.0))
+    all_of_them, _ = nearest(whole, queries, 60)
+    for excluded in (0, 30, 44, 60):
+        without = [np.sort(row[:excluded]) for row in all_of_them]
+        found, distance = nearest(hazy, queries, 20, None, without)
+        expected, truth = nearest(whole, queries, 20, None, without)
+        assert np.array_equal(found, expected), excluded
+        assert np.array_equal(distance, truth)
+
+
 def test_small_bases_and_bases_that_cannot_be_mapped_get_no_index(
     base, ids, make_spectra, make_vectors, monkeypatch
 ):
@@ -353,19 +414,17 @@ def test_lists_of_few_metrics_are_kept(known):
 
 
 def test_info_says_how_many_of_the_nearest_the_index_finds(known, monkeypatch):
-    """All of 400; and a tenth of them where the index proposes almost nothing."""
+    """All of 400; and few of them where the index proposes always the same."""
     assert "index" not in known.info()["views"]["shape"]
     known.build_index()
     told = known.info()["views"]["shape"]["index"]
     assert (told["version"], told["rows"], told["recall"], told["high"]) == (known.version, N, 1.0, 1.0)
     assert 0.97 < told["low"] < 1
 
-    def only_one(self, queries, n):
-        everything = np.full((len(queries), n), -1)
-        everything[:, :10] = np.arange(10) * 40
-        return everything
+    def the_same(self, queries, n):
+        return np.tile(np.arange(20) * 20, (len(queries), 1))
 
-    monkeypatch.setattr("spectrove.knowledge.index.graph.Graph.near", only_one)
+    monkeypatch.setattr("spectrove.knowledge.index.graph.Graph.near", the_same)
     known.build_index()
     told = known.info()["views"]["shape"]["index"]
     assert told["recall"] < 0.3
@@ -403,7 +462,7 @@ def test_a_base_says_whether_its_index_is_used_or_why_not(known, make_spectra, m
 def test_who_makes_an_index_says_so_until_it_ends_or_is_killed(known, monkeypatch):
     """On another machine a process that says nothing any more is taken for killed, here one that is gone."""
     seen = []
-    monkeypatch.setattr(building, "measured", lambda _: (128, seen.append(making(known.files)) or {}))
+    monkeypatch.setattr(building, "measured", lambda _: (128, 1.0, seen.append(making(known.files)) or {}))
     known.build_index()
     assert [(one.state, one.view, one.version) for one in seen] == [("running", "shape", known.version)]
     assert making(known.files) is None

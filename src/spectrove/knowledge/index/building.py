@@ -17,7 +17,7 @@ from spectrove.knowledge.index.catalog import write_catalog
 from spectrove.knowledge.index.graph import write_graph
 from spectrove.knowledge.index.mark import marked
 from spectrove.knowledge.index.opening import Version
-from spectrove.knowledge.index.recall import measured
+from spectrove.knowledge.index.recall import measured, unreached
 from spectrove.knowledge.index.sidecar import FOLDER, GRAPH, LOCK, Description, Parts, mapped, sweep
 from spectrove.knowledge.schema import COVERAGE, VECTOR, matrix, sky_positions
 from spectrove.knowledge.search import cells_of, hashes_of, squared_norms_of
@@ -87,9 +87,11 @@ def build(files: Files, base: Batched, view: str, name: str) -> Description:
         made.write(files)
         sweep(files)
         if (sidecar := opening.opened_files(files, made)) is not None:
+            what = f"looking for each object in the index of the view {view} of {name}"
+            made = replace(made, unreached=unreached(sidecar.graph, vectors, what))
             with doing(f"measuring what the index of the view {view} of {name} finds"):
-                proposed, recall = measured(sidecar.snapshot())
-                made = replace(made, recall=recall, proposed=proposed)
+                proposed, usual, recall = measured(replace(sidecar, about=made).snapshot())
+                made = replace(made, recall=recall, proposed=proposed, usual=usual)
             made.write(files)
     return made
 

@@ -79,9 +79,9 @@ class Graph:
     Attributes:
         made: The graph, by faiss.
         places: Position in the snapshot of each object of the graph, -1 for one that is gone; None if it is the same.
-        fresh: Positions of the objects that the graph lacks, of which the nearest are always proposed.
+        fresh: Positions of the objects that the graph lacks or does not reach; the nearest of them are looked at, too.
         others: These objects.
-        enough: As was measured when it was made, see `recall`.
+        enough, usual: As was measured when it was made, see `recall`.
     """
 
     made: Any
@@ -89,6 +89,7 @@ class Graph:
     fresh: NDArray[np.int64] | None = None
     others: Snapshot | None = None
     enough: int = PROPOSED
+    usual: float = float("inf")
 
     def near(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
         """Positions of about the `n` nearest of each query; see `search.Proposals`."""
@@ -97,10 +98,14 @@ class Graph:
         found = self.made.search(padded(queries, self.made.d), n, params=wide)[1]
         if self.places is not None:
             found = np.where(found < 0, -1, self.places[found])
+        return found
+
+    def beside(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
+        """The nearest of the others; see `search.Proposals`."""
         if self.fresh is None or self.others is None or not len(self.fresh):
-            return found
-        further, _ = nearest(self.others, queries, min(n, len(self.fresh)))
-        return np.hstack([found, np.where(further < 0, -1, self.fresh[further])])
+            return np.zeros((len(queries), 0), np.int64)
+        found, _ = nearest(self.others, queries, min(n, len(self.fresh)))
+        return np.where(found < 0, -1, self.fresh[found])
 
     @cached_property
     def size(self) -> int:

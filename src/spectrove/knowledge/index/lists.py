@@ -59,6 +59,11 @@ class Lists:
         """See `search.Proposals`."""
         return PROPOSED
 
+    @property
+    def usual(self) -> float:
+        """See `search.Proposals`."""
+        return float("inf")
+
     def near(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
         """Positions of about the `n` nearest of each query; see `search.Proposals`."""
         faiss: Any = import_module("faiss")
@@ -68,6 +73,10 @@ class Lists:
         asked = padded(queries, self._made.d)
         found = [self._made.search(asked[i : i + 1], n, params=wide)[1] for i in range(len(asked))]
         return np.concatenate([np.zeros((0, n), np.int64), *found])
+
+    def beside(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
+        """None: the lists hold all objects."""
+        return np.zeros((len(queries), 0), np.int64)
 
     @cached_property
     def _made(self) -> Any:

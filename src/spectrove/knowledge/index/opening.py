@@ -64,9 +64,28 @@ class Sidecar:
 
     def snapshot(self, row_id: NDArray[np.uint64] | None = None) -> Snapshot:
         """The snapshot of its own version; `row_id` where these have changed."""
-        kept = {name: self.arrays[name] for name in GIVEN} | ({} if row_id is None else {"row_id": row_id})
-        proposals = Graph(self.graph, enough=self.about.proposed)
-        return _ready(Snapshot(**kept, proposals=proposals), {name: self.arrays[name] for name in DERIVED})
+        kept: dict[str, Any] = {name: self.arrays[name] for name in GIVEN}
+        kept |= {} if row_id is None else {"row_id": row_id}
+        made = self.proposing(Snapshot(**kept), np.arange(self.about.rows))
+        return _ready(made, {name: self.arrays[name] for name in DERIVED})
+
+    def proposing(self, whole: Snapshot, places: NDArray[np.int64]) -> Snapshot:
+        """A snapshot with the graph, which knows all of its objects but those that are not among `places`.
+
+        Args:
+            whole: The objects.
+            places: Where each object of the index is among them, -1 for one that is not, (n_indexed,).
+        """
+        places[np.asarray(self.about.unreached, np.int64)] = -1
+        known = np.zeros(len(whole), dtype=bool)
+        known[places[places >= 0]] = True
+        fresh = np.flatnonzero(~known)
+        others = Snapshot(
+            whole.row_id[fresh], whole.object_id[fresh], whole.vectors[fresh], whole.coverage[fresh],
+            whole.ra[fresh], whole.dec[fresh],
+        )  # fmt: skip
+        graph = Graph(self.graph, places, fresh, others, self.about.proposed, self.about.usual)
+        return replace(whole, proposals=graph)
 
 
 @dataclass(frozen=True)
@@ -245,22 +264,13 @@ def _compared(sidecar: Sidecar, whole: Snapshot) -> Found:
 def _proposed(sidecar: Sidecar, whole: Snapshot, found: NDArray[np.int64]) -> Found:
     """The snapshot with the graph, which knows the objects at `found`; without it if too many have changed."""
     places = np.full(sidecar.about.rows, -1, dtype=np.int64)
-    fresh, kept = np.flatnonzero(found < 0), np.flatnonzero(found >= 0)
+    kept = np.flatnonzero(found >= 0)
     places[found[kept]] = kept
-    changed = len(fresh) + int((places < 0).sum())
+    changed = len(whole) - len(kept) + int((places < 0).sum())
     if changed > MOST_CHANGED * sidecar.about.rows:
         since = f"has an index of version {sidecar.about.version}, since when {changed:,} objects changed"
         return Found("stale", since, replace(whole, vectors=np.asarray(whole.vectors)), changed)
-    others = Snapshot(
-        whole.row_id[fresh], whole.object_id[fresh], whole.vectors[fresh], whole.coverage[fresh],
-        whole.ra[fresh], whole.dec[fresh],
-    )  # fmt: skip
-    return Found(
-        "used",
-        "",
-        replace(whole, proposals=Graph(sidecar.graph, places, fresh, others, sidecar.about.proposed)),
-        changed,
-    )
+    return Found("used", "", sidecar.proposing(whole, places), changed)
 
 
 def _ready(snapshot: Snapshot, derived: Mapping[str, NDArray[Any]]) -> Snapshot:

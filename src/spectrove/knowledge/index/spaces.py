@@ -92,9 +92,21 @@ class Wider:
         """See `search.Proposals`."""
         return PROPOSED
 
+    @property
+    def usual(self) -> float:
+        """See `search.Proposals`."""
+        return float("inf")
+
     def near(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
         """Positions of the `times * n` nearest by the index, but of no more than MOST_PROPOSED unless `n` is more."""
-        return self.inner.near(queries, max(n, min(self.times * n, MOST_PROPOSED)))
+        return self.inner.near(queries, self._wider(n))
+
+    def beside(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
+        """The same of the objects that the index does not know."""
+        return self.inner.beside(queries, self._wider(n))
+
+    def _wider(self, n: int) -> int:
+        return max(n, min(self.times * n, MOST_PROPOSED))
 
 
 @dataclass(frozen=True)
@@ -113,11 +125,25 @@ class Joined:
         """See `search.Proposals`."""
         return PROPOSED
 
+    @property
+    def usual(self) -> float:
+        """See `search.Proposals`."""
+        return float("inf")
+
     def near(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
         """Positions of the `n` nearest in each view, each once."""
+        return self._of_views(queries, lambda inner, own: inner.near(own, n))
+
+    def beside(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
+        """The same of the objects that the index of each view does not know."""
+        return self._of_views(queries, lambda inner, own: inner.beside(own, n))
+
+    def _of_views(
+        self, queries: NDArray[np.float32], ask: Callable[[Proposals, NDArray[np.float32]], NDArray[np.int64]]
+    ) -> NDArray[np.int64]:
         found = []
         for inner, columns, factor, places in self.views:
-            own = inner.near((queries[:, columns] / factor).astype(np.float32), n)
+            own = ask(inner, (queries[:, columns] / factor).astype(np.float32))
             found.append(np.where(own < 0, -1, places[own]))
         positions = np.sort(np.hstack(found), axis=1)
         positions[:, 1:][positions[:, 1:] == positions[:, :-1]] = -1
