@@ -2,8 +2,10 @@
 
     python benchmarks/sample.py --base one.kb --label class_derived --hunted LINER
     python benchmarks/sample.py --base mock.kb --label class --sizes 6000:all 3000:all 6000:12000 --seeds 5
+    python benchmarks/sample.py --base mock.kb --sizes 3000:all:4000 3000:all:2000 --largest
 
-A size is the number of objects that the metric is fitted to, and of those to which distances by class are measured.
+A size is the number of objects that the metric is fitted to, of those to which distances by class are measured, and of
+those that the calibration is fitted to (4,000 where it is not said).
 Plates are divided by a seed: one part in five asks, the others are the base, in memory, with the vectors and labels of
 the base named but without its light, so that answers rest on neighbours alone. Metric and calibration are fitted as
 the product fits them, on samples of each size (settings of the metric judged on `--judged` of them) and on all objects
@@ -25,6 +27,7 @@ from numpy.typing import NDArray
 from spectrove.embeddings import Embeddings
 from spectrove.inference import answer, calibration_for, classify
 from spectrove.inference import pool as pools
+from spectrove.inference.calibration import of_base as calibrating
 from spectrove.inference.metric import linear
 from spectrove.inference.metric.linear import fit_metric, fold_metrics
 from spectrove.inference.metric.of_base import FittedMetric
@@ -80,12 +83,13 @@ def embedded(known: Searched, chosen: NDArray[np.int64]) -> Embeddings:
 def answered(
     base: KnowledgeBase,
     label: str,
-    size: tuple[int, int],
+    size: tuple[int, int, int],
     query: Embeddings,
     spectra: SpectrumSet,
 ) -> tuple[tuple[str, ...], Floats]:
     """Classes, and their probabilities for each query from fits on a sample of this size, (n_queries, n_classes)."""
-    pools.AMONG, most = size
+    pools.AMONG, most, calibrating.MOST_OBJECTS = size
+    calibrating.CALIBRATED = calibrating.MOST_OBJECTS
     pool = Pool.of(base, label)
     known = pool.sample("group").known
     learnt = stratified(known.hashes, [str(v) for v in known.values], most)
@@ -137,13 +141,14 @@ def measures(truth: NDArray[np.int64], p: Floats, hunted: int, weight: Floats) -
     )
 
 
-Sizes = tuple[int, int]
+Sizes = tuple[int, int, int]
 
 
 def sizes_of(text: str) -> Sizes:
-    """Both sizes from "6000:all"."""
-    metric, _, among = text.partition(":")
-    return tuple(ALL if part == "all" else int(part) for part in (metric, among or metric))  # type: ignore[return-value]
+    """The sizes from "6000:all" or "6000:all:2000"."""
+    metric, among, calibrated = (text.split(":") + ["", ""])[:3]
+    parts = metric, among or metric, calibrated or str(calibrating.MOST_OBJECTS)
+    return tuple(ALL if part == "all" else int(part) for part in parts)  # type: ignore[return-value]
 
 
 def one_seed(known: Searched, options: argparse.Namespace, seed: int) -> dict[Sizes, tuple[Floats, Floats]]:
@@ -160,9 +165,11 @@ def one_seed(known: Searched, options: argparse.Namespace, seed: int) -> dict[Si
     draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
     found, full = {}, None
     every = len(inside)
-    for sizes in dict.fromkeys(options.sizes if options.largest else [(ALL, ALL), *options.sizes]):
+    for sizes in dict.fromkeys(
+        options.sizes if options.largest else [(ALL, ALL, calibrating.MOST_OBJECTS), *options.sizes]
+    ):
         metric, among = min(sizes[0], every), min(sizes[1], every)
-        size = among, metric
+        size = among, metric, sizes[2]
         start = time.process_time()
         linear.MOST_OBJECTS = options.judged if metric < every else ALL_JUDGED
         classes, p = answered(base, options.label, size, query, spectra)
@@ -173,8 +180,9 @@ def one_seed(known: Searched, options: argparse.Namespace, seed: int) -> dict[Si
         full = all_of_it if full is None else full
         found[sizes] = all_of_it[0], (all_of_it - full)[1:]
         print(
-            f"seed {seed} metric {metric:6} among {among:6}: F1 {all_of_it[0, 0]:.4f} ECE {all_of_it[0, 1]:.4f} "
-            f"AP {all_of_it[0, 2]:.4f} ({time.process_time() - start:.0f} s of processor)",
+            f"seed {seed} metric {metric:6} among {among:6} calibrated {sizes[2]:6}: "
+            f"F1 {all_of_it[0, 0]:.4f} ECE {all_of_it[0, 1]:.4f} AP {all_of_it[0, 2]:.4f} "
+            f"({time.process_time() - start:.0f} s of processor)",
             flush=True,
         )
     return found
@@ -209,7 +217,7 @@ def main() -> None:
     for seed in range(options.seeds):
         for size, made in one_seed(known, options, seed).items():
             rows.setdefault(size, []).append(made)
-    print("metric, among: F1, ECE, AP, and their differences from all with 95% intervals")
+    print("metric, among, calibrated: F1, ECE, AP, and their differences from all with 95% intervals")
     for size, seeds in sorted(rows.items()):
         values = np.mean([m for m, _ in seeds], axis=0)
         differences = np.mean([d for _, d in seeds], axis=0)

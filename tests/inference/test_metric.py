@@ -160,6 +160,29 @@ def test_the_metric_of_a_fold_has_not_seen_its_labels(hidden):
     assert same == [False, True, False]
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_quick_metric_of_a_large_base_is_the_same_to_five_digits(n_classes):
+    """Its settings, its distances, and what its folds have not seen."""
+    keep = np.isin(TRUTH, ["SF", "LINER", "quiescent"][:n_classes])
+    vectors, labels, groups = EVERYTHING[keep], TRUTH[keep], PLATES[keep]
+    (usual, report), (quick, other) = (fit_metric(vectors, labels, groups, quick=q) for q in (False, True))
+    assert (other.strength, other.blend, other.helps) == (report.strength, report.blend, report.helps)
+    places, same = usual.transform(vectors).astype(float), quick.transform(vectors).astype(float)
+    assert_allclose(
+        np.linalg.norm(same - same[0], axis=1), np.linalg.norm(places - places[0], axis=1), rtol=1e-5
+    )
+    fold = np.arange(len(labels)) % 3
+    lies = np.where(fold == 1, np.roll(labels, 1), labels)
+    before, after = (fold_metrics(vectors, told, fold, 3, other, quick=True) for told in (labels, lies))
+    assert [a.fingerprint == b.fingerprint for a, b in zip(before, after, strict=True)] == [
+        False,
+        True,
+        False,
+    ]
+    usual = fold_metrics(vectors, labels, fold, 3, other)[1].transform(vectors)
+    assert_allclose(before[1].transform(vectors), usual, atol=1e-5 * np.abs(usual).max())
+
+
 def test_a_report_reads_back_what_it_wrote(hidden):
     report = hidden[4]
     assert MetricReport.from_dict(json.loads(json.dumps(report.to_dict()))) == report

@@ -365,6 +365,8 @@ class Stretched:
     def transform(self, vectors):
         return np.asarray(vectors * np.array([3.0] + [1.0] * 11), np.float32)
 
+    roughly = transform
+
 
 def test_a_metric_and_several_views_are_searched_as_by_looking_at_all(known, make_vectors, monkeypatch):
     """What is proposed by plain distances is decided in the metric, and over the views together."""

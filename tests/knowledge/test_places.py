@@ -32,6 +32,8 @@ class Upside:
     def transform(self, vectors):
         return (vectors[:, ::-1] * np.arange(1, vectors.shape[1] + 1)).astype(np.float32)
 
+    roughly = transform
+
 
 @pytest.fixture(params=["folder", "memory", "object store"])
 def files(request, tmp_path):

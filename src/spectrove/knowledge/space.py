@@ -48,6 +48,10 @@ class Metric(Protocol):
         """The vectors (n, d) in the new coordinates; no row depends on another."""
         ...
 
+    def roughly(self, vectors: NDArray) -> NDArray[np.float32]:
+        """The same to single precision, quickly: to find where exact distances are worth computing."""
+        ...
+
 
 @dataclass(frozen=True)
 class Space:
@@ -132,17 +136,22 @@ def _with_metric(store: Store, reader: Reader, space: Space) -> Snapshot:
     if plain.proposals is None:
         return plain.moved(placed(space, plain.vectors))
     computed: Any = Computed([(plain.vectors, None)], lambda parts: placed(space, parts[0]))
-    return plain.moved(computed, _in_metric(store, reader, space, computed))
+    return plain.moved(computed, _in_metric(store, reader, space, plain))
 
 
-def _in_metric(store: Store, reader: Reader, space: Space, vectors: Any) -> Proposals:
+def _in_metric(store: Store, reader: Reader, space: Space, plain: Snapshot) -> Proposals:
     """What proposes objects in a metric: its own lists, or those of the metric that leads."""
+    metric = space.metric
+    assert metric is not None
     if (leading := space.leading).key != space.key:
         led = snapshot(store, reader, leading).proposals
         assert led is not None
         return Wider(led, WIDER_IN_METRIC)
-    what = f"listing {len(vectors):,} objects of {store.path.name} in a metric, once for version {reader.version}"
-    return Lists(vectors, store.files, reader.version, space.key, what)
+    what = (
+        f"listing {len(plain):,} objects of {store.path.name} in a metric, once for version {reader.version}"
+    )
+    rough: Any = Computed([(plain.vectors, None)], lambda parts: metric.roughly(parts[0]))
+    return Lists(rough, store.files, reader.version, space.key, what)
 
 
 def _side_by_side(store: Store, reader: Reader, space: Space) -> Snapshot:

@@ -21,7 +21,7 @@ from spectrove.inference.calibration.model import Calibration, CalibrationReport
 from spectrove.inference.kept import Arrays, Content, fitted_once
 from spectrove.inference.metric.of_base import FittedMetric
 from spectrove.inference.pool import Pool
-from spectrove.inference.sample import Sample
+from spectrove.inference.sample import CALIBRATED, Sample
 from spectrove.inference.terms import Terms
 from spectrove.knowledge.classwise import Among
 from spectrove.provenance import canonical_json
@@ -211,6 +211,7 @@ def _identity(pool: Pool, metric: FittedMetric, terms: Terms) -> str:
             "residuals": terms.key_of_residuals(pool),
             "lines": terms.identity,
             **pool.learned(terms.group),
+            **({"calibrated": CALIBRATED} if pool.learned(terms.group) else {}),
         }
     )
 
@@ -278,7 +279,7 @@ def _objects(pool: Pool, terms: Terms) -> _Objects | str:
         return reason
     kinds = kinds_of(sample.counts, classes)
     names = np.array([kinds[value] for value in values], dtype=str)
-    chosen = _thin(names, known.object_id, MOST_OBJECTS)
+    chosen = _thin(names, known.object_id, MOST_OBJECTS if sample.complete else CALIBRATED)
     _, group = np.unique(texts[chosen], return_inverse=True)
     counts: Counter[str] = Counter()
     for value, n in sample.counts.items():

@@ -20,6 +20,9 @@ from spectrove.targets import MetricMode, label_text
 #: Increased whenever the same labels and vectors give another metric.
 METRIC_VERSION = 2
 
+#: The same of one that is fitted to a sample.
+SAMPLED_VERSION = 1
+
 #: The metric, those of the folds, and their quality.
 Kept = tuple[tuple[LinearMetric, ...], MetricReport]
 
@@ -112,6 +115,7 @@ def _identity(pool: Pool, group: str) -> str:
             "objects": pool.contents(group),
             "views": pool.view_identity,
             **pool.learned(group, METRIC),
+            **({"sampled_version": SAMPLED_VERSION} if pool.learned(group, METRIC) else {}),
         }
     )
 
@@ -119,14 +123,15 @@ def _identity(pool: Pool, group: str) -> str:
 def _fit(pool: Pool, group: str) -> Kept:
     known = pool.sample(group).known
     texts = [label_text(value) or "" for value in known.values]
-    if len(texts) > METRIC:
+    # Of a small base the metric stays to the last digit what it was.
+    if quick := len(texts) > METRIC:
         known = taken(known, stratified(known.hashes, texts, METRIC))
     labels = [label_text(value) for value in known.values]
     groups = [label_text(value) for value in known.groups]
-    metric, report = fit_metric(known.vectors, labels, groups)
+    metric, report = fit_metric(known.vectors, labels, groups, quick=quick)
     if report.reason:
         return (metric,), report
-    return (metric, *fold_metrics(known.vectors, labels, known.fold, FOLDS, report)), report
+    return (metric, *fold_metrics(known.vectors, labels, known.fold, FOLDS, report, quick=quick)), report
 
 
 def _to_arrays(kept: Kept) -> Content:

@@ -42,7 +42,7 @@ class Lists:
     """Proposals for a space, made or read when they are first asked for; `search.Proposals`.
 
     Attributes:
-        vectors: The vectors of the snapshot in the space, (n_objects, n_dimensions), by slice or positions.
+        vectors: The vectors of the snapshot in the space, roughly, (n_objects, n_dimensions), by slice or positions.
         files: Where the lists are kept.
         version, key: The version of the base, and what identifies the space.
         doing: What making them does, for `spectrove.work`.
