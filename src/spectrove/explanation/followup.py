@@ -87,22 +87,41 @@ def follow_up(
 def _row(
     p: Prediction, rank: int, row: Mapping[str, Any], magnitudes: Sequence[str], why: str
 ) -> dict[str, Any]:
-    low, high = p.interval or (math.nan, math.nan)
+    said = {
+        "object_id": p.object_id, "probability": p.probability, "interval": p.interval, "is_target": bool(p.is_target),
+        "calibrated": p.calibrated, "z": p.z, "flags": p.flags,
+    }  # fmt: skip
+    return listed(said, rank, row, magnitudes, why)
+
+
+def listed(
+    answer: Mapping[str, Any], rank: int, row: Mapping[str, Any], magnitudes: Sequence[str], why: str
+) -> dict[str, Any]:
+    """A row of the list, of an answer as plain values.
+
+    Args:
+        answer: As `Answers.to_dicts` gives it.
+        rank: Its place.
+        row: What is known of the object, named by `places`.
+        magnitudes: Which magnitudes the list has.
+        why: The reason for the answer.
+    """
+    low, high = answer.get("interval") or (math.nan, math.nan)
     at = links(row)
     return {
-        "object_id": p.object_id,
+        "object_id": answer["object_id"],
         "rank": rank,
-        "probability": _number(p.probability),
+        "probability": _number(answer.get("probability")),
         "lo": _number(low),
         "hi": _number(high),
-        "is_target": bool(p.is_target),
-        "calibrated": p.calibrated,
+        **({"is_target": bool(answer["is_target"])} if "is_target" in answer else {}),
+        "calibrated": bool(answer.get("calibrated")),
         "ra": _number(row.get("ra")),
         "dec": _number(row.get("dec")),
-        "z": _number(p.z),
+        "z": _number(answer.get("z")),
         **{name: _number(row.get(name)) for name in magnitudes},
         "reason": why,
-        "flags": ";".join(p.flags),
+        "flags": ";".join(answer.get("flags") or ()),
         "skyserver": at.get("skyserver", ""),
         "legacy": at.get("legacy", ""),
     }

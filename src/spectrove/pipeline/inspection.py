@@ -136,8 +136,13 @@ def hunted(answers: Answers) -> str:
     if answers.target:
         return answers.target.name
     given = answers.examples.given
-    unlike = f" unlike {_some(given.no_id)}" if given.no_id else ""
-    return f"like {_some(given.yes_id)}{unlike}"
+    return examples_named(given.yes_id, given.no_id)
+
+
+def examples_named(like: Sequence[str], unlike: Sequence[str] = ()) -> str:
+    """Examples by their ids, as the sheet says what is hunted."""
+    no = f" unlike {_some(unlike)}" if unlike else ""
+    return f"like {_some(like)}{no}"
 
 
 def known_of(answers: Answers) -> Marks:

@@ -39,6 +39,18 @@ Seconds = Annotated[
 Threads = Annotated[
     int, typer.Option("--threads", metavar="N", min=1, help="Questions that are answered at one time.")
 ]
+Write = Annotated[
+    bool,
+    typer.Option(
+        "--write", help="Let the page write marks to the bases, as new versions that can be undone."
+    ),
+]
+MarksFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--marks", metavar="FOLDER", help="Where marks are kept; by default with each base.", file_okay=False
+    ),
+]
 
 Open = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
 
@@ -54,6 +66,8 @@ def serve(
     max_seconds: Seconds = 600.0,
     threads: Threads = 2,
     open_: Open = False,
+    write: Write = False,
+    marks: MarksFolder = None,
 ) -> None:
     """Show bases in a browser, and answer over HTTP.
 
@@ -65,7 +79,7 @@ def serve(
     from spectrove.serve.web.settings import Settings
 
     limits = Limits(upload=int(max_upload * MB), spectra=max_spectra, seconds=max_seconds)
-    settings = Settings(host, port, token, tuple(allow_host), limits, threads)
+    settings = Settings(host, port, token, tuple(allow_host), limits, threads, write, marks)
     shelf = Shelf.of(kb, threads)
     from spectrove.serve.web.start import serve as served
 

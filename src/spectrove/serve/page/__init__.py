@@ -6,5 +6,8 @@ finding     what somebody types into the one field: an id, a position, a conditi
 spectra     one spectrum: its curves, and the parts of its answer as they are made
 parts       the table of these parts
 bases       a base: what it holds, lists of its objects
+hunts       hunts: what is hunted, progress, candidates
+listing     lists in which people mark what they see
+marking     marks: two people compared, files, labels of the base
 entering    who has a token, and stays in by a cookie
 """

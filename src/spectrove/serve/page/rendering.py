@@ -25,7 +25,13 @@ POLICY = (
 HOME = "spectrove.serve.page"
 
 #: What a base has pages for, in the order of the menu: name, and address below that of the base.
-SECTIONS = (("Start", ""), ("About", "about"))
+SECTIONS = (
+    ("Start", ""),
+    ("Hunts", "hunt"),
+    ("Outliers", "outliers"),
+    ("Labels", "labels"),
+    ("About", "about"),
+)
 
 #: What every page may name.
 DEFAULTS: dict[str, Any] = {"base": None, "bases": (), "section": None, "q": ""}
@@ -49,7 +55,9 @@ def render(template: str, **values: Any) -> str:
 def _environment() -> Environment:
     made = environment_of(HOME)
     made.filters |= {"number": number, "count": lambda n: f"{n:,}", "sentence": sentence}
-    made.globals |= {"address": address, "static": static, "version": __version__, "sections": SECTIONS}
+    made.globals |= {
+        "address": address, "marks_of": marks_of, "static": static, "version": __version__, "sections": SECTIONS,
+    }  # fmt: skip
     return made
 
 
@@ -72,6 +80,11 @@ def address(base: str, what: str = "", /, **query: Any) -> str:
     path = f"/kb/{quote(base, safe='')}" + (f"/{what}" if what else "")
     said = {name: value for name, value in query.items() if value is not None and value != ""}
     return f"{path}?{urlencode(said, doseq=True)}" if said else path
+
+
+def marks_of(base: str, name: str) -> str:
+    """Where marks of a list are sent."""
+    return f"/v1/bases/{quote(base, safe='')}/marks/{name}"
 
 
 def static(name: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from spectrove.serve.page import bases, entering, spectra
+from spectrove.serve.page import bases, entering, hunts, labels, marking, outliers, spectra
 from spectrove.serve.page.rendering import files
+from spectrove.serve.service.hunting import Searches
 from spectrove.serve.service.problems import Problem
 from spectrove.serve.service.tray import Trays
 from spectrove.serve.web.desk import Desk
@@ -22,6 +23,11 @@ def router(desk: Desk) -> APIRouter:
     made.include_router(entering.router(desk.settings.token))
     made.include_router(bases.router(desk))
     made.include_router(spectra.router(desk, trays))
+    searches = Searches(desk.jobs)
+    made.include_router(hunts.router(desk, trays, searches))
+    made.include_router(marking.router(desk))
+    made.include_router(outliers.router(desk, trays, searches))
+    made.include_router(labels.router(desk, searches))
 
     @made.get("/static/{name:path}", response_model=None)
     async def static(name: str) -> Response:

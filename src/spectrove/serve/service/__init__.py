@@ -5,6 +5,9 @@ given       the spectra of a question: ids of the base, arrays, or files that ca
 asking      from a question to rows, the same that the command line prints
 jobs        questions that run in the background: progress, a limit of time, a way to stop them
 shelf       the bases that are served
+hunting     hunts and searches for outliers, found again by what they ask, and their ranked lists
+marks       what people say of candidates: journals, agreement, labels made of them
+handover    candidates and marks as files for other programs
 looking     bases, their objects and their spectra, without any question
 problems    whatever was refused or went wrong, in one shape
 """

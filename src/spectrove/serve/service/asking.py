@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -45,6 +45,7 @@ class Question:
         files: What came with it.
         limits: How much it may ask for.
         spectra: Spectra that were read before, in place of those that `asked` names.
+        each: Further keys of each answer, made of the answers to a batch.
     """
 
     base: Served
@@ -52,6 +53,7 @@ class Question:
     files: Files = field(default_factory=Files)
     limits: Limits = field(default_factory=Limits)
     spectra: Batch | None = None
+    each: Callable[[Answers], Sequence[Mapping[str, Any]]] | None = None
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,7 @@ class Said:
         self.waiting: list[dict[str, Any]] = []
         self._places = {f"{question.files.folder}/": "", str(question.files.folder): "the upload"}
         self._places |= {str(base.path): base.path.name}
+        self._each = question.each
 
     def answers(self, answers: Answers, spectra: Any) -> Iterator[Item]:
         """The rows of answers; refusals wait for `refused`."""
@@ -211,7 +214,9 @@ class Said:
         self.waiting += [refusal_line(one, paths) for one in answers.refusals]
         if answers.examples is not None:
             self.waiting += [refusal_line(one, {}) for one in answers.examples.unused]
-        yield from (Item("answer", row) for row in answers.to_dicts())
+        rows = answers.to_dicts()
+        more = self._each(answers) if self._each is not None else [{}] * len(rows)
+        yield from (Item("answer", {**row, **extra}) for row, extra in zip(rows, more, strict=True))
 
     def refused(self) -> Iterator[Item]:
         """The refusals that wait."""

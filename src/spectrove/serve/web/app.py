@@ -11,7 +11,7 @@ from starlette.responses import Response
 from spectrove.serve.page.router import router as page_router
 from spectrove.serve.service.problems import kinds
 from spectrove.serve.service.shelf import Shelf
-from spectrove.serve.web import bases, jobs, metrics, problems, schema, ssap, verbs
+from spectrove.serve.web import bases, jobs, marks, metrics, problems, schema, ssap, verbs
 from spectrove.serve.web.bases import said
 from spectrove.serve.web.desk import Desk
 from spectrove.serve.web.guard import Guard
@@ -41,7 +41,7 @@ def create_app(shelf: Shelf, settings: Settings) -> FastAPI:
         lifespan=lifespan, redirect_slashes=False,
     )  # fmt: skip
     problems.register(app)
-    for made in (verbs, bases, jobs, ssap):
+    for made in (verbs, bases, marks, jobs, ssap):
         app.include_router(made.router(desk))
     app.include_router(page_router(desk))
     _add_own(app, desk)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -11,7 +13,9 @@ from starlette.concurrency import run_in_threadpool
 from spectrove.serve.service.asking import Task
 from spectrove.serve.service.explaining import all_tasks
 from spectrove.serve.service.jobs import Jobs
-from spectrove.serve.service.shelf import Shelf
+from spectrove.serve.service.marks import Marks
+from spectrove.serve.service.problems import Problem
+from spectrove.serve.service.shelf import Served, Shelf
 from spectrove.serve.web.metrics import Metrics
 from spectrove.serve.web.settings import Settings
 from spectrove.work import listening
@@ -29,6 +33,7 @@ class Desk:
     jobs: Jobs
     metrics: Metrics
     tasks: dict[str, Task] = field(default_factory=all_tasks)
+    _marks: dict[str, Marks] = field(default_factory=dict)
 
     @classmethod
     def of(cls, shelf: Shelf, settings: Settings) -> Desk:
@@ -36,6 +41,30 @@ class Desk:
         limits = settings.limits
         jobs = Jobs(settings.threads, limits.waiting, limits.seconds)
         return cls(shelf, settings, jobs, Metrics(lambda: len(jobs)))
+
+    def marks(self, served: Served) -> Marks:
+        """The marks on objects of a base."""
+        if served.name not in self._marks:
+            self._marks.setdefault(served.name, Marks.of(served, self.settings.marks))
+        return self._marks[served.name]
+
+    def why_read_only(self, served: Served) -> str:
+        """Why nothing is written to a base, a sentence; "" where marks may become a new version of it."""
+        if not self.settings.write:
+            return "This server changes no base. Started with --write, it writes marks as a new version."
+        place = Path(served.path)
+        if place.is_dir() and not os.access(place, os.W_OK):
+            return f"{served.name} lies in a folder that the server may not write to."
+        return ""
+
+    def need_write(self, served: Served) -> None:
+        """Refuse to write to a base unless that is allowed.
+
+        Raises:
+            Problem: It is not.
+        """
+        if why := self.why_read_only(served):
+            raise Problem(403, why)
 
 
 async def looked_up(what: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from spectrove.errors import SpectroveError
 from spectrove.serve.exits import UsageError
@@ -26,6 +27,8 @@ class Settings:
         hosts: Further names under which the server is known.
         limits: How much one question may ask for.
         threads: Questions that are answered at one time.
+        write: Whether marks may be written to the bases, as new versions.
+        marks: Folder in which marks are kept; None keeps them with each base.
     """
 
     host: str = "127.0.0.1"
@@ -34,6 +37,8 @@ class Settings:
     hosts: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     threads: int = 2
+    write: bool = False
+    marks: Path | None = None
 
     def __post_init__(self) -> None:
         if not is_loopback(self.host) and not self.token:

@@ -107,6 +107,22 @@ def _kept(upload: UploadFile, folder: Path, limits: Limits) -> Path:
     return place
 
 
+def kept_file(upload: UploadFile, part: str, limits: Limits) -> Files:
+    """A single file that came in a form, in a folder of its own.
+
+    Raises:
+        Problem: None was chosen, or it is too large when unpacked.
+    """
+    if not upload.filename:
+        raise Problem(422, "No file came. Choose one.", "Invalid")
+    files = Files(folder := Path(tempfile.mkdtemp(prefix="spectrove-")), {})
+    try:
+        return Files(folder, {part: [_kept(upload, folder, limits)]})
+    except BaseException:
+        drop(files)
+        raise
+
+
 def harmless(name: str) -> str:
     """A name that is one in any folder: the last part of a path, without what means something to a system."""
     last = STRANGE.sub("_", re.split(r"[/\\]", name)[-1]).strip(" .")

@@ -1,0 +1,144 @@
+"""Addresses of the care of labels: doubtful ones and duplicates, what people decide, and the base corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from spectrove.serve.page.bases import frame
+from spectrove.serve.page.hunts import about
+from spectrove.serve.page.listing import Listing, Looks, Row, Seen, asked_again, begun, who_of
+from spectrove.serve.page.rendering import page, sentence
+from spectrove.serve.service import caring
+from spectrove.serve.service import marks as marking
+from spectrove.serve.service.caring import Care
+from spectrove.serve.service.hunting import Candidates, Searches
+from spectrove.serve.service.jobs import Job
+from spectrove.serve.service.marks import Marked, Read
+from spectrove.serve.service.problems import Problem
+from spectrove.serve.service.shelf import Served
+from spectrove.serve.web.desk import Desk, looked_up
+
+
+def _care(request: Request) -> Care:
+    said = request.query_params
+    given: dict[str, Any] = {
+        name: said[name].strip() for name in ("label", "where") if said.get(name, "").strip()
+    }
+    return Care.model_validate(given | {name: said.get(name, "1") != "0" for name in ("lines", "copies")})
+
+
+Caring = Annotated[Care, Depends(_care)]
+
+
+def said_by(care: Care) -> dict[str, Any]:
+    """A review as the query part of its address."""
+    off = {name: 0 for name in ("lines", "copies") if not getattr(care, name)}
+    return {name: getattr(care, name) for name in ("label", "where") if getattr(care, name)} | off
+
+
+def router(desk: Desk, searches: Searches) -> APIRouter:
+    """The addresses."""
+    made = APIRouter(prefix="/kb/{name}/labels", include_in_schema=False)
+
+    @made.get("", response_model=None)
+    async def labels(name: str, care: Caring, seen: Looks) -> Response:
+        served = desk.shelf.named(name)
+        make, say = partial(care.check, served), partial(caring.review, served)
+        job, refused = await begun(searches, served, "labels", care, make, seen, say)
+        if job is not None and seen.again:
+            return RedirectResponse(asked_again(name, "labels", said_by(care)), 303)
+        return await looked_up(labels_page, desk, served, care, seen, job, refused)
+
+    @made.post("/{what}", response_model=None)
+    async def do(request: Request, name: str, what: str, care: Caring) -> Response:
+        served = desk.shelf.named(name)
+        job = await looked_up(searches.found, "labels", served, care)
+        if what == "stop" and job is not None:
+            job.stop()
+        if what in ("apply", "undo"):
+            desk.need_write(served)
+            await looked_up(written if what == "apply" else undone, desk, served, care, job, who_of(request))
+        return RedirectResponse(
+            asked_again(name, "labels", said_by(care), again=1 if what == "again" else None), 303
+        )
+
+    return made
+
+
+def labels_page(
+    desk: Desk, served: Served, care: Care, seen: Seen, job: Job | None, refused: Problem | None
+) -> Response:
+    """The form, and below it the progress or the findings with the decisions on them."""
+    read = desk.marks(served).read(care.list)
+    is_over = job is not None and job.is_over  # asked once: it may end while the page is made
+    listing, findings = None, list[dict[str, Any]]()
+    candidates = None
+    if job is not None and is_over:
+        candidates = Candidates.of(job, "nothing")
+        findings = caring.decided(job.rows("answer"), read)
+        marks = read.by_object()
+        rows = [_row(i + 1, one, caring.marks_on(one, marks)) for i, one in enumerate(findings)]
+        listing = Listing.of(rows, read, care.list, care.title, seen, candidates.about.get("version"))
+        refused = job.problem if job.state == "failed" else refused
+    undoable, version = undoable_of(served, read)
+    return page(
+        "labels.html", status=refused.status if refused and job is None else 200, care=care, said=said_by(care),
+        job=job, is_over=is_over, listing=listing, candidates=candidates, undoable=undoable, now=version,
+        accepted=[one for one in findings if one["decision"] == "accept"], why_not=desk.why_read_only(served),
+        refused=None if refused is None else refused.to_dict(), section="labels", **about(served),
+        **frame(desk, served),
+    )  # fmt: skip
+
+
+def undoable_of(served: Served, read: Read) -> tuple[marking.Applied | None, int]:
+    """The version that these decisions made, if it is the newest; and the newest."""
+    with served.shown() as base:
+        version = base.version
+    last = read.undoable
+    return (last if last is not None and last.after == version else None), version
+
+
+def _row(rank: int, one: Mapping[str, Any], marks: Sequence[Marked]) -> Row:
+    now, then = one["current"] or "–", one["suggested"] or "none"
+    what = {"relabel": f"{now} → {then}", "remove": "remove it", "keep": f"{now}: look at it"}[one["action"]]
+    near = list(one["nearest"])
+    return Row(
+        one["object_id"], rank, {"object": one["object_id"]}, near[:2], f"{what} ({one['confidence']:.2f})",
+        sentence(f"{one['kind']}: {one['reason']}"), about=caring.about_of(one),
+        numbers={"probability": one["confidence"]}, marks=marks, beside=near[0] if near else "",
+    )  # fmt: skip
+
+
+def written(desk: Desk, served: Served, care: Care, job: Job | None, who: str) -> None:
+    """Write the accepted findings to the base.
+
+    Raises:
+        SpectroveError: The base has changed since the review.
+        Problem: There is no review, or nothing is accepted.
+    """
+    if job is None or job.state != "done":
+        raise Problem(409, "The base has changed since this review, or it is not finished. Review it again.")
+    marks = desk.marks(served)
+    rows = caring.decided(job.rows("answer"), marks.read(care.list))
+    with served.asked() as base:
+        marks.note(care.list, care.title, caring.apply(base, rows, care.label, who))
+
+
+def undone(desk: Desk, served: Served, care: Care, job: Job | None, who: str) -> None:
+    """Take the last version back that decisions on these labels made.
+
+    Raises:
+        Problem: There is none, or the base has changed since.
+    """
+    marks = desk.marks(served)
+    last = marks.read(care.list).undoable
+    if last is None:
+        raise Problem(409, "These decisions were not written to the base, or that was taken back already.")
+    with served.asked() as base:
+        marks.note(care.list, care.title, marking.undo(base, last, who))
