@@ -33,3 +33,35 @@ def test_a_damaged_archive_is_refused_as_damaged(tmp_path, kind, where):
     with pytest.raises(FormatError, match=r"Fetch it again|Leave it out") as refused:
         list(read_file(path).spectra)
     assert "rights" not in str(refused.value)
+
+
+CARDS = [
+    b"NAXIS1  =                -5760", b"NAXIS2  =                   -1", b"PCOUNT  =          -4000000000",
+    b"NAXIS   =                 1000",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.decode().replace(" ", ""))
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+@pytest.mark.parametrize("kind", ["table", "scaled", "ascii"])
+def test_lengths_that_cannot_be_are_refused(tmp_path, card, packed, kind):
+    """Astropy would read the same extension again and again, without end."""
+    from astropy.io import fits
+    from astropy.table import Table
+
+    path = tmp_path / f"spectrum.fits{'.gz' if packed else ''}"
+    columns = Table({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    first = fits.ImageHDU([[1, 2], [3, 4]])
+    if kind == "scaled":  # what only astropy reads, before what is broken
+        first.header["BZERO"] = 3.5
+    behind = fits.TableHDU.from_columns([fits.Column("a", "F8.3", array=[1.0, 2.0])])
+    hdus = fits.HDUList([fits.PrimaryHDU(), first, fits.table_to_hdu(columns)])
+    if kind == "ascii":
+        hdus.insert(1, behind)
+    hdus.writeto(tmp_path / "whole.fits")
+    content = bytearray((tmp_path / "whole.fits").read_bytes())
+    at = content.rindex(card[:8])
+    content[at : at + 80] = card.ljust(80)
+    path.write_bytes(gzip.compress(bytes(content)) if packed else bytes(content))
+    with pytest.raises(FormatError):
+        list(read_file(path).spectra)

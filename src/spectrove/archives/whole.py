@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from spectrove.errors import ArchiveError
+from spectrove.errors import ArchiveError, FormatError
 from spectrove.polite import Passing
+from spectrove.readers.fitsfile import opened
 
 #: Bytes that say what a file is.
 _HEAD = 4096
@@ -111,15 +112,14 @@ def _unpacked_size(path: Path, host: str) -> int:
 
 def _needed_size(path: Path) -> int:
     """Bytes that a FITS file has by its headers, without the padding at the end."""
-    from astropy.io import fits
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it is truncated is what is asked here
         try:
-            with fits.open(path, lazy_load_hdus=False, memmap=False) as hdus:
+            with opened(path, lazy_load_hdus=False) as hdus:
                 last = hdus[len(hdus) - 1]
                 return int(last.fileinfo()["datLoc"] + last.size)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (FormatError, OSError, ValueError, TypeError, KeyError) as error:
             raise ArchiveError(
                 f"{path.name}: what came is no FITS file that can be read ({error})."
             ) from error

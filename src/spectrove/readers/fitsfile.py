@@ -11,6 +11,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import itertools
 import lzma
 import math
 import re
@@ -18,6 +19,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -306,14 +308,73 @@ def read_header(file: IO[bytes], path: Path, number: int) -> Header | None:
             raise FormatError(f"{path.name}: the header of extension {number} has no END. Fetch it again.")
 
 
-def _read_data(file: IO[bytes], header: Header, path: Path, number: int) -> Hdu:
-    _check(header, path, number)
+def check_headers(path: Path, stop: Stop = lambda header: False) -> None:
+    """Refuse a FITS file whose headers cannot be true, before a reader acts on them that believes them.
+
+    A negative length leads astropy back to the same extension, without end. A file that is cut short, or is no FITS
+    file, passes: readers say so themselves.
+
+    Raises:
+        FormatError: A header of an extension before the one that `stop` names is so.
+    """
+    with open_plain(path) as file:
+        if file.read(6) != b"SIMPLE":
+            return
+    with open_plain(path) as file:
+        for number in itertools.count():
+            try:
+                header = read_header(file, path, number)
+            except FormatError:  # cut short, or no END
+                return
+            if header is None or stop(header):
+                return
+            _check(header, path, number)
+            _, _, size, heap = _lengths(header, path, number)
+            if not _passed(file, -(-(size + heap) // BLOCK) * BLOCK):
+                return
+
+
+@contextmanager
+def opened(path: Path, **options: Any) -> Iterator[Any]:
+    """The extensions of a FITS file as astropy has them, after `check_headers`; options of `astropy.io.fits.open`.
+
+    Raises:
+        FormatError: A header cannot be true.
+    """
+    from astropy.io import fits
+
+    check_headers(path)
+    with fits.open(path, memmap=False, **options) as hdus:
+        yield hdus
+
+
+def _passed(file: IO[bytes], n: int) -> bool:
+    """Whether there are n bytes more, which are passed over and not kept."""
+    while n > 0:
+        try:
+            part = len(file.read(min(n, 1 << 24)))
+        except DAMAGED:
+            return False
+        if not part:
+            return False
+        n -= part
+    return True
+
+
+def _lengths(header: Header, path: Path, number: int) -> tuple[list[int], int, int, int]:
+    """Axes, bits of a value, and bytes of the data and of the heap behind them."""
     names = [f"NAXIS{i + 1}" for i in range(_integer(header, "NAXIS", path, number))]
     axes = [_integer(header, name, path, number) for name in names]
     bits = _integer(header, "BITPIX", path, number)
     size = abs(bits) // 8 * math.prod(axes) if axes else 0
     heap = header.get("PCOUNT") or 0
-    total = size + (heap if isinstance(heap, int) and heap > 0 else 0)
+    return axes, bits, size, heap if isinstance(heap, int) and heap > 0 else 0
+
+
+def _read_data(file: IO[bytes], header: Header, path: Path, number: int) -> Hdu:
+    _check(header, path, number)
+    axes, bits, size, heap = _lengths(header, path, number)
+    total = size + heap
     if total > MAX_BYTES:
         raise FormatError(
             f"{path.name}: extension {number} claims {total} bytes, expected less than {MAX_BYTES}. "
@@ -402,6 +463,7 @@ def read_astropy(path: Path, stop: Stop = lambda header: False) -> list[Hdu]:
     """The same by astropy: slower, and knows all of the FITS standard."""
     from astropy.io import fits
 
+    check_headers(path, stop)
     hdus = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # astropy warns of headers that break the standard and reads them

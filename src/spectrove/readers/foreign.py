@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, Refusal
 from spectrove.readers.arrays import Arrays, spectra_of
-from spectrove.readers.fitsfile import Hdu
+from spectrove.readers.fitsfile import Hdu, check_headers
 from spectrove.readers.options import Options
 from spectrove.spectra import Spectrum
 
@@ -36,6 +36,7 @@ def _load(hdus: Sequence[Hdu], path: Path) -> list[Any]:
     from specutils import Spectrum as AstropySpectrum
     from specutils import SpectrumList
 
+    check_headers(path)
     for kind in (AstropySpectrum, SpectrumList):
         try:
             found = kind.read(str(path))

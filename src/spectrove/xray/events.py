@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError
-from spectrove.readers.fitsfile import DAMAGED, open_plain
+from spectrove.readers.fitsfile import DAMAGED, open_plain, opened
 from spectrove.xray.counts import NOT_USED, Counts
 from spectrove.xray.found import Files
 from spectrove.xray.partners import stem
@@ -231,9 +231,8 @@ def _exposure(events: Events) -> tuple[float, list[str]]:
 
 
 def _from_fits(path: Path) -> Iterator[Events]:
-    from astropy.io import fits
 
-    with fits.open(path, memmap=False) as hdus:
+    with opened(path) as hdus:
         tables = [hdu for hdu in hdus if hasattr(hdu, "columns")]
         found = next((hdu for hdu in tables if is_event_table(hdu.header)), None)
         if found is None or not len(found.data):

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, SpectroveError
+from spectrove.readers.fitsfile import opened
 from spectrove.xray.response import Response
 
 Floats = NDArray[np.float64]
@@ -94,9 +95,8 @@ def read_response(label: str, rmf: Place, arf: Place | None, order: int | None =
     Raises:
         FormatError: A file is none of these, broken, or does not fit the other.
     """
-    from astropy.io import fits
 
-    with sentence_of(label, "RESPFILE", rmf.path), fits.open(rmf.path, memmap=False) as hdus:
+    with sentence_of(label, "RESPFILE", rmf.path), opened(rmf.path) as hdus:
         bounds = _one(hdus, "EBOUNDS", _is_bounds)
         matrices = _chosen(label, rmf, [hdu for hdu in _tables(hdus) if _is_matrix(hdu.header)], order)
         if not matrices or bounds is None:
@@ -247,9 +247,8 @@ def _area_of(label: str, rmf: Place, arf: Place | None, matrix: _Matrix, order: 
 
 
 def _read_area(label: str, rmf: Place, arf: Place, energy: Floats, order: int | None) -> Floats:
-    from astropy.io import fits
 
-    with sentence_of(label, "ANCRFILE", arf.path), fits.open(arf.path, memmap=False) as hdus:
+    with sentence_of(label, "ANCRFILE", arf.path), opened(arf.path) as hdus:
         tables = _chosen(label, arf, [hdu for hdu in _tables(hdus) if _is_area(hdu.header)], order)
         if not tables:
             _need_whole(label, "ANCRFILE", arf.path, hdus, "SPECRESP")

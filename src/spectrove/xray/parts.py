@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError
+from spectrove.readers.fitsfile import opened
 from spectrove.xray.partners import NO_FILE, stem
 
 
@@ -86,9 +87,8 @@ REPEATED = "repeated "
 
 def all_spectra(path: Path) -> Iterator[Parts]:
     """Every spectrum of a file, of sources and backgrounds."""
-    from astropy.io import fits
 
-    with fits.open(path, memmap=False) as hdus:
+    with opened(path) as hdus:
         for i, hdu in enumerate(hdus):
             if is_spectrum(hdu.header) and hasattr(hdu, "columns") and hdu.data is not None:
                 yield from _of_table(path, hdu, i)
@@ -117,12 +117,11 @@ def _plain(value: Any) -> Any:
 
 def headers_of(path: Path) -> list[Any]:
     """The headers of a FITS file; none of one that cannot be read."""
-    from astropy.io import fits
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
+            with opened(path, lazy_load_hdus=False) as hdus:
                 return [hdu.header for hdu in hdus]
     except Exception:  # no FITS file, or a broken one: whoever reads it says how
         return []

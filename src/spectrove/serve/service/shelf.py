@@ -50,7 +50,7 @@ class Served:
         """A copy that nobody else asks; waits until one is free."""
         base = self._free.get()
         try:
-            base = base or open_base(self.path)
+            base = open_base(self.path) if base is None else base  # an empty base is false
             yield base
         finally:
             self._free.put(base)
@@ -70,7 +70,7 @@ class Served:
             base.info()
             spectra = base.spectra(some)
         for copy in [self._free.get() for _ in range(self._free.qsize())]:
-            base = copy or open_base(self.path)
+            base = open_base(self.path) if copy is None else copy
             try:
                 base.info()
                 if some:
