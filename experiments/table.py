@@ -72,6 +72,10 @@ PROGRAMS: dict[str, Experiment] = {
     "ask": Experiment(
         "experiments.ask.run", "hunts by example, by numbers, by review and by words, on plates left out"
     ),
+    "fulldata": Experiment(
+        "experiments.fulldata.run",
+        "the paper's data from the archives, and the commands that answer from them",
+    ),
     "demo": Experiment("experiments.demo", "three hunts on a mock survey, with a report"),
     "literature": Experiment(
         "experiments.literature.run", "spectra and the papers that speak of them: links, retrieval, numbers"

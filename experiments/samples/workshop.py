@@ -102,9 +102,8 @@ class Workshop:
             raise DatasetError(
                 f"{self.archive or 'no dataset'}: the full-data recipe needs spectra of the SDSS archive, "
                 "which are not here. "
-                "Download the files and the catalogs, make a dataset of them (`spectrove ingest FILES -o "
-                "sdss.lance --catalog "
-                "galSpecExtra.fits --catalog emissionLinesPort.fits`), and give it as --full sdss.lance."
+                "Fetch them and make a dataset of them (`python -m experiments fulldata -o DIR`), and give it as "
+                "--full DIR/sdss.lance."
             )
         return [s for s in recipe.samples if s in ("mock", "archive") or self.data is not None]
 

@@ -55,7 +55,7 @@ def files(server: Loopback, data_dir: Path) -> Files:
 
 def get(server: Loopback, folder: Path, ids: Any = (), **asked: Any) -> FetchReport:
     servers = {"tap": f"{server.address}/csc21tap", "files": f"{server.address}/csccli"}
-    manners = {"interval": 0.0, "timeout": 5.0, "again": 2, "wait": lambda s: None}
+    manners = {"interval": 0.0, "timeout": 60.0, "again": 2, "wait": lambda s: None}
     return fetch("csc", folder, ids, servers=servers, manners=manners, **asked)
 
 

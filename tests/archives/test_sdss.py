@@ -18,7 +18,7 @@ from spectrove.errors import ArchiveError
 from spectrove.polite import AGENT
 from spectrove.readers import read_spectra
 
-QUICK = {"interval": 0.0, "timeout": 5.0, "again": 2}
+QUICK = {"interval": 0.0, "timeout": 60.0, "again": 2}
 
 
 @pytest.fixture
@@ -131,7 +131,9 @@ def test_faults_that_pass_are_waited_out(server, names, tmp_path, fault):
 
 def test_a_stalled_answer_ends_after_the_timeout(server, names, tmp_path):
     server.faults.extend(["stall"])
-    [item] = get(server, tmp_path, names[0], manners={"timeout": 0.3, "wait": lambda s: None}).items
+    [item] = get(
+        server, tmp_path, names[0], manners={"timeout": 0.5, "again": 40, "wait": lambda s: None}
+    ).items
     assert item.state == "fetched"
     server.faults.extend(["stall"] * 9)
     [item] = get(server, tmp_path / "b", names[0], manners={"timeout": 0.2, "wait": lambda s: None}).items
@@ -196,6 +198,27 @@ def test_the_plates_of_segue_are_looked_for_in_its_reductions(server, names, tmp
     [item] = get(server, tmp_path, "1960-53289-1").items
     assert item.state == "fetched"
     assert [p.split("/")[6] for p in server.paths] == ["26", "103"]
+
+
+def test_the_reductions_of_boss_are_those_of_the_release():
+    """That of the id if it has one, which then chooses the release."""
+    sas, plate = "https://data.sdss.org/sas", "3586/spec-3586-55181-0003.fits"
+    assert spec_of("3586-55181-3").urls(sas, "dr16", full=False) == [
+        f"{sas}/dr16/eboss/spectro/redux/v5_13_0/spectra/lite/{plate}",
+        f"{sas}/dr16/sdss/spectro/redux/v5_13_0/spectra/lite/{plate}",
+    ]
+    assert spec_of("3586-55181-3").urls(sas, "", full=True)[0].startswith(f"{sas}/dr17/eboss")
+    assert spec_of("3586-55181-3").urls(sas, "dr18", full=False) == [
+        f"{sas}/dr18/spectro/sdss/redux/v5_13_2/spectra/lite/{plate}"
+    ]
+    number = (3586 << 50) + (3 << 38) + ((55181 - 50000) << 24) + (1000 << 10)
+    assert (
+        spec_of(str(number)).urls(sas, "", full=True)[1]
+        == f"{sas}/dr15/sdss/spectro/redux/v5_10_0/spectra/{plate}"
+    )
+    assert spec_of("266-51602-1").urls(sas, "dr16", full=True)[0] == (
+        f"{sas}/dr16/sdss/spectro/redux/26/spectra/0266/spec-0266-51602-0001.fits"
+    )
 
 
 def test_a_server_that_is_away_is_not_asked_for_everything(tmp_path):

@@ -79,7 +79,9 @@ def tables() -> dict[str, Table]:
 
 
 def get(server: Loopback, folder: Path, ids: Any = (), **asked: Any) -> FetchReport:
-    manners = {"interval": 0.0, "timeout": 5.0, "again": 2, "wait": lambda s: None} | asked.pop("manners", {})
+    manners = {"interval": 0.0, "timeout": 60.0, "again": 2, "wait": lambda s: None} | asked.pop(
+        "manners", {}
+    )
     return fetch("vizier", folder, ids, servers={"tap": f"{server.address}/tap"}, manners=manners, **asked)
 
 
@@ -141,7 +143,9 @@ def test_a_table_that_the_service_cut_is_no_whole_table(server, tables, tmp_path
 def test_faults_that_pass_are_waited_out(server, tables, tmp_path, fault):
     server.answers["/tap"] = tap(tables)
     server.faults.extend(["ok", fault])
-    [item] = get(server, tmp_path, LENSES, manners={"timeout": 0.5}).items
+    [item] = get(
+        server, tmp_path, LENSES, manners={"timeout": 0.5, "again": 40} if fault == "stall" else {}
+    ).items
     assert item.state == "fetched"
     assert len(read_catalog(tmp_path / item.file)) == 3
 

@@ -24,12 +24,16 @@ class Service:
         address: Where it is.
         what: What it gives, in words.
         variable: Of the environment, with another address.
+        interval: Least seconds between two requests, where none is given.
+        timeout: Seconds without a byte until a request is given up, where none is given.
     """
 
     name: str
     address: str
     what: str
     variable: str
+    interval: float = 0.2
+    timeout: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def services_of(archive: Archive, servers: Mapping[str, str], **manners: Any) ->
     Args:
         archive: Of which.
         servers: Addresses by names of services.
-        manners: Fields of `Polite`.
+        manners: Fields of `Polite`, in place of those of each service.
 
     Raises:
         ArchiveError: The archive has no service of such a name.
@@ -108,4 +112,7 @@ def services_of(archive: Archive, servers: Mapping[str, str], **manners: Any) ->
         s.name: (servers.get(s.name) or os.environ.get(s.variable) or s.address).rstrip("/")
         for s in archive.services
     }
-    return Services(addresses, {name: Polite(**manners) for name in names})
+    polite = {
+        s.name: Polite(**{"interval": s.interval, "timeout": s.timeout, **manners}) for s in archive.services
+    }
+    return Services(addresses, polite)

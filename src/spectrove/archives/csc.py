@@ -173,7 +173,9 @@ ARCHIVE = Archive(
     "csc",
     "the Chandra Source Catalog",
     (
-        Service("tap", "https://cda.cfa.harvard.edu/csc21tap", "tables by ADQL", "SPECTROVE_CSC_TAP"),
+        Service(
+            "tap", "https://cda.cfa.harvard.edu/csc21tap", "tables by ADQL", "SPECTROVE_CSC_TAP", 1.0, 300.0
+        ),
         Service(
             "files", "https://cda.cfa.harvard.edu/csccli", "spectra and responses", "SPECTROVE_CSC_FILES"
         ),

@@ -283,7 +283,16 @@ def _writer(targetid: str, record: Mapping[str, Any]) -> Any:
 ARCHIVE = Archive(
     "desi",
     "DESI (SPARCL)",
-    (Service("sparcl", "https://astrosparcl.datalab.noirlab.edu", "spectra", "SPECTROVE_DESI_SPARCL"),),
+    (
+        Service(
+            "sparcl",
+            "https://astrosparcl.datalab.noirlab.edu",
+            "spectra",
+            "SPECTROVE_DESI_SPARCL",
+            1.0,
+            120.0,
+        ),
+    ),
     bring,
     frozenset({"ids", "where", "release", "limit"}),
     release="DESI-DR1",

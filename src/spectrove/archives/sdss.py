@@ -19,7 +19,10 @@ from spectrove.archives.whole import need_fits
 from spectrove.errors import ArchiveError
 
 #: Reductions of SDSS-I and -II: main survey, SEGUE-1, SEGUE-2; and the first plate of BOSS.
-OLD, BOSS, FIRST_BOSS_PLATE = ("26", "103", "104"), "v5_13_2", 3510
+OLD, FIRST_BOSS_PLATE = ("26", "103", "104"), 3510
+#: Reductions of BOSS and eBOSS by release; later releases keep the last.
+BOSS = {9: ("v5_4_45",), 10: ("v5_5_12",), 11: ("v5_6_5",), 12: ("v5_7_0", "v5_7_2"), 13: ("v5_9_0",),
+        14: ("v5_10_0",), 15: ("v5_10_0",), 16: ("v5_13_0",), 17: ("v5_13_2",)}  # fmt: skip
 
 #: The reduction of each release of SDSS-V, whose spectra are called by fields.
 FIELDS = {"dr18": "v6_0_4", "dr19": "v6_1_3"}
@@ -59,13 +62,13 @@ class Spec:
                     f"{self.name}: {release} has no spectra by field and catalogid; {', '.join(FIELDS)} have."
                 )
             field, catalogid = _field_names(run2d, self.first, self.last)
-            tree = f"{release}/spectro/{'sdss' if release == 'dr18' else 'boss'}/redux"
             own = field.rstrip("p")
-            return [
-                f"{sas}/{tree}/{run2d}/spectra/{kind}/{field}/{self.mjd}/spec-{own}-{self.mjd}-{catalogid}.fits"
-            ]
-        runs = (self.run2d,) if self.run2d else OLD if self.first < FIRST_BOSS_PLATE else (BOSS,)
-        return [f"{sas}/{_tree(release or ARCHIVE.release, run, full)}/{self._plate_file}" for run in runs]
+            file = f"{run2d}/spectra/{kind}/{field}/{self.mjd}/spec-{own}-{self.mjd}-{catalogid}.fits"
+            return [f"{sas}/{release}/spectro/{survey}/redux/{file}" for survey in ("boss", "sdss")]
+        release = release or _release_of(self.run2d)
+        known = BOSS[min(max(int(release.removeprefix("dr")), min(BOSS)), max(BOSS))]
+        runs = (self.run2d,) if self.run2d else OLD if self.first < FIRST_BOSS_PLATE else known
+        return [f"{sas}/{tree}/{self._plate_file}" for run in runs for tree in _trees(release, run, full)]
 
     @property
     def _plate_file(self) -> str:
@@ -111,14 +114,20 @@ def _of_specobjid(number: int) -> Spec:
     return Spec(plate, mjd, fibre, run2d)
 
 
-def _tree(release: str, run2d: str, full: bool) -> str:
-    """The folder of the plates of a reduction in a release."""
+def _release_of(run2d: str) -> str:
+    """The last release that has a reduction; the one that is asked by default where none is known."""
+    having = [number for number, runs in BOSS.items() if run2d in runs]
+    return f"dr{having[-1]}" if having else ARCHIVE.release
+
+
+def _trees(release: str, run2d: str, full: bool) -> list[str]:
+    """Folders of the plates of a reduction in a release, the likeliest first."""
     number = int(release.removeprefix("dr"))
     kind = "/lite" if not full else "/full" if number > 15 and run2d not in OLD else ""
     if number > 17:
-        return f"{release}/spectro/sdss/redux/{run2d}/spectra{kind}"
-    instrument = "sdss" if run2d in OLD else "eboss" if number > 12 else "boss"
-    return f"{release}/{instrument}/spectro/redux/{run2d}/spectra{kind}"
+        return [f"{release}/spectro/sdss/redux/{run2d}/spectra{kind}"]
+    surveys = ["sdss"] if run2d in OLD else ["eboss" if number > 12 else "boss", "sdss"]
+    return [f"{release}/{survey}/spectro/redux/{run2d}/spectra{kind}" for survey in surveys]
 
 
 def _field_names(run2d: str, field: int, catalogid: int) -> tuple[str, str]:
@@ -228,7 +237,10 @@ ARCHIVE = Archive(
     "SDSS",
     (
         Service("sas", "https://data.sdss.org/sas", "files of spectra", "SPECTROVE_SDSS_SAS"),
-        Service("skyserver", "https://skyserver.sdss.org", "tables by SQL", "SPECTROVE_SDSS_SKYSERVER"),
+        # SkyServer takes 60 queries in a minute, and works on one for ten minutes at most.
+        Service(
+            "skyserver", "https://skyserver.sdss.org", "tables by SQL", "SPECTROVE_SDSS_SKYSERVER", 1.0, 620.0
+        ),
     ),
     bring,
     frozenset({"ids", "query", "release", "limit", "full", "table_only"}),

@@ -76,7 +76,12 @@ ARCHIVE = Archive(
     "VizieR",
     (
         Service(
-            "tap", "https://tapvizier.cds.unistra.fr/TAPVizieR/tap", "tables by ADQL", "SPECTROVE_VIZIER_TAP"
+            "tap",
+            "https://tapvizier.cds.unistra.fr/TAPVizieR/tap",
+            "tables by ADQL",
+            "SPECTROVE_VIZIER_TAP",
+            1.0,
+            300.0,
         ),
     ),
     bring,

@@ -46,13 +46,13 @@ class Fetching:
         typer.Option("--server", metavar="NAME=URL", help="Another address of a service. Repeatable."),
     ] = None
     rate: Annotated[
-        float,
-        typer.Option("--rate", metavar="N", min=0.01, help="Most requests in a second, to each service."),
-    ] = 5.0
+        float | None,
+        typer.Option("--rate", metavar="N", min=0.001, help="Most requests in a second, to each service."),
+    ] = None
     timeout: Annotated[
-        float,
+        float | None,
         typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Without a byte until a request ends."),
-    ] = 60.0
+    ] = None
     again: Annotated[
         int,
         typer.Option("--again", metavar="N", min=0, help="Times that a request is made again after a fault."),
@@ -71,8 +71,9 @@ class Fetching:
 
     @property
     def manners(self) -> dict[str, float]:
-        """Fields of `Polite`."""
-        return {"timeout": self.timeout, "interval": 1 / self.rate, "again": self.again}
+        """Fields of `Polite` that were given."""
+        given = {"timeout": self.timeout, "interval": None if self.rate is None else 1 / self.rate}
+        return {"again": self.again} | {name: value for name, value in given.items() if value is not None}
 
 
 Sql = Annotated[
