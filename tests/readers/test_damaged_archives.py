@@ -65,3 +65,17 @@ def test_lengths_that_cannot_be_are_refused(tmp_path, card, packed, kind):
     path.write_bytes(gzip.compress(bytes(content)) if packed else bytes(content))
     with pytest.raises(FormatError):
         list(read_file(path).spectra)
+
+
+def test_a_wrong_sum_of_a_packed_file_is_refused(tmp_path):
+    """Of one that only the readers of specutils would know, which would read its last extension without end."""
+    from astropy.io import fits
+
+    hdus = fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU([[[1.0, 2.0]]])])
+    hdus.writeto(tmp_path / "whole.fits")
+    packed = bytearray(gzip.compress((tmp_path / "whole.fits").read_bytes()))
+    packed[-7] ^= 0xFF
+    path = tmp_path / "spectrum.fits.gz"
+    path.write_bytes(bytes(packed))
+    with pytest.raises(FormatError, match="Fetch it again"):
+        list(read_file(path).spectra)

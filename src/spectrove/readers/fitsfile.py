@@ -309,29 +309,47 @@ def read_header(file: IO[bytes], path: Path, number: int) -> Header | None:
 
 
 def check_headers(path: Path, stop: Stop = lambda header: False) -> None:
-    """Refuse a FITS file whose headers cannot be true, before a reader acts on them that believes them.
+    """Refuse a FITS file whose headers cannot be true, or that is damaged where it is packed.
 
-    A negative length leads astropy back to the same extension, without end. A file that is cut short, or is no FITS
-    file, passes: readers say so themselves.
+    What believes them would read on: a negative length leads astropy back to the same extension, and so does an archive
+    whose sum is wrong, without end. A file that is cut short, or is no FITS file, passes: readers say so themselves.
 
     Raises:
-        FormatError: A header of an extension before the one that `stop` names is so.
+        FormatError: A header of an extension before the one that `stop` names is so, or the archive is damaged.
     """
     with open_plain(path) as file:
-        if file.read(6) != b"SIMPLE":
+        if _passed_over(file, 6, path) != b"SIMPLE":
             return
     with open_plain(path) as file:
         for number in itertools.count():
             try:
                 header = read_header(file, path, number)
             except FormatError:  # cut short, or no END
-                return
+                break
             if header is None or stop(header):
-                return
+                break
             _check(header, path, number)
             _, _, size, heap = _lengths(header, path, number)
-            if not _passed(file, -(-(size + heap) // BLOCK) * BLOCK):
-                return
+            _passed_over(file, -(-(size + heap) // BLOCK) * BLOCK, path)
+        if not isinstance(file, io.BufferedReader):  # the sum of an archive is at its end
+            _passed_over(file, MAX_BYTES, path)
+
+
+def _passed_over(file: IO[bytes], n: int, path: Path) -> bytes:
+    """Pass over n bytes, or over what there is; the last of them.
+
+    Raises:
+        FormatError: What unpacks them finds them damaged.
+    """
+    part = b""
+    try:
+        while n > 0 and (more := file.read(min(n, 1 << 20))):
+            part, n = more, n - len(more)
+    except EOFError:  # cut short
+        return part
+    except DAMAGED as error:
+        raise FormatError(f"{path.name}: cannot be read to its end ({error}). Fetch it again.") from error
+    return part
 
 
 @contextmanager
@@ -346,19 +364,6 @@ def opened(path: Path, **options: Any) -> Iterator[Any]:
     check_headers(path)
     with fits.open(path, memmap=False, **options) as hdus:
         yield hdus
-
-
-def _passed(file: IO[bytes], n: int) -> bool:
-    """Whether there are n bytes more, which are passed over and not kept."""
-    while n > 0:
-        try:
-            part = len(file.read(min(n, 1 << 24)))
-        except DAMAGED:
-            return False
-        if not part:
-            return False
-        n -= part
-    return True
 
 
 def _lengths(header: Header, path: Path, number: int) -> tuple[list[int], int, int, int]:
