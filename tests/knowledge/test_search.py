@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.testing import assert_allclose
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError, TargetError
 from spectrove.knowledge import KnowledgeBase
+from spectrove.knowledge.index.spaces import Computed
 from spectrove.knowledge.search import Snapshot, _approximate, nearest, separation_arcsec
 from spectrove.targets import Target
 
@@ -403,3 +405,19 @@ def test_through_the_base_one_at_a_time_equals_all_at_once(base, ids, make_spect
         assert alone.object_id.tolist() == together.object_id[[i]].tolist()
         assert alone.distance.tolist() == together.distance[[i]].tolist()
         assert alone.rows == [together.rows[i]]
+
+
+def test_single_precision_chooses_the_same_neighbours(monkeypatch):
+    """Far from zero, where it rounds to a thousandth of the distances; of arrays that are computed row by row, too."""
+    rng = np.random.default_rng(4)
+    vectors = (100 + rng.normal(size=(500, 6))).astype(np.float32)
+    vectors[300:] = vectors[:200] + rng.normal(scale=1e-4, size=(200, 6)).astype(np.float32)
+    known = snapshot_of(vectors)
+    computed = replace(known, vectors=Computed([(vectors, None)], lambda parts: parts[0]))
+    queries = vectors[::7] + np.float32(1e-5)
+    expected = nearest(known, queries, 4)
+    monkeypatch.setattr("spectrove.knowledge.search.MANY", 100)
+    for snapshot in (known, computed):
+        found = nearest(snapshot, queries, 4)
+        assert np.array_equal(found[0], expected[0])
+        assert np.array_equal(found[1], expected[1])
