@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import page
 import pyarrow as pa
+import results
 import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
@@ -279,7 +279,7 @@ def speeds(ways: dict[str, Way], taken: dict[tuple[str, int], Taken], n_spectra:
         )
     head = ["stage", "threads", "ms of a core per spectrum", "spectra/s of one core", "by the clock",
             "MFLOP per spectrum", "share of the peak"]  # fmt: skip
-    return page.markdown(head, rows)
+    return results.markdown(head, rows)
 
 
 def verdict(ways: dict[str, Way], taken: dict[tuple[str, int], Taken], n_spectra: int) -> str:
@@ -326,13 +326,13 @@ def main() -> None:
         "change",
     ]
     text = "\n\n".join([
-        f"`encode.py`, {page.today()}. {page.machine('torch', 'numpy')}. {options.spectra} mock spectra, median of "
-        f"{options.rounds} rounds.",
-        speeds(ways, taken, options.spectra), verdict(ways, taken, options.spectra), page.markdown(head, changes),
+        f"`encode.py`, {results.today()}. {results.machine('torch', 'numpy')}. {options.spectra} mock spectra, "
+        f"median of {options.rounds} rounds.",
+        speeds(ways, taken, options.spectra), verdict(ways, taken, options.spectra), results.markdown(head, changes),
     ])  # fmt: skip
     print(text)
     if options.keep:
-        page.keep("encode", text)
+        results.keep("encode", text)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import fitsio
 import numpy as np
-import page
+import results
 
 from spectrove.catalog import Joiner
 from spectrove.readers import fitsfile, ingest, sdss
@@ -94,7 +94,7 @@ def readers(files: list[Path]) -> str:
         [name, f"{1e3 * t / len(files):.2f}", f"{len(files) / t:.0f}", f"{taken['astropy'] / t:.1f}"]
         for name, t in taken.items()
     ]
-    return page.markdown(["reader of FITS", "ms per file", "files/s of one core", "ratio"], rows)
+    return results.markdown(["reader of FITS", "ms per file", "files/s of one core", "ratio"], rows)
 
 
 def stages(files: list[Path], catalogs: list[Path], scratch: Path) -> str:
@@ -121,7 +121,7 @@ def stages(files: list[Path], catalogs: list[Path], scratch: Path) -> str:
     total = sum(taken.values())
     rows = [[n, f"{1e3 * t / len(files):.2f}", f"{t / total:.0%}"] for n, t in taken.items()]
     rows.append(["all", f"{1e3 * total / len(files):.2f}", f"{len(files) / total:.0f} files/s of one core"])
-    return page.markdown(["stage", "ms of a core per file", "share"], rows)
+    return results.markdown(["stage", "ms of a core per file", "share"], rows)
 
 
 def layouts(most: int) -> str:
@@ -140,7 +140,7 @@ def layouts(most: int) -> str:
         n = sum(len(b.spectra) for b in batches) // 3
         if n:
             rows.append([folder.name, str(len(files)), str(n), f"{1e3 * taken / n:.2f}", f"{n / taken:.0f}"])
-    return page.markdown(["folder", "files", "spectra", "ms per spectrum", "spectra/s of one core"], rows)
+    return results.markdown(["folder", "files", "spectra", "ms per spectrum", "spectra/s of one core"], rows)
 
 
 def whole(files: list[Path], scratch: Path, workers: int) -> str:
@@ -171,15 +171,17 @@ def main() -> None:
         data = os.environ.get("SPECTROVE_DATA")
         catalogs = [Path(data) / "galaxies" / "index.csv"] if data else []
         about = (
-            f"`ingest.py`, {page.today()}. {len(sample)} {kind} SDSS files, one thread, median of {ROUNDS} rounds"
+            f"`ingest.py`, {results.today()}. {len(sample)} {kind} SDSS files, one thread, median of {ROUNDS} rounds"
             f"{', joined to a catalog of ' + catalogs[0].name if catalogs else ''}."
         )
         parts = [stages(sample, catalogs, scratch), readers(sample), layouts(options.sample)]
         parts.append(whole(files, scratch, options.workers))
-        text = "\n\n".join([f"{about} {page.machine('lancedb', 'pyarrow', 'numpy')}.", *filter(None, parts)])
+        text = "\n\n".join(
+            [f"{about} {results.machine('lancedb', 'pyarrow', 'numpy')}.", *filter(None, parts)]
+        )
     print(text)
     if options.keep:
-        page.keep("ingest", text)
+        results.keep("ingest", text)
 
 
 if __name__ == "__main__":

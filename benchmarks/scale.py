@@ -27,7 +27,7 @@ from typing import Any
 
 import generate
 import numpy as np
-import page
+import results
 from numpy.typing import NDArray
 
 HERE = Path(__file__).parent
@@ -456,13 +456,13 @@ def main() -> None:
         columns[f"{place.n:,}" + (f" ({place.width})" if place.width else "")] = figures
     shown = {c: {k: v for k, v in f.items() if k not in ("n", "width")} for c, f in columns.items()}
     about = (
-        f"`scale.py`. {page.machine(*PACKAGES)}. Memory peaks count the pages of mapped files, resident memory does "
+        f"`scale.py`. {results.machine(*PACKAGES)}. Memory peaks count the pages of mapped files, resident memory does "
         "not. Each stage is a process of its own; what programs load at their start is not counted."
     )
     text = "\n\n".join(part for part in (about, table(shown), slopes(columns)) if part)
     print("\n" + text)
     if options.keep:
-        page.keep("scale", text)
+        results.keep("scale", text)
     if failed := [f"{c}: {f['failed']}" for c, f in columns.items() if "failed" in f]:
         raise SystemExit(f"not measured: {', '.join(failed)}")
 

@@ -37,7 +37,7 @@ LEFT = 2
 
 #: A query far from all objects gets so many proposals at least. An index finds less for it than for one among them
 #: (a million drawn objects, queries made of shuffled numbers, 64 / 256 / 512 proposals: recall .92 / .98 / .99).
-FAR = 512
+FAR = 256
 
 #: Of a selection of so many objects or fewer all are looked at, which takes about as long as an index would. In a
 #: larger one the index proposes so many more that about ALLOWED of them belong to it.
