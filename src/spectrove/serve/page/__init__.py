@@ -5,6 +5,7 @@ rendering   from a template and values to a page
 finding     what somebody types into the one field: an id, a position, a condition, words
 spectra     one spectrum: its curves, and the parts of its answer as they are made
 parts       the table of these parts
+maps        the map of a base, drawn on the server
 bases       a base: what it holds, lists of its objects
 hunts       hunts: what is hunted, progress, candidates
 listing     lists in which people mark what they see

@@ -27,6 +27,7 @@ HOME = "spectrove.serve.page"
 #: What a base has pages for, in the order of the menu: name, and address below that of the base.
 SECTIONS = (
     ("Start", ""),
+    ("Map", "map"),
     ("Hunts", "hunt"),
     ("Outliers", "outliers"),
     ("Labels", "labels"),
