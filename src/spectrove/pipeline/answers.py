@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from spectrove.errors import KnowledgeError, Refusal, SpectrumError
+from spectrove.explanation.answer_rows import answers_html
 from spectrove.explanation.evidence import Evidence, build_evidence
 from spectrove.explanation.mentions import FEW, Mention
 from spectrove.explanation.question import with_against, with_influence, with_saliency
+from spectrove.explanation.sketch import sketch
 from spectrove.flat import flat_table
 from spectrove.inference import FittedCalibration, FittedMetric
 from spectrove.inference.differences.contrast import Contrast
@@ -21,14 +23,15 @@ from spectrove.inference.numbers.estimate import Regression
 from spectrove.inference.question import Question
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.literature.library import current
-from spectrove.pipeline.domains import domain_of
+from spectrove.pipeline.domains import DOMAINS, domain_of
+from spectrove.pipeline.kinds import kind_of_set
 from spectrove.plain import plain
 from spectrove.spectra import CATALOG_FLAGS, SpectrumSet
 from spectrove.targets import Target
 
 if TYPE_CHECKING:
     import pandas as pd
-    from astropy.table import Table
+    from astropy.table import QTable
     from matplotlib.figure import Figure
 #: Of verbs that search no neighbours.
 NO_NEIGHBORS = Neighbors(
@@ -162,13 +165,16 @@ class Answers:
         """JSON Lines: the lines that the command prints with --json; NaN becomes null."""
         return "".join(f"{json.dumps(plain(row), ensure_ascii=False)}\n" for row in self.to_dicts())
 
-    def to_table(self) -> Table:
-        """An astropy table with a row for each answer and one value in each column; meta holds the provenance."""
-        from astropy.table import Table
+    def to_table(self) -> QTable:
+        """An astropy `QTable` with a row for each answer and one value in each column; meta holds the provenance.
 
-        flat = flat_table(self.to_dicts())
-        columns = {name: _for_astropy(flat.column(name).to_pylist()) for name in flat.column_names}
-        return Table(columns, meta=dict(self.provenance))
+        Measurements and estimated quantities have their units, and what is missing is masked. As ECSV it keeps
+        everything: `answers.to_table().write("answers.ecsv")`.
+        """
+        from spectrove.pipeline.answer_table import answer_table, units_of
+
+        rows = self.to_dicts()
+        return answer_table(rows, units_of(rows, self.predictions), self.provenance)
 
     def to_pandas(self) -> pd.DataFrame:
         """The same as a pandas data frame."""
@@ -215,10 +221,32 @@ class Answers:
         if own is None:
             _need_fluxes(self.spectra, "plot")
         i = self._place(i)
-        names = [str(n) for n in self.neighbors.object_id[i] if n] if len(self.neighbors) else []
-        known = self.base.spectra(names) if self.base is not None and names else ()
         title = f"{self.spectra.object_id[i]}: {self.verb}"
-        return (own or overlay_figure)(self.spectra[i], list(known), title)
+        return (own or overlay_figure)(self.spectra[i], self._neighbors_of(i), title)
+
+    def specviz(self, i: int = 0, app: Any = None) -> Any:
+        """Specviz of jdaviz with the i-th spectrum and its neighbours, these scaled and shifted to its redshift.
+
+        Args:
+            i: Place of the answer.
+            app: A Specviz, or an application of jdaviz that loads spectra; a new Specviz if None.
+
+        Returns:
+            The application; `.show()` displays it.
+
+        Raises:
+            SpectrumError: These spectra have no fluxes; or there is no application, and jdaviz is not installed.
+        """
+        from spectrove.explanation.specviz import open_in_specviz
+
+        _need_fluxes(self.spectra, "specviz")
+        i = self._place(i)
+        return open_in_specviz(self.spectra[i], self._neighbors_of(i), app)
+
+    def _neighbors_of(self, i: int) -> list[Any]:
+        """The spectra of the neighbours of the i-th answer, nearest first."""
+        names = [str(n) for n in self.neighbors.object_id[i] if n] if len(self.neighbors) else []
+        return list(self.base.spectra(names)) if self.base is not None and names else []
 
     def at(self, level: float) -> Answers:
         """The same estimates with intervals at another level.
@@ -252,9 +280,25 @@ class Answers:
         return f"<Answers of {self.verb}{about}: {len(self)} {spectra}{hits}{refused}>"
 
     def _repr_html_(self) -> str:
-        """The first rows as a table, for a notebook."""
+        """The first rows as a table with small spectra, for a notebook; escaped, and needing nothing but itself."""
         shown = self.take(range(min(len(self), SHOWN)))
-        return f"<p>{repr(self)[1:-1]}</p>{shown.to_pandas().to_html(index=False)}"
+        measurer = domain_of(self.base).measurer if self.base is not None else None
+        return answers_html(
+            repr(self)[1:-1], shown.to_dicts(), shown._curves(),
+            headline=measurer.headline if measurer else (), more=len(self) - len(shown), refusals=self.refusals,
+        )  # fmt: skip
+
+    def _curves(self) -> dict[str, str]:
+        """Small curves of the spectra and of the nearest neighbour of each, by object id; of those that have any."""
+        domain = domain_of(self.base) if self.base is not None else DOMAINS[kind_of_set(self.spectra)]
+        if domain.sketch is None and not isinstance(self.spectra, SpectrumSet):
+            return {}
+        nearest = (
+            [str(name) for name in self.neighbors.object_id[:, 0] if name] if len(self.neighbors) else []
+        )
+        known = self.base.spectra(list(dict.fromkeys(nearest))) if self.base is not None and nearest else ()
+        drawn = (*known, *self.spectra)  # a query has its own curve where a neighbour has the same name
+        return {one.object_id: sketch(one, domain.sketch) for one in drawn}
 
 
 def _need_fluxes(spectra: Any, verb: str) -> None:
@@ -297,14 +341,3 @@ def provenance_of(base: KnowledgeBase, encoders: Mapping[str, Any], **options: A
         "fprint": ",".join(encoder.fingerprint for encoder in encoders.values()),
         **{name: value for name, value in options.items() if value is not None},
     }
-
-
-def _for_astropy(values: Sequence[Any]) -> Any:
-    """A column: numbers with NaN for unknown, text with "", and unknown as not true."""
-    known = [value for value in values if value is not None]
-    if known and all(isinstance(value, bool) for value in known):
-        return np.array([bool(value) for value in values])
-    if all(isinstance(value, int | float) for value in known):
-        whole = len(known) == len(values) and all(isinstance(value, int) for value in known)
-        return np.array(values, dtype=int) if whole else np.array(values, dtype=float)
-    return np.array(["" if value is None else str(value) for value in values], dtype=str)
