@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,50 @@ def test_a_process_that_dies_is_told_in_a_sentence_and_the_next_call_works(monke
     with pytest.raises(DatasetError, match="one of 2 processes that helped died"):
         list(cores.in_processes(dying, range(9)))
     assert list(cores.in_processes(abs, range(3))) == [0, 1, 2]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "getppid") or sys.platform == "win32", reason="needs parents of processes"
+)
+def test_processes_end_with_their_parent_in_the_middle_of_a_task(tmp_path):
+    """Killed as `kill -9` does."""
+    (tmp_path / "endless.py").write_text(
+        "import os, pathlib, time\n"
+        "def run(name):\n"
+        "    part = pathlib.Path(name + '.part')\n"
+        "    part.write_text(str(os.getpid()))\n"
+        "    part.rename(name)\n"
+        "    time.sleep(600)\n"
+    )
+    (tmp_path / "script.py").write_text(
+        "import endless\nfrom spectrove import cores\ncores.cores = lambda: 2\n"
+        "list(cores.in_processes(endless.run, ['a', 'b']))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "script.py"], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    files = [tmp_path / "a", tmp_path / "b"]
+    try:
+        assert awaited(lambda: all(file.exists() for file in files))
+    finally:
+        parent.kill()
+        parent.wait()
+    assert awaited(lambda: not any(running(int(file.read_text())) for file in files))
+
+
+def awaited(true, seconds=100):
+    """Whether something becomes true."""
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.1)
+    return true()
+
+
+def running(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{process}/stat")  # one that has ended and that nobody has asked about yet
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def waiting(task):

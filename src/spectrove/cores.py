@@ -7,6 +7,8 @@ What begins in the middle of an answer, perhaps in a notebook or a script of thr
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -20,8 +22,8 @@ from spectrove.processes import spare_worker
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: Seconds after which a process without work ends.
-IDLE = 20
+#: Seconds after which a process without work ends, and between two looks whether its parent is there.
+IDLE, WATCHED = 20, 2
 
 
 def cores() -> int:
@@ -67,7 +69,7 @@ def in_processes(function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
         return
     import loky
 
-    pool = loky.get_reusable_executor(n, timeout=IDLE, initializer=spare_worker)
+    pool = loky.get_reusable_executor(n, timeout=IDLE, initializer=_helping)
     try:
         yield from _in_order(pool, function, iter(tasks), 2 * n)
     except BrokenProcessPool as error:
@@ -75,6 +77,18 @@ def in_processes(function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
             f"one of {n} processes that helped died, perhaps for want of memory. Run again with OMP_NUM_THREADS=1, "
             "which starts none: what was measured is kept."
         ) from error
+
+
+def _helping() -> None:
+    spare_worker()
+    threading.Thread(target=_end_after, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_after(parent: int) -> None:
+    """End this process, in the middle of its task, when its parent was killed: another process is its parent then."""
+    while os.getppid() == parent:
+        time.sleep(WATCHED)
+    os._exit(1)
 
 
 def _in_order(pool: Executor, function: Callable[[T], R], left: Iterator[T], ahead: int) -> Iterator[R]:

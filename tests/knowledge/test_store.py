@@ -290,3 +290,18 @@ def test_a_version_of_another_writer_is_seen_however_quickly_it_came(
     base.add(make_spectra(["another"]), {"shape": make_vectors(["another"])})
     os.utime(versions, ns=(now, now))
     assert store.refresh() == base.version
+
+
+def test_an_operation_that_fails_half_way_leaves_no_old_version_to_be_read(base, make_spectra, make_vectors):
+    """The tables stand at an old version in the middle of some; the folder of versions has not changed since."""
+    base.add(make_spectra(["one more"]), {"shape": make_vectors(["one more"])})
+    store = base._store
+    old = time.time_ns() - 10**10
+    for table in ("objects", "spectra"):
+        os.utime(base.path / f"{table}.lance" / "_versions", ns=(old, old))
+    newest, n = store.refresh(), len(base)
+    with pytest.raises(ZeroDivisionError), store.writing("rollback", to=1):
+        store.objects.checkout(1)
+        _ = 1 / 0
+    assert store.refresh() == newest
+    assert store.objects.count_rows() == n

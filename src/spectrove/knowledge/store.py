@@ -185,7 +185,10 @@ class Store:
             after = self._newest()
             entry = {"after": after, "operation": operation, "time": _now(), **details}
             self.files.append(LOG, _line(entry))
-            yield
+            try:
+                yield
+            finally:
+                self._seen = None  # an operation that failed half way may have left an older version open
 
     def add_spectra(self, table: pa.Table) -> None:
         """Append rows to table `spectra`, values that they share first and each once; needs the lock."""

@@ -115,7 +115,7 @@ class Lists:
         return made
 
     def _keep(self, made: Any) -> None:
-        """Write the lists, and remove those of other versions and of metrics that were asked about long ago."""
+        """Write the lists, and remove those of other versions and those of metrics that were made longest ago."""
         faiss: Any = import_module("faiss")
         place = self.files.place(f"{FOLDER}/{self._stem}new")
         if place is None:
