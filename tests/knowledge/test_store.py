@@ -300,8 +300,13 @@ def test_an_operation_that_fails_half_way_leaves_no_old_version_to_be_read(base,
     for table in ("objects", "spectra"):
         os.utime(base.path / f"{table}.lance" / "_versions", ns=(old, old))
     newest, n = store.refresh(), len(base)
-    with pytest.raises(ZeroDivisionError), store.writing("rollback", to=1):
-        store.objects.checkout(1)
-        _ = 1 / 0
+
+    def fail():
+        with store.writing("rollback", to=1):
+            store.objects.checkout(1)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert store.refresh() == newest
     assert store.objects.count_rows() == n
