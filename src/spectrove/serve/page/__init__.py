@@ -10,5 +10,6 @@ bases       a base: what it holds, lists of its objects
 hunts       hunts: what is hunted, progress, candidates
 listing     lists in which people mark what they see
 marking     marks: two people compared, files, labels of the base
+programs    other programs on this machine, by SAMP
 entering    who has a token, and stays in by a cookie
 """

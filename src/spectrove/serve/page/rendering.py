@@ -31,6 +31,7 @@ SECTIONS = (
     ("Hunts", "hunt"),
     ("Outliers", "outliers"),
     ("Labels", "labels"),
+    ("Programs", "programs"),
     ("About", "about"),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from spectrove.serve.page import bases, entering, hunts, labels, maps, marking, outliers, spectra
+from spectrove.serve.page import bases, entering, hunts, labels, maps, marking, outliers, programs, spectra
 from spectrove.serve.page.rendering import files
 from spectrove.serve.service.hunting import Searches
 from spectrove.serve.service.problems import Problem
@@ -29,6 +29,7 @@ def router(desk: Desk) -> APIRouter:
     made.include_router(outliers.router(desk, trays, searches))
     made.include_router(labels.router(desk, searches))
     made.include_router(maps.router(desk, trays))
+    made.include_router(programs.router(desk, trays, searches))
 
     @made.get("/static/{name:path}", response_model=None)
     async def static(name: str) -> Response:

@@ -8,6 +8,7 @@ shelf       the bases that are served
 hunting     hunts and searches for outliers, found again by what they ask, and their ranked lists
 marks       what people say of candidates: journals, agreement, labels made of them
 handover    candidates and marks as files for other programs
+samp        tables and spectra to and from other programs on this machine
 looking     bases, their objects and their spectra, without any question
 problems    whatever was refused or went wrong, in one shape
 """

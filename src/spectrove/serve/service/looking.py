@@ -135,6 +135,15 @@ def _as_fits(base: KnowledgeBase, spectra: Any) -> Document:
         return Document(packed.getvalue(), "application/zip", f"{name}.zip")
 
 
+def of_spectra(spectra: Any) -> Document:
+    """The first of some spectra as VOTable.
+
+    Raises:
+        Problem: It is of counts.
+    """
+    return _as_votable(spectra, str(spectra.object_id[0]))
+
+
 def _as_votable(spectra: Any, object_id: str) -> Document:
     """Wavelength, flux and error, with the names that the spectral data model of the IVOA gives them."""
     from astropy.table import Table

@@ -373,6 +373,10 @@ def plan(base: KnowledgeBase, read: Read, relabel: Relabel) -> Plan:
     from spectrove.pipeline.queries import known_ids
     from spectrove.targets import label_text
 
+    if any(one.about for one in read.now()):
+        raise Problem(
+            422, "These are decisions on findings. The page Labels of that column writes them.", "Invalid"
+        )
     if not (relabel.yes or relabel.no):
         raise Problem(422, "Type the label that objects marked yes, or no, shall have.", "Invalid")
     is_new = relabel.column not in base.columns

@@ -35,6 +35,8 @@ def create_app(shelf: Shelf, settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         desk.jobs.close()
+        for close in desk.closing:
+            close()
 
     app = FastAPI(
         title="Spectrove", version=__version__, description=ABOUT, docs_url=None, redoc_url=None,

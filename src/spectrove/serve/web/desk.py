@@ -33,6 +33,7 @@ class Desk:
     jobs: Jobs
     metrics: Metrics
     tasks: dict[str, Task] = field(default_factory=all_tasks)
+    closing: list[Callable[[], None]] = field(default_factory=list)
     _marks: dict[str, Marks] = field(default_factory=dict)
 
     @classmethod

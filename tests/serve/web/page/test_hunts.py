@@ -410,3 +410,75 @@ def test_another_page_cannot_mark_or_write(writing):
     for headers in ({"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}):
         for place in ("/v1/bases/mock/marks/liner-00000000", "/kb/mock/marks/liner-00000000/undo"):
             assert writing.post(place, json={}, headers=headers).status_code == 403
+
+
+# ---- outliers and the care of labels --------------------------------------------------------------------------------
+
+
+def answered(client: TestClient, place: str, **query: Any) -> str:
+    """The page of a list when its question is answered."""
+    page = client.get(place, params={**query, "go": "1"}, headers=BROWSER)
+    assert page.status_code == 200, page.text
+    if found := re.search(r'data-events="([^"]+)"', page.text):
+        client.get(found[1].replace("&amp;", "&"))
+        page = client.get(place, params={**query, "go": "1"}, headers=BROWSER)
+    return str(page.text)
+
+
+def test_outliers_are_those_of_rest(served, asked_files):
+    """The smallest p-value first; also of spectra that were brought."""
+    listed = served.get("/v1/bases/mock/objects", params={"where": "z < 0.05"}).json()["objects"]
+    ids = [one["object_id"] for one in listed]
+    said = served.post("/v1/bases/mock/outliers", json={"objects": ids}).json()["answers"]
+    expected = [one["object_id"] for one in sorted(said, key=lambda one: (one["p_value"], one["object_id"]))]
+    page = answered(served, "/kb/mock/outliers", among="z < 0.05")
+    assert [one["id"] for one in rows(page)] == expected
+    tray = brought(served, asked_files).json()
+    page = answered(served, "/kb/mock/outliers", tray=tray["tray"])
+    assert sorted(one["id"] for one in rows(page)) == sorted(tray["names"])
+
+
+def test_doubtful_labels_are_decided_and_corrected(writing, copied, spectrove):
+    """The findings of `kb curate`; what everybody accepts is written, and taken back."""
+    done = spectrove("kb", "curate", copied, "--label", "class_derived", "--no-lines", "--json")
+    expected = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    query = {"label": "class_derived", "lines": "0"}
+    page = answered(writing, "/kb/mock/labels", **query)
+    assert [one["id"] for one in rows(page)] == [one["object_id"] for one in expected][:50]
+    changed = next(one for one in expected if one["action"] == "relabel")
+    row = next(one for one in rows(page) if one["id"] == changed["object_id"])
+    decision = {"object_id": row["id"], "about": row["about"], "mark": "yes"}
+    mark(writing, where(page), {**decision, "who": "Ann"}, title="labels of class_derived")
+    before = labels_of(writing, "class_derived")
+    mark(writing, where(page), {**decision, "who": "Ben", "mark": "no"}, title="labels of class_derived")
+    refused = writing.post("/kb/mock/labels/apply", params=query)
+    assert "No finding is accepted" in refused.json()["detail"]
+    mark(writing, where(page), {**decision, "who": "Ben"}, title="labels of class_derived")
+    assert "1 finding accepted" in answered(writing, "/kb/mock/labels", **query)
+    assert writing.post("/kb/mock/labels/apply", params=query, follow_redirects=False).status_code == 303
+    after = labels_of(writing, "class_derived")
+    assert {name for name in before if before[name] != after[name]} == {changed["object_id"]}
+    assert after[changed["object_id"]] == changed["suggested"]
+    assert "Undo: back to version" in writing.get("/kb/mock/labels", params={**query}, headers=BROWSER).text
+    assert writing.post("/kb/mock/labels/undo", params=query, follow_redirects=False).status_code == 303
+    assert labels_of(writing, "class_derived") == before
+    listed = f"/kb/mock/marks/{where(page).rpartition('/')[2]}"
+    wrong = writing.post(f"{listed}/apply", data={"column": "class_derived", "yes": "SF", "version": 1})
+    assert "decisions on findings" in wrong.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("place", "query", "status", "word"),
+    [
+        ("labels", {}, 422, "Choose a column"),
+        ("labels", {"label": "nothing"}, 422, "nothing"),
+        ("labels", {"label": "class_derived", "where": "z > 90"}, 422, "No object of mock meets"),
+        ("outliers", {"among": "z > 90"}, 422, "No object of mock meets"),
+        ("outliers", {"tray": "gone"}, 404, "no longer kept"),
+    ],
+)
+def test_what_is_wrong_with_a_list_is_a_sentence(served, place, query, status, word):
+    """On its page."""
+    page = served.get(f"/kb/mock/{place}", params={**query, "go": "1"}, headers=BROWSER)
+    assert page.status_code == status
+    assert word in page.text

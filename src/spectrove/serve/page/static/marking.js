@@ -252,7 +252,11 @@ if (rows.length) {
     const does = KEYS[event.key];
     if (does && selected) { event.preventDefault(); does(); }
   });
-  rows.forEach((row) => row.addEventListener("click", (event) => { if (!event.target.closest("a")) select(row); }));
+  rows.forEach((row) => row.addEventListener("click", (event) => {
+    if (event.target.closest("a")) return;
+    select(row);
+    if (innerWidth < 1000) control("card").scrollIntoView({ block: "start" }); // it stands above the list
+  }));
   marking().addEventListener("submit", (event) => event.preventDefault());
   marking().querySelectorAll("[data-mark]").forEach((button) => button.addEventListener("click", () => marked(button.dataset.mark)));
   marking().querySelector("[data-undo]").addEventListener("click", undo);

@@ -100,7 +100,20 @@ const complete = (field) => {
   });
 };
 
+// Tables and spectra for other programs on this machine.
+const offer = (button) => {
+  button.addEventListener("click", async () => {
+    try {
+      const sent = await json(button.dataset.send, { method: "POST" });
+      say(`Sent to ${sent.sent_to.join(", ")}.`);
+    } catch (error) {
+      say(error.message);
+    }
+  });
+};
+
 catchFiles();
+document.querySelectorAll("[data-send]").forEach(offer);
 document.querySelectorAll("[data-complete]").forEach(complete);
 document.querySelectorAll("[data-go]").forEach((field) => {
   field.addEventListener("change", () => location.assign(field.dataset.go + encodeURIComponent(field.value)));
