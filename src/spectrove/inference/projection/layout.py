@@ -1,16 +1,17 @@
 """Places in a plane for vectors, so that near neighbours stay near: UMAP, in numpy.
 
-The package umap-learn does the same with numba, which adds 210 MB to an installation, compiles for ten seconds, and
-uses one processor where its result has to be the same each time. Here the steps of an epoch that do not depend on each
-other are taken together. Beside it and PaCMAP, on 2 processors (benchmarks/projection.py):
+The package umap-learn does the same with numba, which adds 210 MB to an installation, compiles for ten seconds and
+more, and uses one processor where its result has to be the same each time. Here the steps of an epoch that do not
+depend on each other are taken together. Beside it and PaCMAP (benchmarks/projection.py; seconds of the layout alone on
+2 processors, little else running):
 
     objects                     way          time, s    of ten nearest kept    trustworthiness
-    1,030 real SDSS galaxies    this             1.4                   .52                .98
+    1,021 real SDSS galaxies    this             1.4                   .52                .98
                                 umap-learn       1.5                   .51                .98
-                                pacmap            .3                   .45                .98
-    20,000 drawn ones           this              12                   .22                .97
+                                pacmap            .3                   .47                .98
+    20,000 drawn from mocks     this              15                   .22                .97
                                 umap-learn        48                   .22                .97
-                                pacmap             7                   .14                .97
+                                pacmap             7                   .17                .97
 """
 
 from __future__ import annotations
