@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo page test check browser bench clean
+.PHONY: help setup demo page test check docs browser bench clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,10 @@ check: setup ## lint, types, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_documented.py tests/test_public_names.py tests/test_architecture.py tests/test_imports.py
+	$(MAKE) docs
+
+docs: setup ## build the documentation, notebooks run; build/docs/index.html
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -b html -W --keep-going -q -d build/doctrees docs build/docs
 
 browser: ## install Debian's chromium, in which the tests of the page run
 	apt-get update -qq && apt-get install -y -qq chromium
@@ -43,5 +47,5 @@ bench: setup ## measure bases of growing size beside other programs, an hour; BE
 	$(BIN)/python benchmarks/scale.py --keep $(BENCH_ARGS)
 
 clean: ## remove what can be made again, the environment included
-	rm -rf $(VENV) demo out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo out build dist docs/made .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

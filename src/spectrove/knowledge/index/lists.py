@@ -2,7 +2,7 @@
 
 A metric may weigh a few directions far above the rest. Then what is near by plain distances is not near in it: of the
 10 nearest of 100,000 mock objects, the 4,096 that a graph of plain distances proposes hold .79 where the vector itself
-weighs .1 of the scores, the 32 nearest lists all of them (docs/index.md).
+weighs .1 of the scores, the 32 nearest lists all of them (docs/large-bases.md).
 """
 
 from __future__ import annotations
