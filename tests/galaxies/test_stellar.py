@@ -98,3 +98,11 @@ def test_too_few_pixels_give_no_continuum():
     weight = np.zeros(len(truth))
     weight[:150] = 1
     assert fit_continuum(wavelength, truth, weight) is None
+
+
+def test_a_pixel_beyond_single_precision_leaves_no_continuum():
+    """As in a file with a part overwritten: no fit, and no error of the solver."""
+    wavelength = np.arange(3700.0, 7000.0, 1.5)
+    flux = np.ones_like(wavelength)
+    flux[700] = 1e38
+    assert fit_continuum(wavelength, flux, np.ones_like(wavelength)) is None

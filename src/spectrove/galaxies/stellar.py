@@ -153,7 +153,8 @@ def fit_continuum(
         block: Pixels per step of the final correction.
 
     Returns:
-        The continuum, or None where less than 200 weighted pixels can be fitted, or no light is positive.
+        The continuum, or None where less than 200 weighted pixels can be fitted, no light is positive, or a pixel
+        exceeds what single precision squares, as in a file with a part overwritten.
     """
     index = _grid_position(wavelength)
     inside = (index >= 0) & (index <= stellar_basis()[0].size - 2)
@@ -161,6 +162,8 @@ def fit_continuum(
     if used.sum() < 200:
         return None
     scale = float(np.median(flux[used])) or float(np.std(flux[used])) or 1.0
+    if np.max(np.abs(flux[used])) > _MOST * abs(scale):
+        return None
     data = (flux[used] / scale).astype(np.float32)
     # A percent of model error bounds how much one bright pixel can pull.
     root = (1 / np.sqrt(1 / (weight[used] * scale**2) + 0.01**2)).astype(np.float32)
@@ -188,6 +191,9 @@ def fit_continuum(
     model[inside] *= _running_ratio(flux, model, good, block)[inside]
     return Continuum(model, stars, FIT_DISPERSIONS[which], coefficients.astype(float))
 
+
+#: Largest flux of a pixel, in units of the median.
+_MOST = 1e15
 
 #: Degree of the polynomial that continuum fits multiply the populations by.
 _POLYNOMIAL = 6
