@@ -14,6 +14,8 @@ Row = Mapping[str, Any]
 
 #: Neighbours, items of a list and characters of a text that a cell shows; the whole text shows on hovering.
 NEAREST, ITEMS, LETTERS = 3, 4, 90
+#: Characters from which a text is broken into lines.
+ONE_LINE = 32
 #: Refusals that are named below the table.
 REFUSED = 5
 #: What stands above the table once where it is the same in all rows.
@@ -25,7 +27,7 @@ COMMON = (
 LEFT_OUT = ("object_id", "witnesses", "type_margins", "interval", "papers")
 
 _EDGE = "border:0;border-bottom:1px solid rgba(128,128,128,.35)"
-_CELL = f"{_EDGE};padding:3px 8px;text-align:left;vertical-align:top;background:none;color:inherit"
+_CELL = f"{_EDGE};padding:3px 8px;text-align:left;vertical-align:top;background:none;color:inherit;white-space:nowrap"
 _QUIET = "opacity:.7"
 
 
@@ -152,9 +154,11 @@ def _neighbor(neighbor: Row) -> str:
 def _text(value: Any) -> str:
     """A value as escaped text; what is long is cut, and whole in the title."""
     whole = _plain(value)
-    if len(whole) <= LETTERS:
+    if len(whole) <= ONE_LINE:
         return escape(whole)
-    return f'<span title="{escape(whole)}">{escape(whole[: LETTERS - 1])}…</span>'
+    cut = whole if len(whole) <= LETTERS else f"{whole[: LETTERS - 1]}…"
+    style = "display:inline-block;min-width:18em;white-space:normal"
+    return f'<span style="{style}" title="{escape(whole)}">{escape(cut)}</span>'
 
 
 def _plain(value: Any) -> str:
