@@ -114,9 +114,10 @@ def test_a_header_names_no_file_outside_the_upload(served, counts, secret, opene
         )
         content = made.read_bytes()
         OPENED.clear()
-        said = served.post("/v1/bases/xray/search", files=[("spectra", ("a.pi", content))])
-        assert said.status_code == 422, said.text
-        assert not [path for path in opened if path.endswith(("canary.rmf", "canary.arf"))]
+        for address in ("/v1/bases/xray/search", "/kb/xray/bring"):
+            said = served.post(address, files=[("spectra", ("a.pi", content))])
+            assert said.status_code == 422, said.text
+            assert not [path for path in opened if path.endswith(("canary.rmf", "canary.arf"))]
 
 
 @pytest.mark.parametrize(
@@ -288,7 +289,7 @@ def test_questions_of_any_options_are_answered_or_refused(served):
             asked = {name: junk(properties[name], rng) for name in few}
             if "objects" in properties and rng.random() < 0.7:
                 asked["objects"] = names[:1]
-            said = served.post(path.format(name="mock"), json=asked)
+            said = served.post(path.format(name="mock", listed="some"), json=asked)
             assert said.status_code < 500, (path, asked, said.text)
             if said.status_code >= 400:
                 assert said.headers["content-type"] == "application/problem+json"

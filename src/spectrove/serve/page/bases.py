@@ -26,6 +26,10 @@ def router(desk: Desk) -> APIRouter:
         bases = await looked_up(looking.bases, desk.shelf)
         return page("home.html", bases=bases, base=None)
 
+    @made.get("/kb", response_model=None)
+    async def chosen(name: str = "") -> Response:
+        return RedirectResponse(address(desk.shelf.named(name).name), 303)
+
     @made.get("/kb/{name}", response_model=None)
     async def base(name: str) -> Response:
         return await looked_up(_base_page, desk, desk.shelf.named(name))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from spectrove.errors import SpectroveError
 from spectrove.serve.describing import default_columns
 from spectrove.serve.service.asking import TASKS, Question
 from spectrove.serve.service.problems import Problem
@@ -25,6 +26,9 @@ PAGE, RADIUS = 50, 300.0
 #: What makes a text a condition: a comparison, or a word of SQL between two others.
 CONDITION = re.compile(r"[<>=]|\b(is|in|like|between)\b\s", re.IGNORECASE)
 
+#: What no sentence has.
+COMPARISON = re.compile(r"[<>=]")
+
 #: Two numbers in degrees, or hours and degrees with minutes.
 DEGREES = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)[\s,;]+([+-]?\d+(?:\.\d+)?)\s*")
 SEXAGESIMAL = re.compile(r"\s*J?\d{1,2}[:h\s]\s*\d{1,2}[:m\s]\s*\d+(\.\d+)?s?[\s,]*[+-−]\s*\d{1,2}[:d°\s].*")
@@ -40,7 +44,7 @@ class Listed:
         rows: Objects with the columns shown.
         columns: Those columns.
         total: Objects in all.
-        cautions: What could not be read in a sentence.
+        cautions: How a sentence was read, and what could not be.
     """
 
     how: str
@@ -70,8 +74,12 @@ def found(served: Served, text: str, how: How = "auto", offset: int = 0, order: 
         return _by_words(served, text)
     with served.shown() as base:
         if not text or how == "condition" or (how == "auto" and CONDITION.search(text)):
-            sentence = f"objects with {text}" if text else "every object"
-            return _by_condition(base, text or None, "condition", sentence, offset, order)
+            sentence = f"objects with {text}" if text else "objects"
+            try:
+                return _by_condition(base, text or None, "condition", sentence, offset, order)
+            except SpectroveError:
+                if how == "condition" or COMPARISON.search(text):
+                    raise  # else it was a sentence with "in" or "like"
         place = position_of(text) if how in ("auto", "position") else None
         if place is not None:
             return _near(base, place)
@@ -165,5 +173,5 @@ def _by_words(served: Served, text: str) -> Listed:
         for row in rows
     ]
     columns = ["rank", "probability", *(rows[0]["values"] or {})] if rows else []
-    cautions = [one for one in about.get("methods", ()) if "not" in one]
+    cautions = list(about.get("methods", ()))
     return Listed("words", f"objects that are “{text}”", shown, columns, len(shown), cautions)

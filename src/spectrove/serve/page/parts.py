@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -48,6 +49,19 @@ class Asked:
         return Question(self.served, asked, limits=self.limits, spectra=self.spectra)
 
     @cached_property
+    def estimated(self) -> float | None:
+        """The redshift estimated from templates, where the spectrum has none and nobody gave one; else None."""
+        from spectrove.pipeline import complete_redshifts, domain_of
+
+        with self.served.shown() as base:
+            domain = domain_of(base)
+        if domain.redshift is None or math.isfinite(self.look.redshift(self.spectra)):
+            return None
+        completed, _ = complete_redshifts(self.spectra)
+        found = float(completed.z[0])
+        return found if math.isfinite(found) else None
+
+    @cached_property
     def label(self) -> str:
         """The column of classes that is asked for, else the usual one."""
         from spectrove.pipeline.domains import usual_label
@@ -69,6 +83,7 @@ class Part:
         shown: From what was said to what the template shows.
         needs: Whether a base of this kind of light can answer it.
         later: Whether it is asked for only when somebody opens it.
+        at_redshift: Whether a redshift enters it, which is said where it is estimated.
     """
 
     name: str
@@ -77,6 +92,7 @@ class Part:
     shown: Callable[[Asked, Mapping[str, Any]], Mapping[str, Any]]
     needs: Callable[[KnowledgeBase, Domain], bool] = lambda base, domain: True
     later: bool = False
+    at_redshift: bool = True
 
     def html(self, asked: Asked, items: list[Item]) -> str:
         """The part as a piece of the page."""
@@ -86,7 +102,9 @@ class Part:
         if not rows:
             return render("part-refused.html", part=self, refusals=refused)
         values = self.shown(asked, rows[0])
-        return render(
+        z = asked.estimated if self.at_redshift else None
+        before = "" if z is None else render("part-estimated.html", z=z)
+        return before + render(
             f"part-{self.name}.html", part=self, row=rows[0], about=about, look=asked.look, base=asked.served.name,
             **values,
         )  # fmt: skip
@@ -155,6 +173,23 @@ def _why(asked: Asked) -> Iterator[Item]:
     return section(asked.question(all_tasks()["explain"].model, against=look.against, **subject))
 
 
+def _measured_shown(asked: Asked, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Each measured number with the words for it and its unit."""
+    from spectrove.pipeline.domains import domain_of
+
+    with asked.served.shown() as base:
+        measurer = domain_of(base).measurer
+    known = {} if measurer is None else {one.name: one for one in measurer.measures}
+    measured = row["measured"]
+    return {
+        "numbers": [
+            (known[name].title if name in known else name, value, measured.get(f"{name}_err"),
+             known[name].unit if name in known else "")
+            for name, value in measured.items() if not name.endswith("_err") and value is not None
+        ]
+    }  # fmt: skip
+
+
 def _nothing_more(asked: Asked, row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
@@ -173,7 +208,7 @@ PARTS: dict[str, Part] = {
         ),
         Part(
             "redshift", "Redshift", lambda asked: asked.ask("redshift"), _nothing_more,
-            lambda base, domain: domain.redshift is not None,
+            lambda base, domain: domain.redshift is not None, at_redshift=False,
         ),
         Part("oddity", "How unusual it is", lambda asked: asked.ask("outliers"), _nothing_more),
         Part(
@@ -181,7 +216,7 @@ PARTS: dict[str, Part] = {
             lambda base, domain: bool(_quantities(base)), later=True,
         ),
         Part(
-            "measured", "Measured in the spectrum", lambda asked: asked.ask("measure"), _nothing_more,
+            "measured", "Measured in the spectrum", lambda asked: asked.ask("measure"), _measured_shown,
             lambda base, domain: domain.measurer is not None, later=True,
         ),
         Part("why", "Why: neighbours, lines, figures", _why, _nothing_more, _has_labels, later=True),

@@ -225,7 +225,8 @@ class Said:
 
     def about(self, answers: Answers) -> Item:
         """Where answers come from, and how they were made, in sentences."""
-        told = {**answers.provenance, "methods": methods_of(answers, answers.target)}
+        methods = [one.partition("; give another with --")[0] for one in methods_of(answers, answers.target)]
+        told = {**answers.provenance, "methods": methods}
         return Item("about", self.clean(names_alone(told)))
 
     def clean(self, value: Any) -> Any:

@@ -42,7 +42,7 @@ def curves(query: Spectrum, z: float, others: Sequence[Spectrum], lines: Iterabl
     """
     together = max(1, math.ceil(len(query.wavelength) / MOST))
     wavelength, flux, error = thinned(query, together)
-    known = math.isfinite(z)
+    known = math.isfinite(z) and z > -1
     rest = wavelength / (1 + z) if known else wavelength
     return {
         "name": query.object_id,

@@ -69,14 +69,11 @@ class Served:
             some = base.some_ids(1)
             base.info()
             spectra = base.spectra(some)
-        for copy in [self._free.get() for _ in range(self._free.qsize())]:
-            base = open_base(self.path) if copy is None else copy
-            try:
+        for _ in range(self._free.qsize()):  # one after the other: the others answer meanwhile
+            with self.asked() as base:
                 base.info()
                 if some:
                     search(base, spectra, encoder=self.encoders(base))
-            finally:
-                self._free.put(base)
 
     def encoders(self, base: KnowledgeBase) -> Mapping[str, Encoder]:
         """The encoders of the views that are made of spectra, loaded once; those that are not there are left out."""

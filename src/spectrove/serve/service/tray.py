@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from spectrove.reach import within
 from spectrove.serve.service import given
 from spectrove.serve.service.asking import reading_refusal
 from spectrove.serve.service.given import Files
@@ -92,7 +93,8 @@ class Trays:
             SpectroveError: Options of reading fit nothing.
             Problem: Nothing came, too much did, or nothing of it can be read.
         """
-        spectra, refusals = given.read(None, asked, files, limits)
+        with within(files.folder):
+            spectra, refusals = given.read(None, asked, files, limits)
         told = [reading_refusal(one, files) for one in refusals]
         if spectra is None:
             raise Problem(422, "No file came. Choose or drop some.", "DatasetError")

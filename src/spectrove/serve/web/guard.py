@@ -136,7 +136,8 @@ def refused(scope: Scope, headers: Headers, settings: Settings) -> Problem | Non
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2] != host:
         return Problem(403, f"{origin}: a page from elsewhere may not ask this server.")
-    if headers.get("sec-fetch-site") == "cross-site" and scope["method"] not in ("GET", "HEAD"):
+    led = scope["method"] in ("GET", "HEAD") and headers.get("sec-fetch-mode", "navigate") == "navigate"
+    if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not led:
         return Problem(403, "A page from elsewhere may not ask this server.")
     if settings.token and not scope["path"].startswith(OPEN) and not _knows(headers, settings.token):
         return Problem(

@@ -7,12 +7,14 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 
+from spectrove.serve.service.shelf import Shelf
 from spectrove.serve.web.app import create_app
 from spectrove.serve.web.settings import Settings
 from spectrove.serve.web.start import listen
@@ -21,10 +23,9 @@ from spectrove.serve.web.start import listen
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
-def listening(shelf) -> Iterator[str]:
-    """The address of a server of both bases, on a free port."""
-    settings = Settings(port=0)
+@contextmanager
+def live(shelf: Shelf, settings: Settings) -> Iterator[str]:
+    """The address of a server of these bases, on a free port."""
     place = listen(settings)
     server = uvicorn.Server(uvicorn.Config(create_app(shelf, settings), log_config=None, ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
@@ -35,6 +36,13 @@ def listening(shelf) -> Iterator[str]:
     server.should_exit = True
     thread.join(20)
     place.close()
+
+
+@pytest.fixture(scope="session")
+def listening(shelf) -> Iterator[str]:
+    """The address of a server of both bases."""
+    with live(shelf, Settings(port=0)) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -56,8 +64,8 @@ def look(chromium, listening, request) -> Iterator[Callable[..., Any]]:
     contexts, complaints = [], []
     allowed: list[str] = []
 
-    def opened(path: str, width: int = 1280, dark: bool = False, expect: str = "") -> Any:
-        """A page; `expect` is a part of complaints that are meant."""
+    def opened(path: str, width: int = 1280, dark: bool = False, expect: str = "", at: str = "") -> Any:
+        """A page, also of a server elsewhere; `expect` is a part of complaints that are meant."""
         if expect:
             allowed.append(expect)
         context = chromium.new_context(
@@ -68,7 +76,7 @@ def look(chromium, listening, request) -> Iterator[Callable[..., Any]]:
         page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: said.type in ("error", "warning") and complaints.append(said.text))
-        page.goto(listening + path)
+        page.goto((at or listening) + path)
         return page
 
     yield opened

@@ -15,6 +15,10 @@ if (running) {
     if (said.total) { bar.max = said.total; bar.value = said.done; } else bar.removeAttribute("value");
     control("doing").textContent = `${said.doing}${said.total ? `, ${said.done} of ${said.total}` : ""}`;
   });
+  stream.addEventListener("error", () => { // the server was started anew, or has forgotten the question
+    stream.close();
+    setTimeout(() => location.reload(), 2000);
+  });
   stream.addEventListener("end", () => {
     stream.close();
     const next = new URL(location.href);

@@ -58,10 +58,12 @@ const draw = () => {
   const step = apart ? 0.9 * (quantile(own, 0.99) - quantile(own, 0.02)) : 0;
   const band = control("band").checked && !apart;
   const data = [x], series = [{ label: axisTitle() }], bands = [];
-  drawn.others.forEach((other, i) => {
+  const others = drawn.z === z() ? drawn.others : []; // those of another redshift are asked for anew
+  others.forEach((other, i) => {
     const flux = smoothed(other.flux, n);
     data.push(apart ? flux.map((v) => (v === null ? null : v - (i + 1) * step)) : flux);
-    series.push({ label: other.name, stroke: color(`--c${i % 6}`), width: 1 });
+    const scaled = other.scale === 1 ? "" : ` × ${Number(other.scale.toPrecision(2))}`;
+    series.push({ label: `${other.name}${scaled}${other.aligned || drawn.z === null ? "" : ", its redshift unknown"}`, stroke: color(`--c${i % 6}`), width: 1 });
   });
   if (band) {
     const shrink = Math.sqrt(2 * n + 1);
@@ -72,7 +74,7 @@ const draw = () => {
   }
   data.push(own);
   series.push({ label: drawn.name, stroke: color("--query"), width: 1.4 });
-  const seen = [...drawn.others.map((_, i) => data[i + 1]), own];
+  const seen = [...others.map((_, i) => data[i + 1]), own];
   const [x0, x1] = [x[0], x.at(-1)];
   const low = Math.min(...seen.map((one) => quantile(one, 0.004))), high = Math.max(...seen.map((one) => quantile(one, 0.996)));
   const pad = 0.08 * (high - low || 1);
@@ -95,7 +97,7 @@ const draw = () => {
   chart.over.addEventListener("click", clicked);
   chart.over.addEventListener("dblclick", () => look_at(null));
   chart.over.addEventListener("wheel", wheel, { passive: false });
-  plot.dataset.others = drawn.others.length;
+  plot.dataset.others = others.length;
   plot.dataset.drawn = String(Number(plot.dataset.drawn ?? 0) + 1);
 };
 
@@ -283,7 +285,9 @@ const curves = async () => {
     return;
   }
   try {
-    drawn = await json(address(figure.dataset.curves, { other: chosen() }));
+    const said = await json(address(figure.dataset.curves, { other: chosen(), z: z() }));
+    if (said.z !== z() && z() !== null && Math.abs(said.z - z()) > 1e-9) return; // moved on meanwhile
+    drawn = { ...said, z: z() };
     const about = control("about");
     if (!about.options.length) {
       for (const list of [about, control("named")]) list.append(...drawn.lines.map((line) => new Option(line.name, line.wavelength)));
@@ -298,6 +302,8 @@ const curves = async () => {
 };
 
 const wire = (body) => {
+  const estimated = body.querySelector("[data-estimated]");
+  if (estimated && control("z") && z() === null) set_z(estimated.dataset.estimated);
   body.querySelectorAll("[data-draw]").forEach((one) => one.addEventListener("change", curves));
   body.querySelectorAll("[data-z]").forEach((one) => one.addEventListener("click", () => set_z(one.dataset.z)));
   body.querySelectorAll("[data-range]").forEach((one) => one.addEventListener("click", () => {
@@ -317,8 +323,10 @@ const set_z = (value) => {
   schedule();
 };
 
-let waiting = 0;
+let waiting = 0, asking = 0;
 const schedule = () => {
+  clearTimeout(asking);
+  asking = setTimeout(curves, 250); // neighbours at the new redshift
   if (!waiting) waiting = requestAnimationFrame(() => { waiting = 0; range = null; draw(); });
 };
 
