@@ -45,9 +45,9 @@ def listening(shelf) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """The browser; without one what needs it is skipped."""
+    """The browser; without one what needs it is skipped. Its loop would be in the way of tests of other files."""
     found = os.environ.get("SPECTROVE_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed (make browser)")
