@@ -125,7 +125,7 @@ def test_without_the_archive_the_full_recipe_says_what_is_missing(tmp_path, caps
     assert reproduce.main(["table4", "--full", str(tmp_path / "no.lance"), "--out", str(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert "no.lance" in error
-    assert "spectrove ingest" in error
+    assert "python -m experiments fulldata" in error
 
 
 def test_the_full_recipe_runs_on_a_dataset_with_the_archives_columns(tmp_path, workshop, capsys):

@@ -142,7 +142,7 @@ def _with_error(value: Any, error: Any) -> str:
 
 
 def _neighbor(neighbor: Row) -> str:
-    """ "0881-52368-0036 LINER, distance 1.2": what the base says of a neighbour, in a line."""
+    """ "0881-52368-0036 spiral, distance 1.2": what the base says of a neighbour, in a line."""
     told = [value for key, value in neighbor.items() if key in ("label", "z") and _filled(value)]
     far = neighbor.get("region_distance", neighbor.get("distance"))
     words = [escape(str(neighbor.get("object_id") or "–")), *(_text(value) for value in told)]

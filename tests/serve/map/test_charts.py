@@ -18,11 +18,11 @@ from spectrove.serve.service.shelf import Served
 
 @pytest.fixture(scope="module")
 def served(survey, tmp_path_factory):
-    """A copy, which no other test has made the map of."""
+    """A copy without the map that another test may have made."""
     import shutil
 
     place = tmp_path_factory.mktemp("map") / "mock.kb"
-    shutil.copytree(survey.base, place)
+    shutil.copytree(survey.base, place, ignore=shutil.ignore_patterns("maps"))
     return Served(place)
 
 

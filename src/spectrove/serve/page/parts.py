@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from spectrove.serve.page.look import DRAWN, Look
 from spectrove.serve.page.rendering import render
@@ -19,7 +19,7 @@ from spectrove.serve.service.shelf import Served
 if TYPE_CHECKING:
     from spectrove.domain import Domain
     from spectrove.knowledge import KnowledgeBase
-    from spectrove.spectra import Batch
+    from spectrove.spectra import Batch, SpectrumSet
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Asked:
             domain = domain_of(base)
         if domain.redshift is None or math.isfinite(self.look.redshift(self.spectra)):
             return None
-        completed, _ = complete_redshifts(self.spectra)
+        completed, _ = complete_redshifts(cast("SpectrumSet", self.spectra))
         found = float(completed.z[0])
         return found if math.isfinite(found) else None
 
