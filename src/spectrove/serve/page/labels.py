@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from spectrove.serve.page.bases import frame
 from spectrove.serve.page.hunts import about
 from spectrove.serve.page.listing import Listing, Looks, Row, Seen, asked_again, begun, who_of
+from spectrove.serve.page.marking import MOST_CHANGES
 from spectrove.serve.page.rendering import page, sentence
 from spectrove.serve.service import caring
 from spectrove.serve.service import marks as marking
@@ -23,6 +24,10 @@ from spectrove.serve.service.marks import Marked, Read
 from spectrove.serve.service.problems import Problem
 from spectrove.serve.service.shelf import Served
 from spectrove.serve.web.desk import Desk, looked_up
+from spectrove.serve.web.problems import wants_page
+
+#: What a form says of the changes that it shows.
+Seal = Annotated[str, Form(max_length=64)]
 
 
 def _care(request: Request) -> Care:
@@ -56,14 +61,23 @@ def router(desk: Desk, searches: Searches) -> APIRouter:
         return await looked_up(labels_page, desk, served, care, seen, job, refused)
 
     @made.post("/{what}", response_model=None)
-    async def do(request: Request, name: str, what: str, care: Caring) -> Response:
+    async def do(request: Request, name: str, what: str, care: Caring, changes: Seal = "") -> Response:
         served = desk.shelf.named(name)
         job = await looked_up(searches.found, "labels", served, care)
         if what == "stop" and job is not None:
             job.stop()
         if what in ("apply", "undo"):
             desk.need_write(served)
-            await looked_up(written if what == "apply" else undone, desk, served, care, job, who_of(request))
+        who = who_of(request)
+        if what == "undo":
+            await looked_up(undone, desk, served, care, who)
+        try:
+            if what == "apply":
+                await looked_up(written, desk, served, care, job, changes, who)
+        except Problem as problem:
+            if problem.status != 409 or not wants_page(request.scope):
+                raise
+            return await looked_up(labels_page, desk, served, care, Seen(who=who), job, problem)
         return RedirectResponse(
             asked_again(name, "labels", said_by(care), again=1 if what == "again" else None), 303
         )
@@ -76,6 +90,7 @@ def labels_page(
 ) -> Response:
     """The form, and below it the progress or the findings with the decisions on them."""
     read = desk.marks(served).read(care.list)
+    status = 200 if refused is None else refused.status
     is_over = job is not None and job.is_over  # asked once: it may end while the page is made
     listing, findings = None, list[dict[str, Any]]()
     candidates = None
@@ -87,12 +102,13 @@ def labels_page(
         listing = Listing.of(rows, read, care.list, care.title, seen, candidates.about.get("version"))
         refused = job.problem if job.state == "failed" else refused
     undoable, version = undoable_of(served, read)
+    accepted = caring.accepted(findings)
     return page(
-        "labels.html", status=refused.status if refused and job is None else 200, care=care, said=said_by(care),
+        "labels.html", status=status, care=care, said=said_by(care),
         job=job, is_over=is_over, listing=listing, candidates=candidates, undoable=undoable, now=version,
-        accepted=[one for one in findings if one["decision"] == "accept"], why_not=desk.why_read_only(served),
-        refused=None if refused is None else refused.to_dict(), section="labels", **about(served),
-        **frame(desk, served),
+        accepted=accepted, changes=caring.seal_of(accepted), whole=seen.whole, most=MOST_CHANGES,
+        why_not=desk.why_read_only(served), refused=None if refused is None else refused.to_dict(),
+        section="labels", **about(served), **frame(desk, served),
     )  # fmt: skip
 
 
@@ -115,30 +131,38 @@ def _row(rank: int, one: Mapping[str, Any], marks: Sequence[Marked]) -> Row:
     )  # fmt: skip
 
 
-def written(desk: Desk, served: Served, care: Care, job: Job | None, who: str) -> None:
-    """Write the accepted findings to the base.
+def written(desk: Desk, served: Served, care: Care, job: Job | None, changes: str, who: str) -> None:
+    """Write the accepted findings to the base, if they are those that were shown.
 
     Raises:
         SpectroveError: The base has changed since the review.
-        Problem: There is no review, or nothing is accepted.
+        Problem: There is no review, nothing or something else is accepted, or the journal cannot be written.
     """
     if job is None or job.state != "done":
-        raise Problem(409, "The base has changed since this review, or it is not finished. Review it again.")
+        raise Problem(
+            409,
+            "The base has changed since this review, or the review is not finished or no longer kept. Review it again.",
+        )
     marks = desk.marks(served)
-    rows = caring.decided(job.rows("answer"), marks.read(care.list))
     with served.asked() as base:
-        marks.note(care.list, care.title, caring.apply(base, rows, care.label, who))
+        rows = caring.decided(job.rows("answer"), marks.read(care.list))
+        if accepted := caring.accepted(rows):
+            marking.check_seal(changes, caring.seal_of(accepted), len(accepted))
+        done = caring.apply(base, rows, care.label, who)
+        marking.noted(base, marks, care.list, care.title, done)
 
 
-def undone(desk: Desk, served: Served, care: Care, job: Job | None, who: str) -> None:
+def undone(desk: Desk, served: Served, care: Care, who: str) -> None:
     """Take the last version back that decisions on these labels made.
 
     Raises:
-        Problem: There is none, or the base has changed since.
+        Problem: There is none, the base has changed since, or the journal cannot be written.
     """
     marks = desk.marks(served)
-    last = marks.read(care.list).undoable
-    if last is None:
-        raise Problem(409, "These decisions were not written to the base, or that was taken back already.")
     with served.asked() as base:
-        marks.note(care.list, care.title, marking.undo(base, last, who))
+        last = marks.read(care.list).undoable
+        if last is None:
+            raise Problem(
+                409, "These decisions were not written to the base, or that was taken back already."
+            )
+        marking.noted(base, marks, care.list, care.title, marking.undo(base, last, who))

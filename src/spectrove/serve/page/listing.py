@@ -27,6 +27,9 @@ from spectrove.serve.web.desk import looked_up
 #: Rows of a page of a list.
 PAGE = 50
 
+#: Spectra without an answer that are named unless all are asked for.
+MOST_REFUSALS = 50
+
 #: The cookie with the name of whoever marks, which a script of the page sets.
 COOKIE = "spectrove-who"
 
@@ -110,6 +113,7 @@ class Listing:
         title: What is sought.
         who: Who looks, as far as is known.
         version: Of the base.
+        whole: Whether tables beside the list are shown whole.
     """
 
     rows: Sequence[Row]
@@ -121,6 +125,7 @@ class Listing:
     title: str
     who: str
     version: int | None = None
+    whole: bool = False
 
     @classmethod
     def of(
@@ -130,12 +135,17 @@ class Listing:
         chosen = [row for row in rows if SHOWN[seen.show](row.marks, seen.who)]
         offset = min(seen.offset, max(0, (len(chosen) - 1) // PAGE * PAGE))
         shown = chosen[offset : offset + PAGE]
-        return cls(shown, len(chosen), offset, seen.show, read, name, title, seen.who, version)
+        return cls(shown, len(chosen), offset, seen.show, read, name, title, seen.who, version, seen.whole)
 
     @property
     def size(self) -> int:
         """Rows of a page."""
         return PAGE
+
+    @property
+    def most(self) -> int:
+        """Spectra without an answer that are named unless all are asked for."""
+        return MOST_REFUSALS
 
 
 @dataclass(frozen=True)
@@ -147,6 +157,7 @@ class Seen:
         show: A key of `SHOWN`.
         who: The name that was typed.
         begin: Whether the question behind it is asked; `again`, even if it was answered.
+        whole: Whether tables beside the list are shown whole, however long.
     """
 
     offset: int = 0
@@ -154,6 +165,7 @@ class Seen:
     who: str = ""
     begin: bool = False
     again: bool = False
+    whole: bool = False
 
     @classmethod
     def of(cls, request: Request) -> Seen:
@@ -163,7 +175,7 @@ class Seen:
         show = said.get("show", "all")
         return cls(
             int(offset) if offset.isdecimal() and len(offset) < 9 else 0, show if show in SHOWN else "all",
-            who_of(request), said.get("go") == "1", said.get("again") == "1",
+            who_of(request), said.get("go") == "1", said.get("again") == "1", said.get("whole") == "1",
         )  # fmt: skip
 
 

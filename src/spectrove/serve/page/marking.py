@@ -19,9 +19,13 @@ from spectrove.serve.service.marks import Agreement, Plan, Read, Relabel, agreem
 from spectrove.serve.service.problems import Problem, problem_of
 from spectrove.serve.service.shelf import Served
 from spectrove.serve.web.desk import Desk, looked_up
+from spectrove.serve.web.problems import wants_page
 from spectrove.serve.web.uploads import drop, kept_file
 
 Text = Annotated[str, Form(max_length=60)]
+
+#: Labels that would change, and marks, the last ones, that are shown unless all are asked for.
+MOST_CHANGES, MOST_MARKS = 200, 500
 
 
 class Shown:
@@ -32,15 +36,22 @@ class Shown:
         people: Two who are compared.
         column, yes, no: How marks would become labels.
         who: Who looks.
-        cautions: What could not be used of what was brought.
+        cautions: What could not be used of what was brought, or why nothing was written.
+        whole: Whether all changes and marks are shown, however many.
     """
 
     def __init__(
         self, listed: str, people: tuple[str, str] = ("", ""), column: str = "", yes: str = "", no: str = "",
-        who: str = "", cautions: tuple[str, ...] = (),
+        who: str = "", cautions: tuple[str, ...] = (), whole: bool = False,
     ) -> None:  # fmt: skip
         self.listed, self.people, self.column, self.yes, self.no = listed, people, column, yes, no
-        self.who, self.cautions = who, cautions
+        self.who, self.cautions, self.whole = who, cautions, whole
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The same as the query part of an address."""
+        pair = dict(zip(("first", "second"), self.people, strict=True))
+        return {**pair, "column": self.column, "yes": self.yes, "no": self.no}
 
 
 def _shown(request: Request, listed: str) -> Shown:
@@ -48,7 +59,10 @@ def _shown(request: Request, listed: str) -> Shown:
     said = {name: value.strip()[:60] for name, value in request.query_params.items()}
     column = said.get("other") or said.get("column", "")
     people = said.get("first", ""), said.get("second", "")
-    return Shown(listed, people, column, said.get("yes", ""), said.get("no", ""), who_of(request))
+    return Shown(
+        listed, people, column, said.get("yes", ""), said.get("no", ""), who_of(request),
+        whole=said.get("whole") == "1",
+    )  # fmt: skip
 
 
 Showing = Annotated[Shown, Depends(_shown)]
@@ -71,11 +85,18 @@ def router(desk: Desk) -> APIRouter:
         version: Annotated[int, Form()],
         yes: Text = "",
         no: Text = "",
+        changes: Text = "",
     ) -> Response:
-        served = desk.shelf.named(name)
+        served, who = desk.shelf.named(name), who_of(request)
         desk.need_write(served)
         relabel = Relabel(column=column, yes=yes, no=no)
-        await looked_up(applied, desk, served, listed, relabel, version, who_of(request))
+        try:
+            await looked_up(applied, desk, served, listed, relabel, version, changes, who)
+        except Problem as problem:
+            if problem.status != 409 or not wants_page(request.scope):
+                raise
+            shown = Shown(listed, column=column, yes=yes, no=no, who=who, cautions=(problem.detail,))
+            return await looked_up(marks_page, desk, served, shown, 409)
         return RedirectResponse(address(name, f"marks/{listed}"), 303)
 
     @made.post("/undo", response_model=None)
@@ -104,7 +125,7 @@ def router(desk: Desk) -> APIRouter:
     return made
 
 
-def marks_page(desk: Desk, served: Served, shown: Shown) -> Response:
+def marks_page(desk: Desk, served: Served, shown: Shown, status: int = 200) -> Response:
     """What people say, and what can be done with it.
 
     Raises:
@@ -122,8 +143,9 @@ def marks_page(desk: Desk, served: Served, shown: Shown) -> Response:
     compared: Agreement | None = agreement(read, *pair) if len(pair) == 2 and pair[0] != pair[1] else None
     undoable = read.undoable
     return page(
-        "marks.html", read=read, listed=shown.listed, labels=labels, plan=plan, refused=refused,
-        people=people, compared=compared, shown=shown, why_not=desk.why_read_only(served), known=set(places),
+        "marks.html", status=status, read=read, listed=shown.listed, labels=labels, plan=plan, refused=refused,
+        most_changes=MOST_CHANGES, most_marks=MOST_MARKS, people=people, compared=compared, shown=shown,
+        why_not=desk.why_read_only(served), known=set(places),
         undoable=undoable if undoable is not None and undoable.after == version else None, section="hunt",
         **frame(desk, served),
     )  # fmt: skip
@@ -142,16 +164,18 @@ def planned(base: Any, read: Read, shown: Shown) -> tuple[Plan | None, str]:
         return None, problem.detail
 
 
-def applied(desk: Desk, served: Served, listed: str, relabel: Relabel, version: int, who: str) -> None:
-    """Write marks to the base, if it is still at the version for which the changes were shown.
+def applied(
+    desk: Desk, served: Served, listed: str, relabel: Relabel, version: int, changes: str, who: str
+) -> None:
+    """Write marks to the base, if the changes are those that were shown.
 
     Raises:
         SpectroveError: A label is unknown.
-        Problem: The base has changed since, or nothing would change.
+        Problem: The base or the marks have changed since, nothing would change, or the journal cannot be written.
     """
     marks = desk.marks(served)
-    read = marks.read(listed)
     with served.asked() as base:
+        read = marks.read(listed)
         with base.one_version():
             plan = marking.plan(base, read, relabel)
         if plan.version != version:
@@ -160,21 +184,22 @@ def applied(desk: Desk, served: Served, listed: str, relabel: Relabel, version: 
                 f"The base is at version {plan.version}, the changes were shown for version {version}. Look at them "
                 "again.",
             )
-        marks.note(listed, read.title, marking.apply(base, plan, who))
+        marking.check_seal(changes, plan.seal, len(plan.changes))
+        marking.noted(base, marks, listed, read.title, marking.apply(base, plan, who))
 
 
 def undone(desk: Desk, served: Served, listed: str, who: str) -> None:
     """Take the last version back that these marks made.
 
     Raises:
-        Problem: There is none, or the base has changed since.
+        Problem: There is none, the base has changed since, or the journal cannot be written.
     """
     marks = desk.marks(served)
-    read = marks.read(listed)
-    if read.undoable is None:
-        raise Problem(409, "These marks were not written to the base, or that was taken back already.")
     with served.asked() as base:
-        marks.note(listed, read.title, marking.undo(base, read.undoable, who))
+        read = marks.read(listed)
+        if read.undoable is None:
+            raise Problem(409, "These marks were not written to the base, or that was taken back already.")
+        marking.noted(base, marks, listed, read.title, marking.undo(base, read.undoable, who))
 
 
 def brought(desk: Desk, served: Served, listed: str, place: Path, who: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from spectrove.serve.service.asking import Item
 from spectrove.serve.service.hunting import Condition, list_name
-from spectrove.serve.service.marks import Applied, Marked, Read
+from spectrove.serve.service.marks import Applied, Marked, Read, seal
 from spectrove.serve.service.problems import Problem
 from spectrove.serve.service.questions import LONGEST, Data
 from spectrove.serve.service.shelf import Served
@@ -112,6 +112,19 @@ def decided(rows: Sequence[Mapping[str, Any]], read: Read) -> list[dict[str, Any
     return [{**row, "decision": decision(row)} for row in rows]
 
 
+def accepted(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those of `decided` that are accepted."""
+    return [row for row in rows if row["decision"] == "accept"]
+
+
+def seal_of(rows: Sequence[Mapping[str, Any]]) -> str:
+    """By which a form says that it means these accepted findings and no others."""
+    version = rows[0]["base_version"] if rows else 0
+    return seal(
+        version, ([row[name] for name in ("object_id", "action", "current", "suggested")] for row in rows)
+    )
+
+
 def about_of(row: Mapping[str, Any]) -> str:
     """What a decision is about: the kind of finding, and the label that is suggested."""
     return f"{row['kind']} {row['suggested'] or ''}".strip()[:60]
@@ -131,7 +144,7 @@ def apply(base: KnowledgeBase, rows: Sequence[Mapping[str, Any]], label: str, wh
     """
     from spectrove.knowledge.curation import apply_review
 
-    if not any(row["decision"] == "accept" for row in rows):
+    if not accepted(rows):
         raise Problem(422, "No finding is accepted.", "Invalid")
     before = base.version
     done = apply_review(base, rows)

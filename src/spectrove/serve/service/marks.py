@@ -7,10 +7,12 @@ on an object is what that person says. A line that was torn by a crash is left o
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +22,14 @@ from pydantic import Field, ValidationError, field_validator
 
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge.files import Files, Folder
-from spectrove.serve.service.problems import Problem
+from spectrove.serve.service.problems import Problem, problem_of
 from spectrove.serve.service.questions import LONGEST, Data
 from spectrove.serve.service.shelf import Served
 
 if TYPE_CHECKING:
     from spectrove.knowledge import KnowledgeBase
+
+LOG = logging.getLogger("spectrove.serve")
 
 #: Folder of the journals among the files of a base, ending of their names, and the lock of whoever writes to one.
 FOLDER, SUFFIX, LOCK = "marks", ".jsonl", ".marks.lock"
@@ -220,10 +224,17 @@ class Marks:
         return kept
 
     def note(self, name: str, title: str, applied: Applied) -> None:
-        """Keep what was written to the base."""
-        self._append(name, title, [{"line": "version", **applied.model_dump()}])
+        """Keep what was written to the base.
 
-    def _append(self, name: str, title: str, lines: Sequence[Mapping[str, Any]]) -> None:
+        Raises:
+            Problem: Nothing can be written there.
+        """
+        line = {"line": "version", **applied.model_dump()}
+        self._append(name, title, [line], what="The journal of the marks")
+
+    def _append(
+        self, name: str, title: str, lines: Sequence[Mapping[str, Any]], what: str = "The mark"
+    ) -> None:
         file = _file(name)
         head = {"line": "list", "title": title}
         try:
@@ -236,7 +247,7 @@ class Marks:
         except OSError as error:
             raise Problem(
                 507,
-                f"The mark could not be kept ({error.strerror or error}). Let the server write to the folder of the "
+                f"{what} could not be kept ({error.strerror or error}). Let the server write to the folder of the "
                 "base, or start it with --marks FOLDER.",
             ) from error  # fmt: skip
 
@@ -362,6 +373,41 @@ class Plan:
     disputed: Sequence[str]
     is_new: bool
 
+    @property
+    def seal(self) -> str:
+        """By which a form says that it means these changes and no others."""
+        changes = ([self.relabel.column, one.object_id, one.current, one.suggested] for one in self.changes)
+        return seal(self.version, changes)
+
+
+def seal(version: int, changes: Iterable[Sequence[str | None]]) -> str:
+    """A hash of changes to a version of a base, in whatever order: what is written has to be what was shown.
+
+    Args:
+        version: Of the base.
+        changes: Texts that say what changes.
+    """
+    said = [version, *sorted(json.dumps(list(one)) for one in changes)]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
+
+
+def check_seal(given: str, shown: str, n: int) -> None:
+    """Refuse to write unless the changes are those that were shown.
+
+    Args:
+        given, shown: What the form says, and what it would say now.
+        n: Changes that there are now.
+
+    Raises:
+        Problem: They are others.
+    """
+    if given != shown:
+        raise Problem(
+            409,
+            f"Somebody has marked since these changes were shown, and nothing was written. There "
+            f"{'is' if n == 1 else 'are'} {n:,} now: look at {'it' if n == 1 else 'them'} again.",
+        )
+
 
 def plan(base: KnowledgeBase, read: Read, relabel: Relabel) -> Plan:
     """What applying the marks of a list would change.
@@ -466,3 +512,28 @@ def undo(base: KnowledgeBase, applied: Applied, who: str) -> Applied:
         what="undone", who=who, when=_now(), column=applied.column, before=applied.after, after=after,
         changed=applied.changed,
     )  # fmt: skip
+
+
+def noted(base: KnowledgeBase, marks: Marks, name: str, title: str, applied: Applied) -> None:
+    """Keep in a journal that a version was made of its marks; if that fails, the version is taken back.
+
+    Raises:
+        Problem: It failed; which version the base is at now, in a sentence.
+    """
+    try:
+        marks.note(name, title, applied)
+    except Exception as error:
+        LOG.error("the marks %s did not note version %d", name, applied.after, exc_info=error)
+        why = problem_of(error).detail
+        raise Problem(507, f"{_taken_back(base, applied)} {why}") from error
+
+
+def _taken_back(base: KnowledgeBase, applied: Applied) -> str:
+    lead = f"kb rollback {base.path.name} {applied.before} leads back"
+    if base.version != applied.after:
+        return f"Version {applied.after} stands, because others have changed the base since; {lead}."
+    try:
+        after = base.rollback(applied.before)
+    except Exception as error:  # as of a disk that is full: what the first error says stays the cause
+        return f"Version {applied.after} stands, because it could not be taken back ({error}); {lead}."
+    return f"Nothing is changed: version {after} of the base is as version {applied.before} was."

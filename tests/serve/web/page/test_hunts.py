@@ -333,6 +333,13 @@ def labels_of(client: TestClient, column: str) -> dict[str, Any]:
     return {one["object_id"]: one.get(column) for one in said}
 
 
+def seal_in(page: str) -> str:
+    """What the form that writes says of the changes beside it."""
+    found = re.search(r'name="changes" value="([0-9a-f]+)"', page)
+    assert found is not None
+    return found[1]
+
+
 @pytest.mark.parametrize("column", ["class_derived", "my_label"])
 def test_marks_become_labels_and_are_taken_back(writing, copied, column):
     """Shown before; written as one version that other readers see; one click leads back. Also in a new column."""
@@ -357,7 +364,7 @@ def test_marks_become_labels_and_are_taken_back(writing, copied, column):
     assert "because people differ" in shown
     version = re.search(r'name="version" value="(\d+)"', shown)
     assert version is not None
-    form = {"column": column, "yes": "LINER", "no": "", "version": version[1]}
+    form = {"column": column, "yes": "LINER", "no": "", "version": version[1], "changes": seal_in(shown)}
     done = writing.post(f"{page}/apply", data=form, headers=BROWSER)
     assert done.status_code == 200, done.text
     after = labels_of(reader, column)
@@ -382,9 +389,9 @@ def test_a_label_that_the_column_does_not_have_is_refused(writing):
     mark(writing, where(page), {"object_id": name, "who": "Ann", "mark": "yes"})
     place = f"/kb/mock/marks/{where(page).rpartition('/')[2]}"
     version = writing.get("/v1/bases/mock").json()["version"]
-    refused = writing.post(
-        f"{place}/apply", data={"column": "class_derived", "yes": "Linear", "version": version}
-    )
+    query = {"column": "class_derived", "yes": "Linear"}
+    seal = seal_in(writing.get(place, params=query, headers=BROWSER).text)
+    refused = writing.post(f"{place}/apply", data=query | {"version": version, "changes": seal})
     assert refused.status_code == 422
     assert "no value of class_derived" in refused.json()["detail"]
 
@@ -454,8 +461,11 @@ def test_doubtful_labels_are_decided_and_corrected(writing, copied, spectrove):
     refused = writing.post("/kb/mock/labels/apply", params=query)
     assert "No finding is accepted" in refused.json()["detail"]
     mark(writing, where(page), {**decision, "who": "Ben"}, title="labels of class_derived")
-    assert "1 finding accepted" in answered(writing, "/kb/mock/labels", **query)
-    assert writing.post("/kb/mock/labels/apply", params=query, follow_redirects=False).status_code == 303
+    shown = answered(writing, "/kb/mock/labels", **query)
+    assert "1 finding accepted" in shown
+    form = {"changes": seal_in(shown)}
+    done = writing.post("/kb/mock/labels/apply", params=query, data=form, follow_redirects=False)
+    assert done.status_code == 303
     after = labels_of(writing, "class_derived")
     assert {name for name in before if before[name] != after[name]} == {changed["object_id"]}
     assert after[changed["object_id"]] == changed["suggested"]
