@@ -81,7 +81,7 @@ def quantiles(seconds: list[float]) -> str:
 def in_a_browser(address: str, name: str, paths: list[Path]) -> list[float]:
     """Seconds from the drop to the curves with neighbours, for each file."""
     from playwright.sync_api import sync_playwright
-    from tests.serve.web.page.conftest import NAMES, dropped
+    from tests.serve.web.page.conftest import NAMES, carried, let_go
 
     found = next(filter(None, map(shutil.which, NAMES)))
     took = []
@@ -91,8 +91,9 @@ def in_a_browser(address: str, name: str, paths: list[Path]) -> list[float]:
         page.set_default_timeout(120_000)
         for path in paths:
             page.goto(f"{address}/kb/{name}")
+            held = carried(page, [path])  # the file is in the browser before it is let go, as with a desktop
             begun = time.perf_counter()
-            dropped(page, [path])
+            let_go(page, held)
             page.wait_for_url(re.compile("/spectrum"))
             page.wait_for_selector("#part-twins[data-state=done]")
             page.wait_for_selector("#plot[data-others]:not([data-others='0'])")

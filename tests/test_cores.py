@@ -136,3 +136,15 @@ def test_a_script_without_a_guard_is_not_run_again(tmp_path):
     assert done.stdout.splitlines() == ["begun", "10"], done.stderr
     assert done.stderr == ""
     assert time.monotonic() - began < 100
+
+
+def test_answers_that_are_made_at_one_time_share_the_cores() -> None:
+    """In a process of its own, as a server is: the limit stays."""
+    script = (
+        "from threadpoolctl import threadpool_info\n"
+        "from spectrove.cores import cores, share_cores\n"
+        "share_cores(cores())\n"
+        "print({one['num_threads'] for one in threadpool_info() if one['user_api'] == 'blas'})\n"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "{1}"

@@ -11,6 +11,7 @@ from contextlib import closing
 
 import uvicorn
 
+from spectrove.cores import share_cores
 from spectrove.errors import SpectroveError
 from spectrove.serve.service.shelf import Shelf
 from spectrove.serve.web.app import create_app
@@ -77,6 +78,7 @@ def serve(shelf: Shelf, settings: Settings, ready: Callable[[str], None]) -> Non
     with closing(listen(settings)) as place:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         write_log()
+        share_cores(settings.threads)
         app = create_app(shelf, settings)
         config = uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, limit_concurrency=MOST,

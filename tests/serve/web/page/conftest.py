@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,16 +99,27 @@ def picture(request) -> Callable[..., None]:
     return keep
 
 
-def dropped(page: Any, files: list[Path]) -> None:
-    """Drop files on the page, as from a desktop."""
-    contents = [{"name": path.name, "bytes": list(path.read_bytes())} for path in files]
-    transfer = page.evaluate_handle(
+def carried(page: Any, files: list[Path]) -> Any:
+    """Files as the browser holds them while somebody drags them from a desktop."""
+    contents = [{"name": path.name, "said": b64encode(path.read_bytes()).decode()} for path in files]
+    return page.evaluate_handle(
         """(files) => {
           const transfer = new DataTransfer();
-          for (const one of files) transfer.items.add(new File([new Uint8Array(one.bytes)], one.name));
+          for (const one of files) {
+            transfer.items.add(new File([Uint8Array.from(atob(one.said), (c) => c.charCodeAt(0))], one.name));
+          }
           return transfer;
         }""",
         contents,
     )
+
+
+def let_go(page: Any, transfer: Any) -> None:
+    """Let go of what is carried, over the page."""
     page.dispatch_event("body", "dragenter", {"dataTransfer": transfer})
     page.dispatch_event("body", "drop", {"dataTransfer": transfer})
+
+
+def dropped(page: Any, files: list[Path]) -> None:
+    """Drop files on the page, as from a desktop."""
+    let_go(page, carried(page, files))
