@@ -180,6 +180,23 @@ def test_what_is_large_once_it_is_unpacked_is_refused(serve):
             assert "unpacked" in said["detail"]
 
 
+def test_files_that_are_large_together_are_refused(serve, asked_files):
+    """Each of them alone would be taken; so it is where there is room for both."""
+    import gzip
+
+    files = [("spectra", (f"{i}.txt.gz", gzip.compress(b"1 2\n" * 20_000))) for i in range(2)]
+    with serve(limits=Limits(unpacked=100_000)) as client:
+        for place in (f"{MOCK}/search", "/kb/mock/bring"):
+            said = problem(client.post(place, files=files), 413, "")
+            assert (
+                "1.txt.gz: more than 0.1 MB when unpacked, together with the files before it"
+                in said["detail"]
+            )
+            assert client.post(place, files=files[:1]).status_code != 413
+    with serve(limits=Limits(unpacked=200_000)) as client:
+        assert client.post(f"{MOCK}/search", files=files).status_code != 413
+
+
 def test_too_many_spectra_or_files_are_refused(serve, served, asked_files):
     names = [one["object_id"] for one in served.get(f"{MOCK}/objects").json()["objects"]]
     with serve(limits=Limits(spectra=1, files=1)) as client:

@@ -12,6 +12,7 @@ from spectrove.serve.page.rendering import address, page
 from spectrove.serve.service import looking
 from spectrove.serve.service.curves import sketches
 from spectrove.serve.service.shelf import Served
+from spectrove.serve.web.bases import said
 from spectrove.serve.web.desk import Desk, looked_up
 
 
@@ -45,6 +46,10 @@ def router(desk: Desk) -> APIRouter:
         served = desk.shelf.named(name)
         return await looked_up(_find, desk, served, q, how, offset, order)
 
+    @made.get("/kb/{name}/version", response_model=None)
+    async def version(name: str) -> Response:
+        return said(await looked_up(looking.version, desk.shelf.named(name)))
+
     @made.get("/kb/{name}/about", response_model=None)
     async def about(name: str) -> Response:
         return await looked_up(_about_page, desk, desk.shelf.named(name))
@@ -77,7 +82,7 @@ def _find(desk: Desk, served: Served, text: str, how: How, offset: int, order: s
     listed = found(served, text, how, offset, order)
     with served.shown() as base:
         columns = [name for name in base.columns if name != "labels"]
-        drawings = sketches(base, [row["object_id"] for row in listed.rows])
+    drawings = sketches(served, [row["object_id"] for row in listed.rows])
     return page(
         "list.html", listed=listed, drawings=drawings, q=text, how=how, offset=offset, order=order, size=PAGE,
         columns=columns, **frame(desk, served),

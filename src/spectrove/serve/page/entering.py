@@ -5,16 +5,43 @@ from __future__ import annotations
 import hmac
 from http.cookies import CookieError, SimpleCookie
 from typing import Annotated
+from urllib.parse import quote, urlencode, urlsplit
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Query
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
+from starlette.types import Scope
 
 from spectrove.serve.page.rendering import page
 
 #: The cookie, and what needs none: the form that asks for the token, and its style.
 COOKIE = "spectrove-token"
 OPEN = ("/enter", "/static/")
+
+
+#: Longest address that somebody is led back to.
+LONGEST = 4000
+
+
+def local(place: str) -> str:
+    """The address of a page of this server that somebody wanted; of its first page where it leads elsewhere."""
+    try:
+        parts = urlsplit(place)
+    except ValueError:
+        return "/"
+    elsewhere = parts.scheme or parts.netloc or not place.startswith("/") or place.startswith("//")
+    if elsewhere or "\\" in place or not place.isprintable() or len(place) > LONGEST:
+        return "/"
+    return place
+
+
+def way(scope: Scope) -> str:
+    """The form that asks for the token, which then leads on to what was asked for, with its query."""
+    place = quote(scope.get("path", "/"))
+    if query := scope.get("query_string", b"").decode("latin-1"):
+        place = f"{place}?{query}"
+    is_page = scope.get("method") in ("GET", "HEAD") and local(place) not in ("/", "")
+    return f"/enter?{urlencode({'next': place})}" if is_page else "/enter"
 
 
 def token_of(headers: Headers) -> str:
@@ -31,16 +58,21 @@ def router(token: str) -> APIRouter:
     made = APIRouter(include_in_schema=False)
 
     @made.get("/enter", response_model=None)
-    async def form() -> Response:
-        return page("enter.html", wrong=False) if token else RedirectResponse("/", 303)
+    async def form(wanted: Annotated[str, Query(alias="next")] = "") -> Response:
+        if not token:
+            return RedirectResponse(local(wanted), 303)
+        return page("enter.html", wrong=False, wanted=local(wanted))
 
     @made.post("/enter", response_model=None)
-    async def enter(given: Annotated[str, Form(alias="token", max_length=500)] = "") -> Response:
+    async def enter(
+        given: Annotated[str, Form(alias="token", max_length=500)] = "",
+        wanted: Annotated[str, Form(alias="next")] = "",
+    ) -> Response:
         if not token:
-            return RedirectResponse("/", 303)
+            return RedirectResponse(local(wanted), 303)
         if not hmac.compare_digest(given.strip().encode(), token.encode()):
-            return page("enter.html", status=401, wrong=True)
-        answer = RedirectResponse("/", 303)
+            return page("enter.html", status=401, wrong=True, wanted=local(wanted))
+        answer = RedirectResponse(local(wanted), 303)
         answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", max_age=30 * 86400)
         return answer
 

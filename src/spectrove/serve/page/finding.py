@@ -13,7 +13,7 @@ from spectrove.errors import SpectroveError
 from spectrove.serve.describing import default_columns
 from spectrove.serve.service.asking import TASKS, Question
 from spectrove.serve.service.problems import Problem
-from spectrove.serve.service.shelf import Served
+from spectrove.serve.service.shelf import WAIT, Served
 
 if TYPE_CHECKING:
     from spectrove.knowledge import KnowledgeBase
@@ -160,7 +160,8 @@ def _near(base: KnowledgeBase, place: tuple[float, float]) -> Listed:
 def _by_words(served: Served, text: str) -> Listed:
     """Objects that a sentence describes, as `search --text` ranks them."""
     task = TASKS["search_text"]
-    items = list(task.run(Question(served, task.model.model_validate({"text": text, "top": PAGE}))))
+    asked = task.model.model_validate({"text": text, "top": PAGE})
+    items = list(task.run(Question(served, asked, wait=WAIT)))
     rows = [item.row for item in items if item.kind == "answer"]
     about = next((item.row for item in items if item.kind == "about"), {})
     shown = [

@@ -18,7 +18,9 @@ from spectrove.serve.page.listing import (
     Seen,
     asked_again,
     begun,
+    gone,
     progress,
+    read_ahead,
     spectrum_query,
 )
 from spectrove.serve.page.rendering import page
@@ -113,18 +115,22 @@ def hunt_page(
     desk: Desk, trays: Trays, served: Served, hunt: Hunt, seen: Seen, job: Job | None, refused: Problem | None
 ) -> Response:
     """The form, and below it the progress or the candidates."""
-    tray = trays.named(hunt.tray, served.name) if hunt.tray else None
+    tray = trays.found(hunt.tray, served.name) if hunt.tray else None
+    lost = gone(hunt.tray, tray)
+    refused = refused or (lost if job is None else None)
+    status = 200 if refused is None else refused.status
     listing = candidates = None
     is_over = job is not None and job.is_over  # asked once: it may end while the page is made
     if job is not None and is_over:
         candidates = candidates_of(job, hunt, trays, served)
         listing = listed(desk, served, hunt, seen, candidates)
+        read_ahead(served, listing)
     if job is not None and is_over and job.state == "failed":
         refused = job.problem
     targets = offered(served)
     return page(
-        "hunt.html", status=refused.status if refused and job is None else 200,
-        hunt=hunt, said=said_by(hunt), job=job, is_over=is_over, listing=listing, candidates=candidates, tray=tray,
+        "hunt.html", status=status, lost=lost, hunt=hunt, said=said_by(hunt), job=job, is_over=is_over,
+        listing=listing, candidates=candidates, tray=tray,
         refused=None if refused is None else refused.to_dict(), targets=targets, options=OPTIONS,
         lists_of_marks=lists_of(desk.marks(served)) if job is None else (), section="hunt",
         **about(served), **frame(desk, served),
@@ -139,6 +145,7 @@ def about(served: Served) -> dict[str, Any]:
         return {
             "columns": [name for name in base.columns if name != "labels"], "labels": base.info()["labels"],
             "views": list(base.views), "objects": len(base), "is_flux": domain_of(base).overlay is None,
+            "now": base.version,
         }  # fmt: skip
 
 
@@ -164,8 +171,10 @@ def offered(served: Served) -> list[dict[str, Any]]:
 
 def candidates_of(job: Job, hunt: Hunt, trays: Trays, served: Served) -> Candidates:
     """The ranked answers of a hunt."""
-    names = trays.named(hunt.tray, served.name).names if hunt.tray else None
-    return Candidates.of(job, "score" if hunt.by == "like" else "probability", names)
+    tray = trays.found(hunt.tray, served.name) if hunt.tray else None
+    return Candidates.of(
+        job, "score" if hunt.by == "like" else "probability", None if tray is None else tray.names
+    )
 
 
 def listed(desk: Desk, served: Served, hunt: Hunt, seen: Seen, candidates: Candidates) -> Listing:

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from spectrove.serve.page.bases import frame
 from spectrove.serve.page.hunts import about
-from spectrove.serve.page.listing import Listing, Looks, Row, Seen, asked_again, begun, who_of
+from spectrove.serve.page.listing import Listing, Looks, Row, Seen, asked_again, begun, read_ahead, who_of
 from spectrove.serve.page.marking import MOST_CHANGES
 from spectrove.serve.page.rendering import page, sentence
 from spectrove.serve.service import caring
@@ -22,7 +22,7 @@ from spectrove.serve.service.hunting import Candidates, Searches
 from spectrove.serve.service.jobs import Job
 from spectrove.serve.service.marks import Marked, Read
 from spectrove.serve.service.problems import Problem
-from spectrove.serve.service.shelf import Served
+from spectrove.serve.service.shelf import WAIT, Served
 from spectrove.serve.web.desk import Desk, looked_up
 from spectrove.serve.web.problems import wants_page
 
@@ -100,24 +100,25 @@ def labels_page(
         marks = read.by_object()
         rows = [_row(i + 1, one, caring.marks_on(one, marks)) for i, one in enumerate(findings)]
         listing = Listing.of(rows, read, care.list, care.title, seen, candidates.about.get("version"))
+        read_ahead(served, listing)
         refused = job.problem if job.state == "failed" else refused
-    undoable, version = undoable_of(served, read)
+    undoable = undoable_of(served, read)
     accepted = caring.accepted(findings)
     return page(
         "labels.html", status=status, care=care, said=said_by(care),
-        job=job, is_over=is_over, listing=listing, candidates=candidates, undoable=undoable, now=version,
+        job=job, is_over=is_over, listing=listing, candidates=candidates, undoable=undoable,
         accepted=accepted, changes=caring.seal_of(accepted), whole=seen.whole, most=MOST_CHANGES,
         why_not=desk.why_read_only(served), refused=None if refused is None else refused.to_dict(),
         section="labels", **about(served), **frame(desk, served),
     )  # fmt: skip
 
 
-def undoable_of(served: Served, read: Read) -> tuple[marking.Applied | None, int]:
-    """The version that these decisions made, if it is the newest; and the newest."""
+def undoable_of(served: Served, read: Read) -> marking.Applied | None:
+    """The version that these decisions made, if it is the newest."""
     with served.shown() as base:
         version = base.version
     last = read.undoable
-    return (last if last is not None and last.after == version else None), version
+    return last if last is not None and last.after == version else None
 
 
 def _row(rank: int, one: Mapping[str, Any], marks: Sequence[Marked]) -> Row:
@@ -144,7 +145,7 @@ def written(desk: Desk, served: Served, care: Care, job: Job | None, changes: st
             "The base has changed since this review, or the review is not finished or no longer kept. Review it again.",
         )
     marks = desk.marks(served)
-    with served.asked() as base:
+    with served.asked(WAIT) as base:
         rows = caring.decided(job.rows("answer"), marks.read(care.list))
         if accepted := caring.accepted(rows):
             marking.check_seal(changes, caring.seal_of(accepted), len(accepted))
@@ -159,7 +160,7 @@ def undone(desk: Desk, served: Served, care: Care, who: str) -> None:
         Problem: There is none, the base has changed since, or the journal cannot be written.
     """
     marks = desk.marks(served)
-    with served.asked() as base:
+    with served.asked(WAIT) as base:
         last = marks.read(care.list).undoable
         if last is None:
             raise Problem(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.cookies import CookieError, SimpleCookie
@@ -15,13 +15,14 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from spectrove.serve.page.rendering import address
-from spectrove.serve.service.asking import Item
-from spectrove.serve.service.hunting import Searches, answering
+from spectrove.serve.service.asking import TASKS, Item
+from spectrove.serve.service.hunting import Searches
 from spectrove.serve.service.jobs import Job
 from spectrove.serve.service.marks import Marked, Read
 from spectrove.serve.service.problems import Problem, problem_of
 from spectrove.serve.service.questions import Data
 from spectrove.serve.service.shelf import Served
+from spectrove.serve.service.tray import Tray
 from spectrove.serve.web.desk import looked_up
 
 #: Rows of a page of a list.
@@ -51,7 +52,7 @@ class Row:
     Attributes:
         id: The object.
         rank: Its place in the whole list.
-        query: By which the page is told which spectrum it is.
+        query: By which the page is told which spectrum it is; nothing where it is no longer kept.
         others: Known objects that are drawn beside it.
         value: What is said of it first: a probability, a p-value, a label.
         why: In a sentence.
@@ -83,8 +84,8 @@ class Row:
         return [one for one in self.marks if one.who != who]
 
     def page(self, base: str, more: Mapping[str, Any] | None = None) -> str:
-        """The page of the spectrum."""
-        return address(base, "spectrum", **self.query, **(more or {}))
+        """The page of the spectrum; "" where it is no longer kept."""
+        return address(base, "spectrum", **self.query, **(more or {})) if self.query else ""
 
     def data(self, base: str, who: str, more: Mapping[str, Any] | None = None) -> str:
         """What the script of the page needs of it, as JSON."""
@@ -192,7 +193,9 @@ def who_of(request: Request) -> str:
 
 
 def spectrum_query(tray: str | None, object_id: str, place: int | None) -> dict[str, Any]:
-    """By which the page is told which spectrum a row is about."""
+    """By which the page is told which spectrum a row is about; nothing where it is no longer kept."""
+    if tray is not None and place is None:
+        return {}
     return {"tray": tray, "i": place} if tray is not None else {"object": object_id}
 
 
@@ -210,7 +213,8 @@ async def begun(
     Args:
         searches: Where it is found again.
         served, task, asked: The base, what is asked for, and what stands in the address.
-        make: The question itself; what is wrong with it is said at once, not in the background.
+        make: The question itself, unless it is or was answered: what is wrong with it is said at once, not in the
+            background, where its spectra are read.
         seen: Whether it is to be asked.
         say: From the question to what is said; that of the verb where None.
     """
@@ -218,9 +222,10 @@ async def begun(
         return None, None
 
     def begin() -> Job:
-        made = make()
-        answer = partial(answering, task, make) if say is None else partial(say, made)
-        return searches.job(task, served, asked, answer, again=seen.again)
+        known = searches.found(task, served, asked)
+        if known is not None and not seen.again:
+            return known
+        return searches.job(task, served, asked, partial(say or TASKS[task].run, make()), again=seen.again)
 
     try:
         return await looked_up(begin), None
@@ -229,6 +234,27 @@ async def begun(
         if problem.status >= 500 and not isinstance(error, Problem):
             raise
         return None, problem
+
+
+def gone(tray: str | None, kept: Tray | None) -> Problem | None:
+    """What is said where spectra that were brought are no longer kept; None where they are, or none were."""
+    if not tray or kept is not None:
+        return None
+    return Problem(
+        404,
+        "The spectra that you brought are no longer kept. What was found stays, without their curves; drop the files "
+        "once more to look at them, or to ask again.",
+    )
+
+
+def read_ahead(served: Served, listing: Listing) -> None:
+    """Read the spectra that the rows show, at once, for the small pictures that a browser asks for one by one.
+
+    What is no longer there is left to the pictures, which say so.
+    """
+    names = [row.query["object"] for row in listing.rows if "object" in row.query]
+    with suppress(Problem):
+        served.stored([*names, *(row.beside for row in listing.rows if row.beside)])
 
 
 async def progress(job: Job) -> AsyncIterator[str]:

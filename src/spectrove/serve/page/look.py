@@ -59,6 +59,15 @@ class Look(Data):
     def _with_comma(cls, value: Any) -> Any:
         return value.replace(",", ".") if isinstance(value, str) else value
 
+    @field_validator("z")
+    @classmethod
+    def _in_range(cls, value: float | None) -> float | None:
+        from spectrove.preprocess.prepare import Z_RANGE
+
+        if value is not None and not Z_RANGE[0] <= value <= Z_RANGE[1]:
+            raise ValueError(f"found {value:g}, expected a redshift from {Z_RANGE[0]:g} to {Z_RANGE[1]:g}")
+        return value
+
     def address(self, base: str, what: str = "spectrum", /, **changed: Any) -> str:
         """The address of the same look, or of one that differs in what is named."""
         said: dict[str, Any] = {
@@ -74,15 +83,11 @@ class Look(Data):
         Raises:
             Problem: It is not there.
         """
-        from spectrove.serve.service.looking import need_object
-
         if self.tray is not None:
             return trays.named(self.tray, served.name).one(self.i)
         if self.object is None:
             raise Problem(422, "No spectrum is named. Give object=ID, or drop a file on the page.", "Invalid")
-        with served.shown() as base:
-            need_object(served, base, self.object)
-            return base.spectra([self.object])
+        return served.stored([self.object])[0]
 
     def redshift(self, spectra: Batch) -> float:
         """The redshift that is given, else that of the spectrum; NaN if there is none."""

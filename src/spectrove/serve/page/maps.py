@@ -13,6 +13,7 @@ from starlette.responses import Response
 from spectrove.serve.page.bases import frame
 from spectrove.serve.page.look import Look, Looking
 from spectrove.serve.page.rendering import page
+from spectrove.serve.service import looking
 from spectrove.serve.service.map import charts
 from spectrove.serve.service.map.charts import MOST_CORNERS, MOST_NAMED, Charts
 from spectrove.serve.service.map.drawing import MOST_SIDE, Window
@@ -67,7 +68,9 @@ def router(desk: Desk, trays: Trays) -> APIRouter:
     @made.get("/map/making", response_model=None)
     async def making(request: Request, name: str) -> Response:
         served = desk.shelf.named(name)
-        job = desk.jobs.begin("map", name, partial(known.make, served))
+        # Whoever asks for it while it is made follows the same question, and holds no thread beside it.
+        now = await looked_up(looking.version, served)
+        job = desk.jobs.joined(("map", name, now["version"]), "map", name, partial(known.make, served))
         return await told(job, request, desk.metrics, owned=True)
 
     @made.post("/map/inside", response_model=None)

@@ -17,7 +17,7 @@ from spectrove.serve.service import handover
 from spectrove.serve.service import marks as marking
 from spectrove.serve.service.marks import Agreement, Plan, Read, Relabel, agreement
 from spectrove.serve.service.problems import Problem, problem_of
-from spectrove.serve.service.shelf import Served
+from spectrove.serve.service.shelf import WAIT, Served
 from spectrove.serve.web.desk import Desk, looked_up
 from spectrove.serve.web.problems import wants_page
 from spectrove.serve.web.uploads import drop, kept_file
@@ -174,7 +174,7 @@ def applied(
         Problem: The base or the marks have changed since, nothing would change, or the journal cannot be written.
     """
     marks = desk.marks(served)
-    with served.asked() as base:
+    with served.asked(WAIT) as base:
         read = marks.read(listed)
         with base.one_version():
             plan = marking.plan(base, read, relabel)
@@ -195,7 +195,7 @@ def undone(desk: Desk, served: Served, listed: str, who: str) -> None:
         Problem: There is none, the base has changed since, or the journal cannot be written.
     """
     marks = desk.marks(served)
-    with served.asked() as base:
+    with served.asked(WAIT) as base:
         read = marks.read(listed)
         if read.undoable is None:
             raise Problem(409, "These marks were not written to the base, or that was taken back already.")

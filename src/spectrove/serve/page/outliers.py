@@ -12,7 +12,17 @@ from starlette.responses import RedirectResponse, Response
 
 from spectrove.serve.page.bases import frame
 from spectrove.serve.page.hunts import about
-from spectrove.serve.page.listing import Listing, Looks, Row, Seen, asked_again, begun, spectrum_query
+from spectrove.serve.page.listing import (
+    Listing,
+    Looks,
+    Row,
+    Seen,
+    asked_again,
+    begun,
+    gone,
+    read_ahead,
+    spectrum_query,
+)
 from spectrove.serve.page.rendering import number, page, sentence
 from spectrove.serve.service.hunting import Candidates, Oddities, Searches
 from spectrove.serve.service.jobs import Job
@@ -74,7 +84,10 @@ def outliers_page(
     refused: Problem | None,
 ) -> Response:
     """The form, and below it the progress or the most unusual spectra."""
-    tray = trays.named(asked.tray, served.name) if asked.tray else None
+    tray = trays.found(asked.tray, served.name) if asked.tray else None
+    lost = gone(asked.tray, tray)
+    refused = refused or (lost if job is None else None)
+    status = 200 if refused is None else refused.status
     is_over = job is not None and job.is_over  # asked once: it may end while the page is made
     listing = candidates = None
     if job is not None and is_over:
@@ -83,9 +96,10 @@ def outliers_page(
         marks = read.by_object()
         rows = [_row(one, asked, marks.get(one["object_id"], ())) for one in candidates.rows]
         listing = Listing.of(rows, read, LIST, TITLE, seen, candidates.about.get("version"))
+        read_ahead(served, listing)
         refused = job.problem if job.state == "failed" else refused
     return page(
-        "outliers.html", status=refused.status if refused and job is None else 200, asked=asked, said=said_by(asked),
+        "outliers.html", status=status, lost=lost, asked=asked, said=said_by(asked),
         job=job, is_over=is_over, listing=listing, candidates=candidates, tray=tray,
         refused=None if refused is None else refused.to_dict(), section="outliers", **about(served),
         **frame(desk, served),

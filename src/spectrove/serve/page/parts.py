@@ -120,13 +120,13 @@ def _twins(asked: Asked) -> Iterator[Item]:
 def _twins_shown(asked: Asked, row: Mapping[str, Any]) -> Mapping[str, Any]:
     names = [one["object_id"] for one in row["neighbors"]]
     with asked.served.shown() as base:
-        known, drawings = rows_of(base, names), sketches(base, names)
+        known = rows_of(base, names)
         columns = [name for name in base.info()["labels"] if any(known[one].get(name) for one in known)]
     return {
         "neighbours": [one | {"known": known.get(one["object_id"], {})} for one in row["neighbors"]],
         "columns": columns[:4],
         "drawn": DRAWN,
-        "drawings": drawings,
+        "drawings": sketches(asked.served, names),
     }
 
 

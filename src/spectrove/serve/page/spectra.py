@@ -128,13 +128,7 @@ def _spectrum_page(desk: Desk, served: Served, look: Look, trays: Trays) -> Resp
 
 
 def _others(served: Served, names: list[str]) -> list[Any]:
-    found: Any = []
-    with served.shown() as base:
-        found = base.spectra(names) if names else []
-        by_name = {str(one.object_id): one for one in found}
-    if missing := [name for name in names if name not in by_name]:
-        raise Problem(404, f"{missing[0]}: no object of {served.name}.")
-    return [by_name[name] for name in names]
+    return [_first(one) for one in served.stored(names)] if names else []
 
 
 def _curves(served: Served, look: Look, trays: Trays, names: list[str]) -> dict[str, Any]:

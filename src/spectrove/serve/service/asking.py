@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -44,8 +45,10 @@ class Question:
         asked: Of the model of the task.
         files: What came with it.
         limits: How much it may ask for.
-        spectra: Spectra that were read before, in place of those that `asked` names.
+        spectra: Spectra that were read before, in place of those that `asked` names; or else
+        read: Reads them when the question is answered, from the copy of the base that answers it.
         each: Further keys of each answer, made of the answers to a batch.
+        wait: Seconds for which a copy of the base is waited for; None for as long as the question may take.
     """
 
     base: Served
@@ -53,7 +56,15 @@ class Question:
     files: Files = field(default_factory=Files)
     limits: Limits = field(default_factory=Limits)
     spectra: Batch | None = None
+    read: Callable[[KnowledgeBase], Batch] | None = None
     each: Callable[[Answers], Sequence[Mapping[str, Any]]] | None = None
+    wait: float | None = None
+
+    @contextmanager
+    def asking(self) -> Iterator[KnowledgeBase]:
+        """A copy of the base at one version, with nothing in reach of text but the files that came."""
+        with self.base.asked(self.wait) as base, within(self.files.folder), base.one_version():
+            yield base
 
 
 @dataclass(frozen=True)
@@ -93,7 +104,7 @@ TASKS: dict[str, Task] = {name: task_of(verb) for name, verb in VERBS.items()}
 
 def answered(verb: Verb, question: Question) -> Iterator[Item]:
     """What a verb says to a question, batch by batch."""
-    with question.base.asked() as base, within(question.files.folder), base.one_version():
+    with question.asking() as base:
         said = Said(base, question)
         last = None
         for answers, spectra in _asked(verb, base, question, said):
@@ -142,6 +153,8 @@ def spectra_of(verb: Verb, base: KnowledgeBase, question: Question, said: Said) 
     """
     if question.spectra is not None:
         return question.spectra
+    if question.read is not None:
+        return question.read(base)
     asked: OfSpectra = question.asked
     spectra, refusals = given.read(base, asked, question.files, question.limits)
     said.waiting += [reading_refusal(one, question.files) for one in refusals]

@@ -17,7 +17,7 @@ from spectrove.lines import Line
 from spectrove.spectra import Spectrum
 
 if TYPE_CHECKING:
-    from spectrove.knowledge import KnowledgeBase
+    from spectrove.serve.service.shelf import Served
 
 #: Points of a curve; a longer spectrum is drawn as means of neighbouring pixels.
 MOST = 12_000
@@ -107,11 +107,13 @@ def element(line: Line) -> str:
     return found.group(1) if found and not line.name.endswith("band") else line.name
 
 
-def sketches(base: KnowledgeBase, names: Sequence[str]) -> dict[str, str]:
+def sketches(served: Served, names: Sequence[str]) -> dict[str, str]:
     """Objects of a base as small curves, by id: of their flux, or of what their kind of light has instead."""
     from spectrove.pipeline.domains import domain_of
 
     if not names:
         return {}
-    draw = domain_of(base).sketch
-    return {str(one.object_id): sketch(one, draw) for one in base.spectra(list(names))}
+    with served.shown() as base:
+        draw = domain_of(base).sketch
+    stored: list[Any] = list(served.stored(names))
+    return {name: sketch(next(iter(one)), draw) for name, one in zip(names, stored, strict=True)}

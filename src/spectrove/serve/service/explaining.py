@@ -11,7 +11,6 @@ from pydantic import Field, create_model
 
 from spectrove.errors import DatasetError
 from spectrove.pipeline.verbs import VERBS
-from spectrove.reach import within
 from spectrove.serve.service import given
 from spectrove.serve.service.asking import (
     TASKS,
@@ -62,7 +61,7 @@ def explained(question: Question) -> Iterator[Item]:
     Raises:
         SpectroveError: It is not one spectrum, or cannot be answered.
     """
-    with question.base.asked() as base, within(question.files.folder), base.one_version():
+    with question.asking() as base:
         said = Said(base, question)
         answers = _answered(base, question, said)
         yield from said.refused()
@@ -85,7 +84,7 @@ def section(question: Question) -> Iterator[Item]:
     """
     from spectrove.explanation.report import section_of
 
-    with question.base.asked() as base, within(question.files.folder), base.one_version():
+    with question.asking() as base:
         said = Said(base, question)
         answers = _answered(base, question, said)
         if answers:

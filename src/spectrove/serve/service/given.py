@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spectrove.errors import DatasetError, KnowledgeError, Refusal
-from spectrove.serve.service.limits import Limits
+from spectrove.errors import DatasetError, FormatError, KnowledgeError, Refusal
+from spectrove.serve.service.limits import MB, Limits
 from spectrove.serve.service.problems import Problem
 from spectrove.serve.service.questions import OF_FILES, InlineSpectrum, OfSpectra
 
@@ -47,6 +48,32 @@ class Files:
                 f"{name}: no file of this name came with the question. Upload it beside the spectra."
             )
         return known[name]
+
+
+def check_unpacked(place: Path, most: int, before: int = 0) -> int:
+    """Bytes of a file once it is unpacked, refused if they are too many; one that cannot be is refused by its reader.
+
+    Args:
+        place: The file.
+        most: Bytes of all files of a question.
+        before: Bytes of the files before it.
+
+    Raises:
+        Problem: There are more.
+    """
+    from spectrove.readers.fitsfile import DAMAGED, open_plain
+
+    size = 0
+    with suppress(FormatError, *DAMAGED), open_plain(place) as file:
+        while before + size <= most and (chunk := file.read(MB)):
+            size += len(chunk)
+    if before + size > most:
+        beside = ", together with the files before it" if before else ""
+        raise Problem(
+            413,
+            f"{place.name}: more than {most / 1e6:g} MB when unpacked{beside}. Send fewer spectra at a time.",
+        )
+    return size
 
 
 def read(

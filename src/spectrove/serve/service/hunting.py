@@ -23,6 +23,7 @@ from spectrove.serve.service.shelf import Served
 from spectrove.serve.service.tray import Trays
 
 if TYPE_CHECKING:
+    from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline.answers import Answers
     from spectrove.spectra import Batch
 
@@ -48,28 +49,37 @@ class Over(Data):
     tray: Word | None = None
     among: Condition = ""
 
-    def spectra(self, served: Served, trays: Trays, limits: Limits) -> Batch:
-        """The spectra themselves.
+    def reader(self, served: Served, trays: Trays, limits: Limits) -> Callable[[KnowledgeBase], Batch]:
+        """Reads the spectra when the question is answered; what is wrong with them is said now.
 
         Raises:
             SpectroveError: The condition cannot be read.
             Problem: There are none, or more than one question may be about.
         """
         if self.tray is not None:
-            return trays.named(self.tray, served.name).spectra
+            brought = trays.named(self.tray, served.name).spectra
+            return lambda base: brought
         with served.shown() as base:
+            self._check_number(base.count(self.among or None), served, limits)
+
+        def read(base: KnowledgeBase) -> Batch:
             names = base.rows(self.among or None, ["object_id"]).column("object_id").to_pylist()
-            if not names:
-                raise Problem(
-                    422, f"No object of {served.name} meets {self.among!r}. Loosen the condition.", "Invalid"
-                )
-            if len(names) > limits.spectra:
-                raise Problem(
-                    413,
-                    f"{len(names):,} objects would be looked through, expected {limits.spectra:,} at most. Say more in "
-                    "the condition on them, or start the server with a larger --max-spectra.",
-                )  # fmt: skip
+            self._check_number(len(names), served, limits)  # the base may have changed since
             return base.spectra(names)
+
+        return read
+
+    def _check_number(self, n: int, served: Served, limits: Limits) -> None:
+        if not n:
+            raise Problem(
+                422, f"No object of {served.name} meets {self.among!r}. Loosen the condition.", "Invalid"
+            )
+        if n > limits.spectra:
+            raise Problem(
+                413,
+                f"{n:,} objects would be looked through, expected {limits.spectra:,} at most. Say more in the "
+                "condition on them, or start the server with a larger --max-spectra.",
+            )
 
 
 class Hunt(Over):
@@ -187,9 +197,7 @@ class Hunt(Over):
                 each=described,
             )
         asked = model.model_validate(said)
-        return Question(
-            served, asked, limits=limits, spectra=self.spectra(served, trays, limits), each=described
-        )
+        return Question(served, asked, limits=limits, read=self.reader(served, trays, limits), each=described)
 
 
 class Oddities(Over):
@@ -198,7 +206,7 @@ class Oddities(Over):
     def question(self, served: Served, trays: Trays, limits: Limits) -> Question:
         """The question to the verb `outliers`."""
         asked = TASKS["outliers"].model.model_validate({"missing_z": "estimate"})
-        return Question(served, asked, limits=limits, spectra=self.spectra(served, trays, limits))
+        return Question(served, asked, limits=limits, read=self.reader(served, trays, limits))
 
 
 def list_name(title: str, said: Sequence[str]) -> str:
@@ -332,8 +340,3 @@ MOST_KEPT = 200
 def _key(task: str, served: Served, asked: Data) -> str:
     with served.shown() as base:
         return json.dumps([task, served.name, base.version, asked.model_dump_json()])
-
-
-def answering(task: str, make: Callable[[], Question]) -> Iterator[Item]:
-    """What a verb says to a question that is made when it begins: reading the spectra is a part of answering."""
-    yield from TASKS[task].run(make())

@@ -8,13 +8,14 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from spectrove.serve.service.asking import Item
+from spectrove.serve.service.limits import MB
 from spectrove.serve.service.problems import Problem, problem_of
 from spectrove.work import Work, listening
 
@@ -25,8 +26,9 @@ State = Literal["waiting", "running", "done", "failed", "stopped"]
 #: Seconds between two tellings of progress, and between two looks at the clock.
 TELL, LOOK = 0.1, 0.5
 
-#: Finished questions that are kept for whoever comes back for the answer.
-KEPT = 100
+#: Finished questions that are kept for whoever comes back for the answer, and bytes of what they have said; names that
+#: are remembered of those that were kept.
+KEPT, ROOM, NAMES = 100, 256 * MB, 10_000
 
 
 class Stopped(BaseException):
@@ -46,6 +48,8 @@ class Job:
         progress: How far it is: what is done now, how much of it, of how much.
         problem: Why there is no answer, or no whole one.
         ended: When it ended, on the clock of `time.monotonic`.
+        size: Bytes of what it has said, roughly.
+        readers: How many wait for what it says.
     """
 
     task: str
@@ -58,6 +62,8 @@ class Job:
     problem: Problem | None = None
     begun: float = field(default_factory=time.monotonic)
     ended: float | None = None
+    size: int = 0
+    readers: int = 0
     _stop: threading.Event = field(default_factory=threading.Event)
     _bells: list[Callable[[], None]] = field(default_factory=list)
     _told: float = 0.0
@@ -117,6 +123,7 @@ class Job:
                 for item in items:
                     self._check()
                     self.items.append(item)
+                    self.size += size_of(item.row)
                     self._ring()
             self._over("done")
         except Stopped:
@@ -183,6 +190,17 @@ def late(seconds: float) -> Problem:
     )
 
 
+def size_of(value: Any) -> int:
+    """Bytes of plain values in memory, roughly."""
+    if isinstance(value, str | bytes):
+        return 50 + len(value)
+    if isinstance(value, Mapping):
+        return 64 + sum(100 + size_of(one) for one in value.values())
+    if isinstance(value, list | tuple):
+        return 56 + sum(8 + size_of(one) for one in value)
+    return 32
+
+
 class Jobs:
     """All questions that run, wait, or are kept after they ended.
 
@@ -197,7 +215,9 @@ class Jobs:
         self._waiting, self._seconds = waiting, seconds
         self._open: set[str] = set()
         self._kept: OrderedDict[str, Job] = OrderedDict()
-        self._lock = threading.Lock()
+        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._joined: dict[Hashable, Job] = {}
+        self._lock, self._joining = threading.Lock(), threading.Lock()
 
     def begin(
         self,
@@ -235,26 +255,53 @@ class Jobs:
             begun.add_done_callback(lambda _: after())
         return job
 
+    def joined(self, key: Hashable, task: str, base: str, say: Callable[[], Iterator[Item]]) -> Job:
+        """The question of this key that runs or waits, else a new one: who asks the same waits for the same answer.
+
+        Args:
+            key: What is asked.
+            task, base, say: As in `begin`, which raises the same.
+        """
+        with self._joining:
+            self._joined = {known: job for known, job in self._joined.items() if not job.is_over}
+            if key not in self._joined:
+                self._joined[key] = self.begin(task, base, say)
+            return self._joined[key]
+
     def _run(self, job: Job, say: Callable[[], Iterator[Item]]) -> None:
         try:
             job.run(say)
         finally:
             with self._lock:
                 self._open.discard(job.id)
+                self._forget()
 
     def _forget(self) -> None:
-        """Drop the oldest of those that are over, if too many are kept."""
-        over = [name for name, job in self._kept.items() if job.is_over]
-        for name in over[: max(0, len(self._kept) - KEPT)]:
-            del self._kept[name]
+        """Drop those that ended first, if too many are kept or they hold too much; the last one stays."""
+        over = sorted((job for job in self._kept.values() if job.is_over), key=lambda job: job.ended or 0.0)
+        room = sum(job.size for job in over)
+        for job in over[:-1]:
+            if len(self._kept) <= KEPT and room <= ROOM:
+                return
+            room -= job.size
+            del self._kept[job.id]
+            self._gone[job.id] = None
+            if len(self._gone) > NAMES:
+                self._gone.popitem(last=False)
 
     def kept(self, name: str) -> Job:
         """A question that was kept.
 
         Raises:
-            Problem: There is none of this name.
+            Problem: There is none of this name, or no more.
         """
         with self._lock:
+            if name in self._gone:
+                raise Problem(
+                    410,
+                    f"{name}: this answer is no longer kept. Of the answers that ended last {KEPT} are, up to "
+                    f"{ROOM / MB:g} MB. Ask the question again, and fetch the answer when it has ended.",
+                )
             if name not in self._kept:
                 raise Problem(404, f"{name}: no question of this name is kept. Ask it again.")
             return self._kept[name]

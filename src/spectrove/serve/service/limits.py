@@ -12,7 +12,7 @@ class Limits:
     """The most of everything.
 
     Attributes:
-        upload: Bytes that come with one question, and `unpacked` bytes of one of its files once it is unpacked.
+        upload: Bytes that come with one question, and `unpacked` bytes of all its files once they are unpacked.
         files: Files that come with one question.
         spectra: Spectra that one question may be about.
         seconds: How long one question may take, its time in the queue included.

@@ -46,6 +46,12 @@ def _short(served: Served) -> dict[str, Any]:
         return {"name": served.name, "domain": base.domain, "objects": len(base), "version": base.version}
 
 
+def version(served: Served) -> dict[str, int]:
+    """The newest version of a base."""
+    with served.shown() as base:
+        return {"version": base.version}
+
+
 def about_base(served: Served) -> dict[str, Any]:
     """What `kb info --json` says of a base, and its name."""
     with served.shown() as base:
@@ -97,16 +103,12 @@ def spectrum(served: Served, object_id: str, form: str) -> Document:
 
     A spectrum of counts has no VOTable, and its FITS is an archive with its background and response.
     """
-    with served.shown() as base:
-        need_object(served, base, object_id)
-        spectra = base.spectra([object_id])
-        if form == "json":
-            from spectrove.serve.output import json_line
+    [spectra] = served.stored([object_id])
+    if form == "json":
+        from spectrove.serve.output import json_line
 
-            return Document(json_line(values(spectra)).encode(), FORMATS["json"], f"{object_id}.json")
-        if form == "fits":
-            return _as_fits(base, spectra)
-        return _as_votable(spectra, object_id)
+        return Document(json_line(values(spectra)).encode(), FORMATS["json"], f"{object_id}.json")
+    return _as_fits(served, spectra) if form == "fits" else _as_votable(spectra, object_id)
 
 
 def values(spectra: Any) -> dict[str, Any]:
@@ -118,13 +120,15 @@ def values(spectra: Any) -> dict[str, Any]:
     return plain(measured | {"row": {name: value for name, value in catalog.items() if value is not None}})
 
 
-def _as_fits(base: KnowledgeBase, spectra: Any) -> Document:
+def _as_fits(served: Served, spectra: Any) -> Document:
     from spectrove.pipeline.domains import domain_of
     from spectrove.readers.writing import file_name, write_files
 
     name = file_name(str(spectra.object_id[0]))
+    with served.shown() as base:
+        light = domain_of(base).files
     with tempfile.TemporaryDirectory(prefix="spectrove-") as folder:
-        write_files(Path(folder), spectra, domain_of(base).files)
+        write_files(Path(folder), spectra, light)
         files = sorted(Path(folder).iterdir())
         if len(files) == 1:
             return Document(files[0].read_bytes(), FORMATS["fits"], files[0].name)

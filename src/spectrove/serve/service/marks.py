@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,8 +23,10 @@ from pydantic import Field, ValidationError, field_validator
 
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge.files import Files, Folder
+from spectrove.serve.service.limits import MB
 from spectrove.serve.service.problems import Problem, problem_of
 from spectrove.serve.service.questions import LONGEST, Data
+from spectrove.serve.service.room import Room
 from spectrove.serve.service.shelf import Served
 
 if TYPE_CHECKING:
@@ -38,6 +41,9 @@ FOLDER, SUFFIX, LOCK = "marks", ".jsonl", ".marks.lock"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,80}")
 
 Said = Literal["yes", "no", "unsure", ""]
+
+#: Bytes of journals that are kept in memory as they were read, roughly; read, a line takes some times its length.
+ROOM, LARGER = 64 * MB, 8
 
 
 class Mark(Data):
@@ -136,6 +142,10 @@ class Read:
 
     def now(self) -> list[Marked]:
         """What each person says of each object now, in the order in which the objects were first marked."""
+        return list(self._now)
+
+    @cached_property
+    def _now(self) -> list[Marked]:
         last: dict[tuple[str, str, str], Marked] = {}
         for line in self.lines:
             last[line.object_id, line.about, line.who] = line
@@ -171,6 +181,7 @@ class Marks:
 
     files: Files
     _writing: threading.Lock = field(default_factory=threading.Lock)
+    _read: Room[tuple[Any, Read]] = field(default_factory=lambda: Room(ROOM))
 
     @classmethod
     def of(cls, served: Served, folder: Path | None = None) -> Marks:
@@ -186,15 +197,31 @@ class Marks:
         return sorted(one.removesuffix(SUFFIX) for one in found if one.endswith(SUFFIX))
 
     def read(self, name: str) -> Read:
-        """A list; an empty one where nobody has marked yet.
+        """A list; an empty one where nobody has marked yet. It is read again only when its file is another.
 
         Raises:
             Problem: This is no name of a list.
         """
+        file, content = _file(name), b""
         try:
-            content = self.files.read(_file(name))
+            place = self.files.place(file)
+            if place is None:
+                content = self.files.read(file)
+                stamp: Any = hashlib.sha256(content).digest()
+            else:
+                about = place.stat()
+                stamp = about.st_ino, about.st_size, about.st_mtime_ns
+            if (known := self._read.get(name)) is not None and known[0] == stamp:
+                return known[1]
+            content = content if place is None else self.files.read(file)
         except FileNotFoundError:
             return Read()
+        read = self._parsed(content)
+        self._read.keep(name, (stamp, read), LARGER * len(content))
+        return read
+
+    @staticmethod
+    def _parsed(content: bytes) -> Read:
         title, lines, applied, torn = "", list[Marked](), list[Applied](), 0
         for line in content.split(b"\n"):
             if not line.strip():

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from spectrove.errors import SpectroveError
-from spectrove.serve.service.given import Files
+from spectrove.serve.service.given import Files, check_unpacked
 from spectrove.serve.service.limits import MB, Limits
 from spectrove.serve.service.problems import Problem
 from spectrove.serve.service.questions import OfSpectra
@@ -283,7 +283,7 @@ def fetched(url: str, folder: Path, limits: Limits) -> Path:
     """The file of another program of this machine, copied to a folder.
 
     Raises:
-        Problem: It lies on another machine, or is too large.
+        Problem: It lies on another machine, or is too large, packed or unpacked.
         OSError: It cannot be read.
     """
     parts = urlsplit(url)
@@ -302,6 +302,7 @@ def fetched(url: str, folder: Path, limits: Limits) -> Path:
             if (size := size + len(chunk)) > limits.upload:
                 raise Problem(413, f"{name}: more than {limits.upload / 1e6:g} MB. Send less.")
             file.write(chunk)
+    check_unpacked(place, limits.unpacked)
     return place
 
 

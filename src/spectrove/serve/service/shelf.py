@@ -4,30 +4,44 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from spectrove.errors import KnowledgeError, RecipeError
 from spectrove.serve.bases import open_base
 from spectrove.serve.exits import UsageError
+from spectrove.serve.service.limits import MB
 from spectrove.serve.service.problems import Problem
+from spectrove.serve.service.room import Room
+from spectrove.work import advance, doing
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
     from spectrove.knowledge import KnowledgeBase
+    from spectrove.spectra import Batch
 
 #: The ending of the folders of bases, which is no part of their names.
 SUFFIX = ".kb"
+
+#: Seconds for which a look-up waits for a copy of a base, and between two looks whether whoever waits was stopped.
+WAIT, LOOK = 20.0, 0.2
+
+#: Bytes of stored spectra that are kept in memory for whoever looks at them again.
+ROOM = 64 * MB
 
 
 class Served:
     """One base, opened several times.
 
     An answer has to be of one version of the base although others ask at the same time, and a base that was opened
-    once reads one version at a time. So each answer has a copy for itself, and one more is for looking things up,
-    which then needs not wait for a long question. Copies share the files; each has its own vectors in memory.
+    once reads one version at a time. So each answer has a copy for itself. One more is for looking things up, which
+    then needs not wait for a long question, and one for stored spectra, so that who looks at them does not keep
+    others from looking things up. Copies share the files; each has its own vectors in memory.
 
     Args:
         path: Folder of the base.
@@ -42,24 +56,80 @@ class Served:
             self._free.put(None)
         self._shown = open_base(path)
         self._showing = threading.Lock()
+        self._read: KnowledgeBase | None = None
+        self._reading = threading.Lock()
+        self._stored: Room[Batch] = Room(ROOM)
         self._encoders: tuple[tuple[tuple[str, str], ...], dict[str, Encoder]] | None = None
         self._loading = threading.Lock()
 
     @contextmanager
-    def asked(self) -> Iterator[KnowledgeBase]:
-        """A copy that nobody else asks; waits until one is free."""
-        base = self._free.get()
+    def asked(self, wait: float | None = None) -> Iterator[KnowledgeBase]:
+        """A copy that nobody else asks; waits until one is free.
+
+        Args:
+            wait: For so many seconds; None for as long as whoever asks is not stopped.
+
+        Raises:
+            Problem: None became free.
+        """
+        base = self._taken(wait)
         try:
             base = open_base(self.path) if base is None else base  # an empty base is false
             yield base
         finally:
             self._free.put(base)
 
+    def _taken(self, wait: float | None) -> KnowledgeBase | None:
+        with suppress(Empty):
+            return self._free.get_nowait()
+        end = monotonic() + (float("inf") if wait is None else wait)
+        with doing(f"waiting for {self.name}, which answers other questions"):
+            while monotonic() < end:
+                with suppress(Empty):
+                    return self._free.get(timeout=LOOK)
+                advance(0)  # the place where it may be stopped
+        raise Problem(
+            503,
+            f"{self.name} answers other questions, and none of them ended in {wait:g} seconds. Ask again in a while.",
+            headers={"Retry-After": "5"},
+        )  # fmt: skip
+
     @contextmanager
     def shown(self) -> Iterator[KnowledgeBase]:
         """The copy in which things are looked up, at one version."""
         with self._showing, self._shown.one_version():
             yield self._shown
+
+    @contextmanager
+    def reading(self) -> Iterator[KnowledgeBase]:
+        """The copy from which stored spectra are read, at one version."""
+        with self._reading:
+            if self._read is None:
+                self._read = open_base(self.path)
+            with self._read.one_version():
+                yield self._read
+
+    def stored(self, names: Sequence[str]) -> list[Batch]:
+        """The stored spectra of objects, each as a set of one, in this order; read once while they are looked at.
+
+        Raises:
+            Problem: An object is not there.
+        """
+        from spectrove.pipeline.queries import known_ids
+
+        with self.reading() as base:
+            version = base.version
+            kept = {name: self._stored.get((version, name)) for name in names}
+            found = {name: one for name, one in kept.items() if one is not None}
+            if missing := [name for name in kept if name not in found]:
+                known = known_ids(base, missing)
+                if strange := [name for name in missing if name not in known]:
+                    raise Problem(404, f"{strange[0]}: no object of {self.name}.")
+                spectra = base.spectra(missing)
+                for i, name in enumerate(missing):
+                    found[name] = one = spectra.take(np.array([i]))
+                    self._stored.keep((version, name), one, one.to_arrow().nbytes)
+        return [found[name] for name in names]
 
     def warm(self) -> None:
         """Read what every first question needs: labels, encoders, and the neighbours of one object in each copy."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,6 +14,7 @@ from spectrove.serve.service.given import Files
 from spectrove.serve.service.limits import MB, Limits
 from spectrove.serve.service.problems import Problem
 from spectrove.serve.service.questions import OfSpectra
+from spectrove.serve.service.room import Room
 from spectrove.serve.service.shelf import Served
 
 if TYPE_CHECKING:
@@ -79,12 +78,10 @@ def _check_kind(served: Served, spectra: Any) -> None:
 
 
 class Trays:
-    """All that are kept, the newest last."""
+    """All that are kept."""
 
     def __init__(self, room: int = ROOM) -> None:
-        self._room = room
-        self._kept: OrderedDict[str, tuple[Tray, int]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: Room[Tray] = Room(room)
 
     def bring(self, served: Served, asked: OfSpectra, files: Files, limits: Limits) -> Tray:
         """Read what came, and keep it.
@@ -103,15 +100,8 @@ class Trays:
             raise Problem(422, detail, "DatasetError", more={"refusals": told})
         _check_kind(served, spectra)
         tray = Tray(served.name, spectra, told)
-        self._keep(tray)
+        self._kept.keep(tray.id, tray, spectra.to_arrow().nbytes)
         return tray
-
-    def _keep(self, tray: Tray) -> None:
-        size = tray.spectra.to_arrow().nbytes
-        with self._lock:
-            self._kept[tray.id] = tray, size
-            while len(self._kept) > 1 and sum(size for _, size in self._kept.values()) > self._room:
-                self._kept.popitem(last=False)
 
     def named(self, name: str, base: str) -> Tray:
         """What is kept under this name.
@@ -119,9 +109,11 @@ class Trays:
         Raises:
             Problem: Nothing is, or for another base.
         """
-        with self._lock:
-            kept = self._kept.get(name)
-            if kept is None or kept[0].base != base:
-                raise Problem(404, "These spectra are no longer kept. Drop the files once more.")
-            self._kept.move_to_end(name)
-            return kept[0]
+        if (kept := self.found(name, base)) is None:
+            raise Problem(404, "These spectra are no longer kept. Drop the files once more.")
+        return kept
+
+    def found(self, name: str, base: str) -> Tray | None:
+        """The same; None if nothing is kept."""
+        kept = self._kept.get(name)
+        return kept if kept is not None and kept.base == base else None

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from spectrove.serve.service import handover
 from spectrove.serve.service.handover import Format
-from spectrove.serve.service.looking import Document
+from spectrove.serve.service.looking import Document, version
 from spectrove.serve.service.marks import Agreement, Mark, Marked, Marks, Read, agreement
 from spectrove.serve.service.problems import Problem
 from spectrove.serve.service.questions import LONGEST, Data
@@ -59,8 +59,10 @@ def router(desk: Desk) -> APIRouter:
 
     @made.post("/{listed}", response_model=None, summary="Set marks.")
     async def mark(name: str, listed: str, marking: Marking) -> Response:
-        kept = await looked_up(desk.marks(desk.shelf.named(name)).add, listed, marking.title, marking.marks)
-        return said({"marks": [plain(one) for one in kept]})
+        served = desk.shelf.named(name)
+        kept = await looked_up(desk.marks(served).add, listed, marking.title, marking.marks)
+        now = await looked_up(version, served)
+        return said({"marks": [plain(one) for one in kept], **now})
 
     @made.get("/{listed}/agreement", response_model=None, summary="How far two people agree.")
     async def compared(

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
+from spectrove.serve.page.entering import way
 from spectrove.serve.page.rendering import page
 from spectrove.serve.service.problems import Problem, pointer, problem_of
 
@@ -25,7 +26,7 @@ def answer(problem: Problem, scope: Scope) -> Response:
     about = {"instance": scope.get("path", ""), "request_id": scope.get("state", {}).get("request_id", "")}
     if wants_page(scope):
         if problem.status == 401:
-            return RedirectResponse("/enter", 303)
+            return RedirectResponse(way(scope), 303)
         return page("problem.html", status=problem.status, problem=problem.to_dict() | about, base=None)
     said = json.dumps(problem.to_dict() | about, ensure_ascii=False)
     return Response(said, problem.status, dict(problem.headers), MEDIA)

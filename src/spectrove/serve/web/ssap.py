@@ -167,7 +167,7 @@ def _formats(text: str) -> tuple[str, ...]:
 
 def found(served: Served, query: Query) -> Generator[dict[str, Any], None, None]:
     """A row for each spectrum of a base and each format, the nearest to the position first."""
-    with served.shown() as base:
+    with served.reading() as base:
         rows = [] if query.metadata or not query.formats else _candidates(base, query)
         for start in range(0, len(rows), TOGETHER):
             some = rows[start : start + TOGETHER]

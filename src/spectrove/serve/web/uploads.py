@@ -16,7 +16,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from spectrove.serve.service.asking import Task
-from spectrove.serve.service.given import NOWHERE, Files
+from spectrove.serve.service.given import NOWHERE, Files, check_unpacked
 from spectrove.serve.service.limits import MB, Limits
 from spectrove.serve.service.problems import Problem
 from spectrove.serve.service.questions import Data
@@ -81,6 +81,7 @@ def _of_json(body: bytes, task: Task) -> Data:
 def _of_form(form: FormData, task: Task, folder: Path, limits: Limits) -> tuple[Data, Files]:
     texts: dict[str, list[str]] = {}
     places: dict[str, list[Path]] = {}
+    unpacked = 0
     for key, value in form.multi_items():
         if isinstance(value, str):
             texts.setdefault(key, []).append(value)
@@ -89,13 +90,14 @@ def _of_form(form: FormData, task: Task, folder: Path, limits: Limits) -> tuple[
             takes = f"expected {' or '.join(task.files)}" if task.files else "expected no files"
             raise Problem(422, f"{key}: a file came under this name, {takes}.", "Invalid")
         if value.filename or value.size:  # a browser sends an empty part where no file was chosen
-            places.setdefault(key, []).append(_kept(value, folder, limits))
+            place, unpacked = _kept(value, folder, limits, unpacked)
+            places.setdefault(key, []).append(place)
     said = {key: _value(values, _takes_many(task.model, key)) for key, values in texts.items()}
     return task.model.model_validate(said), Files(folder, places)
 
 
-def _kept(upload: UploadFile, folder: Path, limits: Limits) -> Path:
-    """The file in the folder, under its own name or what is harmless of it."""
+def _kept(upload: UploadFile, folder: Path, limits: Limits, before: int = 0) -> tuple[Path, int]:
+    """The file in the folder, under its own name or what is harmless of it; its bytes and those before, unpacked."""
     place = folder / harmless(upload.filename or "spectrum")
     if place.exists():
         raise Problem(
@@ -103,8 +105,7 @@ def _kept(upload: UploadFile, folder: Path, limits: Limits) -> Path:
         )
     with place.open("xb") as file:
         shutil.copyfileobj(upload.file, file, MB)
-    _check_unpacked(place, limits.unpacked)
-    return place
+    return place, before + check_unpacked(place, limits.unpacked, before)
 
 
 def kept_file(upload: UploadFile, part: str, limits: Limits) -> Files:
@@ -117,7 +118,7 @@ def kept_file(upload: UploadFile, part: str, limits: Limits) -> Files:
         raise Problem(422, "No file came. Choose one.", "Invalid")
     files = Files(folder := Path(tempfile.mkdtemp(prefix="spectrove-")), {})
     try:
-        return Files(folder, {part: [_kept(upload, folder, limits)]})
+        return Files(folder, {part: [_kept(upload, folder, limits)[0]]})
     except BaseException:
         drop(files)
         raise
@@ -128,20 +129,6 @@ def harmless(name: str) -> str:
     last = STRANGE.sub("_", re.split(r"[/\\]", name)[-1]).strip(" .")
     last = last[-LONGEST:].lstrip("-. ") or "spectrum"
     return f"{last}_" if last.lower().endswith(FOLDERS) else last
-
-
-def _check_unpacked(place: Path, most: int) -> None:
-    """Refuse a packed file that is far larger inside; one that cannot be unpacked is refused by its reader."""
-    from spectrove.errors import FormatError
-    from spectrove.readers.fitsfile import DAMAGED, open_plain
-
-    size = 0
-    with suppress(FormatError, *DAMAGED), open_plain(place) as file:
-        while chunk := file.read(MB):
-            if (size := size + len(chunk)) > most:
-                break
-    if size > most:
-        raise Problem(413, f"{place.name}: more than {most / 1e6:g} MB when unpacked. Send fewer spectra.")
 
 
 def _takes_many(model: type[Data], key: str) -> bool:

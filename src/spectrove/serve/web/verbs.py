@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from spectrove.serve.output import json_line
 from spectrove.serve.service.asking import Item, Question, Task
@@ -79,23 +79,21 @@ async def told(job: Job, request: Request, metrics: Metrics, owned: bool) -> Res
         job: The question.
         request: Who waits for it.
         metrics: Where it is counted.
-        owned: Whether it ends with the request, because nobody can come back for it.
+        owned: Whether it ends with the last request that waits for it, because nobody can come back for it.
     """
+    reading = _Reader(job, metrics, owned)
     try:
         form = form_of(request)
     except Problem:
-        if owned:
-            job.stop()
-        raise
+        with reading:
+            raise
     if form != JSON:
-        write = lines if form == LINES else events
-        after = BackgroundTask(_ended, job, metrics, owned)
-        return StreamingResponse(_watched(write(job), job, owned), media_type=form, background=after)
-    async with aclosing(job.follow()) as said:
-        async for _ in said:
-            if owned and await request.is_disconnected():
-                job.stop()
-    _ended(job, metrics, owned)
+        return _Stream((lines if form == LINES else events)(job), reading, form)
+    with reading:
+        async with aclosing(job.follow()) as said:
+            async for _ in said:
+                if owned and await request.is_disconnected():
+                    break
     if job.problem is not None:
         return answer(job.problem, request.scope)
     return Response(json_line(whole(job)), media_type=JSON)
@@ -111,20 +109,35 @@ def whole(job: Job) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _ended(job: Job, metrics: Metrics, owned: bool) -> None:
-    if owned:
-        metrics.answers.labels(job.task).inc(len(job.rows("answer")))
-        metrics.refusals.labels(job.task).inc(len(job.rows("refusal")))
+class _Reader:
+    """Somebody reads what a question says, from now on; with the last who has gone it ends, if it is owned."""
 
+    def __init__(self, job: Job, metrics: Metrics, owned: bool) -> None:
+        self._job, self._metrics, self._owned = job, metrics, owned
+        job.readers += 1
 
-async def _watched(written: AsyncIterator[str], job: Job, owned: bool) -> AsyncIterator[str]:
-    """What is written; if nobody reads any more the question is stopped."""
-    try:
-        async for text in written:
-            yield text
-    finally:
-        if owned:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        job = self._job
+        job.readers -= 1
+        if self._owned and not job.readers:
             job.stop()
+            self._metrics.answers.labels(job.task).inc(len(job.rows("answer")))
+            self._metrics.refusals.labels(job.task).inc(len(job.rows("refusal")))
+
+
+class _Stream(StreamingResponse):
+    """What a question says, to somebody who reads it or goes away."""
+
+    def __init__(self, written: AsyncIterator[str], reading: _Reader, media: str) -> None:
+        super().__init__(written, media_type=media)
+        self._reading = reading
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._reading:
+            await super().__call__(scope, receive, send)
 
 
 async def lines(job: Job) -> AsyncIterator[str]:

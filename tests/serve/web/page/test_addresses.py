@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from tests.serve.web.conftest import uploads
+from tests.serve.web.conftest import problem, uploads
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 TOKEN = "0123456789abcdef0123"
@@ -75,13 +76,14 @@ def test_parts_are_the_answers_of_rest(served, ids):
 
 
 def test_a_redshift_and_a_region_that_are_given_are_used(served, ids):
-    """And a redshift that cannot be is a sentence in the place of the answer."""
+    """And a redshift that cannot be is refused in a sentence."""
     whole = parts(served, f"object={ids[0]}&part=twins")["twins"]
     region = parts(served, f"object={ids[0]}&part=twins&region=4800:5050")["twins"]
     assert "Compared in 4800:5050" in region
     assert re.findall("data-draw", region)
     assert region != whole
-    assert "expected a redshift from" in parts(served, f"object={ids[0]}&part=twins&z=99")["twins"]
+    said = problem(served.get(f"/kb/mock/parts?object={ids[0]}&part=twins&z=99"), 422, "Invalid")
+    assert "expected a redshift from" in said["detail"]
 
 
 def test_counts_are_shown_through_their_domain(served, counts):
@@ -180,3 +182,43 @@ def test_a_token_is_typed_once(serve):
     assert "samesite=strict" in cookie
     assert client.get("/", headers=BROWSER).status_code == 200
     assert serve(token=TOKEN).get("/v1/bases").status_code == 401
+
+
+QUESTION = "/kb/mock/hunt?by=label&value=class_derived%3DSF&among=z+%3C+0.1&text=%C3%A9&go=1"
+
+
+def test_the_question_is_asked_when_the_token_was_typed(serve):
+    """A bookmark leads through the form to the question, with all of its query; also after a wrong token."""
+    client = serve(token=TOKEN)
+    way = client.get(QUESTION, headers=BROWSER, follow_redirects=False).headers["location"]
+    form = client.get(way, headers=BROWSER).text
+    wanted = html.unescape(re.search(r'name="next" value="([^"]+)"', form)[1])
+    assert wanted == QUESTION
+    wrong = client.post("/enter", data={"token": "another", "next": wanted})
+    assert html.unescape(re.search(r'name="next" value="([^"]+)"', wrong.text)[1]) == QUESTION
+    entered = client.post("/enter", data={"token": TOKEN, "next": wanted}, follow_redirects=False)
+    assert entered.status_code == 303
+    assert entered.headers["location"] == QUESTION
+    sent = client.post("/kb/mock/hunt/stop", headers=BROWSER, follow_redirects=False)
+    assert sent.status_code == 303  # the cookie is there
+    other = serve(token=TOKEN).post("/kb/mock/hunt/stop?by=like", headers=BROWSER, follow_redirects=False)
+    assert other.headers["location"] == "/enter"  # what was sent is not sent again
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "https://evil.example/", "//evil.example", "///evil.example", "\\\\evil.example", "/\\evil.example",
+        "javascript:alert(1)", "evil.example", "/\t/evil.example", "/\n/evil.example", "http:evil", "//[", "",
+        "/" + "x" * 5000, " //evil.example", "?next=/", "https:///evil.example",
+    ],
+)  # fmt: skip
+def test_nobody_is_led_elsewhere(serve, elsewhere):
+    """Only to a page of this server: with a token, without one, and where the form is shown."""
+    for client in (serve(token=TOKEN), serve()):
+        data = {"token": TOKEN, "next": elsewhere}
+        assert client.post("/enter", data=data, follow_redirects=False).headers["location"] == "/"
+    form = client.get("/enter", params={"next": elsewhere}, headers=BROWSER, follow_redirects=False)
+    assert form.headers["location"] == "/"
+    form = serve(token=TOKEN).get("/enter", params={"next": elsewhere}, headers=BROWSER)
+    assert 'name="next"' not in form.text

@@ -91,7 +91,8 @@ const show = () => {
   control("card-title").textContent = one.id;
   control("card-value").textContent = selected.querySelector(".value").textContent;
   control("card-why").textContent = selected.querySelector("td.wide").textContent.trim();
-  control("card-page").href = one.page;
+  control("card-page").hidden = !one.page;
+  if (one.page) control("card-page").href = one.page;
   control("card-others").textContent = [...selected.querySelectorAll(".said .soft")].map((other) => other.textContent).join("; ");
   fill(one.mine ?? {});
   draw(one);
@@ -114,6 +115,10 @@ const draw = async (one) => {
   asked += 1;
   const mine = asked;
   const place = control("card-plot");
+  if (!one.page) {
+    place.textContent = "This spectrum is no longer kept.";
+    return;
+  }
   place.setAttribute("aria-label", `${one.id} over the nearest known spectra`);
   if (listing.dataset.flux !== "yes") {
     const picture = new Image();
@@ -201,11 +206,12 @@ const send = async (row, mark, spoken) => {
   if (one.numbers.z != null) whole.z_shown = one.numbers.z;
   if (listing.dataset.version) whole.version = Number(listing.dataset.version);
   try {
-    await json(listing.dataset.marks, {
+    const kept = await json(listing.dataset.marks, {
       method: "POST",
       headers: { "content-type": "application/json", accept: "application/json" },
       body: JSON.stringify({ title: listing.dataset.title.slice(0, 200), marks: [whole] }),
     });
+    changed(kept.version);
   } catch (error) {
     say(`Not kept: ${error.message}`);
     return false;
@@ -217,6 +223,18 @@ const send = async (row, mark, spoken) => {
   say(spoken);
   return true;
 };
+
+// The base may become another one while its list is looked at.
+const changed = (version) => {
+  const note = control("changed");
+  if (note && listing.dataset.version && version && version !== Number(listing.dataset.version)) note.hidden = false;
+};
+if (listing) {
+  document.addEventListener("visibilitychange", async () => {
+    if (document.hidden) return;
+    try { changed((await json(listing.dataset.now)).version); } catch { /* what is asked next says what is wrong */ }
+  });
+}
 
 const set = async (changes, spoken, onward = false) => {
   if (!selected) return;
@@ -243,7 +261,7 @@ const KEYS = {
   y: () => marked("yes"), n: () => marked("no"), u: () => marked("unsure"), z: undo,
   c: () => marking().elements.comment.focus(),
   ArrowDown: () => move(1), ArrowUp: () => move(-1), Home: () => select(rows[0]), End: () => select(rows.at(-1)),
-  Enter: () => location.assign(data.get(selected).page),
+  Enter: () => { if (data.get(selected).page) location.assign(data.get(selected).page); },
 };
 
 if (rows.length) {

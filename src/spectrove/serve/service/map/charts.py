@@ -24,7 +24,7 @@ from spectrove.serve.service.map.colours import Colouring, coloured, columns_of,
 from spectrove.serve.service.map.drawing import MOST_PIXELS, MOST_SIDE, Window
 from spectrove.serve.service.problems import Problem
 from spectrove.serve.service.questions import OfSpectra
-from spectrove.serve.service.shelf import Served
+from spectrove.serve.service.shelf import WAIT, Served
 from spectrove.work import advance, doing
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ class Charts:
     def make(self, served: Served) -> Iterator[Item]:
         """Make the map of a base, as a question that tells of its progress and can be stopped.
 
-        Of several that ask at one time one makes it, and the others wait.
+        One at a time makes it: that of a question that was stopped comes to its end before.
         """
-        with served.asked() as base, base.one_version(), self._alone(served.name):
+        with self._alone(served.name), served.asked() as base, base.one_version():
             chart = Chart(map_of(base), base.version, columns_of(base))
             with self._lock:
                 self._known[served.name] = chart
@@ -104,7 +104,7 @@ class Charts:
         with self._lock:
             turn = self._turns.setdefault(name, threading.Lock())
         if not turn.acquire(blocking=False):
-            with doing("waiting for the map, which somebody else has asked for"):
+            with doing("waiting for a map that was begun before"):
                 while not turn.acquire(timeout=0.2):
                     advance(0)  # the place where it may be stopped
         try:
@@ -299,7 +299,7 @@ def place_of_spectra(
     """
     from spectrove.inference.embed import vectors_of
 
-    with served.asked() as base:
+    with served.asked(WAIT) as base:
         encoder = served.encoders(base).get(chart.made.view)
         if encoder is None:
             raise Problem(
