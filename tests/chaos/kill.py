@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).parent))
 import made_up
@@ -39,6 +40,9 @@ from spectrove.knowledge import KnowledgeBase
 OBJECTS = 600
 #: Longest time after which a process that works on made-up objects is killed, seconds.
 LONGEST = 2.0
+
+#: Label that a review gives.
+REVIEWED = "reviewed"
 
 Piece = tuple[State, list[str], Callable[[], object]]
 
@@ -73,6 +77,17 @@ def pieces(kind: str, base: KnowledgeBase, state: State, turn: int) -> Iterator[
         elif kind == "reencode":
             every = {name: generation + 1 for name, generation in state.items()}
             yield every, [], lambda every=every: base.reencode(made_up.views(every), since=base.version)
+        elif kind == "label":
+            marks = pa.table({"object_id": known, "mark": [f"{turn}-{number}"] * len(known)})
+            yield {}, [], lambda marks=marks: base.add_columns(marks, "marks", existing="replace")
+            changes = dict.fromkeys(some[3:], ("mark", REVIEWED))
+            yield (
+                {},
+                some[:3],
+                lambda c=changes, r=set(some[:3]): base.curate(c, r, since=base.version) if c else None,
+            )
+            if number % 4 == 0:
+                yield {}, [], lambda: base.drop_columns(["mark"])
 
 
 def work(kind: str, path: Path, known: Path, turn: int) -> None:
@@ -131,9 +146,19 @@ def made_up_round(
     wrong, holds = made_up.faults(path, allowed, turn)
     if holds is None:
         return wrong, state, done
+    wrong += half_labelled(path)
     more = {f"more-{turn}": turn}
     KnowledgeBase.open(path).add(made_up.spectra(more), made_up.views(more))
     return wrong, holds | more, done
+
+
+def half_labelled(path: Path) -> list[str]:
+    """What is wrong with the labels that `label` joins: one call marks all objects alike, and a review some of them."""
+    base = KnowledgeBase.open(path)
+    if "mark" not in base.columns:
+        return []
+    marks = set(base.rows(columns=["mark"]).column("mark").to_pylist()) - {None, REVIEWED}
+    return [f"labels of {len(marks)} joins at once: {sorted(marks)[:3]}"] * (len(marks) > 1)
 
 
 def survey(folder: Path) -> Path:
@@ -236,7 +261,7 @@ def until_it_ends(command: list[str], rng: np.random.Generator, times: int, long
     return kills
 
 
-MADE_UP = ("add", "upsert", "delete", "optimize", "index", "reencode")
+MADE_UP = ("add", "upsert", "delete", "optimize", "index", "reencode", "label")
 SURVEY = {"watch": watch_round, "prepare": prepare_round, "embed": embed_round}
 
 

@@ -183,6 +183,31 @@ def test_a_few_changes_leave_the_index_in_use(known, make_spectra, monkeypatch):
     known.add_columns(column, "made up")
     check()
     assert known.search(QUERIES, 1).column("score")[0, 0] is not None
+    known.upsert(make_spectra(NAMES[30:34]), {"shape": embeddings(NAMES[30:34], QUERIES.vectors[4:8])})
+    known.curate({NAMES[50]: ("class_derived", "LINER")}, {NAMES[51]}, since=known.version)
+    check()
+    assert known.search(QUERIES, 1).object_id[4:8, 0].tolist() == NAMES[30:34]
+
+
+def test_columns_and_reviews_let_an_index_go_on_without_reading_vectors(known, make_spectra, monkeypatch):
+    """Also after an addition: every row is known by its place. Another view that is encoded anew changes nothing."""
+    known.reencode({"own": embeddings(NAMES, around(CENTRES, N, seed=6)[:, :3])}, since=known.version)
+    known.build_index(["shape"])
+    new = ["new0", "new1"]
+    vectors = embeddings(new, QUERIES.vectors[:2])
+    known.add(make_spectra(new), {"shape": vectors, "own": replace(vectors, vectors=vectors.vectors[:, :3])})
+    known.add_columns(pa.table({"object_id": NAMES, "score": np.arange(N) / 7}), "made up")
+    known.curate({NAMES[50]: ("class_derived", "LINER")}, {NAMES[51]}, since=known.version)
+    own = known.embeddings("own")
+    known.reencode({"own": replace(own, vectors=own.vectors[::-1].copy())}, since=known.version)
+    expected = by_looking_at_all(known, monkeypatch)
+    opened = KnowledgeBase.open(known.path)
+    monkeypatch.setattr(
+        "spectrove.knowledge.reading.Reader._read_vectors", lambda *_: pytest.fail("all were read")
+    )
+    same(opened.search(QUERIES, 5), expected)
+    assert uses_index(opened)
+    assert opened.search(QUERIES, 1).object_id[:2, 0].tolist() == new
 
 
 def test_a_view_that_was_encoded_anew_is_not_searched_by_the_old_index(known, monkeypatch, caplog):

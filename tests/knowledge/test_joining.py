@@ -211,29 +211,6 @@ def test_an_address_takes_columns(ids, make_spectra, make_vectors, tmp_path):
     assert values(base, "lens")[ids[0]] is True
 
 
-def test_a_writer_that_comes_between_without_a_lock_loses_nothing(base, ids, make_spectra, make_vectors):
-    """As in an object store: the addition stays, the join is refused and can be repeated."""
-    other = KnowledgeBase.open(base.path)
-    replace = base._store.replace_objects
-
-    def late(written, before):
-        spectra, vectors = make_spectra(["late"]), make_vectors(["late"], 7)
-        from spectrove.knowledge import writing
-
-        rows = writing.prepare_objects(other._store, other._reader, spectra, {"shape": vectors})
-        other._store.objects.add(rows)
-        replace(written, before)
-
-    base._store.replace_objects = late
-    with pytest.raises(KnowledgeError, match="another writer changed the base"):
-        base.add_columns(table(ids[:2], lens=[True, False]), "x")
-    base._store.replace_objects = replace
-    assert len(base) == len(ids) + 1
-    assert "lens" not in base.columns
-    base.add_columns(table(ids[:2], lens=[True, False]), "x")
-    assert len(base) == len(ids) + 1
-
-
 def test_two_writers_at_once_lose_nothing(base, ids):
     """Each joins twenty columns while the other does."""
     code = """

@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
-from spectrove.knowledge import checks, history, joining, labelled, lookup, relabel, schema, writing
+from spectrove.knowledge import (
+    checks,
+    columnwise,
+    history,
+    joining,
+    labelled,
+    lookup,
+    relabel,
+    schema,
+    writing,
+)
 from spectrove.knowledge.classwise import Among, ClassDistances, find_by_class
 from spectrove.knowledge.files import Files, Uri, place_of
 from spectrove.knowledge.finding import Conditions, find
@@ -302,13 +312,17 @@ class KnowledgeBase:
         """
         if empty := [view for view, vectors in views.items() if not len(vectors)]:
             raise KnowledgeError(f"{self.path}: no vectors for view {empty[0]}. Nothing was written.")
-        with self._store.writing("reencode", views={view: v.encoder for view, v in views.items()}):
+        beside = columnwise.possible(self._store) and writing.views_beside(self._reader, views)
+        encoders = {view: v.encoder for view, v in views.items()}
+        with self._store.writing("reencode", views=encoders, in_place=beside):
             writing.replace_views(self._store, self._reader, views, since)
         return self.version
 
     def curate(self, changes: relabel.Changes, removed: set[str], *, since: int) -> int:
         """Number of a new version with these labels and without these objects; `curation.apply_review` checks them."""
-        with self._store.writing("curate", relabelled=len(changes), removed=len(removed)):
+        in_place = relabel.of_few(changes, removed)
+        about = {"relabelled": len(changes), "removed": len(removed), "in_place": in_place}
+        with self._store.writing("curate", **about):
             relabel.rewrite(self._store, self._reader, changes, removed, since)
         return self.version
 
@@ -346,14 +360,16 @@ class KnowledgeBase:
         if dry_run or not foreseen.altered:
             return foreseen
         origins = sorted({s.name for s in plan.sources.values()})
-        with self._store.writing(operation, columns=plan.names, source=", ".join(origins)):
+        about = {"columns": plan.names, "in_place": columnwise.possible(self._store)}
+        with self._store.writing(operation, source=", ".join(origins), **about):
             done = joining.write(self._store, self._reader, plan)
         return replace(done, version=self.version)
 
     def drop_columns(self, names: Sequence[str]) -> int:
         """Number of a new version without these columns, each of which `add_columns` made; rollback restores them."""
         self.check_droppable(names)
-        with self._store.writing("drop columns", columns=list(names)):
+        about = {"columns": list(names), "in_place": columnwise.possible(self._store)}
+        with self._store.writing("drop columns", **about):
             joining.drop(self._store, self._reader, names)
         return self.version
 

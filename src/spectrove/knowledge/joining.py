@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spectrove.errors import KnowledgeError
-from spectrove.knowledge import schema
+from spectrove.knowledge import columnwise, schema
 from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.store import Store
 from spectrove.spectra import CORE_COLUMNS
@@ -152,15 +152,16 @@ def plan_of(
 def change(store: Store, reader: Reader, plan: Joining) -> ColumnsAdded:
     """What the join would do; nothing is written."""
     names = [name for name in plan.names if name in store.objects.schema.names]
-    return _join(_read(store, reader, ["labels", *names]), plan, reader.version)[1]
+    return _join(_read(store, reader, ["labels", *names]), plan, reader.version)[2]
 
 
 def write(store: Store, reader: Reader, plan: Joining) -> ColumnsAdded:
     """Join the columns as one version; if nothing changes there is none. Needs the lock."""
     before = reader.refresh()
-    table, added = _join(_read(store, reader, None), plan, before)
+    names = [name for name in plan.names if name in store.objects.schema.names]
+    table, changed, added = _join(_read(store, reader, ["labels", *names]), plan, before)
     if added.altered:
-        _replace(store, reader, table, before)
+        _write(store, reader, table.select(["_rowid", *changed]), before)
     return added
 
 
@@ -168,13 +169,13 @@ def drop(store: Store, reader: Reader, names: Sequence[str]) -> None:
     """Remove joined columns, and what `labels` notes of them, as one version; needs the lock."""
     before = reader.refresh()
     check_droppable(store, reader, names)
-    table = _read(store, reader, None).drop_columns(list(names))
+    table = _read(store, reader, ["labels"])
     said = [
         own if own is None else [entry for entry in own if entry["name"] not in names]
         for own in table.column("labels").to_pylist()
     ]
     table = _with_column(table, table.schema.field("labels"), pa.array(said, schema.LABELS))
-    _replace(store, reader, table, before)
+    _write(store, reader, table.select(["_rowid", "labels"]), before, names)
 
 
 def check_droppable(store: Store, reader: Reader, names: Sequence[str]) -> None:
@@ -199,18 +200,19 @@ def sources_of(column: pa.Field) -> list[dict[str, Any]]:
     return json.loads((column.metadata or {}).get(SOURCES, b"[]"))
 
 
-def _read(store: Store, reader: Reader, columns: Sequence[str] | None) -> pa.Table:
-    names = store.objects.schema.names
-    chosen = [n for n in names if columns is None or n == "object_id" or n in columns]
-    table = reader.scan(chosen).select(chosen)
-    return table.cast(pa.schema([store.objects.schema.field(n) for n in chosen]))
+def _read(store: Store, reader: Reader, columns: Sequence[str]) -> pa.Table:
+    """Rows, ids and these columns of all objects."""
+    names = [n for n in store.objects.schema.names if n == "object_id" or n in columns]
+    fields = [store.objects.schema.field(n) for n in names]
+    found = reader.scan(names).select(["_rowid", *names])
+    return found.cast(pa.schema([found.schema.field("_rowid"), *fields]))
 
 
-def _replace(store: Store, reader: Reader, table: pa.Table, before: int) -> None:
-    """Write table `objects` with other columns; its schema says that spectra and vectors are as they were."""
+def _write(store: Store, reader: Reader, changed: pa.Table, before: int, dropped: Sequence[str] = ()) -> None:
+    """Write columns of table `objects`; its schema says that spectra and vectors are as they were."""
     said = {schema.MEASURED_AT: str(reader.measured_version), schema.WRITTEN_AS: str(before + 1)}
-    kept = {k: v for k, v in (store.objects.schema.metadata or {}).items() if k.decode() not in said}
-    store.replace_objects(table.replace_schema_metadata(kept | said), before)
+    kept = {k.decode(): v.decode() for k, v in (store.objects.schema.metadata or {}).items()}
+    columnwise.write(store, reader, changed, before, dropped=dropped, said=kept | said)
 
 
 def _known(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -238,15 +240,15 @@ def _known(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(pc.fill_null(known, False), values, pa.scalar(None, kind))
 
 
-def _join(objects: pa.Table, plan: Joining, before: int) -> tuple[pa.Table, ColumnsAdded]:
-    """The objects with the columns, and what these did."""
+def _join(objects: pa.Table, plan: Joining, before: int) -> tuple[pa.Table, list[str], ColumnsAdded]:
+    """The objects with the columns, names of those that are others than before, and what the given ones did."""
     ids = objects.column("object_id")
     at = pc.index_in(ids, plan.table.column("object_id"))
     strangers = pc.invert(pc.is_in(plan.table.column("object_id"), ids.combine_chunks()))
     unknown = tuple(plan.table.column("object_id").filter(strangers).to_pylist())
     notes = _Notes(objects.column("labels").to_pylist())
     changes: dict[str, ColumnChange] = {}
-    altered = False
+    altered: list[str] = []
     for name in plan.names:
         given = plan.table.column(name).take(at)
         created = name not in objects.column_names
@@ -257,13 +259,15 @@ def _join(objects: pa.Table, plan: Joining, before: int) -> tuple[pa.Table, Colu
         noted = plan.notes(name) and notes.add(name, old, given, source)
         changed = created or changes[name].new or changes[name].emptied
         if changed or noted or (plan.existing != "keep" and changes[name].differ):
-            altered = True
+            altered.append(name)
             own = None if created else objects.schema.field(name)
             column = _described(name, new.type, own, source, before + 1, changes[name].given)
             objects = _with_column(objects, column, new)
     if notes.changed:
         objects = _with_column(objects, objects.schema.field("labels"), pa.array(notes.said, schema.LABELS))
-    return objects, ColumnsAdded(changes, len(ids) - at.null_count, unknown, altered, before)
+        altered.append("labels")
+    done = ColumnsAdded(changes, len(ids) - at.null_count, unknown, bool(altered), before)
+    return objects, altered, done
 
 
 def _with_column(table: pa.Table, column: pa.Field, values: Any) -> pa.Table:

@@ -405,8 +405,7 @@ class Reader:
     def spectra(self, object_ids: Sequence[str]) -> SpectrumSet:
         """Stored spectra in the order of `object_ids`."""
         names = ["object_id", "spectrum_key", *self.catalog_columns()]
-        tables = [self.scan(names, _one_of("object_id", part)) for part in _parts(sorted(set(object_ids)))]
-        objects = pa.concat_tables(tables) if tables else self.scan(names, "false")
+        objects = self.of_objects(object_ids, names)
         where = {object_id: i for i, object_id in enumerate(objects.column("object_id").to_pylist())}
         if absent := [i for i in object_ids if i not in where]:
             raise KnowledgeError(
@@ -421,12 +420,17 @@ class Reader:
             pa.table(columns, names=["object_id", *pixels.column_names, *rows.column_names])
         )
 
+    def of_objects(self, object_ids: Iterable[str], columns: Sequence[str]) -> pa.Table:
+        """The named columns and `_rowid` of these objects, in any order; of those that the base lacks nothing."""
+        tables = [self.scan(columns, one_of("object_id", part)) for part in _parts(sorted(set(object_ids)))]
+        return pa.concat_tables(tables) if tables else self.scan(columns, "false")
+
     def _pixels(self, keys: list[str]) -> pa.Table:
         """The columns of the spectra themselves for these keys, in order."""
         tables = []
         with sentence(self._store.path, "read the spectra"):
             for part in _parts(sorted(set(keys))):
-                tables.append(self._store.spectra.search().where(_one_of("spectrum_key", part)).to_arrow())
+                tables.append(self._store.spectra.search().where(one_of("spectrum_key", part)).to_arrow())
         table = pa.concat_tables(tables) if tables else self._store.spectra.schema.empty_table()
         where = {key: i for i, key in enumerate(table.column("spectrum_key").to_pylist())}
         if lost := [key for key in keys if key not in where]:
@@ -470,7 +474,7 @@ def _stored(table: Any, column: str, values: Iterable[str]) -> set[str]:
     """Those of the values that a table has, by the index that `optimize` made, and a scan of the rows after it."""
     found: set[str] = set()
     for part in _parts(sorted(set(values))):
-        rows = table.search().select([column]).where(_one_of(column, part)).to_arrow()
+        rows = table.search().select([column]).where(one_of(column, part)).to_arrow()
         found.update(rows.column(column).to_pylist())
     return found
 
@@ -479,6 +483,7 @@ def _parts(items: list[str]) -> list[list[str]]:
     return [items[i : i + IDS_AT_ONCE] for i in range(0, len(items), IDS_AT_ONCE)]
 
 
-def _one_of(column: str, values: Iterable[str]) -> str:
+def one_of(column: str, values: Iterable[str]) -> str:
+    """The condition that a column has one of these values."""
     quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
     return f"{column} IN ({quoted})"

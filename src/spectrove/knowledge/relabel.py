@@ -6,33 +6,51 @@ import pyarrow as pa
 
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge import schema
-from spectrove.knowledge.reading import Reader
+from spectrove.knowledge.reading import Reader, one_of
 from spectrove.knowledge.store import Store
 from spectrove.targets import label_text
 
 #: Source noted in `labels` for a value set by a review, and for an older value without a source.
 SOURCE, BEFORE = "curation", "before curation"
 
+#: Of so many changed objects or fewer only their rows are written.
+FEW = 10_000
+
 #: Label column and new value (None for none) by object id.
 Changes = dict[str, tuple[str, str | None]]
 
 
 def rewrite(store: Store, reader: Reader, changes: Changes, removed: set[str], since: int) -> None:
-    """Write table `objects` with the new labels and without the removed objects, as one version; needs the lock."""
+    """Write the new labels, and remove objects, as one version; needs the lock."""
     if (now := reader.refresh()) != since:
         raise KnowledgeError(
             f"{store.path}: the base changed while the review was applied (version {since} then, {now} now). Nothing "
             "was written; review it again."
         )
     names = store.objects.schema.names
-    table = reader.scan(names).select(names).cast(store.objects.schema)
-    ids = table.column("object_id").to_pylist()
-    table = table.filter(pa.array([name not in removed for name in ids]))
-    # One write: a reader sees all old labels or all new ones.
-    store.replace_objects(_relabelled(table, changes, since), now)
+    if not of_few(changes, removed):
+        table = reader.scan(names).select(names).cast(store.objects.schema)
+        table = table.filter(
+            pa.array([name not in removed for name in table.column("object_id").to_pylist()])
+        )
+        store.replace_objects(_relabelled(reader, table, changes, since), now)
+    elif changes:
+        table = reader.of_objects(changes.keys() - removed, names).select(names).cast(store.objects.schema)
+        merge = store.objects.merge_insert("object_id").when_matched_update_all()
+        if removed:
+            merge = merge.when_not_matched_by_source_delete(one_of("object_id", sorted(removed)))
+        # One commit: a reader sees all old labels or all new ones.
+        merge.execute(_relabelled(reader, table, changes, since), on_bad_vectors="null")
+    else:
+        store.objects.delete(one_of("object_id", sorted(removed)))
 
 
-def _relabelled(table: pa.Table, changes: Changes, since: int) -> pa.Table:
+def of_few(changes: Changes, removed: set[str]) -> bool:
+    """Whether only rows that change are written; the others stay at their places."""
+    return len(changes) + len(removed) <= FEW
+
+
+def _relabelled(reader: Reader, table: pa.Table, changes: Changes, since: int) -> pa.Table:
     """The table with new labels and their source; `labels` keeps the old value."""
     ids = table.column("object_id").to_pylist()
     said = table.column("labels").to_pylist()
@@ -40,7 +58,7 @@ def _relabelled(table: pa.Table, changes: Changes, since: int) -> pa.Table:
         place = table.schema.get_field_index(label)
         field, old = table.schema.field(place), table.column(label)
         values, texts = old.to_pylist(), [label_text(v) for v in old.to_pylist()]
-        known = {text: value for text, value in zip(texts, values, strict=True) if text is not None}
+        known = {label_text(v): v for v in reader.scan([label]).column(label).unique().to_pylist()}
         for i, name in enumerate(ids):
             if name not in changes or changes[name][0] != label:
                 continue

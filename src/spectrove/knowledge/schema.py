@@ -24,6 +24,9 @@ LABELS = pa.list_(pa.struct([(name, pa.string()) for name in ("name", "value", "
 OWN_COLUMNS = ("object_id", "healpix29", "spectrum_key")
 VECTOR = "vector_"
 
+#: Names under which Lance gives the place of a row.
+ROW_NAMES = ("_rowid", "_rowaddr", "_rowoffset")
+
 #: The view that is searched by default.
 DEFAULT_VIEW = "shape"
 
@@ -128,31 +131,25 @@ def objects_table(spectra: Batch, views: Mapping[str, Embeddings], keys: list[st
     return flag_missing(table)
 
 
-def with_views(table: pa.Table, views: Mapping[str, Embeddings]) -> pa.Table:
-    """Table `objects` with the vectors of these views replaced, or appended as new columns."""
-    ids = np.array(table.column("object_id").to_pylist(), dtype=str)
-    for view, embeddings in views.items():
-        for field, column in view_columns(view, embeddings, ids).items():
-            place = table.schema.get_field_index(field.name)
-            table = (
-                table.append_column(field, column) if place < 0 else table.set_column(place, field, column)
-            )
-    return flag_missing(table)
-
-
 def flag_missing(table: pa.Table) -> pa.Table:
     """Table `objects` with the flag MISSING on exactly the objects that lack a vector in some view."""
     lacks = np.zeros(table.num_rows, dtype=bool)
     for name in table.column_names:
         if name.startswith(VECTOR):
             lacks |= np.asarray(table.column(name).is_null().to_numpy(zero_copy_only=False), dtype=bool)
-    flags = table.column("flags").to_pylist()
-    if not lacks.any() and not any(MISSING in (own or ()) for own in flags):
-        return table
+    flags = missing_flagged(table.column("flags"), lacks)
     place = table.schema.get_field_index("flags")
+    return table if flags is None else table.set_column(place, table.schema.field(place), flags)
+
+
+def missing_flagged(column: pa.ChunkedArray, lacks: NDArray[np.bool_]) -> pa.Array | None:
+    """Flags with MISSING on exactly the objects that lack a vector, (n_objects,); None where they are so already."""
+    flags = column.to_pylist()
+    if not lacks.any() and not any(MISSING in (own or ()) for own in flags):
+        return None
     kept = [own if own is None else [f for f in own if f != MISSING] for own in flags]
     said = [[*(own or ()), MISSING] if lack else own for own, lack in zip(kept, lacks, strict=True)]
-    return table.set_column(place, table.schema.field(place), pa.array(said, CORE_COLUMNS["flags"]))
+    return pa.array(said, CORE_COLUMNS["flags"])
 
 
 def view_columns(view: str, embeddings: Embeddings, ids: NDArray[np.str_]) -> dict[pa.Field, pa.Array]:
@@ -259,7 +256,7 @@ def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def check_name(name: str) -> None:
     """Refuse the name of a catalog's column unless the base can hold it beside its own columns."""
-    if is_own(name):
+    if is_own(name) or name in ROW_NAMES:
         raise KnowledgeError(
             f"column {name}: the base makes this column itself. Give the catalog's another name."
         )

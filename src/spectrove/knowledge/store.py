@@ -221,16 +221,24 @@ class Store:
         Then the other one's version is restored, and this write is refused.
         """
         self.objects.add(table, mode="overwrite", on_bad_vectors="null")
+        self.refuse_unless_next(before)
+
+    def refuse_unless_next(self, before: int) -> None:
+        """Refuse what was written, and restore what another writer made, unless it is the version after `before`."""
         if (now := int(self.objects.version)) != before + 1:
             try:
                 self.objects.checkout(now - 1)
                 self.objects.restore()
             finally:
                 self.objects.checkout_latest()
-            raise KnowledgeError(
-                f"{self.path}: another writer changed the base at the same time (version {now - 1}, expected "
-                f"{before}). Its change is kept, this one was not made; try again."
-            )
+            raise self.another_writer(now - 1, before)
+
+    def another_writer(self, now: int, before: int) -> KnowledgeError:
+        """What to say of a version that came between, which stays."""
+        return KnowledgeError(
+            f"{self.path}: another writer changed the base at the same time (version {now}, expected {before}). Its "
+            "change is kept, this one was not made; try again."
+        )
 
     def operations(self) -> list[dict[str, Any]]:
         """The log of operations: each made the versions that follow its `after`."""

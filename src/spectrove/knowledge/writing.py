@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pyarrow as pa
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
-from spectrove.knowledge import schema
+from spectrove.knowledge import columnwise, schema
 from spectrove.knowledge.checks import check_views
 from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.store import Store
@@ -33,15 +33,39 @@ def prepare_objects(
 
 
 def replace_views(store: Store, reader: Reader, views: Mapping[str, Embeddings], since: int) -> None:
-    """Write table `objects` with these views replaced or added, as one version; needs the lock."""
+    """Replace or add the columns of these views, as one version; needs the lock."""
     if (now := reader.refresh()) != since:
         raise KnowledgeError(
             f"{store.path}: the base changed while it was encoded (version {since} then, {now} now). "
             "Nothing was written; encode it again."
         )
-    table = reader.scan(store.objects.schema.names).select(store.objects.schema.names)
-    # One write: a reader sees all old views or all new ones.
-    store.replace_objects(schema.with_views(table.cast(store.objects.schema), views), now)
+    table = reader.scan(["object_id", "flags"])
+    ids = np.array(table.column("object_id").to_pylist(), dtype=str)
+    changed = table.select(["_rowid"])
+    for view, embeddings in views.items():
+        for field, column in schema.view_columns(view, embeddings, ids).items():
+            changed = changed.append_column(field, column)
+    lacks = np.zeros(len(ids), dtype=bool)
+    for name in (schema.VECTOR + view for view in {*reader.views(), *views}):
+        if name in changed.column_names:
+            lacks |= np.asarray(changed.column(name).is_null().to_numpy(zero_copy_only=False), dtype=bool)
+        else:
+            without = reader.scan(["object_id"], f"{name} IS NULL").column("_rowid").to_numpy()
+            lacks |= np.isin(table.column("_rowid").to_numpy(), without)
+    flags = schema.missing_flagged(table.column("flags"), lacks)
+    if flags is not None:
+        changed = changed.append_column(store.objects.schema.field("flags"), flags)
+    # One version: a reader sees all old views or all new ones.
+    columnwise.write(store, reader, changed, now, beside=views_beside(reader, views))
+
+
+def views_beside(reader: Reader, views: Collection[str]) -> bool:
+    """Whether these views are written beside the rest: not if they are most of it, for then what they replace stays.
+
+    Old vectors are in files that other columns need.
+    """
+    sizes = {name: view.dimensions for name, view in reader.views().items()}
+    return 2 * sum(sizes.get(name, 0) for name in views) <= sum(sizes.values())
 
 
 def _add_spectra(store: Store, reader: Reader, spectra: Batch, keys: list[str]) -> None:

@@ -30,7 +30,8 @@ INDEX_FROM = 50_000
 #: Part of the objects of an index that may have changed: of more, every object is looked at.
 MOST_CHANGED = 0.2
 
-#: Operations that leave every row that they do not change at its place in the table.
+#: Operations that leave every row that they do not change at its place in the table, as do those whose lines in the
+#: log say `in_place`: columns written beside the others, and reviews of few objects.
 IN_PLACE = frozenset({"add", "upsert", "delete"})
 
 #: Operations that change no vector of an object that they leave in the base.
@@ -167,9 +168,10 @@ def opened_files(files: Files, about: Description) -> Sidecar | None:
 
 def _caught_up(sidecar: Sidecar, base: Version, read: Callable[[], Snapshot]) -> Found:
     """The snapshot of a later version than that of the index."""
-    since = {str(o["operation"]) for o in base.operations() if o["after"] >= sidecar.about.version}
     view, about = sidecar.about.view, sidecar.about
-    if since and since <= IN_PLACE:
+    later = [o for o in base.operations() if o["after"] >= about.version]
+    since = {str(o["operation"]) for o in later}
+    if since and all(_in_place(o, view) for o in later):
         recognised = partial(_by_place, sidecar)
     elif (since and since <= SAME_VECTORS) or base.measured_version <= about.version:
         recognised = partial(_by_id, sidecar)
@@ -184,6 +186,13 @@ def _caught_up(sidecar: Sidecar, base: Version, read: Callable[[], Snapshot]) ->
     if np.count_nonzero(found < 0) > MOST_CHANGED * about.rows:
         return _proposed(sidecar, read(), found)
     return _merged(sidecar, base, table, found)
+
+
+def _in_place(operation: Mapping[str, Any], view: str) -> bool:
+    """Whether an operation left every row that it did not change at its place, and at its vector in this view."""
+    if operation.get("in_place") is True:
+        return view not in operation.get("views", ())
+    return operation["operation"] in IN_PLACE
 
 
 def _by_place(sidecar: Sidecar, table: pa.Table) -> NDArray[np.int64]:
