@@ -75,6 +75,50 @@ def test_a_killed_process_is_said_to_be_interrupted_and_a_running_one_waited_for
         base.prepare(labels=["class"])
 
 
+def test_the_map_is_made_ahead_and_an_interruption_costs_what_came_after(base, monkeypatch):
+    """By the command line, in a base whose map is laid out and placed; the server finds it in the files."""
+    from spectrove.inference.projection import of_base
+    from spectrove.serve.service.map.charts import Charts
+    from spectrove.serve.service.shelf import Served
+
+    monkeypatch.setattr(of_base, "SAMPLE", 24)
+    real = of_base._placed
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(of_base, "_placed", interrupted)
+    stopped = CliRunner().invoke(app, ["kb", "prepare", str(base.path), "--map"])
+    assert stopped.exit_code != 0
+    assert (prepared(base).state, prepared(base).doing, prepared(base).map) == ("interrupted", "map", True)
+    served = Served(base.path)
+    assert Charts().of(served) is None
+    monkeypatch.setattr(of_base, "_placed", real)
+    monkeypatch.setattr(of_base, "_laid_out", forbidden)
+    done = CliRunner().invoke(
+        app, ["kb", "prepare", str(base.path), "--json"]
+    )  # for what it was prepared before
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["map"] is True
+    assert list(json.loads(done.stdout)["done"]) == ["index", "map"]
+    monkeypatch.setattr(of_base, "_made", forbidden)
+    chart = Charts().of(served)
+    assert chart is not None
+    assert len(chart.made) == len(base)
+    monkeypatch.undo()
+    assert not of_base.is_made(spectrove.open(base.path))  # a map of a sample of 24 is not that of all
+
+
+def test_what_was_prepared_before_there_were_maps_is_read(base):
+    """A state without the word."""
+    base.prepare(labels=["class"])
+    known = json.loads(base.files.read(STATE))
+    del known["map"]
+    base.files.write(STATE, json.dumps(known).encode())
+    assert prepared(base).map is False
+    assert planned(base)[0].labels == ("class",)
+
+
 def test_wrong_names_are_refused_before_anything_is_fitted(base, monkeypatch):
     monkeypatch.setattr("spectrove.inference.metric.of_base._fit", forbidden)
     with pytest.raises(KnowledgeError, match="nothing says what to prepare it for"):

@@ -135,6 +135,33 @@ def measured_once(
     return np.array([kept[name] for name in object_id])
 
 
+class Unfinished:
+    """Work on a base that is kept as far as it has come: an interruption costs what came after.
+
+    Args:
+        base, kind, key: As in `fitted_once`; a key of its own, apart from that of the result.
+    """
+
+    def __init__(self, base: KnowledgeBase, kind: str, key: str) -> None:
+        self._files, self._kind, self._key = base.files, kind, key
+        self._version = base.measured_version
+
+    def read(self) -> Arrays:
+        """What is kept of it; nothing where it was not begun, or cannot be read."""
+        return _read(self._files, self._kind, self._key, lambda arrays, _: arrays) or {}
+
+    def keep(self, arrays: Mapping[str, NDArray]) -> None:
+        """Keep what is done, in place of what was kept before; not where the base may only be read."""
+        _keep(self._files, self._kind, self._key, (self._version, self._version), (arrays, {}))
+
+    def end(self) -> None:
+        """Remove what is kept: the work is done, and its result is kept elsewhere."""
+        with suppress(OSError):
+            for name in self._files.names(self._kind):
+                if name.endswith(f"{_digest(self._key)}{_SUFFIX}"):
+                    self._files.remove(f"{self._kind}/{name}")
+
+
 def _rows(arrays: Arrays, texts: Mapping[str, str]) -> dict[str, NDArray[np.float64]]:
     [values] = arrays.values()
     return dict(zip(json.loads(texts["object_id"]), values, strict=True))

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from spectrove import pipeline
 from spectrove.errors import KnowledgeError, SpectroveError
+from spectrove.inference.projection.of_base import map_of
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.files import Files
 from spectrove.knowledge.heartbeat import alive, beating, now
@@ -41,6 +42,7 @@ class Prepared:
         version: Of the base.
         targets, labels, quantities: What is hunted, classified and estimated; targets by name or whole path.
         outliers: Whether outliers are looked for.
+        map: Whether the map of the base is made.
         done: Seconds that each part took; what was kept from before takes nearly none.
         doing: The part that runs, or at which it stopped; "" if all is done.
         error: Why it failed, a sentence.
@@ -55,6 +57,7 @@ class Prepared:
     labels: tuple[str, ...] = ()
     quantities: tuple[str, ...] = ()
     outliers: bool = False
+    map: bool = False
     done: Mapping[str, float] = field(default_factory=dict)
     doing: str = ""
     error: str = ""
@@ -104,6 +107,7 @@ def prepare(
     labels: Sequence[str] = (),
     quantities: Sequence[str] = (),
     outliers: bool = False,
+    map: bool = False,
     log: str = "",
 ) -> Prepared:
     """What came of fitting whatever these questions need; the first of them is then answered as fast as the others.
@@ -118,6 +122,7 @@ def prepare(
         labels: Columns by which is classified.
         quantities: Columns that are estimated.
         outliers: Whether outliers are looked for.
+        map: Whether the map of the base is made.
         log: Name of the file that is told where this runs in the background.
 
     Raises:
@@ -125,7 +130,7 @@ def prepare(
         TargetError: A target is unknown, or does not fit the base.
     """
     asked, parts = planned(
-        base, targets=targets, labels=labels, quantities=quantities, outliers=outliers, log=log
+        base, targets=targets, labels=labels, quantities=quantities, outliers=outliers, map=map, log=log
     )
     with _kept(base.files, asked) as state, doing(f"preparing {base.path.name}", len(parts)):
         for name, make in parts:
@@ -145,12 +150,13 @@ def planned(
     labels: Sequence[str] = (),
     quantities: Sequence[str] = (),
     outliers: bool = False,
+    map: bool = False,
     log: str = "",
 ) -> tuple[Prepared, list[tuple[str, Callable[[], Any]]]]:
     """What `prepare` is going to do, which it refuses before it begins: its state, and name and work of each part.
 
     Args:
-        base, targets, labels, quantities, outliers, log: As in `prepare`, which raises the same.
+        base, targets, labels, quantities, outliers, map, log: As in `prepare`, which raises the same.
     """
     before = prepared(base)
     if before is not None and before.state == "running" and before.process != os.getpid():
@@ -159,17 +165,19 @@ def planned(
         )
     hunted = [target if isinstance(target, Target) else load_target(target) for target in targets]
     asked = Prepared(
-        "running", base.version, tuple(map(_said, targets)), tuple(labels), tuple(quantities), outliers,
+        "running", base.version, tuple(_said(one) for one in targets), tuple(labels), tuple(quantities), outliers, map,
         started=now(), beat=now(), process=os.getpid(),
         machine=socket.gethostname(), log=log,
     )  # fmt: skip
-    if not (targets or labels or quantities or outliers):
+    if not (targets or labels or quantities or outliers or map):
         if before is None:
             raise KnowledgeError(
-                f"{base.path}: nothing says what to prepare it for. Name targets, label columns, quantities or "
-                "outliers."
+                f"{base.path}: nothing says what to prepare it for. Name targets, label columns, quantities, "
+                "outliers or the map."
             )
-        again = {name: getattr(before, name) for name in ("targets", "labels", "quantities", "outliers")}
+        again = {
+            name: getattr(before, name) for name in ("targets", "labels", "quantities", "outliers", "map")
+        }
         asked, hunted = replace(asked, **again), [load_target(target) for target in before.targets]
     return asked, list(_parts(base, asked, hunted))
 
@@ -194,6 +202,8 @@ def _parts(
         yield f"estimate {quantity}", partial(_ask, pipeline.estimate, base, quantity)
     if asked.outliers:
         yield "outliers", partial(_ask, pipeline.outliers, base)
+    if asked.map:
+        yield "map", partial(map_of, base)
 
 
 def _ask(verb: Callable[..., Any], base: KnowledgeBase, *subject: Any) -> None:

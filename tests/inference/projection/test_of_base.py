@@ -179,3 +179,62 @@ def test_a_sample_in_lists_places_others_as_comparing_all_does(tmp_path, monkeyp
     apart = np.sqrt(((whole.places - listed.places) ** 2).sum(1))
     assert np.median(apart) < 0.05
     assert apart.max() < 1
+
+
+def test_placing_goes_on_where_it_was_interrupted(tmp_path, monkeypatch):
+    """Kept after each eight objects: what was placed is not placed again, and the map is that of one run."""
+    monkeypatch.setattr(of_base, "SAMPLE", 13)
+    monkeypatch.setattr(of_base, "AT_ONCE", 4)
+    monkeypatch.setattr(of_base, "KEPT_AT_ONCE", 8)
+    whole = map_of(a_base(tmp_path / "a.kb"))
+    others = len(whole) - 13
+    real, times = of_base.place, []
+
+    def counting(*given, **options):
+        if len(times) == 5:
+            raise KeyboardInterrupt
+        times.append(len(given[3]))
+        return real(*given, **options)
+
+    monkeypatch.setattr(of_base, "place", counting)
+    base = a_base(tmp_path / "b.kb")
+    with pytest.raises(KeyboardInterrupt):
+        map_of(base)
+    assert not is_made(base)
+    assert len(base.files.names("maps")) == 2  # the layout, and what is placed
+    placed_before, again = sum(times), KnowledgeBase.open(base.path)
+    times.clear()
+    monkeypatch.setattr(
+        of_base, "place", lambda *given, **options: times.append(len(given[3])) or real(*given, **options)
+    )
+    made = map_of(again)
+    assert placed_before == 20
+    assert sum(times) == others - 16  # of the last four nothing was kept
+    assert made.object_id.tolist() == whole.object_id.tolist()
+    assert_array_equal(made.places, whole.places)
+    assert (made.radius, made.limit) == (whole.radius, whole.limit)
+    assert len(base.files.names("maps")) == 2  # the layout, and the map
+    assert is_made(KnowledgeBase.open(base.path))
+
+
+def test_what_is_kept_of_another_version_is_not_gone_on_with(tmp_path, monkeypatch):
+    """An object that was removed meanwhile: everything is placed anew."""
+    monkeypatch.setattr(of_base, "SAMPLE", 13)
+    monkeypatch.setattr(of_base, "AT_ONCE", 4)
+    monkeypatch.setattr(of_base, "KEPT_AT_ONCE", 4)
+    base, real, times = a_base(tmp_path / "a.kb"), of_base.place, []
+
+    def placing_some(*given, **options):
+        times.append(len(given[3]))
+        if len(times) == 3:
+            raise KeyboardInterrupt
+        return real(*given, **options)
+
+    monkeypatch.setattr(of_base, "place", placing_some)
+    with pytest.raises(KeyboardInterrupt):
+        map_of(base)
+    base.delete(f"object_id = '{base.some_ids(1)[0]}'")
+    times.clear()
+    times += [0, 0, 0]
+    made = map_of(base)
+    assert sum(times) == len(made) - 13

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from spectrove.embeddings import Embeddings
 from spectrove.errors import FingerprintError, KnowledgeError
-from spectrove.inference.kept import Arrays, Content, fitted_once, is_kept
+from spectrove.inference.kept import Arrays, Content, Unfinished, fitted_once, is_kept
 from spectrove.inference.projection.layout import NEIGHBORS, layout
 from spectrove.inference.projection.placing import AT_ONCE, Placed, in_lists, nearest_others, place
 from spectrove.knowledge import DEFAULT_VIEW, KnowledgeBase
@@ -28,6 +29,9 @@ MAP_VERSION = 1
 #: 5,000 .10 and .28. Samples with an equal number from each region of the space keep neither more of all nor more of
 #: the rare (benchmarks/projection.py).
 SAMPLE = 20_000
+
+#: Objects that are placed before they are kept.
+KEPT_AT_ONCE = 32 * AT_ONCE
 
 #: Objects of a sample from which on it is divided into lists while others are placed.
 IN_LISTS = 10_000
@@ -129,10 +133,13 @@ def placed(base: KnowledgeBase, made: Projection, query: Embeddings) -> Placed:
 
 def _map_of(base: KnowledgeBase, view: str) -> Projection:
     checked = base.space(view).views[0]
-    return fitted_once(
+    made = fitted_once(
         base, "maps", _key(base, checked), partial(_made, base, checked), _to_arrays, partial(_from_arrays, checked),
         doing=f"making the map of the view {checked}",
     )  # fmt: skip
+    if is_made(base, checked):
+        _placing(base, checked).end()
+    return made
 
 
 def _key(base: KnowledgeBase, view: str, stage: str = "map") -> str:
@@ -170,13 +177,37 @@ def _made(base: KnowledgeBase, view: str) -> Projection:
     )  # fmt: skip
     others = np.setdiff1d(np.arange(n), sample, assume_unique=True)
     places = np.zeros((n, 2), np.float32)
-    places[sample], apart = first.places, np.zeros(len(others))
+    places[sample] = first.places
+    places[others], apart = _placed(_placing(base, view), known.vectors, sample, others, first)
+    return Projection(known.object_id, places, sample, first.radius, _limit(apart), view)
+
+
+def _placing(base: KnowledgeBase, view: str) -> Unfinished:
+    """The objects that are placed already, while not all are."""
+    return Unfinished(base, "maps", _key(base, view, "placing"))
+
+
+def _placed(
+    kept: Unfinished, known: Any, sample: NDArray[np.int64], others: NDArray[np.int64], first: Projection
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Places of the others, (n_others, 2), and their distances from the nearest of the sample; begun where it ended."""
+    places, apart = np.zeros((len(others), 2), np.float32), np.zeros(len(others))
+    before = kept.read()
+    done = len(before["apart"]) if before.keys() == {"places", "apart"} else 0
+    if done:
+        places[:done], apart[:done] = before["places"], before["apart"]
+    vectors = np.asarray(known[sample])
     lists = in_lists(vectors) if len(sample) >= IN_LISTS else None
     for start in counted(f"placing {len(others):,} objects among {len(sample):,}", len(others), AT_ONCE):
-        part = others[start : start + AT_ONCE]
-        found = place(vectors, first.places, first.radius, np.asarray(known.vectors[part]), lists=lists)
-        places[part], apart[start : start + AT_ONCE] = found.places, found.distance
-    return Projection(known.object_id, places, sample, first.radius, _limit(apart), view)
+        end = min(start + AT_ONCE, len(others))
+        if end <= done:
+            continue
+        found = place(vectors, first.places, first.radius, np.asarray(known[others[start:end]]), lists=lists)
+        places[start:end], apart[start:end] = found.places, found.distance
+        if end - done >= KEPT_AT_ONCE:
+            done = end
+            kept.keep({"places": places[:done], "apart": apart[:done]})
+    return places, apart
 
 
 def _laid_out(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:

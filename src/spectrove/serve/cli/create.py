@@ -165,8 +165,8 @@ def refuse_questions(ready: bool, questions: Questions) -> None:
     if ready != questions.asked or (questions.background and not ready):
         raise UsageError(
             KnowledgeError(
-                "kb create: --prepare needs to know for what (--target, --label, --estimate, --outliers), which need "
-                "--prepare. Give both, or neither."
+                "kb create: --prepare needs to know for what (--target, --label, --estimate, --outliers, --map), which "
+                "need --prepare. Give both, or neither."
             )
         )
     from spectrove.pipeline.shipped import load_target

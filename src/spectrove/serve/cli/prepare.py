@@ -27,6 +27,7 @@ Quantities = Annotated[
     list[str], typer.Option("--estimate", metavar="COLUMN", help="What is estimated. Repeatable.")
 ]
 Outliers = Annotated[bool, typer.Option("--outliers", help="Outliers are looked for.")]
+Map = Annotated[bool, typer.Option("--map", help="The map is looked at, on the page of spectrove serve.")]
 Background = Annotated[
     bool, typer.Option("--background", help="Go on in the background; kb info says how far it is.")
 ]
@@ -40,17 +41,19 @@ class Questions:
     label: Labels = ()  # type: ignore[assignment]
     estimate: Quantities = ()  # type: ignore[assignment]
     outliers: Outliers = False
+    map: Map = False
     background: Background = False
 
     @property
     def asked(self) -> bool:
         """Whether any was named."""
-        return bool(self.target or self.label or self.estimate or self.outliers)
+        return bool(self.target or self.label or self.estimate or self.outliers or self.map)
 
     def keywords(self) -> dict[str, Any]:
         """For `pipeline.prepare.prepare`."""
         named = {"targets": self.target, "labels": self.label, "quantities": self.estimate}
-        return {**{name: list(values) for name, values in named.items()}, "outliers": self.outliers}
+        asked = {name: list(values) for name, values in named.items()}
+        return {**asked, "outliers": self.outliers, "map": self.map}
 
     def words(self) -> list[str]:
         """As they are typed."""
@@ -59,7 +62,8 @@ class Questions:
         targets = [lasting_name(target) for target in self.target]
         named = {"--target": targets, "--label": self.label, "--estimate": self.estimate}
         words = [word for option, values in named.items() for value in values for word in (option, value)]
-        return [*words, *(["--outliers"] if self.outliers else [])]
+        flags = {"--outliers": self.outliers, "--map": self.map}
+        return [*words, *(flag for flag, given in flags.items() if given)]
 
 
 @options.grouped
