@@ -186,7 +186,7 @@ def _away(label: str, spectrum: Path, keyword: str, name: str) -> str:
     if keyword == "RESPFILE" and _XMM_SHARED.match(Path(name).name):
         return (
             f"{label}: RESPFILE {name} is one of XMM-Newton's shared RMFs and is not in {spectrum.parent}. Get it from "
-            f"{XMM_RESPONSES}, and put it beside the spectrum or give its folder with --response."
+            f"{XMM_RESPONSES}, and put it beside the spectrum, or give its folder with --response."
         )
     advice = (
         'set the keyword to "none" if there is none'

@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from spectrove.errors import SpectroveError
+from spectrove.serve.describing import default_columns
 from spectrove.serve.page.finding import PAGE, How, exact, found
 from spectrove.serve.page.rendering import address, page
 from spectrove.serve.service import looking
 from spectrove.serve.service.curves import sketches
+from spectrove.serve.service.problems import Problem, problem_of
 from spectrove.serve.service.shelf import Served
 from spectrove.serve.web.bases import said
 from spectrove.serve.web.desk import Desk, looked_up
+from spectrove.serve.web.problems import wants_page
 
 
 def router(desk: Desk) -> APIRouter:
@@ -37,6 +42,7 @@ def router(desk: Desk) -> APIRouter:
 
     @made.get("/kb/{name}/find", response_model=None)
     async def find(
+        request: Request,
         name: str,
         q: Annotated[str, Query(max_length=2000)] = "",
         how: How = "auto",
@@ -44,7 +50,7 @@ def router(desk: Desk) -> APIRouter:
         order: Annotated[str, Query(max_length=200)] = "",
     ) -> Response:
         served = desk.shelf.named(name)
-        return await looked_up(_find, desk, served, q, how, offset, order)
+        return await looked_up(_find, desk, served, q, how, offset, order, wants_page(request.scope))
 
     @made.get("/kb/{name}/version", response_model=None)
     async def version(name: str) -> Response:
@@ -65,25 +71,41 @@ def frame(desk: Desk, served: Served) -> dict[str, Any]:
 def _base_page(desk: Desk, served: Served) -> Response:
     about = looking.about_base(served)
     with served.shown() as base:
-        columns = [name for name in base.columns if name != "labels"]
         some = base.some_ids(12)
-    return page("base.html", about=about, columns=columns, some=some, **frame(desk, served))
+    return page(
+        "base.html", about=about, columns=_columns(served), some=some, section="", **frame(desk, served)
+    )
 
 
 def _about_page(desk: Desk, served: Served) -> Response:
     about, versions = looking.about_base(served), looking.versions(served)
-    return page("about.html", about=about, versions=list(reversed(versions)), **frame(desk, served))
+    return page(
+        "about.html", about=about, versions=list(reversed(versions)), section="about", **frame(desk, served)
+    )
 
 
-def _find(desk: Desk, served: Served, text: str, how: How, offset: int, order: str) -> Response:
+def _find(
+    desk: Desk, served: Served, text: str, how: How, offset: int, order: str, is_page: bool
+) -> Response:
     text = text.strip()
     if how in ("auto", "id") and (name := exact(served, text)):
         return RedirectResponse(address(served.name, "spectrum", object=name), 303)
-    listed = found(served, text, how, offset, order)
-    with served.shown() as base:
-        columns = [name for name in base.columns if name != "labels"]
-    drawings = sketches(served, [row["object_id"] for row in listed.rows])
+    refused = None
+    try:
+        listed = found(served, text, how, offset, order)
+    except (SpectroveError, Problem) as error:  # said below what was typed, to be mended there
+        if not is_page:
+            raise
+        listed, refused = None, problem_of(error)
+    drawings = sketches(served, [row["object_id"] for row in listed.rows]) if listed else {}
     return page(
-        "list.html", listed=listed, drawings=drawings, q=text, how=how, offset=offset, order=order, size=PAGE,
-        columns=columns, **frame(desk, served),
+        "list.html", status=refused.status if refused else 200, listed=listed, refused=refused, drawings=drawings,
+        q=text, how=how, offset=offset, order=order, size=PAGE, columns=_columns(served), **frame(desk, served),
     )  # fmt: skip
+
+
+def _columns(served: Served) -> list[str]:
+    """Columns that a condition may name, those that are shown in lists first."""
+    with served.shown() as base:
+        usual = default_columns(base)
+        return [*usual, *(name for name in base.columns if name not in ("labels", *usual))]

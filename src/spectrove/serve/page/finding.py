@@ -169,10 +169,11 @@ def _by_words(served: Served, text: str) -> Listed:
             "object_id": row["object_id"],
             "rank": row["rank"],
             "probability": row["probability"],
-            **(row["values"] or {}),
+            **{name: one["value"] for name, one in (row["values"] or {}).items()},
         }
         for row in rows
     ]
     columns = ["rank", "probability", *(rows[0]["values"] or {})] if rows else []
     cautions = list(about.get("methods", ()))
-    return Listed("words", f"objects that are “{text}”", shown, columns, len(shown), cautions)
+    best = "best of the objects that are" if len(shown) == PAGE else "objects that are"
+    return Listed("words", f"{best} “{text}”", shown, columns, len(shown), cautions)

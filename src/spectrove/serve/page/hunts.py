@@ -20,11 +20,11 @@ from spectrove.serve.page.listing import (
     begun,
     gone,
     progress,
-    read_ahead,
     spectrum_query,
 )
 from spectrove.serve.page.rendering import page
 from spectrove.serve.service import handover
+from spectrove.serve.service.curves import sketch, sketches
 from spectrove.serve.service.handover import Format
 from spectrove.serve.service.hunting import OPTIONS, Candidates, Hunt, Searches
 from spectrove.serve.service.jobs import Job
@@ -32,7 +32,7 @@ from spectrove.serve.service.looking import Document
 from spectrove.serve.service.marks import Marked
 from spectrove.serve.service.problems import Problem
 from spectrove.serve.service.shelf import Served
-from spectrove.serve.service.tray import Trays
+from spectrove.serve.service.tray import Tray, Trays
 from spectrove.serve.web.bases import download
 from spectrove.serve.web.desk import Desk, looked_up
 from spectrove.serve.web.marks import lists_of
@@ -124,7 +124,6 @@ def hunt_page(
     if job is not None and is_over:
         candidates = candidates_of(job, hunt, trays, served)
         listing = listed(desk, served, hunt, seen, candidates)
-        read_ahead(served, listing)
     if job is not None and is_over and job.state == "failed":
         refused = job.problem
     targets = offered(served)
@@ -132,9 +131,37 @@ def hunt_page(
         "hunt.html", status=status, lost=lost, hunt=hunt, said=said_by(hunt), job=job, is_over=is_over,
         listing=listing, candidates=candidates, tray=tray,
         refused=None if refused is None else refused.to_dict(), targets=targets, options=OPTIONS,
+        drawings=drawings_of(served, listing, tray),
         lists_of_marks=lists_of(desk.marks(served)) if job is None else (), section="hunt",
         **about(served), **frame(desk, served),
     )  # fmt: skip
+
+
+def drawings_of(served: Served, listing: Listing | None, tray: Tray | None = None) -> dict[str, str]:
+    """The spectra of a list as small curves, by id, and the known ones beside them, as far as they are still there."""
+    from spectrove.pipeline.domains import domain_of
+    from spectrove.pipeline.queries import known_ids
+
+    rows = listing.rows if listing is not None else ()
+    names = list(
+        dict.fromkeys(
+            [row.query["object"] for row in rows if "object" in row.query]
+            + [row.beside for row in rows if row.beside]
+        )
+    )
+    try:
+        drawn = sketches(served, names)
+    except Problem:  # the base has changed since
+        with served.shown() as base:
+            known = known_ids(base, names)
+        drawn = sketches(served, [name for name in names if name in known])
+    if tray is not None:
+        with served.shown() as base:
+            draw = domain_of(base).sketch
+        for row in rows:
+            one: Any = tray.one(row.query["i"])
+            drawn[row.id] = sketch(next(iter(one)), draw)
+    return drawn
 
 
 def about(served: Served) -> dict[str, Any]:

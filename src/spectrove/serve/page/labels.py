@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from spectrove.serve.page.bases import frame
-from spectrove.serve.page.hunts import about
-from spectrove.serve.page.listing import Listing, Looks, Row, Seen, asked_again, begun, read_ahead, who_of
+from spectrove.serve.page.hunts import about, drawings_of
+from spectrove.serve.page.listing import Listing, Looks, Row, Seen, asked_again, begun, who_of
 from spectrove.serve.page.marking import MOST_CHANGES
 from spectrove.serve.page.rendering import page, sentence
 from spectrove.serve.service import caring
@@ -100,7 +100,6 @@ def labels_page(
         marks = read.by_object()
         rows = [_row(i + 1, one, caring.marks_on(one, marks)) for i, one in enumerate(findings)]
         listing = Listing.of(rows, read, care.list, care.title, seen, candidates.about.get("version"))
-        read_ahead(served, listing)
         refused = job.problem if job.state == "failed" else refused
     undoable = undoable_of(served, read)
     accepted = caring.accepted(findings)
@@ -109,7 +108,7 @@ def labels_page(
         job=job, is_over=is_over, listing=listing, candidates=candidates, undoable=undoable,
         accepted=accepted, changes=caring.seal_of(accepted), whole=seen.whole, most=MOST_CHANGES,
         why_not=desk.why_read_only(served), refused=None if refused is None else refused.to_dict(),
-        section="labels", **about(served), **frame(desk, served),
+        drawings=drawings_of(served, listing), section="labels", **about(served), **frame(desk, served),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 from http.cookies import CookieError, SimpleCookie
@@ -245,16 +245,6 @@ def gone(tray: str | None, kept: Tray | None) -> Problem | None:
         "The spectra that you brought are no longer kept. What was found stays, without their curves; drop the files "
         "once more to look at them, or to ask again.",
     )
-
-
-def read_ahead(served: Served, listing: Listing) -> None:
-    """Read the spectra that the rows show, at once, for the small pictures that a browser asks for one by one.
-
-    What is no longer there is left to the pictures, which say so.
-    """
-    names = [row.query["object"] for row in listing.rows if "object" in row.query]
-    with suppress(Problem):
-        served.stored([*names, *(row.beside for row in listing.rows if row.beside)])
 
 
 async def progress(job: Job) -> AsyncIterator[str]:

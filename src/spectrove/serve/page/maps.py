@@ -14,6 +14,7 @@ from spectrove.serve.page.bases import frame
 from spectrove.serve.page.look import Look, Looking
 from spectrove.serve.page.rendering import page
 from spectrove.serve.service import looking
+from spectrove.serve.service.curves import sketches
 from spectrove.serve.service.map import charts
 from spectrove.serve.service.map.charts import MOST_CORNERS, MOST_NAMED, Charts
 from spectrove.serve.service.map.drawing import MOST_SIDE, Window
@@ -136,7 +137,9 @@ def _map_page(desk: Desk, known: Charts, served: Served, look: Look, color: str,
 def _inside(known: Charts, served: Served, lasso: Lasso) -> dict[str, Any]:
     chart = known.needed(served)
     found = charts.inside(served, chart, lasso.corners, lasso.where, MOST_NAMED)
-    return found | {"listed": charts.values_of(served, chart, found["objects"][:LISTED], lasso.color)}
+    listed = charts.values_of(served, chart, found["objects"][:LISTED], lasso.color)
+    drawings = sketches(served, [one["object_id"] for one in listed])
+    return found | {"listed": [one | {"points": drawings.get(one["object_id"], "")} for one in listed]}
 
 
 def _place(known: Charts, served: Served, look: Look, trays: Trays) -> dict[str, Any]:

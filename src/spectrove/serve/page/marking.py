@@ -15,6 +15,7 @@ from spectrove.serve.page.listing import who_of
 from spectrove.serve.page.rendering import address, page
 from spectrove.serve.service import handover
 from spectrove.serve.service import marks as marking
+from spectrove.serve.service.curves import sketches
 from spectrove.serve.service.marks import Agreement, Plan, Read, Relabel, agreement
 from spectrove.serve.service.problems import Problem, problem_of
 from spectrove.serve.service.shelf import WAIT, Served
@@ -26,6 +27,9 @@ Text = Annotated[str, Form(max_length=60)]
 
 #: Labels that would change, and marks, the last ones, that are shown unless all are asked for.
 MOST_CHANGES, MOST_MARKS = 200, 500
+
+#: Spectra that are drawn where two people differ.
+MOST_DRAWN = 200
 
 
 class Shown:
@@ -141,11 +145,13 @@ def marks_page(desk: Desk, served: Served, shown: Shown, status: int = 200) -> R
     people = read.people
     pair = shown.people if all(one in people for one in shown.people) else tuple(people[:2])
     compared: Agreement | None = agreement(read, *pair) if len(pair) == 2 and pair[0] != pair[1] else None
+    differ = [one.object_id for one, _ in compared.differ[:MOST_DRAWN]] if compared is not None else []
+    drawings = sketches(served, [name for name in differ if name in places])
     undoable = read.undoable
     return page(
         "marks.html", status=status, read=read, listed=shown.listed, labels=labels, plan=plan, refused=refused,
         most_changes=MOST_CHANGES, most_marks=MOST_MARKS, people=people, compared=compared, shown=shown,
-        why_not=desk.why_read_only(served), known=set(places),
+        why_not=desk.why_read_only(served), known=set(places), drawings=drawings,
         undoable=undoable if undoable is not None and undoable.after == version else None, section="hunt",
         **frame(desk, served),
     )  # fmt: skip

@@ -11,18 +11,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from spectrove.serve.page.bases import frame
-from spectrove.serve.page.hunts import about
-from spectrove.serve.page.listing import (
-    Listing,
-    Looks,
-    Row,
-    Seen,
-    asked_again,
-    begun,
-    gone,
-    read_ahead,
-    spectrum_query,
-)
+from spectrove.serve.page.hunts import about, drawings_of
+from spectrove.serve.page.listing import Listing, Looks, Row, Seen, asked_again, begun, gone, spectrum_query
 from spectrove.serve.page.rendering import number, page, sentence
 from spectrove.serve.service.hunting import Candidates, Oddities, Searches
 from spectrove.serve.service.jobs import Job
@@ -96,11 +86,11 @@ def outliers_page(
         marks = read.by_object()
         rows = [_row(one, asked, marks.get(one["object_id"], ())) for one in candidates.rows]
         listing = Listing.of(rows, read, LIST, TITLE, seen, candidates.about.get("version"))
-        read_ahead(served, listing)
         refused = job.problem if job.state == "failed" else refused
     return page(
         "outliers.html", status=status, lost=lost, asked=asked, said=said_by(asked),
         job=job, is_over=is_over, listing=listing, candidates=candidates, tray=tray,
+        drawings=drawings_of(served, listing, tray),
         refused=None if refused is None else refused.to_dict(), section="outliers", **about(served),
         **frame(desk, served),
     )  # fmt: skip

@@ -82,7 +82,7 @@ def _here(desk: Desk, name: str) -> Served:
     if not is_loopback(desk.settings.host):
         raise Problem(
             403,
-            "Programs are connected where the server listens on this machine alone: start it without --host.",
+            "Programs are connected where the server listens on this machine alone. Start it without --host.",
         )
     return desk.shelf.named(name)
 

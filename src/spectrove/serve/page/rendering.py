@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -14,6 +15,7 @@ from jinja2 import Environment
 from starlette.responses import Response
 
 from spectrove.explanation.pages import environment_of
+from spectrove.serve.page.wording import for_page
 from spectrove.version import __version__
 
 #: What browsers may load on a page: what this server has. Styles in attributes set sizes of figures and bars.
@@ -56,7 +58,12 @@ def render(template: str, **values: Any) -> str:
 @cache
 def _environment() -> Environment:
     made = environment_of(HOME)
-    made.filters |= {"number": number, "count": lambda n: f"{n:,}", "sentence": sentence}
+    made.filters |= {
+        "number": number,
+        "count": lambda n: f"{n:,}",
+        "sentence": sentence,
+        "for_page": for_page,
+    }
     made.globals |= {
         "address": address, "marks_of": marks_of, "static": static, "version": __version__, "sections": SECTIONS,
     }  # fmt: skip
@@ -73,8 +80,8 @@ def number(value: Any, digits: int = 4) -> str:
 
 
 def sentence(text: str) -> str:
-    """A text with a capital at its beginning and a full stop at its end."""
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+    """A text with a capital at its beginning and a full stop at its end, in the words of the page."""
+    return for_page(f"{text[:1].upper()}{text[1:].rstrip('.')}.") if text else ""
 
 
 def address(base: str, what: str = "", /, **query: Any) -> str:
@@ -96,7 +103,7 @@ def static(name: str) -> str:
 
 @cache
 def _hashes() -> Mapping[str, str]:
-    return {name: hashlib.sha256(content).hexdigest()[:12] for name, (content, _) in files().items()}
+    return {name: _hash(content) for name, (content, _) in files().items()}
 
 
 #: Types of what is served as it lies in the package.
@@ -106,11 +113,33 @@ TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", 
 @cache
 def files() -> Mapping[str, tuple[bytes, str]]:
     """Scripts and styles by name: content and type."""
-    found = {}
+    found: dict[str, tuple[bytes, str]] = {}
     folder = resources.files(HOME) / "static"
     for place, prefix in ((folder, ""), (folder / "vendor", "vendor/")):
         for one in place.iterdir() if place.is_dir() else ():
             ending = f".{one.name.rpartition('.')[2]}"
             if one.is_file() and ending in TYPES:
                 found[prefix + one.name] = (one.read_bytes(), TYPES[ending])
-    return found
+    return {name: (_linked(name, found), media) for name, (_, media) in found.items()}
+
+
+#: What a script of ours takes from another one beside it.
+IMPORT = re.compile(rb'(?<= from ")\./([\w-]+\.js)(?=")')
+
+
+def _linked(name: str, found: Mapping[str, tuple[bytes, str]]) -> bytes:
+    """The content of a file, with the scripts that it imports at the addresses at which pages load them.
+
+    Without that a browser would run one script twice, and keep one of the two when it changes.
+    """
+
+    def named(match: re.Match[bytes]) -> bytes:
+        other = match[1].decode()
+        return f"./{other}?{_hash(_linked(other, found))}".encode()
+
+    content = found[name][0]
+    return IMPORT.sub(named, content) if name.endswith(".js") and "/" not in name else content
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]

@@ -100,12 +100,6 @@ def _add_pictures(made: APIRouter, desk: Desk, trays: Trays) -> None:
         served = desk.shelf.named(name)
         return Response(await looked_up(_figure, served, look, trays, other or []), media_type="image/png")
 
-    @made.get("/small", response_model=None)
-    async def small(name: str, look: Looking) -> Response:
-        served = desk.shelf.named(name)
-        drawn = await looked_up(_small, served, look, trays)
-        return Response(drawn, media_type="image/svg+xml", headers={"cache-control": "private, max-age=600"})
-
 
 def _spectrum_page(desk: Desk, served: Served, look: Look, trays: Trays) -> Response:
     """The page of one spectrum: its frame at once, whatever has to be asked afterwards."""
@@ -160,16 +154,6 @@ def _figure(served: Served, look: Look, trays: Trays, names: list[str]) -> bytes
 
 def _first(spectra: Any) -> Any:
     return next(iter(spectra))
-
-
-def _small(served: Served, look: Look, trays: Trays) -> str:
-    """A spectrum as a small picture: a curve of its flux, or what its kind of light has instead."""
-    from spectrove.pipeline.domains import domain_of
-
-    one = _first(look.spectra(served, trays))
-    with served.shown() as base:
-        draw = domain_of(base).sketch
-    return render("small.svg", points=drawing.sketch(one, draw), wide=drawing.WIDE, high=drawing.HIGH)
 
 
 def _wanted(served: Served, names: list[str]) -> list[Part]:

@@ -175,7 +175,9 @@ def reading_refusal(refusal: Refusal, files: Files) -> dict[str, Any]:
     of_file = refusal.name.startswith(str(files.folder))
     line = refusal_line(refusal, None if of_file else {})
     return {
-        name: value.replace(f"{files.folder}/", "") if isinstance(value, str) else value
+        name: value.replace(f"{files.folder}/", "").replace(f" in {files.folder}", " among what came")
+        if isinstance(value, str)
+        else value
         for name, value in line.items()
     }
 

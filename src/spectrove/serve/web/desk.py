@@ -52,7 +52,9 @@ class Desk:
     def why_read_only(self, served: Served) -> str:
         """Why nothing is written to a base, a sentence; "" where marks may become a new version of it."""
         if not self.settings.write:
-            return "This server changes no base. Started with --write, it writes marks as a new version."
+            return (
+                "This server changes no base. Start it with --write to have marks written as a new version."
+            )
         place = Path(served.path)
         if place.is_dir() and not os.access(place, os.W_OK):
             return f"{served.name} lies in a folder that the server may not write to."

@@ -161,7 +161,8 @@ def too_large(most: int) -> Problem:
     """More was sent than is taken."""
     return Problem(
         413,
-        f"More than {most / 1e6:g} MB were sent, expected less. Send fewer spectra at a time (--max-upload).",
+        f"More than {most / 1e6:g} MB were sent, expected less. Send fewer spectra at a time, or start the server "
+        "with a larger --max-upload.",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -16,20 +17,42 @@ from starlette.types import Scope
 
 from spectrove.serve.page.entering import way
 from spectrove.serve.page.rendering import page
+from spectrove.serve.page.wording import for_page
 from spectrove.serve.service.problems import Problem, pointer, problem_of
 
 MEDIA = "application/problem+json"
 
 
 def answer(problem: Problem, scope: Scope) -> Response:
-    """The problem as an answer, with the id of the request and its address."""
+    """The problem as an answer, with the id of the request and its address; in the words of the page where it asks."""
     about = {"instance": scope.get("path", ""), "request_id": scope.get("state", {}).get("request_id", "")}
+    told = problem.to_dict() | about
+    if asks_the_page(scope):
+        told = in_words_of_the_page(told)
     if wants_page(scope):
         if problem.status == 401:
             return RedirectResponse(way(scope), 303)
-        return page("problem.html", status=problem.status, problem=problem.to_dict() | about, base=None)
-    said = json.dumps(problem.to_dict() | about, ensure_ascii=False)
-    return Response(said, problem.status, dict(problem.headers), MEDIA)
+        return page("problem.html", status=problem.status, problem=told, **frame_of(problem, scope))
+    return Response(json.dumps(told, ensure_ascii=False), problem.status, dict(problem.headers), MEDIA)
+
+
+def in_words_of_the_page(told: dict[str, Any]) -> dict[str, Any]:
+    """The members of a problem, with what can be done on the page in place of options and commands."""
+    refusals = [{**one, "error": for_page(str(one.get("error", "")))} for one in told.get("refusals", ())]
+    return {**told, "detail": for_page(told["detail"]), **({"refusals": refusals} if refusals else {})}
+
+
+#: What is refused before anything of a base may be said.
+UNSEEN = (401, 403, 421)
+
+
+def frame_of(problem: Problem, scope: Scope) -> dict[str, Any]:
+    """What the frame of a page needs, where the problem is about a base that is served."""
+    _, first, *rest = f"{scope.get('path', '')}//".split("/")
+    app = scope.get("app")
+    if first != "kb" or app is None or problem.status in UNSEEN or rest[0] not in app.state.desk.shelf:
+        return {"base": None}
+    return {"base": rest[0], "bases": list(app.state.desk.shelf)}
 
 
 #: Addresses of programs, whatever they accept.
@@ -40,6 +63,14 @@ def wants_page(scope: Scope) -> bool:
     """Whether a person looks at a page: a browser asks, and not for an address of programs."""
     accepted = Headers(scope=scope).get("accept", "")
     return "text/html" in accepted and not scope.get("path", "").startswith(PROGRAMS)
+
+
+def asks_the_page(scope: Scope) -> bool:
+    """Whether the page asks, or a script of it, which browsers say in the address that they come from."""
+    path = scope.get("path", "")
+    if path.startswith(PROGRAMS):
+        return urlsplit(Headers(scope=scope).get("referer", "")).path.startswith("/kb/")
+    return True
 
 
 def of_http(error: HTTPException) -> Problem:

@@ -87,11 +87,11 @@ def test_a_redshift_and_a_region_that_are_given_are_used(served, ids):
 
 
 def test_counts_are_shown_through_their_domain(served, counts):
-    """A figure and a small curve, and no curve of flux."""
+    """A figure, small curves of its neighbours, and no curve of flux."""
     said = brought(served, [*counts.files, *counts.response], "xray").json()
     query = f"tray={said['tray']}&i=0"
     assert served.get(f"/kb/xray/figure?{query}").content[:8] == b"\x89PNG\r\n\x1a\n"
-    assert "<polyline" in served.get(f"/kb/xray/small?{query}").text
+    assert "<polyline" in parts(served, f"{query}&part=twins", "xray")["twins"]
     assert served.get(f"/kb/xray/curves?{query}").status_code == 406
     assert "AGN" in parts(served, f"{query}&part=classes", "xray")["classes"]
 

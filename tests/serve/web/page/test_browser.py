@@ -150,6 +150,141 @@ def test_a_second_kind_of_light(look, source, picture):
     picture(page, "xray")
 
 
+def test_what_is_estimated_comes_when_it_is_opened(look, one):
+    """And with another quantity when that is chosen; no part of a page says that the server failed."""
+    page = look(one)
+    answered(page)
+    page.click("#part-estimate > summary")
+    page.wait_for_selector("#part-estimate[data-state=done] .answer")
+    quantity = page.eval_on_selector(
+        "#part-estimate select", "(one) => [...one.options].find((o) => !o.selected).value"
+    )
+    page.select_option("#part-estimate select", quantity)
+    page.wait_for_selector(f"#part-estimate .answer >> text={quantity} =")
+    assert "server failed" not in page.inner_text("main")
+
+
+def script(page: Any, name: str) -> str:
+    """The address at which a script is loaded, with the hash of its content."""
+    return page.evaluate(
+        "(name) => performance.getEntriesByType('resource').map((one) => one.name).find((one) => one.includes(name))",
+        f"/static/{name}",
+    )
+
+
+def test_every_script_is_loaded_once_at_the_address_of_its_content(look, one):
+    """A second copy would answer each drop twice, and an old one be kept by the browser for a year."""
+    page = look(one)
+    answered(page)
+    loaded = page.evaluate("performance.getEntriesByType('resource').map((one) => one.name)")
+    scripts = sorted(name.rpartition("/")[2] for name in loaded if "/static/" in name and ".js" in name)
+    assert [re.fullmatch(r"[\w.]+\.js\?[0-9a-f]{12}", name) is not None for name in scripts] == [True] * 4
+    assert len({name.partition("?")[0] for name in scripts}) == len(scripts)
+
+
+def test_a_smoothed_curve_has_the_error_of_the_mean_of_what_is_averaged(look, one):
+    """At the ends and beside bad pixels there are fewer: each is computed here from the points themselves."""
+    page = look(one)
+    answered(page)
+    flux = [1.0, None, 3.0, 4.0, 10.0, 6.0, None, 8.0]
+    error = [0.1, None, 0.3, 0.4, 1.0, 0.6, None, 0.8]
+    n = 2
+    mean, sigma = page.evaluate(
+        """async ([at, flux, error, n]) => { const curves = await import(at);
+        return [curves.smoothed(flux, n), curves.error_of_mean(error, n)]; }""",
+        [script(page, "curves.js"), flux, error, n],
+    )
+    for i, (value, own) in enumerate(zip(mean, sigma, strict=True)):
+        near = range(max(0, i - n), min(len(flux), i + n + 1))
+        values, errors = (
+            [flux[j] for j in near if flux[j] is not None],
+            [error[j] for j in near if error[j] is not None],
+        )
+        if flux[i] is None:
+            assert value is None
+            assert own is None
+        else:
+            assert value == pytest.approx(sum(values) / len(values))
+            assert own == pytest.approx(sum(e * e for e in errors) ** 0.5 / len(errors))
+
+
+def test_smoothing_is_said_in_pixels_of_the_spectrum(look, one):
+    """Where one point of the curve stands for three of them, a mean of five points is one of fifteen pixels."""
+    page = look("/kb/mock")
+    page.route("**/curves?*", lambda route: _thinned(route, 3))
+    page.goto(page.url.partition("/kb")[0] + one)
+    answered(page)
+    assert page.inner_text("#smooth-says") == "15 px"
+
+
+def _thinned(route: Any, pixels: int) -> None:
+    answer = route.fetch()
+    route.fulfill(response=answer, json={**answer.json(), "pixels": pixels})
+
+
+def test_another_base_is_gone_to_by_a_button_and_not_by_an_arrow(look):
+    """Arrow keys go through a menu; the page stays until somebody says that one is meant."""
+    page = look("/kb/mock")
+    page.focus("#base-switch")
+    page.keyboard.press("ArrowDown")
+    page.wait_for_timeout(200)
+    assert page.url.endswith("/kb/mock")
+    page.select_option("#base-switch", "xray")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/kb/xray")
+
+
+def test_progress_is_said_at_its_beginning_each_quarter_and_at_its_end(look):
+    """However often it is shown: a hundred steps are five sentences."""
+    page = look("/kb/mock")
+    said = page.evaluate(
+        """async (at) => { const { teller } = await import(at), tell = teller(), said = [];
+        const noted = (one) => one.addedNodes.forEach((line) => said.push(line.textContent));
+        new MutationObserver((all) => all.forEach(noted))
+          .observe(document.getElementById("aloud"), { childList: true });
+        tell("begun");
+        for (let i = 0; i < 100; i += 1) tell(`${i} of 100`, i / 100);
+        tell("done", null, true);
+        await new Promise((resolve) => { setTimeout(resolve); });
+        return said; }""",
+        script(page, "page.js"),
+    )
+    assert said == ["begun", "25 of 100", "50 of 100", "75 of 100", "done"]
+    assert page.get_attribute("#aloud", "aria-live") == "polite"
+
+
+def test_the_unit_of_a_file_is_typed_where_the_error_says(look, tmp_path):
+    """What was dropped stays chosen, so that it is asked with again."""
+    file = tmp_path / "odd.csv"
+    file.write_text("wavelength,flux\n" + "".join(f"{30 + i / 100},{1 + i % 7}\n" for i in range(3000)))
+    page = look("/kb/mock", expect="422")
+    dropped(page, [file])
+    told = page.wait_for_selector(".refused").inner_text()
+    assert "“Unit of wavelengths” (on Start, “How files are read”)" in told
+    page.click("summary:has-text('How files are read')")
+    page.fill("input[name=wavelength_unit]", "nm")
+    page.fill("input[name=z]", "0.1")
+    page.click("form.bring button.main")
+    page.wait_for_url(re.compile("/spectrum"))
+
+
+def test_a_sentence_that_cannot_be_read_is_mended_where_it_was_typed(look):
+    """Below the field, which holds it, in the frame of the base."""
+    page = look("/kb/mock/find?q=z+%3C%3C+1", expect="422")
+    assert page.input_value("main input[name=q]") == "z << 1"
+    assert "The page Start lists the columns." in page.inner_text("main .caution")
+    page.fill("main input[name=q]", "z < 1")
+    page.click("main form button:has-text('Find')")
+    page.wait_for_selector("table.objects tbody tr")
+
+
+def test_numbers_of_a_sentence_are_shown_as_numbers(look):
+    """The value that the sentence turns on, not how a program writes it."""
+    page = look("/kb/mock/find?q=quiescent+galaxies&how=words")
+    assert "{" not in page.inner_text("main table")
+
+
 def test_a_broken_file_is_a_sentence(look, tmp_path):
     """On the same page, for those who see and for those who hear it."""
     bad = tmp_path / "broken.fits"

@@ -81,6 +81,44 @@ def test_a_hunt_is_marked_handed_on_applied_and_undone(writing, look, tmp_path, 
     assert "inspected" not in httpx.get(f"{writing}/v1/bases/mock").json()["labels"]
 
 
+def test_letters_mark_in_the_list_alone_and_can_be_turned_off(writing, look):
+    """A letter that is typed or spoken elsewhere does nothing; arrows go on where letters are off."""
+    page = look("/kb/mock/hunt?by=target&target=liner&go=1", at=writing)
+    hunted(page)
+    called(page, "Ada")
+    page.focus(".brand a")
+    page.keyboard.press("y")
+    page.focus("#card-page")
+    page.keyboard.press("y")
+    page.wait_for_timeout(300)
+    assert page.query_selector("#listing tr[data-mark]") is None
+    page.uncheck("#letters")
+    page.reload()
+    hunted(page)
+    assert not page.is_checked("#letters")
+    page.focus("#listing tr[data-row]")
+    page.keyboard.press("y")
+    page.keyboard.press("ArrowDown")
+    page.wait_for_timeout(300)
+    assert page.query_selector("#listing tr[data-mark]") is None
+    assert page.get_attribute("#listing tr[data-row] >> nth=1", "aria-selected") == "true"
+    page.check("#letters")
+    page.focus("#listing tr[aria-selected=true]")
+    page.keyboard.press("y")
+    page.wait_for_selector("#listing tr[data-mark=yes]")
+
+
+def test_a_list_takes_the_keys_when_it_comes(writing, look):
+    """Its first row has the focus, and its end is said aloud; spectra are drawn in the list itself."""
+    page = look("/kb/mock/hunt", at=writing)
+    page.select_option("select[name=target]", "liner")
+    page.click("#hunt-form button.main")
+    hunted(page)
+    assert page.query_selector(":focus").get_attribute("aria-selected") == "true"
+    drawn = page.query_selector_all("#listing tr[data-row] svg.small polyline")
+    assert len(drawn) == len(page.query_selector_all("#listing tr[data-row]"))
+
+
 def test_more_like_those_marked(writing, look):
     """The marked candidates are examples of the next hunt."""
     page = look("/kb/mock/hunt?by=target&target=liner&go=1", at=writing)

@@ -403,13 +403,13 @@ def test_a_server_writes_only_where_it_was_told_to(copied):
     mark(client, where(page), {"object_id": rows(page)[0]["id"], "who": "Ann", "mark": "no"})
     place = f"/kb/mock/marks/{where(page).rpartition('/')[2]}"
     assert (
-        "Started with --write"
+        "Whoever started the server can change that."
         in client.get(place, params={"column": "class_derived", "no": "SF"}, headers=BROWSER).text
     )
     for what, form in (("apply", {"column": "class_derived", "yes": "SF", "version": 1}), ("undo", {})):
         refused = client.post(f"{place}/{what}", data=form)
         assert refused.status_code == 403
-        assert "--write" in refused.json()["detail"]
+        assert "changes no base" in refused.json()["detail"]
 
 
 def test_another_page_cannot_mark_or_write(writing):

@@ -166,6 +166,42 @@ def test_by_keyboard_alone(map_of, served):
     page.wait_for_url("**/spectrum?object=*")
 
 
+def test_enter_opens_what_is_in_the_middle_and_not_what_the_pointer_is_over(map_of, served):
+    """The pointer rests on another object; where nothing is near the middle, nothing is opened."""
+    name = served.get("/v1/bases/mock/objects").json()["objects"][0]["object_id"]
+    page = map_of(f"?object={quote(name)}")
+    page.wait_for_selector("#query-says a")
+    n = drawn(page)
+    page.click("#to-query")
+    drawn(page, n)
+    page.focus("#canvas")
+    for _ in range(4):
+        page.keyboard.press("-")
+    drawn(page, n + 1)
+    page.wait_for_selector("#near:not([hidden])")
+    middle = page.inner_text("#near").split(":")[0]
+    place = page.evaluate(
+        """() => { const c = document.getElementById("canvas"), r = c.width / c.clientWidth;
+        const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data, found = [];
+        for (let i = 3; i < d.length; i += 4) if (d[i] > 200) {
+          const p = (i - 3) / 4, x = (p % c.width) / r, y = Math.floor(p / c.width) / r;
+          if (Math.abs(y - c.clientHeight / 2) > 60) found.push([x, y]); }
+        return found[0]; }"""
+    )
+    box = page.query_selector("#canvas").bounding_box()
+    page.mouse.move(box["x"] + place[0], box["y"] + place[1] + 2)
+    page.wait_for_selector(f"#near:not([hidden]):not(:has-text('{middle}'))")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/spectrum?object={quote(middle)}")
+    page = map_of()
+    page.focus("#canvas")
+    for _ in range(30):
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#said >> text=Nothing lies near the middle.")
+    assert "/map" in page.url
+
+
 def test_a_part_is_enclosed_by_numbers(map_of):
     page = map_of()
     page.click("#by-fields summary")

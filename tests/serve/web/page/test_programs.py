@@ -153,4 +153,7 @@ def test_beyond_this_machine_no_program_is_connected(survey):
     refused = client.post("/kb/mock/programs/connect", headers=headers)
     assert refused.status_code == 403
     assert "this machine alone" in refused.json()["detail"]
-    assert "start it without --host" in client.get("/kb/mock/programs", headers=headers | BROWSER).text
+    assert (
+        "this one is reached from others, too"
+        in client.get("/kb/mock/programs", headers=headers | BROWSER).text
+    )

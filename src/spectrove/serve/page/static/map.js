@@ -1,5 +1,5 @@
 // The map: the server draws images of parts of it; here the last one is moved and scaled at once while the next is awaited.
-import { json, say, problemOf } from "./page.js";
+import { json, say, problemOf, teller } from "./page.js";
 
 const place = document.getElementById("map");
 const canvas = document.getElementById("canvas");
@@ -262,14 +262,18 @@ canvas.addEventListener("wheel", (event) => {
   zoom(Math.exp(Math.max(-60, Math.min(60, event.deltaY)) / 250), event.offsetX, event.offsetY);
 }, { passive: false });
 
+// What keys are about: the object nearest to the middle, named and ringed; null where there is none.
 const at_middle = async () => {
+  clearTimeout(hovering);
   try {
     near = await find(size().width / 2, size().height / 2, 40);
-    show_near();
-    say(near ? control("near").textContent : "Nothing lies near the middle.");
   } catch (error) {
     if (error.name !== "AbortError") refuse(error.message);
+    return null;
   }
+  show_near();
+  say(near ? control("near").textContent : "Nothing lies near the middle.");
+  return near;
 };
 let resting = 0;
 const KEYS = {
@@ -284,15 +288,15 @@ canvas.addEventListener("keydown", async (event) => {
     clearTimeout(resting);
     resting = setTimeout(at_middle, 350);
   } else if (event.key === "Enter") {
-    if (!near) await at_middle();
-    if (near) open(near.object_id);
+    clearTimeout(resting);
+    if (await at_middle()) open(near.object_id); // never what a pointer was over
   } else if (event.key.toLowerCase() === "l") {
     rectangle(edges());
   } else if (event.key === "Escape") {
     forget();
   }
 });
-canvas.addEventListener("focus", draw);
+canvas.addEventListener("focus", () => { draw(); if (view && canvas.matches(":focus-visible")) at_middle(); });
 canvas.addEventListener("blur", draw);
 
 // ---- what a line encloses ---------------------------------------------------------------------------------------------------
@@ -318,18 +322,27 @@ const enclose = async () => {
   }
 };
 
+// A small curve, as the lists that the server makes have them.
+const sketch = (points) => {
+  const made = (kind, said) => {
+    const one = document.createElementNS("http://www.w3.org/2000/svg", kind);
+    for (const [name, value] of Object.entries(said)) one.setAttribute(name, value);
+    return one;
+  };
+  const drawing = made("svg", { class: "small", viewBox: "0 0 260 48", width: 260, height: 48, "aria-hidden": "true" });
+  drawing.append(made(points ? "polyline" : "text", points ? { points } : { x: 4, y: 28 }));
+  if (!points) drawing.firstChild.textContent = "no good pixel";
+  return drawing;
+};
+
 const list = () => {
   const section = control("inside"), body = section.querySelector("tbody"), column = control("color").value;
   section.hidden = false;
   control("inside-title").textContent = `${listed.total.toLocaleString("en")} ${listed.total === 1 ? "object" : "objects"} inside`;
   control("inside-column").textContent = column;
   body.replaceChildren(...listed.listed.map((one) => {
-    const row = document.createElement("tr"), link = document.createElement("a"), small = new Image(260, 48);
+    const row = document.createElement("tr"), link = document.createElement("a"), small = sketch(one.points);
     const shown = `?object=${encodeURIComponent(one.object_id)}`;
-    small.className = "small";
-    small.loading = "lazy";
-    small.alt = "";
-    small.src = place.dataset.small + shown;
     link.href = place.dataset.spectrum + shown;
     link.textContent = one.object_id;
     for (const [content, kind] of [[small, ""], [link, "id"], [document.createTextNode(column ? text(one.value) : ""), ""]]) {
@@ -459,22 +472,25 @@ const begin = async () => {
 
 control("make").addEventListener("click", () => {
   const told = control("progress"), bar = told.querySelector("progress"), words = told.querySelector("span");
-  const source = new EventSource(document.getElementById("making").dataset.make);
+  const source = new EventSource(document.getElementById("making").dataset.make), tell = teller();
   const over = (sentence) => {
     source.close();
     control("make").disabled = false;
     control("stop").hidden = true;
     bar.hidden = true;
     words.textContent = sentence;
+    tell(sentence || "The map is made", null, true);
   };
   told.hidden = bar.hidden = false;
   control("stop").hidden = false;
   control("make").disabled = true;
   words.textContent = "Beginning …";
+  tell("Making the map");
   source.addEventListener("progress", (event) => {
     const said = JSON.parse(event.data);
     if (said.total) { bar.max = said.total; bar.value = said.done ?? 0; } else bar.removeAttribute("value");
     words.textContent = said.doing;
+    tell(said.doing, said.total ? (said.done ?? 0) / said.total : null);
   });
   source.addEventListener("end", () => { over(""); begin(); });
   source.addEventListener("problem", (event) => over(JSON.parse(event.data).detail));

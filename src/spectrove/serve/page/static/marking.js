@@ -1,19 +1,23 @@
 // Lists in which people mark what they see: progress, keys, the spectrum that is looked at, marks sent to the server.
-import { json, say } from "./page.js";
+import { quantile, smoothed } from "./curves.js";
+import { json, say, teller } from "./page.js";
 
 const control = (name) => document.getElementById(name);
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 // ---- a question that is being answered --------------------------------------------------------------------------------------
 
+const ENDED = "spectrove-ended"; // the list comes as a new page, which says that it is there
 const running = control("running");
 if (running) {
-  const stream = new EventSource(running.dataset.events);
+  const stream = new EventSource(running.dataset.events), tell = teller();
+  tell("Looking");
   stream.addEventListener("progress", (event) => {
     const said = JSON.parse(event.data);
     const bar = control("progress");
     if (said.total) { bar.max = said.total; bar.value = said.done; } else bar.removeAttribute("value");
     control("doing").textContent = `${said.doing}${said.total ? `, ${said.done} of ${said.total}` : ""}`;
+    tell(control("doing").textContent, said.total ? said.done / said.total : null);
   });
   stream.addEventListener("error", () => { // the server was started anew, or has forgotten the question
     stream.close();
@@ -23,6 +27,7 @@ if (running) {
     stream.close();
     const next = new URL(location.href);
     next.searchParams.delete("again");
+    sessionStorage.setItem(ENDED, "yes");
     location.replace(next);
   });
 }
@@ -137,17 +142,6 @@ const draw = async (one) => {
   }
 };
 
-const smoothed = (values, n) => values.map((v, i) => {
-  if (v === null) return null;
-  let sum = 0, count = 0;
-  for (let j = Math.max(0, i - n); j <= Math.min(values.length - 1, i + n); j += 1) if (values[j] !== null) { sum += values[j]; count += 1; }
-  return sum / count;
-});
-const quantile = (values, q) => {
-  const sorted = values.filter((v) => v !== null).sort((a, b) => a - b);
-  return sorted.length ? sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] : 0;
-};
-
 const curves = (place, said) => {
   const rest = said.z === null ? 1 : 1 + said.z;
   const x = said.wavelength.map((one) => one / rest), own = smoothed(said.flux, 2);
@@ -257,9 +251,13 @@ const undo = async () => {
 
 const move = (step) => select(rows[Math.min(rows.length - 1, Math.max(0, rows.indexOf(selected) + step))]);
 
-const KEYS = {
+// Letters can be turned off, for those whose speech or hand would type them unmeant.
+const OFF = "spectrove-letters-off";
+const LETTERS = {
   y: () => marked("yes"), n: () => marked("no"), u: () => marked("unsure"), z: undo,
   c: () => marking().elements.comment.focus(),
+};
+const KEYS = {
   ArrowDown: () => move(1), ArrowUp: () => move(-1), Home: () => select(rows[0]), End: () => select(rows.at(-1)),
   Enter: () => { if (data.get(selected).page) location.assign(data.get(selected).page); },
 };
@@ -267,12 +265,16 @@ const KEYS = {
 if (rows.length) {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const inside = event.target.closest?.("input, select, textarea, a, button, summary");
-    if (inside && event.key === "Escape") { select(selected); return; }
-    if (inside && event.key === "Enter" && inside.name === "comment") { event.preventDefault(); inside.blur(); select(selected); return; }
-    if (inside && (inside.matches("input, select, textarea, summary") || event.key === "Enter")) return;
-    const does = KEYS[event.key];
+    const { target, key } = event;
+    if (marking().contains(target) && key === "Escape") { select(selected); return; }
+    if (target.name === "comment" && key === "Enter") { event.preventDefault(); target.blur(); select(selected); return; }
+    if (!rows.includes(target)) return; // keys are those of the list, while it has the focus
+    const does = KEYS[key] ?? (control("letters").checked ? LETTERS[key] : undefined);
     if (does && selected) { event.preventDefault(); does(); }
+  });
+  control("letters").checked = localStorage.getItem(OFF) === null;
+  control("letters").addEventListener("change", (event) => {
+    if (event.target.checked) localStorage.removeItem(OFF); else localStorage.setItem(OFF, "yes");
   });
   rows.forEach((row) => row.addEventListener("click", (event) => {
     if (event.target.closest("a")) return;
@@ -289,8 +291,10 @@ if (rows.length) {
     set({ [name]: type === "checkbox" ? checked : number ? Number(value) : value.trim() }, `Kept: ${name === "kind" ? "class" : name}`);
   });
   control("who-form").addEventListener("submit", (event) => event.preventDefault());
-  select(rows[0], false);
+  select(rows[0], document.activeElement === document.body && !location.hash);
+  if (sessionStorage.getItem(ENDED)) teller()(`Done: ${rows.length} listed`);
 }
+if (!running) sessionStorage.removeItem(ENDED);
 
 // Who marks is typed once, and known to every page by a cookie.
 control("who")?.addEventListener("change", () => {

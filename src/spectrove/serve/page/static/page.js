@@ -1,10 +1,27 @@
-// What every page has: files dropped anywhere, words completed, bases switched, a line that says what happened.
+// What every page has: files dropped anywhere, words completed, a line that says what happened.
 
 export const say = (text) => {
   const place = document.getElementById("said");
   place.textContent = text;
   clearTimeout(say.timer);
   say.timer = setTimeout(() => { place.textContent = ""; }, 8000);
+};
+
+const EVERY = 10_000; // milliseconds between two words on one thing that goes on
+
+// Says aloud how something goes on: its beginning, then each quarter or every ten seconds, and what is important.
+export const teller = () => {
+  let last = -Infinity, quarter = 0;
+  return (text, share = null, important = false) => {
+    const now = performance.now(), at = share === null ? quarter : Math.floor(4 * share);
+    if (!important && at <= quarter && now - last < EVERY) return;
+    last = now;
+    quarter = Math.max(quarter, at);
+    const place = document.getElementById("aloud"), line = document.createElement("p");
+    line.textContent = text;
+    place.append(line);
+    while (place.children.length > 5) place.firstChild.remove();
+  };
 };
 
 // The sentence of a problem (RFC 9457), or of whatever came instead.
@@ -51,6 +68,13 @@ const refuse = (sentence) => {
 const catchFiles = () => {
   const cover = document.getElementById("drop");
   if (!cover) return;
+  const chosen = document.querySelector("form.bring");
+  chosen?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const form = new FormData(chosen);
+    for (const [name, value] of [...form]) if (value === "") form.delete(name);
+    bring(form);
+  });
   let depth = 0;
   const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
   addEventListener("dragenter", (event) => { if (hasFiles(event)) { depth += 1; cover.hidden = false; } });
@@ -61,15 +85,13 @@ const catchFiles = () => {
     event.preventDefault();
     depth = 0;
     cover.hidden = true;
+    if (chosen) { // with what is said there of how files are read, and to be asked with anew
+      chosen.elements.spectra.files = event.dataTransfer.files;
+      chosen.requestSubmit();
+      return;
+    }
     const form = new FormData();
     for (const file of event.dataTransfer.files) form.append("spectra", file, file.name);
-    bring(form);
-  });
-  const chosen = document.querySelector("form.bring");
-  chosen?.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const form = new FormData(chosen);
-    for (const [name, value] of [...form]) if (value === "") form.delete(name);
     bring(form);
   });
 };
@@ -115,9 +137,6 @@ const offer = (button) => {
 catchFiles();
 document.querySelectorAll("[data-send]").forEach(offer);
 document.querySelectorAll("[data-complete]").forEach(complete);
-document.querySelectorAll("[data-go]").forEach((field) => {
-  field.addEventListener("change", () => location.assign(field.dataset.go + encodeURIComponent(field.value)));
-});
 document.querySelectorAll("[data-back]").forEach((link) => {
   link.addEventListener("click", (event) => { if (history.length > 1) { event.preventDefault(); history.back(); } });
 });

@@ -1,5 +1,6 @@
 // One spectrum: its curve over those of its neighbours, and the parts of its answer as the server makes them.
-import { json, say } from "./page.js";
+import { error_of_mean, quantile, smoothed } from "./curves.js";
+import { json, say, teller } from "./page.js";
 
 const LIGHT = 299792.458;
 const figure = document.getElementById("figure");
@@ -32,27 +33,10 @@ const backward = (value) => {
 };
 const center = () => Number(control("about").value) || 6564.61;
 
-// A running mean over 2n + 1 points; what is missing stays missing.
-const smoothed = (values, n) => {
-  if (!n) return values;
-  const sum = new Float64Array(values.length + 1), count = new Float64Array(values.length + 1);
-  values.forEach((v, i) => { sum[i + 1] = sum[i] + (v ?? 0); count[i + 1] = count[i] + (v === null ? 0 : 1); });
-  return values.map((v, i) => {
-    if (v === null) return null;
-    const low = Math.max(0, i - n), high = Math.min(values.length, i + n + 1);
-    return (sum[high] - sum[low]) / (count[high] - count[low]);
-  });
-};
-
-const quantile = (values, q) => {
-  const sorted = values.filter((v) => v !== null).sort((a, b) => a - b);
-  return sorted.length ? sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] : 0;
-};
-
 const draw = () => {
   if (!drawn) return;
   const n = Number(control("smooth").value), apart = control("apart").checked;
-  control("smooth-says").textContent = `${2 * n + 1} px`;
+  control("smooth-says").textContent = `${(2 * n + 1) * drawn.pixels} px`;
   const x = drawn.wavelength.map(forward);
   const own = smoothed(drawn.flux, n);
   const step = apart ? 0.9 * (quantile(own, 0.99) - quantile(own, 0.02)) : 0;
@@ -66,8 +50,8 @@ const draw = () => {
     series.push({ label: `${other.name}${scaled}${other.aligned || drawn.z === null ? "" : ", its redshift unknown"}`, stroke: color(`--c${i % 6}`), width: 1 });
   });
   if (band) {
-    const shrink = Math.sqrt(2 * n + 1);
-    const edge = (sign) => own.map((v, i) => (v === null || drawn.error[i] === null ? null : v + sign * drawn.error[i] / shrink));
+    const error = error_of_mean(drawn.error, n);
+    const edge = (sign) => own.map((v, i) => (v === null || error[i] === null ? null : v + sign * error[i]));
     data.push(edge(1), edge(-1));
     series.push(...["+1σ", "−1σ"].map((label) => ({ label, stroke: "transparent", points: { show: false }, class: "edge" })));
     bands.push({ series: [series.length - 2, series.length - 1], fill: `${color("--band")}66` });
@@ -245,6 +229,8 @@ const ask = (names = [], changes = {}) => {
   stream = source;
   control("stop").hidden = false;
   const place = (name) => document.querySelector(`#part-${name} .body`);
+  const tell = teller();
+  tell("Asking");
   for (const name of names) place(name).innerHTML = "<p class=\"loading\">Asking …</p>";
   source.addEventListener("progress", (event) => {
     const said = JSON.parse(event.data), body = place(said.part);
@@ -255,13 +241,16 @@ const ask = (names = [], changes = {}) => {
     }
     if (said.total) { bar.max = said.total; bar.value = said.done ?? 0; } else bar.removeAttribute("value");
     body.querySelector("span").textContent = said.doing;
+    tell(said.doing, said.total ? (said.done ?? 0) / said.total : null);
   });
   source.addEventListener("part", (event) => {
     const said = JSON.parse(event.data), body = place(said.part);
     body.innerHTML = said.html;
     wire(body);
     if (said.part === "twins") curves();
-    document.querySelector(`#part-${said.part}`).dataset.state = "done";
+    const part = document.querySelector(`#part-${said.part}`);
+    part.dataset.state = "done";
+    tell(`${part.querySelector("h2").textContent}: ${body.querySelector(".answer, [role=alert]")?.textContent.trim() ?? "there"}`, null, true);
   });
   const over = () => { source.close(); if (stream === source) control("stop").hidden = true; };
   source.addEventListener("end", over);
