@@ -25,7 +25,7 @@ ORDER = (
     {"domain"},
     {"training", "inference"},
     {"explanation"},
-    {"galaxies", "literature", "xray", "archives"},
+    {"galaxies", "literature", "stars", "xray", "archives"},
     {"pipeline"},
     {"evaluation"},
     {"serve"},

@@ -12,6 +12,7 @@
     ├── TargetError         a target file is wrong, or names what is not there
     ├── ConditionError      a condition over columns cannot be read
     ├── RecipeError         a recipe is wrong, or weights do not fit it
+    ├── ParameterError      a parameter lies outside of what a model covers
     ├── LeakError           an evaluation would score objects that were trained on
     ├── ArchiveError        an archive cannot be reached, refuses, or gives something else
     └── ShapeError          arrays differ in shape
@@ -79,6 +80,10 @@ class WordsError(SpectroveError):
 
 class RecipeError(SpectroveError):
     """A recipe is wrong, or weights do not fit it."""
+
+
+class ParameterError(SpectroveError):
+    """A parameter lies outside of what a model covers, or is not known to it."""
 
 
 class LeakError(SpectroveError):
