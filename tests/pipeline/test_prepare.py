@@ -109,6 +109,33 @@ def test_the_map_is_made_ahead_and_an_interruption_costs_what_came_after(base, m
     assert not of_base.is_made(spectrove.open(base.path))  # a map of a sample of 24 is not that of all
 
 
+def test_an_index_that_holds_the_base_is_not_made_again(base, monkeypatch):
+    """Repeated, the preparation makes that of views which have none, or whose objects have changed."""
+    from spectrove.knowledge.index import building
+
+    monkeypatch.setattr("spectrove.knowledge.index.opening.INDEX_FROM", 10)
+    made, build = [], building.build
+
+    def noted(files, reader, view, name):
+        made.append(view)
+        return build(files, reader, view, name)
+
+    monkeypatch.setattr(building, "build", noted)
+    base.prepare(map=True)
+    assert made == ["shape"]
+    again = spectrove.open(base.path)
+    again.prepare()
+    assert made == ["shape"]
+    for catalog in (base.path / "index").glob("catalog.*"):
+        catalog.unlink()
+    again.prepare()
+    assert made == ["shape"] * 2
+    again.delete(f"object_id = '{again.some_ids(1)[0]}'")
+    again.prepare()
+    assert made == ["shape"] * 3
+    assert again.index_state()["views"]["shape"]["state"] == "used"
+
+
 def test_what_was_prepared_before_there_were_maps_is_read(base):
     """A state without the word."""
     base.prepare(labels=["class"])

@@ -22,6 +22,7 @@ from spectrove.inference.projection.of_base import map_of
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.files import Files
 from spectrove.knowledge.heartbeat import alive, beating, now
+from spectrove.knowledge.index.catalog import opened_catalog
 from spectrove.pipeline.shipped import lasting_name, load_target
 from spectrove.targets import Target
 from spectrove.work import advance, doing
@@ -193,7 +194,7 @@ def _parts(
     for target in hunted:
         if target.where is None:
             target.check(base.columns)
-    yield "index", base.build_index
+    yield "index", partial(_index, base)
     for label in asked.labels:
         yield f"classify {label}", partial(_ask, pipeline.classify, base, label)
     for target in hunted:
@@ -204,6 +205,17 @@ def _parts(
         yield "outliers", partial(_ask, pipeline.outliers, base)
     if asked.map:
         yield "map", partial(map_of, base)
+
+
+def _index(base: KnowledgeBase) -> None:
+    """Make the index of the views whose index does not hold every object as it is now, if they are worth one."""
+    states = base.index_state()["views"]
+    worth = [view for view, found in states.items() if found["state"] not in ("too small", "impossible")]
+    lack = [view for view in worth if states[view]["state"] != "used" or states[view]["changed"]]
+    if worth and not lack and opened_catalog(base.files, base.version) is None:
+        lack = worth  # catalog values are kept with an index
+    if lack:
+        base.build_index(lack)
 
 
 def _ask(verb: Callable[..., Any], base: KnowledgeBase, *subject: Any) -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from tests.serve.web.page.conftest import live
 
+from spectrove.knowledge import KnowledgeBase
 from spectrove.serve.service.shelf import Shelf
 from spectrove.serve.web.settings import Settings
 
@@ -137,3 +138,47 @@ def test_a_telephone_shows_a_hunt(writing, look, picture):
     hunted(page)
     assert page.evaluate_handle("document.documentElement").get_property("scrollWidth").json_value() <= 380
     picture(page, "hunt-narrow")
+
+
+def test_a_list_says_that_the_base_has_changed(writing, look, tmp_path):
+    """As soon as something is marked in it; one click asks again."""
+    page = look("/kb/mock/hunt?by=target&target=liner&go=1", at=writing)
+    candidates = hunted(page)
+    called(page, "Ada")
+    page.keyboard.press("n")
+    page.wait_for_selector("#listing tr[data-mark=no]")
+    assert page.is_hidden("#changed")
+    KnowledgeBase.open(tmp_path / "mock.kb").delete(f"object_id = '{candidates[-1]}'")
+    page.keyboard.press("y")
+    page.wait_for_selector("#changed", state="visible")
+    with page.expect_navigation():
+        page.click("#changed a")
+    assert candidates[-1] not in hunted(page)
+    assert page.is_hidden("#changed")
+
+
+def test_what_another_person_marked_meanwhile_is_shown_before_it_is_written(writing, look):
+    """The form of an open page is refused with the new list, and writes that."""
+    page = look("/kb/mock/hunt?by=target&target=liner&go=1", at=writing, expect="409")
+    first, second = hunted(page)[:2]
+    called(page, "Ada")
+    page.keyboard.press("y")
+    page.wait_for_selector("#listing tr[data-mark=yes]")
+    place = page.get_attribute("#listing", "data-marks")
+    page.click("a[href*='/marks/']:has-text('compare')")
+    page.fill("input[name=other]", "inspected")
+    page.fill("form[action*='/marks/'] input[name=yes]", "LINER")
+    page.click("button:has-text('Show what would change')")
+    page.wait_for_selector("text=1 label in inspected would change")
+    marks = [{"object_id": second, "who": "Ben", "mark": "yes"}]
+    assert httpx.post(writing + place, json={"title": "liner", "marks": marks}).status_code == 200
+    before = version(writing)
+    page.click("button:has-text('Write them as a new version')")
+    page.wait_for_selector("text=Somebody has marked since these changes were shown")
+    assert version(writing) == before
+    shown = page.inner_text("[aria-label='What would change']")
+    assert first in shown
+    assert second in shown
+    page.click("button:has-text('Write them as a new version')")
+    page.wait_for_selector("button:has-text('Undo')")
+    assert httpx.get(f"{writing}/v1/bases/mock").json()["labels"]["inspected"] == {"LINER": 2}
