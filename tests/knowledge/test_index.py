@@ -83,7 +83,8 @@ def test_what_an_index_finds_has_the_distances_that_looking_at_all_gives(known, 
     assert uses_index(known)
     again = KnowledgeBase.open(known.path)
     same(again.search(QUERIES, 5), expected)
-    assert isinstance(again._reader.snapshot("shape").vectors, np.memmap)
+    vectors = again._reader.snapshot("shape").vectors
+    assert isinstance(vectors.base, np.memmap)
     one = again.search(QUERIES.take(np.array([7])), 5)
     assert one.distance.tolist() == expected.distance[[7]].tolist()
 

@@ -410,8 +410,9 @@ class KnowledgeBase:
         written meanwhile. An interrupted call leaves the index that was there before.
 
         Args:
-            views: Names of views; all if None. Those of a base outside a local folder, and those with fewer objects
-                than are worth an index (`index.opening.INDEX_FROM`), get none.
+            views: Names of views; all if None. Those with fewer objects than are worth an index
+                (`index.opening.INDEX_FROM`) get none, and those of a base in an object store unless the environment
+                variable SPECTROVE_INDEX names a folder of this machine for it.
 
         Raises:
             KnowledgeError: The base lacks a view, or its folder cannot be written.

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
 from threading import get_ident
 from typing import Any, Protocol
@@ -20,6 +21,12 @@ _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?=[^/]|$)")
 
 #: Lock of whoever writes to the tables.
 LOCK = ".lock"
+
+#: Folder of the index of a large base, the lock of whoever makes one, and who does.
+INDEX, INDEX_LOCK, INDEX_MARK = "index", ".index.lock", "indexing.json"
+
+#: Variable of the environment that names a folder of this machine for the indices of bases in object stores.
+INDEX_FOLDER = "SPECTROVE_INDEX"
 
 
 class Uri(str):
@@ -240,6 +247,60 @@ class ObjectStore:
         return [f for f in self._filesystem.get_file_info(selector) if f.is_file]
 
 
+class Indexed:
+    """Files of an object store, but for those of its index, which lie on this machine, where they can be mapped.
+
+    Args:
+        far: The files of the base.
+        near: Folder for indices of this machine.
+        address: Of the base.
+    """
+
+    def __init__(self, far: ObjectStore, near: Path, address: Uri) -> None:
+        self._far, self._folder, self._address = far, near, address
+        self._near: Folder | None = None
+
+    def belongs_to(self, created: str) -> None:
+        """Say when the base was made: an index of another one that was at this address is not taken for its own."""
+        told = blake2b(f"{self._address} {created}".encode(), digest_size=6).hexdigest()
+        place = self._folder / f"{self._address.name}-{told}"
+        place.mkdir(parents=True, exist_ok=True)
+        self._near = Folder(place)
+
+    def _of(self, name: str) -> Files:
+        near = name in (INDEX, INDEX_LOCK, INDEX_MARK) or name.startswith(f"{INDEX}/")
+        return self._near if near and self._near is not None else self._far
+
+    def read(self, name: str) -> bytes:
+        return self._of(name).read(name)
+
+    def write(self, name: str, content: bytes) -> None:
+        self._of(name).write(name, content)
+
+    def append(self, name: str, line: bytes) -> None:
+        self._of(name).append(name, line)
+
+    def names(self, folder: str) -> list[str]:
+        return self._of(folder).names(folder)
+
+    def remove(self, name: str) -> None:
+        self._of(name).remove(name)
+
+    def clear(self) -> None:
+        self._far.clear()
+        if self._near is not None:
+            self._near.clear()
+
+    def size(self) -> int:
+        return self._far.size() + (0 if self._near is None else self._near.size())
+
+    def locked(self, name: str = LOCK) -> Any:
+        return self._of(name).locked(name)
+
+    def place(self, name: str) -> Path | None:
+        return self._of(name).place(name)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary file to write; it takes the place of `path` in one step when all of it is on the disk."""
@@ -263,4 +324,6 @@ def files_of(place: Path | Uri) -> Files:
     from pyarrow.fs import FileSystem
 
     filesystem, root = FileSystem.from_uri(place)
-    return ObjectStore(filesystem, root, str(place))
+    far = ObjectStore(filesystem, root, str(place))
+    near = os.environ.get(INDEX_FOLDER)
+    return Indexed(far, Path(near), place) if near else far

@@ -127,6 +127,9 @@ class Reader:
     @property
     def measured_version(self) -> int:
         """The version at which spectra, redshifts and vectors were last written: later ones joined columns only."""
+        return self.remember(("measured version",), self._measured_version)
+
+    def _measured_version(self) -> int:
         said = {k.decode(): v.decode() for k, v in (self._store.objects.schema.metadata or {}).items()}
         # An addition, a rollback and the like keep these words, but under another number.
         return int(said[MEASURED_AT]) if said.get(WRITTEN_AS) == str(self.version) else self.version

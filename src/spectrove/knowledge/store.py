@@ -24,14 +24,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from spectrove.errors import KnowledgeError, SpectroveError
-from spectrove.knowledge.files import Files, Uri, files_of
+from spectrove.knowledge.files import INDEX_FOLDER, Files, Indexed, Uri, files_of
 from spectrove.shared import FOLDER as SHARED_FOLDER
 from spectrove.shared import split as split_shared
 
@@ -63,6 +63,9 @@ class Store:
         self.path = path
         self.about = about
         self.files = files
+        if isinstance(files, Indexed):
+            with sentence(path, f"make a folder for its index where {INDEX_FOLDER} says"):
+                files.belongs_to(str(about.get("created")))
         #: A shared value by its name, which is its hash.
         self.shared_value = lru_cache(MOST_VALUES)(self._read_shared)
         with sentence(path, "open the tables"):
@@ -174,9 +177,14 @@ class Store:
         if not isinstance(self.path, Path):
             return None
         try:
-            return tuple(os.stat(self.path / f"{table}.lance" / "_versions").st_mtime_ns for table in TABLES)
+            return tuple([os.stat(folder).st_mtime_ns for folder in self._version_folders])
         except OSError:
             return None
+
+    @cached_property
+    def _version_folders(self) -> list[str]:
+        """Where Lance lists the versions of each table of a local base, as text: asked before every search."""
+        return [os.path.join(self.path, f"{table}.lance", "_versions") for table in TABLES]
 
     @contextmanager
     def writing(self, operation: str, **details: Any) -> Iterator[None]:

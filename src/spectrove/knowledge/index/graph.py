@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ LINKS, CHOSEN_FROM = 32, 128
 
 #: Objects put into the graph between two words about progress, and objects from which the range of a number is taken.
 AT_ONCE, LEARNT_FROM = 5_000, 50_000
+
+#: So many objects that the graph does not reach are looked at for every query: to choose among them takes as long.
+FEW_OTHERS = 192
 
 #: Numbers that a processor takes at once.
 LANES = 16
@@ -66,6 +69,13 @@ def padded(vectors: NDArray[np.float32], dimensions: int) -> NDArray[np.float32]
     return made
 
 
+@lru_cache
+def _breadth(n: int) -> Any:
+    """How widely a graph is searched for n objects; made once, as that takes a tenth of a search."""
+    faiss: Any = import_module("faiss")
+    return faiss.SearchParametersHNSW(efSearch=n)
+
+
 def read_graph(path: Path) -> Any:
     """The graph in a file, which is mapped into memory."""
     faiss: Any = import_module("faiss")
@@ -93,9 +103,7 @@ class Graph:
 
     def near(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
         """Positions of about the `n` nearest of each query; see `search.Proposals`."""
-        faiss: Any = import_module("faiss")
-        wide = faiss.SearchParametersHNSW(efSearch=n)
-        found = self.made.search(padded(queries, self.made.d), n, params=wide)[1]
+        found = self.made.search(padded(queries, self.made.d), n, params=_breadth(n))[1]
         if self.places is not None:
             found = np.where(found < 0, -1, self.places[found])
         return found
@@ -104,6 +112,8 @@ class Graph:
         """The nearest of the others; see `search.Proposals`."""
         if self.fresh is None or self.others is None or not len(self.fresh):
             return np.zeros((len(queries), 0), np.int64)
+        if len(self.fresh) <= max(n, FEW_OTHERS):
+            return np.repeat(self.fresh[None], len(queries), axis=0)
         found, _ = nearest(self.others, queries, min(n, len(self.fresh)))
         return np.where(found < 0, -1, self.fresh[found])
 

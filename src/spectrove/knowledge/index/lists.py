@@ -21,6 +21,7 @@ from spectrove.cores import in_threads
 from spectrove.knowledge.files import Files, replacing
 from spectrove.knowledge.index.graph import padded, whole
 from spectrove.knowledge.index.sidecar import FOLDER, SPACE, is_whole, note_whole, summed
+from spectrove.knowledge.index.spaces import let_go
 from spectrove.knowledge.search import PROPOSED
 from spectrove.work import counted
 
@@ -110,6 +111,7 @@ class Lists:
         blocks = in_threads(lambda start: padded(self.vectors[start : start + AT_ONCE], made.d), starts)
         for _, block in zip(counted(self.doing, n, AT_ONCE), blocks, strict=True):
             made.add(block)
+        let_go(self.vectors)
         with suppress(OSError):  # a base that may only be read: made again next time
             self._keep(made)
         return made

@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass, replace
 from threading import Lock
 from typing import Any, Literal
 
-from spectrove.knowledge.files import Files
+from spectrove.knowledge.files import INDEX_MARK, Files
 from spectrove.knowledge.heartbeat import alive, beating, now
 
 #: Name of the mark.
-MARK = "indexing.json"
+MARK = INDEX_MARK
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.knowledge.files import Files, replacing
+from spectrove.knowledge.files import INDEX, INDEX_LOCK, Files, replacing
 from spectrove.knowledge.search import PROPOSED
 
 #: Folder of the indices, and the lock of whoever makes one: writers of the base need not wait for that.
-FOLDER, LOCK = "index", ".index.lock"
+FOLDER, LOCK = INDEX, INDEX_LOCK
 
 #: Files whose names begin so hold what was made in a metric, see `lists`.
 SPACE = "space"
@@ -198,8 +198,8 @@ def summed(path: Path) -> str:
 
 
 def mapped(place: Path) -> NDArray[Any]:
-    """An array in a file, mapped into memory."""
-    return np.load(place, mmap_mode="r", allow_pickle=False)
+    """An array in a file, mapped into memory; as a plain array, of which rows are taken twice as fast."""
+    return np.asarray(np.load(place, mmap_mode="r", allow_pickle=False))
 
 
 def _name(view: str) -> str:

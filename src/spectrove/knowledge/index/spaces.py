@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.knowledge.search import MOST_PROPOSED, PROPOSED, Proposals
+
+
+def let_go(array: Any) -> None:
+    """Tell the system that the pages of an array mapped into memory are not needed now; they are read when asked for.
+
+    After every row was read once, they are most of what a process holds. Arrays that are not mapped stay as they are.
+    """
+    if isinstance(array, Computed | Mended):
+        array.let_go()
+        return
+    while array is not None and not isinstance(array, mmap.mmap):
+        array = getattr(array, "_mmap", None) or getattr(array, "base", None)
+    if array is not None and hasattr(mmap, "MADV_DONTNEED"):
+        array.madvise(mmap.MADV_DONTNEED)
 
 
 class Computed:
@@ -40,6 +55,11 @@ class Computed:
         return self._compute([
             np.asarray(source[rows] if places is None else source[places[rows]]) for source, places in self._sources
         ])  # fmt: skip
+
+    def let_go(self) -> None:
+        """See `let_go`."""
+        for source, _ in self._sources:
+            let_go(source)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return self[:].astype(dtype or np.float32)
@@ -75,6 +95,10 @@ class Mended:
         if new.any():
             found[new] = self._fresh[-1 - at[new]]
         return found
+
+    def let_go(self) -> None:
+        """See `let_go`."""
+        let_go(self._known)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return self[:].astype(dtype or np.float32)

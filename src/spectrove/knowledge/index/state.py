@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from spectrove.knowledge.files import INDEX_FOLDER
 from spectrove.knowledge.index import opening
 from spectrove.knowledge.index.mark import making
 from spectrove.knowledge.index.sidecar import FOLDER, Description
 from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.store import Store
+
+#: Why a base that is not in a local folder has no index.
+IMPOSSIBLE = (
+    f"none is possible outside a local folder. Let {INDEX_FOLDER} name a folder of this machine, where kb optimize "
+    "then makes the index of a base in an object store"
+)
 
 
 def states(store: Store, reader: Reader) -> dict[str, Any]:
@@ -23,7 +30,7 @@ def states(store: Store, reader: Reader) -> dict[str, Any]:
 
 def _state(store: Store, reader: Reader, view: str) -> dict[str, Any]:
     if store.files.place(FOLDER) is None:
-        return {"state": "impossible", "why": "none is possible outside a local folder"}
+        return {"state": "impossible", "why": IMPOSSIBLE}
     if (n := reader.count()) < opening.INDEX_FROM:
         return {"state": "too small", "why": f"none: {n:,} objects, worth one from {opening.INDEX_FROM:,}"}
     found = reader.with_index(view)
