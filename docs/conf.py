@@ -23,7 +23,7 @@ project_copyright = author
 version = release = __version__
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "myst_nb"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "static"]
 root_doc = "index"
 
 # Docstrings say `name` for code, as Markdown does.
@@ -52,7 +52,9 @@ html_theme = "pydata_sphinx_theme"
 html_title = "Spectrove"
 html_copy_source = False
 html_show_sourcelink = False
-html_sidebars = {"**": []}  # sections have one level, which the bar above the page lists
+html_sidebars = {"index": [], "notebooks/gallery": []}  # elsewhere the pages of the section stand beside
+html_static_path = ["static"]
+html_css_files = ["spectrove.css"]
 html_theme_options = {
     "navbar_align": "left",
     "show_prev_next": True,

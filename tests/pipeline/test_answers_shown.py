@@ -256,3 +256,9 @@ def test_what_is_no_viewer_and_what_has_no_fluxes_is_refused(of_galaxies, of_sou
         of_galaxies["search"].specviz(0, app={})
     with pytest.raises(SpectrumError, match="specviz: these spectra have no fluxes"):
         of_sources["search"].specviz(0, app=Viewer())
+
+
+def test_a_figure_is_a_picture_in_a_notebook(of_galaxies):
+    """Without pyplot, whose absence would leave its size in words."""
+    found = of_galaxies["search"]
+    assert found.plot(0)._repr_png_()[:8] == b"\x89PNG\r\n\x1a\n"

@@ -32,9 +32,16 @@ _PALETTE = 160
 
 def new_figure(width: float, height: float) -> Figure:
     """An empty white figure, inches, with a canvas of its own: no global state is touched."""
-    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    figure = Drawing(figsize=(width, height), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
+
+
+class Drawing(Figure):
+    """A figure that a notebook shows by itself: whoever draws without pyplot would see its size in words."""
+
+    def _repr_png_(self) -> bytes:
+        return png(self)
 
 
 def tidy(ax: Axes, *, grid: bool = False, minor: bool = True) -> None:
