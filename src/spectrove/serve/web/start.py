@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 
 import uvicorn
 
@@ -17,10 +17,13 @@ from spectrove.serve.service.shelf import Shelf
 from spectrove.serve.web.app import create_app
 from spectrove.serve.web.guard import LOG, JsonLines
 from spectrove.serve.web.settings import Settings
-from spectrove.work import listening
+from spectrove.work import Work, listening
 
 #: Connections at one time; more are told to come back.
 MOST = 500
+
+#: Seconds for which the end waits for what is being read ahead.
+PATIENCE = 20
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -57,10 +60,21 @@ def write_log() -> None:
     LOG.setLevel(logging.INFO)
 
 
-def _warm(shelf: Shelf) -> None:
+class _Ended(BaseException):
+    """Raised in what is read ahead when the server ends."""
+
+
+def _warm(shelf: Shelf, ended: threading.Event) -> None:
     """Let the first question find everything read; what cannot be read is said to whoever asks."""
-    with listening(lambda work: None):
+
+    def listen(work: Work) -> None:
+        if ended.is_set():
+            raise _Ended
+
+    with suppress(_Ended), listening(listen):
         for served in shelf.values():
+            if ended.is_set():
+                return
             try:
                 served.warm()
             except Exception as error:
@@ -84,6 +98,12 @@ def serve(shelf: Shelf, settings: Settings, ready: Callable[[str], None]) -> Non
             app, log_config=None, access_log=False, server_header=False, limit_concurrency=MOST,
             timeout_graceful_shutdown=5, ws="none",
         )  # fmt: skip
-        threading.Thread(target=_warm, args=(shelf,), name="spectrove-warm", daemon=True).start()
+        ended = threading.Event()
+        warming = threading.Thread(target=_warm, args=(shelf, ended), name="spectrove-warm", daemon=True)
+        warming.start()
         ready(f"http://{host}:{place.getsockname()[1]}")
-        uvicorn.Server(config).run(sockets=[place])
+        try:
+            uvicorn.Server(config).run(sockets=[place])
+        finally:  # a thread that still reads while Python ends would abort the process
+            ended.set()
+            warming.join(PATIENCE)
