@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import mmap
 import os
 import socket
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -424,6 +426,34 @@ def test_a_metric_and_several_views_are_searched_as_by_looking_at_all(known, mak
     assert np.array_equal(again.distance, distances.distance)
     assert again.classes == distances.classes
     assert again.counts.tolist() == distances.counts.tolist()
+
+
+def test_vectors_that_were_let_go_are_read_again(known, make_spectra, monkeypatch):
+    """Of an index alone and with objects that came later; a base without an index stays as it is."""
+    expected = by_looking_at_all(known, monkeypatch)
+    known.let_go()
+    same(known.search(QUERIES, 5), expected)
+    known.build_index()
+    for _ in range(2):
+        known.let_go()
+        same(known.search(QUERIES, 5), by_looking_at_all(known, monkeypatch))
+        near = embeddings(NAMES[20:24], QUERIES.vectors[:4])
+        known.upsert(make_spectra(NAMES[20:24]), {"shape": near})
+        assert uses_index(known)
+    mapped = known._reader.snapshot("shape").vectors._known
+    begin = mapped.ctypes.data // mmap.PAGESIZE * mmap.PAGESIZE
+
+    def held():
+        """Kilobytes of the vectors that this process holds."""
+        parts = Path("/proc/self/smaps").read_text().split("VmFlags")
+        own = next(part for part in parts if f"{begin:x}-" in part)
+        return int(next(line for line in own.splitlines() if line.startswith("Rss:")).split()[1])
+
+    assert float(mapped[:].sum()) != 0
+    if Path("/proc/self/smaps").exists():
+        assert held() > 0
+        known.let_go()
+        assert held() == 0
 
 
 def test_lists_of_few_metrics_are_kept(known):

@@ -61,6 +61,7 @@ def fitted_once(
             return kept
         with at_work(f"{doing or f'fitting {kind}'}, {once(base)}"):
             versions, fitted = (base.measured_version, base.version), fit()
+            base.let_go()
         if (content := to_arrays(fitted)) is not None:
             _keep(base.files, kind, key, versions, content)
         return fitted

@@ -324,6 +324,7 @@ def _fit(base: KnowledgeBase, weights: Mapping[str, float], group: str) -> Refer
             distances[view][part] = log_distances(
                 base, view, vectors, places, exclude=group if grouped else None
             )
+        base.let_go()
         if np.isfinite(distances[view]).sum() < 2:
             raise KnowledgeError(
                 f"{base.path}: {np.isfinite(distances[view]).sum()} objects can be compared in the view {view}, "

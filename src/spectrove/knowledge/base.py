@@ -517,6 +517,13 @@ class KnowledgeBase:
         self._reader.refresh()
         return self._reader.remember(("remember", key), make)
 
+    def let_go(self) -> None:
+        """Tell the system that the mapped vectors of a large base are not needed now; they are read when asked for.
+
+        After a fit that looked at thousands of objects they are most of what a process holds.
+        """
+        self._reader.let_go()
+
     def one_version(self) -> AbstractContextManager[None]:
         """Inside, everything is read from one version of the base, the newest at the beginning.
 

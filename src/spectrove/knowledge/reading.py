@@ -19,6 +19,7 @@ from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError, did_you_mean, sql_problem
 from spectrove.knowledge.index import opening
 from spectrove.knowledge.index.catalog import opened_catalog
+from spectrove.knowledge.index.spaces import let_go
 from spectrove.knowledge.schema import (
     COVERAGE,
     MEASURED_AT,
@@ -220,6 +221,11 @@ class Reader:
         self._snapshots.clear()
         self._coded.clear()
         self.kept.clear()
+
+    def let_go(self) -> None:
+        """Of mapped vectors no page is needed now."""
+        for known in self._snapshots.values():
+            let_go(known.vectors)
 
     def batches(self, columns: Sequence[str], where: str | None = None) -> Iterator[pa.RecordBatch]:
         """Parts of `scan`, one after the other."""
