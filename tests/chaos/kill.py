@@ -94,6 +94,8 @@ def work(kind: str, path: Path, known: Path, turn: int) -> None:
     """Do pieces of work until killed."""
     made_up.use_index()
     base, state = KnowledgeBase.open(path), json.loads(known.read_text())
+    one = {"warm": 0}  # what is loaded once is loaded before the time runs
+    KnowledgeBase.in_memory(made_up.spectra(one), made_up.views(one), encoder="made-up").optimize()
     print(json.dumps({"ready": True}), flush=True)
     for put, dropped, call in pieces(kind, base, state, turn):
         print(json.dumps({"begin": [put, dropped]}), flush=True)
