@@ -1,6 +1,9 @@
-"""Stars: spectra computed from parameters and abundances.
+"""Stars: spectra computed from parameters and abundances, and mock stars of known truth.
 
 settings.py     settings of spectrographs: where pixels lie, and how sharp they are
 synthesis/      spectra in local thermodynamic equilibrium, from model atmospheres and lists of lines
-data/           model atmospheres and lines, with where they come from
+labels.py       labels of stars, and the spectra that they have
+emulator/       a network that gives these at once
+mock/           mock stars, drawn from the emulator or computed
+data/           model atmospheres, lines, weights, with where they come from
 """

@@ -1,0 +1,14 @@
+"""Mock stars of known truth, as GIRAFFE's settings HR10 and HR21 would see them.
+
+recipe.py     what they are like, as data; default.toml, train.toml, test.toml are frozen
+stars.py      labels of stars
+observed.py   their spectra, drawn on the fly from the emulator, or computed
+"""
+
+from spectrove.stars.mock.observed import MockSpectra, batches, draw, draw_true, observe
+from spectrove.stars.mock.recipe import RECIPES, MockRecipe, load_recipe
+from spectrove.stars.mock.stars import draw_labels
+
+__all__ = [
+    "RECIPES", "MockRecipe", "MockSpectra", "batches", "draw", "draw_labels", "draw_true", "load_recipe", "observe",
+]  # fmt: skip
