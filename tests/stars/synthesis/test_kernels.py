@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -72,3 +75,21 @@ def test_a_convolution_of_a_gaussian_is_a_wider_one():
     wider = 6000 * total / 2.99792458e5
     expected = 5 / total * np.exp(-0.5 * ((wanted - 6000) / wider) ** 2)
     assert_allclose(convolved(at, flux, wanted, kernel, 0.1), expected, rtol=2e-3)
+
+
+def test_without_numba_a_sentence_says_what_to_install_and_mocks_are_drawn_all_the_same():
+    code = """
+import sys
+sys.modules["numba"] = None
+from spectrove.errors import SpectroveError
+from spectrove.stars.mock import draw, load_recipe
+print(tuple(draw(2, load_recipe("test"), 0).flux.shape))
+try:
+    import spectrove.stars.synthesis.spectrum
+except SpectroveError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    shape, said = done.stdout.strip().splitlines()
+    assert shape == "(2, 7850)"
+    assert "pip install 'spectrove[stars]'" in said

@@ -1,6 +1,6 @@
 """Mock stars of known truth, as GIRAFFE's settings HR10 and HR21 would see them.
 
-recipe.py     what they are like, as data; default.toml, train.toml, test.toml are frozen
+recipe.py     what they are like, as data; default, train, test and real (.toml) are frozen
 stars.py      labels of stars
 observed.py   their spectra, drawn on the fly from the emulator, or computed
 survey.py     whole surveys: spectra with a row of truth each, in memory or as files with a catalog

@@ -12,7 +12,7 @@ from spectrove.errors import RecipeError
 from spectrove.stars.labels import ELEMENTS
 
 #: Recipes that come with the package: what `load_recipe` takes by name.
-RECIPES = ("default", "train", "test")
+RECIPES = ("default", "train", "test", "real")
 
 _FOLDER = Path(__file__).parent
 
@@ -93,8 +93,8 @@ class MockRecipe(_Model):
 def load_recipe(name_or_path: Path | str | None = None) -> MockRecipe:
     """A recipe by name or from a TOML file; without either, the default.
 
-    "train" and "test" are the default with other random numbers. A file needs to give only what differs from the
-    default.
+    "train" and "test" are the default with other random numbers; "real" has the real Sun's line depths, off by 15%. A
+    file needs to give only what differs from the default.
 
     Raises:
         RecipeError: If the file cannot be read, or holds a key or value that a recipe cannot have.
