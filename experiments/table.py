@@ -80,6 +80,9 @@ PROGRAMS: dict[str, Experiment] = {
     "literature": Experiment(
         "experiments.literature.run", "spectra and the papers that speak of them: links, retrieval, numbers"
     ),
+    "stars": Experiment(
+        "experiments.stars.run", "stars: velocities, labels by a network and by neighbours, on real spectra"
+    ),
     "xray": Experiment(
         "experiments.xray.run", "X-ray sources: classes, encoders and answers, on real and on mock spectra"
     ),

@@ -19,7 +19,7 @@ ORDER = (
     {"ingest", "explain", "mock"},
     {"provenance", "processes", "flat", "gaps", "lines", "pixels", "conditions", "shared", "hats", "polite"},
     {"spectra", "words", "cores"},
-    {"catalog", "embeddings", "targets", "redshift_estimate"},
+    {"catalog", "embeddings", "targets", "redshift_estimate", "posterior"},
     {"readers", "preprocess", "knowledge", "statistics"},
     {"encoders"},
     {"domain"},

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from spectrove.errors import Refusal
     from spectrove.knowledge import KnowledgeBase
     from spectrove.lines import Line
+    from spectrove.posterior import Posterior
     from spectrove.readers.light import Light
     from spectrove.redshift_estimate import RedshiftEstimate
     from spectrove.spectra import SpectrumSet
@@ -319,6 +320,21 @@ class Measurer(Protocol):
         """
 
 
+class OwnEstimator(Protocol):
+    """Something trained that reads numbers off spectra, beside the neighbours of the base (`estimate --by`).
+
+    Nothing is read but the pixels of a spectrum.
+    """
+
+    #: The words for it: "a network trained on MILES".
+    title: str
+    #: Names of what it gives.
+    quantities: tuple[str, ...]
+
+    def posterior(self, spectra: Any) -> Posterior:
+        """What it says of each spectrum, and the spectra that it cannot read."""
+
+
 @dataclass(frozen=True)
 class Quantity:
     """A numeric column.
@@ -397,6 +413,7 @@ class Domain:
         likeness: Name of the witness in whose states spectra are compared with examples; "" to compare vectors alone.
         signs: Log-likelihood terms that targets may name, by name.
         measurer: Numbers measured in spectra themselves, with their errors.
+        estimators: What reads quantities off spectra beside neighbours, by the name that `estimate --by` takes.
         redshift: The redshift of each spectrum with its n best candidates, and intervals at a level.
         types: Object id to the type ("star") of those spectra that are none of the base's types.
         outlier_views: Views of the outlier score and their weights; the default view alone where empty.
@@ -432,6 +449,7 @@ class Domain:
     likeness: str = ""
     signs: Mapping[str, Signs] = field(default_factory=dict)
     measurer: Measurer | None = None
+    estimators: Mapping[str, OwnEstimator] = field(default_factory=dict)
     redshift: Callable[[SpectrumSet, int, float], list[RedshiftEstimate]] | None = None
     types: Callable[[KnowledgeBase, SpectrumSet], dict[str, str]] | None = None
     outlier_views: Mapping[str, float] = field(default_factory=dict)

@@ -77,6 +77,10 @@ FLAGS: dict[str, str] = {
     "limit_nh": "The column runs to the end of what is tried: nh is no measurement, its upper or lower end a limit.",
     "limit_gamma": "The photon index runs to the end of what is tried, so that none is given.",
     "limit_kt": "The temperature runs to the end of what is tried, so that none is given.",
+    "velocity_failed": "No radial velocity explains its lines: labels cannot be read off it.",
+    "medium_doubtful": "Its velocity is that of wavelengths taken for those of the other medium, air or vacuum.",
+    "few_pixels_of_network": "It has less than 60% of the pixels that the network of labels looks at: no labels.",
+    "outside_labels": "Its labels lie outside those of the stars that the network has learned from.",
     "far_from_all": "Nothing known is near: its nearest neighbour is far beyond those of 99% of the base's objects.",
 }
 

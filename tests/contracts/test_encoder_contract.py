@@ -21,6 +21,7 @@ from spectrove.inference.embed import embed
 from spectrove.pipeline.domains import DOMAINS
 from spectrove.preprocess import Prepared, PreprocessRecipe
 from spectrove.spectra import Spectrum, SpectrumSet
+from spectrove.stars.grid import N_PIXELS, log_wavelength
 from spectrove.xray.binned import Binned
 from spectrove.xray.vectors.autoencoder import Autoencoder, AutoencoderRecipe
 from spectrove.xray.vectors.energies import EnergyCounts
@@ -29,6 +30,7 @@ from spectrove.xray.vectors.network import SourceNetwork, SourceNetworkRecipe, o
 PREPROCESS = PreprocessRecipe(n_pixels=120)
 RECIPES = {
     "counts": EncoderRecipe(name="small-counts", kind="counts", counts={"version": 3}),
+    "star_lines": EncoderRecipe(name="small-stars", kind="star_lines", star_lines={"n_components": 3}),
     "hardness_pca": EncoderRecipe(
         name="small-hardness", kind="hardness_pca", hardness_pca={"n_bins": 8, "n_components": 3}
     ),
@@ -192,8 +194,18 @@ def in_energies(encoder, n, rng):
     )  # fmt: skip
 
 
+def at_rest(encoder, n, rng):
+    """Lines over the continuum of n stars at rest."""
+    lines = rng.normal(0, 0.1, (n, N_PIXELS)).astype(np.float32)
+    ends = 10 ** log_wavelength()[[0, -1]]
+    return Prepared(
+        np.array([f"s{i}" for i in range(n)], dtype=str), 10 ** log_wavelength(), lines, np.full_like(lines, 400),
+        np.ones(lines.shape, bool), np.zeros(n), np.tile(ends, (n, 1)), ((),) * n, encoder.preparation, (),
+    )  # fmt: skip
+
+
 #: Kinds whose input is no flux on a grid: what makes input of n spectra.
-PREPARED = {"counts": counted, "hardness_pca": binned} | dict.fromkeys(
+PREPARED = {"counts": counted, "hardness_pca": binned, "star_lines": at_rest} | dict.fromkeys(
     ("count_pca", "count_autoencoder", "source_network"), in_energies
 )
 
@@ -212,6 +224,9 @@ def make(case):
         weights |= {"ratio_mean": np.zeros(2), "ratio_deviation": np.ones(2)}
     elif case in ("count_pca", "count_autoencoder", "source_network"):
         weights = energy_weights(case, KINDS[case]().complete(recipe), rng)
+    elif case == "star_lines":
+        axes = np.linalg.qr(rng.normal(size=(N_PIXELS, 3)))[0].T
+        weights = {"mean": np.zeros(N_PIXELS), "components": axes, "deviation": np.linspace(3, 1, 3)}
     elif case == "counts":
         weights = {"scale": np.array([1.0, 2.0])}
     else:

@@ -9,12 +9,14 @@ from spectrove.errors import KnowledgeError
 from spectrove.galaxies.domain import GALAXIES
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.schema import DEFAULT_DOMAIN
+from spectrove.stars.domain import STARS
 from spectrove.xray.domain import XRAY
 
 T = TypeVar("T")
 
 DOMAINS: dict[str, Domain] = {
     "galaxies": GALAXIES,
+    "stars": STARS,
     "xray": XRAY,
 }
 

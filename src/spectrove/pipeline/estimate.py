@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from spectrove.domain import Measurer, Quantity
+from spectrove.errors import KnowledgeError
 from spectrove.inference.embed import embed_queries
 from spectrove.inference.numbers.conformal import signal_to_noise
-from spectrove.inference.numbers.estimate import Regression, check_level
+from spectrove.inference.numbers.estimate import NEIGHBOURS, Regression, check_level
 from spectrove.inference.numbers.mixture import Mixture
 from spectrove.inference.numbers.of_base import Estimator, estimator_for, own_measurements, own_models
+from spectrove.inference.numbers.posterior import estimates_of
 from spectrove.inference.numbers.quantities import quantity_of
 from spectrove.inference.numbers.regression import regress, with_own
 from spectrove.knowledge import KnowledgeBase, Neighbors
@@ -26,23 +28,25 @@ from spectrove.spectra import SpectrumSet
 
 @any_spectra
 def estimate(base: KnowledgeBase, spectra: SpectrumSet, quantity: str, **options: Any) -> Answers:
-    """The quantity of each spectrum by neighbour regression, with a conformal interval.
+    """The quantity of each spectrum, with an interval: by neighbour regression, or by what the kind of light trained.
 
-    The estimate of an object of the base does not use its own value or a fit to it. Only the choice of scale and the
-    width of the interval are those of the whole base.
+    By neighbours the interval is conformal, and the estimate of an object of the base does not use its own value or a
+    fit to it: only the choice of scale and the width of the interval are those of the whole base.
 
     Args:
         base: The base.
         spectra: The queries.
-        quantity: A numeric column of the base, but not z.
+        quantity: A numeric column of the base, but not z; or what `by` reads off spectra, whatever columns there are.
         options: See `options.EstimateOptions`.
 
     Raises:
         KnowledgeError: The column cannot be estimated, or the level is not between 0 and 1.
     """
     chosen = options_of(EstimateOptions, "estimate", options)
-    column = check_quantity(base, quantity, chosen.level)
+    column = check_quantity(base, quantity, chosen.level, chosen.by)
     domain = domain_of(base)
+    if chosen.by != NEIGHBOURS:
+        return _by_own(base, spectra, column, chosen)
     measurer = domain.measurer if quantity in domain.own else None
     estimator = estimator_for(
         base, column, k=chosen.k, where=chosen.where, group=domain.group, measurer=measurer
@@ -60,7 +64,21 @@ def estimate(base: KnowledgeBase, spectra: SpectrumSet, quantity: str, **options
         regression = _with_own(regression, measurer, estimator.weighing, embedded.spectra)
     return Answers(
         "estimate", base, embedded.spectra, regression.estimates(chosen.level), embedded.refusals, neighbors,
-        provenance=provenance_of(base, encoders, quantity=quantity, **chosen.model_dump()), regression=regression,
+        provenance=provenance_of(base, encoders, quantity=quantity, **chosen.model_dump(exclude={"by"})),
+        regression=regression,
+    )  # fmt: skip
+
+
+def _by_own(
+    base: KnowledgeBase, spectra: SpectrumSet, quantity: Quantity, chosen: EstimateOptions
+) -> Answers:
+    """What the kind of light reads off spectra themselves; no object of the base has a part in it."""
+    found = domain_of(base).estimators[chosen.by].posterior(spectra)
+    place = {str(name): i for i, name in enumerate(spectra.object_id)}
+    read = spectra.take(np.array([place[str(name)] for name in found.object_id], np.int64))
+    return Answers(
+        "estimate", base, read, estimates_of(found, quantity, chosen.level, chosen.by), found.refusals,
+        provenance=provenance_of(base, {}, quantity=quantity.name, by=chosen.by, level=chosen.level),
     )  # fmt: skip
 
 
@@ -87,11 +105,23 @@ def _with_own(
     return replace(regression, result=with_own(regression.result, own, weighing))
 
 
-def check_quantity(base: KnowledgeBase, quantity: str, level: float = 0.68) -> Quantity:
-    """The quantity of the column; refuse it unless it can be estimated at that level.
+def check_quantity(base: KnowledgeBase, quantity: str, level: float = 0.68, by: str = NEIGHBOURS) -> Quantity:
+    """The quantity of that name; refuse it unless it can be estimated so, at that level.
 
     Raises:
-        KnowledgeError: It cannot be estimated, or the level is not between 0 and 1.
+        KnowledgeError: It cannot be estimated, there is no such way, or the level is not between 0 and 1.
     """
     check_level(level)
-    return quantity_of(base, quantity, domain_of(base))
+    domain = domain_of(base)
+    if by == NEIGHBOURS:
+        return quantity_of(base, quantity, domain)
+    if by not in domain.estimators:
+        known = ", ".join([NEIGHBOURS, *domain.estimators])
+        raise KnowledgeError(f"estimate by {by!r}: a base of {domain.name} has {known}. Name one of them.")
+    own = domain.estimators[by].quantities
+    if quantity not in own:
+        raise KnowledgeError(
+            f"{quantity!r} is nothing that {by} reads off spectra of {domain.name}: {', '.join(own)}. Name one of "
+            f"these, or ask by {NEIGHBOURS} for another column of the base."
+        )
+    return domain.quantities.get(quantity) or Quantity(quantity)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from spectrove.domain import Domain
+from spectrove.errors import DatasetError
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.domains import DEFAULT_DOMAIN, DOMAINS, domain_of
-from spectrove.readers.dataset import dataset_columns
+from spectrove.readers.dataset import dataset_columns, domains_said
 from spectrove.readers.files import find_files, is_dataset
 
 B = TypeVar("B", bound=KnowledgeBase)
@@ -20,13 +21,23 @@ FEW = 8
 
 
 def domain_of_spectra(paths: Iterable[Path | str]) -> Domain:
-    """The kind of light of files or datasets, by their first bytes and columns; galaxies where nothing else fits.
+    """The kind of light of files or datasets; galaxies where nothing else fits.
+
+    It is what a dataset's column "domain" says, as that of a mock survey does; else what first bytes and columns say.
 
     Raises:
         DatasetError: If a path is not there.
     """
     paths = list(paths)
-    columns = [dataset_columns(path) for path in paths if is_dataset(path)]
+    datasets = [path for path in paths if is_dataset(path)]
+    if said := {name for path in datasets for name in domains_said(path)}:
+        if len(said) > 1 or not said <= set(DOMAINS):
+            raise DatasetError(
+                f"{', '.join(map(str, datasets))}: the column domain says {', '.join(sorted(said))}, expected one of "
+                f"{', '.join(DOMAINS)}. Choose rows of one kind with --where, or correct the column."
+            )
+        return DOMAINS[said.pop()]
+    columns = [dataset_columns(path) for path in datasets]
     others = [path for path in paths if not is_dataset(path)]
     files = find_files(others)[:FEW] if others else []
     for domain in DOMAINS.values():

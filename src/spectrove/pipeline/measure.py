@@ -17,7 +17,7 @@ from spectrove.inference.numbers.columns import MEASURED
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.joining import Source
 from spectrove.pipeline.answers import Answers, own_flags
-from spectrove.pipeline.domains import DOMAINS, domain_of
+from spectrove.pipeline.domains import DOMAINS, domain_called, domain_of
 from spectrove.pipeline.kinds import kind_of_set
 from spectrove.pipeline.options import MeasureOptions, options_of
 from spectrove.pipeline.queries import any_spectra
@@ -70,15 +70,19 @@ def measure(base: KnowledgeBase | None, spectra: SpectrumSet, **options: Any) ->
     """Numbers measured in each spectrum, with one-sigma errors; nothing but its pixels and its redshift is read.
 
     Args:
-        base: Whose objects may be named by their ids; None where there is none. It has no part in the numbers.
-        spectra: Of galaxies with redshifts; see `complete_redshifts` and `at_redshift` for those that have none.
+        base: Whose objects may be named by their ids, and which says the kind of light; None where there is none. It
+            has no part in the numbers.
+        spectra: Galaxies need redshifts; see `complete_redshifts` and `at_redshift` for those that have none.
         options: See `options.MeasureOptions`.
 
     Raises:
         KnowledgeError: Spectra of this kind of light are not measured, or a name is no measure.
     """
     chosen = options_of(MeasureOptions, "measure", options)
-    domain = domain_of_set(spectra) if base is None else domain_of(base)
+    if base is not None:
+        domain = domain_of(base)
+    else:
+        domain = domain_called(chosen.domain) if chosen.domain else domain_of_set(spectra)
     measurer = measurer_of(domain)
     measures = chosen_measures(measurer, chosen.measures)
     table = measurer.measure(spectra)

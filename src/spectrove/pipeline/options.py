@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from spectrove.errors import KnowledgeError, TargetError
 from spectrove.inference.calibration.of_base import CalibrationMode
 from spectrove.inference.differences.sets import CHANCE
-from spectrove.inference.numbers.estimate import VOTERS
+from spectrove.inference.numbers.estimate import NEIGHBOURS, VOTERS
 from spectrove.inference.outlier_score import EXPLAINED
 from spectrove.inference.regions import SHORTLIST
 from spectrove.targets import MetricMode, Target
@@ -160,6 +160,9 @@ class ExampleOptions(Options):
 class EstimateOptions(Options):
     """Options of an estimate of a quantity."""
 
+    by: str = Field(
+        NEIGHBOURS, description="What estimates: neighbours, or network where stars are asked about."
+    )
     k: Count = Field(VOTERS, description="Neighbours per spectrum.")
     level: float = Field(0.68, description="Rate at which intervals contain the value.")
     where: str | None = Field(None, description="SQL condition on the base's objects.")
@@ -229,6 +232,9 @@ class MeasureOptions(AnyOptions):
 
     measures: Any = Field(
         None, description="Names of what is measured, a list or a text with commas; all if None."
+    )
+    domain: str | None = Field(
+        None, description="Kind of light of spectra beside which no base says it: galaxies, stars or xray."
     )
 
 

@@ -14,7 +14,7 @@ from spectrove.errors import ShapeError
 from spectrove.inference.embed import embed_queries
 from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.answers import Answers, provenance_of
-from spectrove.pipeline.domains import domain_of, needed
+from spectrove.pipeline.domains import domain_called, domain_of, needed
 from spectrove.pipeline.encoders import encoders_of
 from spectrove.pipeline.options import RedshiftOptions, options_of
 from spectrove.pipeline.queries import any_spectra
@@ -23,6 +23,9 @@ from spectrove.spectra import CORE_COLUMNS, SpectrumSet
 
 #: Level of the intervals.
 LEVEL = 0.68
+
+#: Flags that say how wavelengths were read, which no catalog knows.
+READ = ("air_converted", "air_assumed")
 
 #: What `z_source` says of a redshift that was estimated here.
 ESTIMATED = "estimated"
@@ -87,16 +90,16 @@ def with_redshifts(spectra: SpectrumSet, estimates: Collection[RedshiftEstimate]
 
 
 def complete_redshifts(
-    spectra: SpectrumSet, *, n: int = 5, base: KnowledgeBase | None = None
+    spectra: SpectrumSet, *, n: int = 5, base: KnowledgeBase | None = None, kind: str | None = None
 ) -> tuple[SpectrumSet, dict[str, RedshiftEstimate]]:
     """The spectra with every missing redshift estimated, and the estimates by object id; only those are scanned.
 
-    `base` says of which kind of light the spectra are; galaxies without one.
+    `base`, or the name `kind`, says of which kind of light the spectra are; galaxies without either.
     """
     missing = np.flatnonzero(~np.isfinite(spectra.z))
     if not len(missing):
         return spectra, {}
-    domain = domain_of(base)
+    domain = domain_called(kind) if kind else domain_of(base)
     estimator = needed(domain.redshift, domain, "estimation of missing redshifts", "redshift estimator")
     made = estimator(without_redshifts(spectra.take(missing)), n, LEVEL)
     unknown = RedshiftEstimate("", np.nan, np.nan, None, False)
@@ -125,7 +128,7 @@ def without_redshifts(spectra: SpectrumSet) -> SpectrumSet:
     empty: list[Any] = [None] * len(spectra)
     kept = {"ra": spectra.column("ra"), "dec": spectra.column("dec")}
     columns = {name: kept.get(name, empty) for name in CORE_COLUMNS}
-    columns["flags"] = [[] for _ in empty]
+    columns["flags"] = [[flag for flag in flags or () if flag in READ] for flags in spectra.column("flags")]
     return spectra.with_rows(
         pa.table({name: pa.array(values, CORE_COLUMNS[name]) for name, values in columns.items()})
     )

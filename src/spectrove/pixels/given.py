@@ -58,7 +58,7 @@ def columns_of(
         "wavelength": angstrom,
         "flux": _values(flux, None, name, "flux"),
         "error": None if error is None else _values(error, unit, name, "error"),
-        "ivar": None if ivar is None else _values(ivar, None if unit is None else unit**-2, name, "ivar"),
+        "ivar": None if ivar is None else _values(ivar, _inverse_square(unit), name, "ivar"),
         "lsf": None if lsf is None else _like(_values(lsf, "angstrom", name, "lsf"), angstrom),
         "mask": None if mask is None else np.asarray(mask),
     }
@@ -118,6 +118,13 @@ def flux_unit(flux: Any, said: Any, name: str) -> Any:
     from astropy import units as u
 
     return u.Unit(str(said), parse_strict="silent")
+
+
+def _inverse_square(unit: Any) -> Any:
+    """The unit of an inverse variance; None where that of the flux is none or one that astropy does not know."""
+    from astropy import units as u
+
+    return None if unit is None or isinstance(unit, u.UnrecognizedUnit) else unit**-2
 
 
 def mask_bits(mask: NDArray | None, flux: NDArray, name: str) -> NDArray[np.int32]:

@@ -137,6 +137,19 @@ def write_dataset(path: Path | str, spectra: SpectrumSet) -> None:
     Store(path).overwrite(spectra)
 
 
+def domains_said(path: Path | str) -> set[str]:
+    """Values of the column "domain" of a dataset: kinds of light that its catalog names; none without the column.
+
+    Raises:
+        DatasetError: If there is no such dataset.
+    """
+    table = Store(path).open()
+    if "domain" not in table.schema.names:
+        return set()
+    values = table.search().select(["domain"]).to_arrow().column("domain")
+    return {str(value) for value in values.unique().to_pylist() if value is not None}
+
+
 def dataset_columns(path: Path | str) -> set[str]:
     """Names of all columns of a dataset.
 

@@ -19,6 +19,7 @@ from spectrove.serve.reading import Reading, Redshift
 
 if TYPE_CHECKING:
     from spectrove.domain import Domain
+    from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline import Answers
     from spectrove.redshift_estimate import RedshiftEstimate
     from spectrove.spectra import SpectrumSet
@@ -41,7 +42,8 @@ class QueryBatches:
     """The query spectra: iterate over batches, then read `unread` and `count`.
 
     `option` is the name of the option for the condition `queries`. `redshifts` are the estimates for the spectra of
-    the last batch without a redshift, by object id.
+    the last batch without a redshift, by object id. `base` is the one that is asked; `kind` the kind of light that was
+    named, in place of that of the files.
     """
 
     paths: Sequence[str]
@@ -53,6 +55,8 @@ class QueryBatches:
     unread: list[Refusal] = field(default_factory=list)
     redshifts: dict[str, RedshiftEstimate] = field(default_factory=dict)
     count: int = 0
+    base: KnowledgeBase | None = None
+    kind: str | None = None
 
     def __post_init__(self) -> None:
         need_paths(self.paths)
@@ -82,13 +86,14 @@ class QueryBatches:
 
     def with_redshifts(self, batch: SpectrumSet) -> SpectrumSet:
         """The batch, with missing redshifts estimated (--missing-z) or the redshift replaced (-z), if requested."""
-        from spectrove.pipeline import at_redshift, complete_redshifts
+        from spectrove.pipeline import at_redshift, complete_redshifts, domain_of
 
         if self.redshift.z is not None:
             return at_redshift(batch, self.redshift.z)
-        if self.redshift.missing_z == "refuse" or self.domain.redshift is None:
+        domain = self.domain if self.base is None else domain_of(self.base)
+        if self.redshift.missing_z == "refuse" or domain.redshift is None:
             return batch
-        completed, self.redshifts = complete_redshifts(batch)
+        completed, self.redshifts = complete_redshifts(batch, kind=domain.name)
         return completed
 
     def with_advice(self, refusal: Refusal) -> Refusal:
@@ -105,9 +110,10 @@ class QueryBatches:
     @cached_property
     def domain(self) -> Domain:
         """The kind of light of the spectra."""
+        from spectrove.pipeline.domains import domain_called
         from spectrove.pipeline.kinds import domain_of_spectra
 
-        return domain_of_spectra(self.paths)
+        return domain_called(self.kind, "--domain ") if self.kind else domain_of_spectra(self.paths)
 
     @property
     def _all_datasets(self) -> bool:

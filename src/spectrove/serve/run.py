@@ -50,6 +50,9 @@ class Request:
     options: Mapping[str, Any] = field(default_factory=dict)
     cluster: str | None = None
 
+    def __post_init__(self) -> None:
+        self.queries.base = self.base
+
     def answers(self, batches: Iterable[SpectrumSet]) -> Iterator[tuple[SpectrumSet, Answers]]:
         """Each batch and the answers to it."""
         options = {name: value for name, value in self.options.items() if value is not None}

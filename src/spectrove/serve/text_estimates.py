@@ -70,6 +70,8 @@ def _precision(width: float) -> str:
 
 
 def _evidence(row: Row) -> str:
+    if by := row.get("by"):
+        return f"by {by}"
     voters = [n for n in row["neighbors"] if n["adjusted"] is not None]
     if not voters:
         return "no neighbour with a value"

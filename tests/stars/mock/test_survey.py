@@ -11,8 +11,9 @@ from numpy.testing import assert_allclose
 
 from spectrove.errors import RecipeError
 from spectrove.readers import read_file
+from spectrove.stars.domain import MockStars
 from spectrove.stars.labels import LABELS, pixels
-from spectrove.stars.mock import MockSurvey, draw, load_recipe, make_survey, write_survey
+from spectrove.stars.mock import draw, load_recipe, make_survey, write_survey
 from spectrove.stars.mock import survey as module
 
 
@@ -64,7 +65,7 @@ def test_files_are_read_as_they_were_made(tmp_path: Path):
 
 
 def test_a_survey_is_handed_over_as_a_domain_asks(tmp_path: Path):
-    light, told = MockSurvey(), []
+    light, told = MockStars(), []
     recipe = light.recipe("train")
     made = light.make(2, recipe, 3, 1)
     light.write(

@@ -15,6 +15,9 @@ from spectrove.inference.numbers.regression import Regressed
 from spectrove.inference.numbers.trend import Scale, robust_sigma
 from spectrove.knowledge import Neighbors
 
+#: The way that every base has, beside those of its kind of light.
+NEIGHBOURS = "neighbours"
+
 #: Neighbours of an estimate: 10 is as good as 30 and better than 3 (RMSE of four quantities, real and mock).
 VOTERS = 10
 
@@ -55,10 +58,12 @@ class Estimate:
         level: Of the interval.
         confident: See FARTHEST and WIDEST; never without an interval.
         reason_no_interval: A sentence; "" if there is an interval.
-        p_distance: Fraction of the objects of the base with a nearest neighbour at least as far as that of the query.
+        p_distance: Fraction of the objects of the base with a nearest neighbour at least as far as that of the query;
+            None where no neighbour has a part in it.
         trend: Prediction of the trend over the whole base, before the correction by the neighbours.
         neighbors: Nearest first.
         flags: Names of flags, see `spectra.FLAGS`.
+        by: "neighbours", or what read it off the spectrum itself, a name of `Domain.estimators`.
     """
 
     object_id: str
@@ -69,10 +74,11 @@ class Estimate:
     level: float
     confident: bool
     reason_no_interval: str
-    p_distance: float
+    p_distance: float | None
     trend: float | None
     neighbors: tuple[NeighborValue, ...]
     flags: tuple[str, ...]
+    by: str = NEIGHBOURS
 
     def __repr__(self) -> str:
         if self.value is None:
@@ -96,6 +102,8 @@ class Estimate:
             "neighbors": [vars(neighbor).copy() for neighbor in self.neighbors],
             "flags": list(self.flags),
         }
+        if self.by != NEIGHBOURS:
+            answer["by"] = self.by
         return (
             answer if self.interval is not None else answer | {"reason_no_interval": self.reason_no_interval}
         )

@@ -17,7 +17,7 @@ from spectrove.serve.bases import open_base
 from spectrove.serve.batches import QueryBatches
 from spectrove.serve.cli import options
 from spectrove.serve.cli.prepare import Questions, prepare_base
-from spectrove.serve.exits import FAILED, UsageError
+from spectrove.serve.exits import FAILED, UsageError, usage_errors
 from spectrove.serve.output import RefusalLines, print_json, say
 from spectrove.serve.progress import progress_bar
 from spectrove.serve.reading import Reading, Redshift
@@ -68,6 +68,7 @@ def create(
     encoder: Encoder = None,
     view: View = [],  # noqa: B006 (typer reads it, nobody changes it)
     where: FromWhere = None,
+    domain: options.Kind = None,
     vectors: Made = None,
     overwrite: Overwrite = False,
     cluster: options.Cluster = None,
@@ -81,7 +82,11 @@ def create(
     """A new knowledge base from a dataset."""
     refuse_occupied(kb, overwrite)
     refuse_questions(ready, questions)
-    queries = QueryBatches(source, where, "--where", reading, redshift, RefusalLines(as_json))
+    with usage_errors():
+        queries = QueryBatches(
+            source, where, "--where", reading, redshift, RefusalLines(as_json), kind=domain
+        )
+        _ = queries.domain
     from spectrove import pipeline
     from spectrove.knowledge import DEFAULT_VIEW
 
@@ -127,7 +132,7 @@ def add(
     Those that are there already stay as they are, unless --upsert replaces them.
     """
     queries = QueryBatches(source, where, "--where", reading, redshift, RefusalLines(as_json))
-    base = open_base(kb)
+    queries.base = base = open_base(kb)
     from spectrove import pipeline
 
     before = len(base)

@@ -32,6 +32,14 @@ K = Annotated[
 ]
 
 
+By = Annotated[
+    str,
+    typer.Option(
+        "--by", metavar="WAY", help="neighbours, or what a kind of light has beside them: network for stars."
+    ),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Typed:
     """Arguments and options of `spectrove estimate`."""
@@ -39,6 +47,7 @@ class Typed:
     kb: options.Base
     spectra: options.Spectra
     quantity: Quantity
+    by: By = "neighbours"
     k: K = None
     level: Level = 0.68
     where: options.Where = None
@@ -90,9 +99,10 @@ def _check(base: KnowledgeBase, typed: Typed) -> None:
         from spectrove import pipeline
 
         with usage_errors():
-            pipeline.check_quantity(base, typed.quantity, typed.level)
+            pipeline.check_quantity(base, typed.quantity, typed.level, typed.by)
         return
     useless = {
+        "--by": (typed.by != "neighbours", "templates decide"),
         "--where": (typed.where is not None, "templates decide, not objects"),
         "--allow-self": (typed.allow_self, "templates decide, not objects"),
         "--missing-z": (typed.redshift.missing_z != "refuse", "it is estimated for every spectrum"),

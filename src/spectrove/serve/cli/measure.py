@@ -41,6 +41,7 @@ class Typed:
     spectra: options.Spectra
     measures: Measures = None
     queries: options.Queries = None
+    domain: options.Kind = None
     as_json: options.Json = False
     output: options.Output = None
     reading: Reading

@@ -84,6 +84,14 @@ Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="FILE", help="Write a table: .parquet .fits .ecsv .vot .csv."),
 ]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        "--domain",
+        metavar="NAME",
+        help="Kind of light: galaxies, stars or xray; by default what the spectra say.",
+    ),
+]
 Workers = Annotated[
     int | None, typer.Option("--workers", metavar="N", min=1, help="Processes; by default one per core.")
 ]
@@ -101,8 +109,9 @@ def query_batches(typed: Any) -> QueryBatches:
     """The spectra that a command is about, read as its options say."""
     lines = RefusalLines(typed.as_json)
     return QueryBatches(
-        typed.spectra, typed.queries, reading=typed.reading, redshift=typed.redshift, refusals=lines
-    )
+        typed.spectra, typed.queries, reading=typed.reading, redshift=typed.redshift, refusals=lines,
+        kind=getattr(typed, "domain", None),
+    )  # fmt: skip
 
 
 def given(typed: Any, verb: Verb, **others: Any) -> dict[str, Any]:

@@ -55,9 +55,9 @@ class Asked:
 
         with self.served.shown() as base:
             domain = domain_of(base)
-        if domain.redshift is None or math.isfinite(self.look.redshift(self.spectra)):
-            return None
-        completed, _ = complete_redshifts(cast("SpectrumSet", self.spectra))
+            if domain.redshift is None or math.isfinite(self.look.redshift(self.spectra)):
+                return None
+            completed, _ = complete_redshifts(cast("SpectrumSet", self.spectra), base=base)
         found = float(completed.z[0])
         return found if math.isfinite(found) else None
 

@@ -168,4 +168,4 @@ def with_redshifts(base: KnowledgeBase, spectra: Any, asked: OfSpectra) -> tuple
         return at_redshift(spectra, asked.z), {}
     if asked.missing_z == "refuse" or domain_of(base).redshift is None or not len(spectra):
         return spectra, {}
-    return complete_redshifts(spectra)
+    return complete_redshifts(spectra, base=base)

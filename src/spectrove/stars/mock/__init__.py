@@ -9,9 +9,9 @@ survey.py     whole surveys: spectra with a row of truth each, in memory or as f
 from spectrove.stars.mock.observed import MockSpectra, batches, draw, draw_true, observe
 from spectrove.stars.mock.recipe import RECIPES, MockRecipe, load_recipe
 from spectrove.stars.mock.stars import draw_labels
-from spectrove.stars.mock.survey import MockSurvey, make_survey, write_survey
+from spectrove.stars.mock.survey import make_survey, write_survey
 
 __all__ = [
-    "RECIPES", "MockRecipe", "MockSpectra", "MockSurvey", "batches", "draw", "draw_labels", "draw_true", "load_recipe",
+    "RECIPES", "MockRecipe", "MockSpectra", "batches", "draw", "draw_labels", "draw_true", "load_recipe",
     "make_survey", "observe", "write_survey",
 ]  # fmt: skip

@@ -21,10 +21,10 @@ from spectrove.stars.settings import SETTINGS
 #: Stars that are drawn together, and stand in one file.
 PART = 250
 
-#: Columns of the catalog after id and file; all but the first three are the truth.
+#: Columns of the catalog after id and file; all but the first four are the truth.
 TRUTH = (
-    "ra", "dec", "star", "z", "spectral_class", "luminosity", "teff", "logg", "fe_h", *(f"{x}_fe" for x in ELEMENTS),
-    "microturbulence", "broadening", "velocity", "sn_angstrom",
+    "ra", "dec", "domain", "star", "z", "spectral_class", "luminosity", "teff", "logg", "fe_h",
+    *(f"{x}_fe" for x in ELEMENTS), "microturbulence", "broadening", "velocity", "sn_angstrom",
 )  # fmt: skip
 
 #: The name of the catalog of a survey.
@@ -92,25 +92,6 @@ def write_survey(
     return _write_catalog(rows, folder / CATALOG)
 
 
-class MockSurvey:
-    """FGK stars in HR10 and HR21, as a domain hands a mock survey over."""
-
-    takes: frozenset[str] = frozenset()
-
-    def recipe(self, name: Path | str | None) -> MockRecipe:
-        """A recipe of the package by name, or from a file; the default if None."""
-        return load_recipe(name)
-
-    def make(self, n: int, recipe: MockRecipe, seed: int, workers: int) -> SpectrumSet:
-        """n spectra; the same for a seed. One process is enough."""
-        del workers
-        return make_survey(n, recipe=recipe, seed=seed)
-
-    def write(self, n: int, folder: Path, **options: Any) -> Path:
-        """n spectra as FITS tables; the path of their catalog."""
-        return write_survey(n, folder, **options)
-
-
 def row_of(spectra: MockSpectra, i: int, number: int) -> dict[str, Any]:
     """The truth of one star, by the names of quantities, and where it stands on the sky.
 
@@ -125,6 +106,7 @@ def row_of(spectra: MockSpectra, i: int, number: int) -> dict[str, Any]:
         "ra": math.degrees(number * _GOLDEN) % 360,
         "dec": math.degrees(math.asin(1 - (2 * (number % 1_000_000) + 1) / 1_000_000)),
         "survey": "mock GIRAFFE",
+        "domain": "stars",  # so that a base of them is one of stars
         "star": f"mock{number}",
         "spectral_class": next(name for name, least in TYPES if values["teff"] >= least),
         "luminosity": "giant" if values["logg"] < GIANT else "dwarf",

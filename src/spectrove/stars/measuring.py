@@ -1,0 +1,157 @@
+"""The measurer of stars: radial velocity, and the labels that the network reads off; see `domain.Measurer`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spectrove.domain import Measure
+from spectrove.errors import Refusal
+from spectrove.spectra import SpectrumSet
+from spectrove.stars.grid import N_PIXELS, OnGrid, on_grid
+from spectrove.stars.medium import is_doubtful
+from spectrove.stars.velocity import Velocity, templates, velocities
+from spectrove.work import advance
+
+if TYPE_CHECKING:
+    from spectrove.knowledge import KnowledgeBase
+    from spectrove.stars.network.model import LabelsEstimator
+
+#: What is measured, in the order of tables.
+MEASURES: tuple[Measure, ...] = (
+    Measure("velocity", "km/s", "radial velocity in the frame of the spectrum", "velocity"),
+    Measure("teff", "K", "effective temperature", "label"),
+    Measure("logg", "dex(cm/s2)", "log of the surface gravity", "label"),
+    Measure("fe_h", "dex", "iron over hydrogen, of the Sun's", "label"),
+)
+
+#: Flags, see `spectra.FLAGS`.
+FLAGS: tuple[str, ...] = ("velocity_failed", "medium_doubtful", "outside_labels", "few_pixels_of_network")
+
+WIDTH = 2 * len(MEASURES) + len(FLAGS)
+
+#: Labels of the stars that the network learned from, Teff in K, log g, [Fe/H]: beyond, it has seen none. A star whose
+#: lines are most like those of a hotter or a cooler kind is outside, too, whatever the network says.
+LEARNED = ((3000.0, 12000.0), (0.0, 5.5), (-2.7, 0.6))
+
+#: Share of the pixels without which the network is not asked: it has seen gaps, but never so little of a star.
+LEAST_SEEN = 0.6
+
+#: Spectra of a base that are read at once, and that are measured before what is measured is kept.
+BLOCK, KEPT = 128, 512
+
+#: The file of the network.
+NETWORK = "labels.safetensors"
+
+
+@cache
+def network() -> LabelsEstimator:
+    """The network of the package, see data/README.md."""
+    from spectrove.stars.network.model import LabelsEstimator
+
+    with as_file(files("spectrove.stars") / "data" / NETWORK) as path:
+        return LabelsEstimator.load(path, N_PIXELS)
+
+
+class StarMeasurer:
+    """Velocities and labels of stars, from their pixels alone: a redshift that comes with a star is not read."""
+
+    version = 1
+    measures = MEASURES
+    headline: tuple[str, ...] = ("velocity", "teff", "logg", "fe_h")
+
+    def measure(self, spectra: SpectrumSet) -> pa.Table:
+        """Column object_id, NAME and NAME_err of each measure, null where unknown, and flags; a row each."""
+        return as_table(spectra.object_id.tolist(), measured(spectra))
+
+    def refusals(self, spectra: SpectrumSet) -> list[Refusal]:
+        """The spectra with too few pixels where templates lie."""
+        return on_grid(spectra, "observed")[1]
+
+    def of_base(
+        self, base: KnowledgeBase, object_id: Sequence[str], progress: Callable[[int], None] | None = None
+    ) -> pa.Table:
+        """The same for objects of a base, kept in KB/measures/ every `KEPT` spectra."""
+        from spectrove.inference.kept import measured_once
+        from spectrove.provenance import canonical_json
+
+        key = canonical_json({"measurer": f"stars {self.version}", "version": base.measured_version})
+
+        def measure(names: Sequence[str]) -> NDArray[np.float64]:
+            parts = []
+            for start in range(0, len(names), BLOCK):
+                parts.append(measured(base.spectra(names[start : start + BLOCK])))
+                advance(len(parts[-1]))
+                if progress:
+                    progress(len(parts[-1]))
+            return np.concatenate(parts)
+
+        blocks = [object_id[start : start + KEPT] for start in range(0, len(object_id), KEPT)]
+        found = [
+            measured_once(base, "measures", key, block, measure, doing="measuring spectra")
+            for block in blocks
+        ]
+        return as_table(list(object_id), np.concatenate(found) if found else np.zeros((0, WIDTH)))
+
+
+def measured(spectra: SpectrumSet) -> NDArray[np.float64]:
+    """Values and errors by turns, NaN where unknown, then 1 for each flag that is set: (n_spectra, `WIDTH`)."""
+    out = np.full((len(spectra), WIDTH), np.nan)
+    out[:, 2 * len(MEASURES) :] = 0.0
+    place = {str(name): i for i, name in enumerate(spectra.object_id)}
+    found, _ = velocities(spectra)
+    for name, one in found.items():
+        out[place[name], :2] = (np.nan, np.nan) if one.failed else (one.value, one.error)
+        out[place[name], 2 * len(MEASURES) + FLAGS.index("velocity_failed")] = bool(one.failed)
+        flags = spectra.rows.column("flags")[place[name]].as_py() or ()
+        out[place[name], 2 * len(MEASURES) + FLAGS.index("medium_doubtful")] = is_doubtful(one, flags)
+    at_rest, shaped = rest(spectra, found)
+    value, error = network()(at_rest.flux, at_rest.used, shaped)
+    seen = at_rest.used.mean(axis=1)
+    for name, v, e, share in zip(map(str, at_rest.object_id), value, error, seen, strict=True):
+        row = out[place[name]]
+        if share < LEAST_SEEN:
+            row[2 * len(MEASURES) + FLAGS.index("few_pixels_of_network")] = True
+            continue
+        row[2 : 2 * len(MEASURES)] = np.stack([v, e], axis=1).ravel()
+        outside = not all(low <= one <= high for one, (low, high) in zip(v, LEARNED, strict=True))
+        outside |= not LEARNED[0][0] <= templates().teff[found[name].template] <= LEARNED[0][1]
+        row[2 * len(MEASURES) + FLAGS.index("outside_labels")] = outside
+    return out
+
+
+def rest(spectra: SpectrumSet, found: dict[str, Velocity]) -> tuple[OnGrid, NDArray[np.bool_]]:
+    """The spectra whose velocity is known, moved to rest, and which of them are not known to be uncalibrated."""
+    known = [
+        i for i, name in enumerate(spectra.object_id) if str(name) in found and not found[str(name)].failed
+    ]
+    if not known:
+        nothing = np.zeros((0, N_PIXELS))
+        return OnGrid(np.zeros(0, str), nothing, nothing, nothing > 0), np.zeros(0, bool)
+    chosen = spectra.take(np.array(known))
+    z = pa.array([found[str(name)].z for name in chosen.object_id], pa.float64())
+    rows = chosen.rows
+    moved = chosen.with_rows(rows.set_column(rows.column_names.index("z"), "z", z))
+    grid, _ = on_grid(moved, "rest")
+    calibrated = dict(zip(map(str, chosen.object_id), chosen.column("calibrated"), strict=True))
+    return grid, np.array([calibrated[str(name)] is not False for name in grid.object_id])
+
+
+def as_table(object_id: Sequence[str], values: NDArray[np.float64]) -> pa.Table:
+    """Rows of `measured` as a table."""
+    columns: dict[str, Any] = {"object_id": pa.array(object_id, pa.string())}
+    for i, measure in enumerate(MEASURES):
+        columns[measure.name] = pa.array(values[:, 2 * i], pa.float64(), from_pandas=True)
+        columns[measure.error] = pa.array(values[:, 2 * i + 1], pa.float64(), from_pandas=True)
+    flags = [
+        [flag for flag, is_set in zip(FLAGS, row, strict=True) if is_set > 0]
+        for row in values[:, 2 * len(MEASURES) :].tolist()
+    ]
+    columns["flags"] = pa.array(flags, pa.list_(pa.string()))
+    return pa.table(columns)

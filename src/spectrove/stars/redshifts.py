@@ -1,0 +1,45 @@
+"""Radial velocities as the estimates that `estimate --quantity z` gives: z = v / c."""
+
+from __future__ import annotations
+
+from scipy.stats import norm
+
+from spectrove.redshift_estimate import Candidate, RedshiftEstimate
+from spectrove.spectra import SpectrumSet
+from spectrove.stars.lines import SPEED_OF_LIGHT
+from spectrove.stars.medium import is_doubtful
+from spectrove.stars.velocity import Velocity, velocities
+
+
+def estimate_redshifts(spectra: SpectrumSet, n: int, level: float) -> list[RedshiftEstimate]:
+    """The velocity of each star over the speed of light; a star without one has a warning that says why.
+
+    Args:
+        spectra: In vacuum; nothing but their pixels is read.
+        n: Of candidates; templates of stars give one.
+        level: Of the intervals.
+    """
+    del n
+    found, _ = velocities(spectra)
+    flags = spectra.column("flags")
+    return [
+        _estimate(str(name), found.get(str(name)), flags[i] or (), level)
+        for i, name in enumerate(spectra.object_id)
+    ]
+
+
+def _estimate(name: str, one: Velocity | None, flags: tuple[str, ...], level: float) -> RedshiftEstimate:
+    if one is None:
+        return RedshiftEstimate(
+            name, float("nan"), float("nan"), None, False, level=level, flags=("z_uncertain",)
+        )
+    half = float(norm.ppf(0.5 + level / 2)) * one.error / SPEED_OF_LIGHT
+    more = [
+        *(["z_uncertain"] if one.failed else []),
+        *(["medium_doubtful"] if is_doubtful(one, flags) else []),
+    ]
+    best = Candidate(one.z, 0.0, one.gain, (one.warning,) if one.warning else (), "star")
+    return RedshiftEstimate(
+        name, one.z, one.error / SPEED_OF_LIGHT, (one.z - half, one.z + half), not one.failed, (best,), tuple(more),
+        level=level, type="star",
+    )  # fmt: skip

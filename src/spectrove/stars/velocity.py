@@ -1,0 +1,181 @@
+"""Radial velocities: templates are moved and compared with the star, which stays where it is.
+
+Moving the star smooths its noise by half a pixel at some velocities and not at others, and the least residual lies
+where noise is smoothed most: 40 km/s for nearly every star of LAMOST. Templates have no noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.errors import Refusal
+from spectrove.redshift_estimate import WARNINGS
+from spectrove.spectra import SpectrumSet
+from spectrove.stars.grid import OnGrid, log_wavelength, on_grid
+from spectrove.stars.lines import SPEED_OF_LIGHT
+
+Floats = NDArray[np.float64]
+
+#: Step of the templates in log10 of the wavelength, 34.5 km/s.
+STEP = 5e-5
+
+#: Velocities that are tried, km/s, and how far apart: of all templates, then of the best.
+FASTEST, COARSE, FINE = 700.0, 20.0, 5.0
+
+#: A velocity is refused where the best template explains less of the variance of the lines than this, noise left out,
+#: or where chi2 is lower than at the best other velocity by less than this, in units of the reduced chi2.
+LEAST_SHARE, LEAST_GAIN = 0.2, 16.0
+
+#: No velocity is better known than this, km/s: stars of MILES, at rest, scatter so at S/N 100, for templates of mean
+#: stars have neither the blends nor the asymmetries of one.
+FLOOR = 6.0
+
+#: Templates that are looked at closely, and velocities that are one minimum, km/s.
+_CLOSELY, _ONE_MINIMUM = 3, 150.0
+
+
+@dataclass(frozen=True)
+class Velocity:
+    """The radial velocity of one spectrum.
+
+    Attributes:
+        value, error: km/s, in the frame and medium (vacuum) of the spectrum; the error is one sigma.
+        template: Which template is most like it.
+        share: How much of the variance of its lines the template explains, noise left out.
+        gain: By how much chi2 is lower than at the best other velocity, in units of the reduced chi2, ...
+        whole: ... and than without any lines.
+        warning: Why the value is not to be used, a name of `redshift_estimate.WARNINGS`; "" if it may be.
+    """
+
+    value: float
+    error: float
+    template: int
+    share: float
+    gain: float
+    whole: float = 0.0
+    warning: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is not to be used."""
+        return bool(self.warning)
+
+    @property
+    def reason(self) -> str:
+        """Why not, a sentence; "" if it may be used."""
+        return WARNINGS[self.warning] if self.warning else ""
+
+    @property
+    def z(self) -> float:
+        """As a redshift, v / c."""
+        return self.value / SPEED_OF_LIGHT
+
+
+@dataclass(frozen=True)
+class Templates:
+    """Mean spectra of stars of one kind each, at rest, as lines over their continuum.
+
+    Attributes:
+        log_first: log10 of the first wavelength, vacuum angstrom; pixels follow in steps of `STEP`.
+        lines: (n_templates, n_pixels).
+        teff: Mean effective temperature of each, K.
+    """
+
+    log_first: float
+    lines: Floats
+    teff: Floats
+
+    def moved(self, velocity: float, which: slice = slice(None)) -> Floats:
+        """Templates at a velocity in km/s on the common pixels, (n_templates, n_pixels); 0 beyond their ends."""
+        place = (log_wavelength() - np.log10(1 + velocity / SPEED_OF_LIGHT) - self.log_first) / STEP
+        whole = np.clip(np.floor(place).astype(np.int64), 0, self.lines.shape[1] - 2)
+        part = place - whole
+        chosen = self.lines[which]
+        inside = (part >= 0) & (part <= 1)
+        return np.where(inside, chosen[:, whole] * (1 - part) + chosen[:, whole + 1] * part, 0.0)
+
+
+@cache
+def templates() -> Templates:
+    """Those of the package, see data/README.md."""
+    with (files("spectrove.stars") / "data" / "templates.npz").open("rb") as file, np.load(file) as stored:
+        return Templates(
+            float(stored["log_first"]), stored["lines"].astype(float), stored["teff"].astype(float)
+        )
+
+
+@cache
+def _all_moved() -> tuple[Floats, NDArray[np.float32]]:
+    """Velocities, and all templates at each of them, (n_velocities, n_templates, n_pixels)."""
+    velocity = np.arange(-FASTEST, FASTEST + 1, COARSE)
+    return velocity, np.stack([templates().moved(v) for v in velocity]).astype(np.float32)
+
+
+def velocities(spectra: SpectrumSet) -> tuple[dict[str, Velocity], list[Refusal]]:
+    """The radial velocity of each spectrum by its id, and a sentence for each that has too few pixels.
+
+    Args:
+        spectra: Flux on wavelengths; nothing but pixels is read.
+    """
+    grid, refusals = on_grid(spectra, "observed")
+    return dict(zip(map(str, grid.object_id), velocities_on_grid(grid), strict=True)), refusals
+
+
+def velocities_on_grid(grid: OnGrid) -> list[Velocity]:
+    """The same for spectra in the observed frame on the common pixels."""
+    star, weight = grid.lines()
+    velocity, moved = _all_moved()
+    flat = moved.reshape(-1, moved.shape[-1])
+    across = (weight * star).astype(np.float32) @ flat.T
+    size = weight.astype(np.float32) @ (flat**2).T
+    gain = np.where(across > 0, across**2 / np.maximum(size, 1e-12), 0.0)  # lines upside down explain nothing
+    shape = (len(star), len(velocity), moved.shape[1])
+    return [_closely(s, w, velocity, g) for s, w, g in zip(star, weight, gain.reshape(shape), strict=True)]
+
+
+def _closely(star: Floats, weight: Floats, velocity: Floats, gain: Floats) -> Velocity:
+    """The velocity of one spectrum from what templates gain at each velocity, (n_velocities, n_templates)."""
+    total, n = float(weight @ star**2), int((weight > 0).sum())
+    tried = np.argsort(-gain.max(axis=0), kind="stable")[:_CLOSELY]
+    found = [_maximum(star, weight, int(i), float(velocity[gain[:, i].argmax()])) for i in tried]
+    best, error, reached, template = max(found, key=lambda one: one[2])
+    unit = max((total - reached) / max(n - 2, 1), 1.0)
+    elsewhere = gain[abs(velocity - best) > _ONE_MINIMUM].max(initial=0.0)
+    share = reached / max(total - n, 1e-3 * total, 1e-12)
+    gained = float(reached - elsewhere) / unit
+    return Velocity(
+        best, float(np.hypot(error * unit**0.5, FLOOR)), template, float(share), gained, reached / unit,
+        _warning(best, share, gained),
+    )  # fmt: skip
+
+
+def _warning(value: float, share: float, gain: float) -> str:
+    """Why a velocity is not to be used, a name of `WARNINGS`; "" if it may be."""
+    if abs(value) >= FASTEST:
+        return "Z_FITLIMIT"
+    if share < LEAST_SHARE:
+        return "NO_FEATURES"
+    return "SMALL_DELTA_CHI2" if gain < LEAST_GAIN else ""
+
+
+def _maximum(star: Floats, weight: Floats, template: int, near: float) -> tuple[float, float, float, int]:
+    """Where a template gains most near a velocity, its error, the gain there, and the template."""
+    velocity = np.arange(near - COARSE, near + COARSE + 0.5 * FINE, FINE)
+    gain = np.array([_gain(star, weight, template, v) for v in velocity])
+    i = int(np.clip(gain.argmax(), 1, len(gain) - 2))
+    below, here, above = gain[i - 1 : i + 2]
+    curvature = max(2 * here - below - above, 1e-12) / FINE**2
+    step = float(np.clip(0.5 * (above - below) / FINE / curvature, -FINE, FINE))
+    best = float(velocity[i]) + step
+    return best, float((2 / curvature) ** 0.5), _gain(star, weight, template, best), template
+
+
+def _gain(star: Floats, weight: Floats, template: int, velocity: float) -> float:
+    (moved,) = templates().moved(velocity, slice(template, template + 1))
+    across = float(weight @ (star * moved))
+    return across**2 / max(float(weight @ moved**2), 1e-12) if across > 0 else 0.0
