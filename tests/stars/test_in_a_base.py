@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import spectrove
 from spectrove.errors import DatasetError, KnowledgeError
-from spectrove.pipeline.kinds import domain_of_spectra
+from spectrove.pipeline.kinds import domain_of_spectra, fits
 from spectrove.readers.dataset import write_dataset
 from spectrove.serve.cli import app
 from spectrove.spectra import SpectrumSet
@@ -201,3 +201,10 @@ def test_a_mock_survey_becomes_a_base_of_stars_by_itself(tmp_path):
     assert "0 of" in asked.output or "nothing could be estimated" in asked.output, (
         "two windows are no whole star"
     )
+
+
+def test_files_of_fluxes_are_brought_to_a_base_of_stars(base, made):
+    """What a page or REST receives has no kind of its own, unless it is counts."""
+    assert fits(made, "stars")
+    assert fits(made, "galaxies")
+    assert not fits(made, "xray")

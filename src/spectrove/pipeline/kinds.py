@@ -13,6 +13,7 @@ from spectrove.knowledge import KnowledgeBase
 from spectrove.pipeline.domains import DEFAULT_DOMAIN, DOMAINS, domain_of
 from spectrove.readers.dataset import dataset_columns, domains_said
 from spectrove.readers.files import find_files, is_dataset
+from spectrove.readers.light import batch_of
 
 B = TypeVar("B", bound=KnowledgeBase)
 
@@ -55,6 +56,11 @@ def kind_of_set(spectra: Any) -> str:
         if domain.files is not None and isinstance(spectra, domain.files.batch):
             return name
     return DEFAULT_DOMAIN
+
+
+def fits(spectra: Any, name: str) -> bool:
+    """Whether a base of this kind of light takes sets of this class: fluxes may be those of galaxies or of stars."""
+    return isinstance(spectra, batch_of(DOMAINS[name].files))
 
 
 def open_base(path: str | PathLike[str], of: type[B]) -> B:

@@ -64,15 +64,15 @@ def _check_kind(served: Served, spectra: Any) -> None:
     Raises:
         Problem: They are of another.
     """
-    from spectrove.pipeline.kinds import kind_of_set
+    from spectrove.pipeline.kinds import fits, kind_of_set
 
     with served.shown() as base:
         expected = base.domain
-    if (found := kind_of_set(spectra)) != expected:
+    if not fits(spectra, expected):
         raise Problem(
             422,
-            f"{spectra.object_id[0]}: found spectra of {found}, and {served.name} is a base of {expected}. Choose "
-            "a base of the same kind of light.",
+            f"{spectra.object_id[0]}: found spectra of {kind_of_set(spectra)}, and {served.name} is a base of "
+            f"{expected}. Choose a base of the same kind of light.",
             "DatasetError",
         )
 
