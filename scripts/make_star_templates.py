@@ -10,10 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 from sklearn.cluster import KMeans
 
 from experiments.stars.data import miles
-from spectrove.preprocess import PreprocessRecipe, prepare
 from spectrove.stars.continuum import WIDTH, lines
 from spectrove.stars.velocity import STEP
 
@@ -24,15 +24,25 @@ KINDS, FEWEST, SCALE = 28, 6, (0.12, 1.5, 0.7)
 LOW, HIGH = 3544.0, 7408.0
 
 
+def smooth(wavelength: np.ndarray, flux: np.ndarray, good: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Means between edges of the smooth spectrum whose means are the pixels.
+
+    Pixels that are cut in parts, each of the height of the whole, would leave steps, which velocities follow.
+    """
+    whole = np.interp(wavelength, wavelength[good], flux[good])
+    middle = (wavelength[1:] + wavelength[:-1]) / 2
+    own = np.concatenate([[2 * wavelength[0] - middle[0]], middle, [2 * wavelength[-1] - middle[-1]]])
+    light = np.concatenate([[0.0], np.cumsum(whole * np.diff(own))])
+    return np.diff(CubicSpline(own, light)(edges)) / np.diff(edges)
+
+
 def main() -> None:
     """Make them."""
     stars = miles().take_labelled()
     n = int((np.log10(HIGH) - np.log10(LOW)) / STEP) + 1
-    high = LOW * 10 ** (STEP * (n - 1))
-    recipe = PreprocessRecipe(wave_min=LOW, wave_max=high, n_pixels=n, scale="none", systematic=0.0)
-    prepared, refused = prepare(stars.spectra, recipe)
-    assert not refused, refused[0]
-    shown = lines(prepared.flux, prepared.valid, 2 * WIDTH - 1)
+    edges = LOW * 10 ** (STEP * (np.arange(n + 1) - 0.5))
+    flux = np.array([smooth(one.wavelength, one.flux, one.ivar > 0, edges) for one in stars.spectra])
+    shown = lines(flux, np.ones(flux.shape, bool), 2 * WIDTH - 1)
     teff, logg, fe_h = stars.labels.T
     place = np.stack([5040 / teff, logg, fe_h], axis=1) / SCALE
     kind = KMeans(KINDS, n_init=20, random_state=0).fit_predict(place)

@@ -41,13 +41,11 @@ def share_cores(among: int) -> None:
     numpy's linear algebra takes all of them for each answer otherwise, and threads of one wait for those of another:
     of a redshift that took .31 s in a server of two cores, .12 were spent so.
     """
-    import numpy
-    import scipy.linalg
+    # numpy and scipy bring a library each, and only those that are loaded are told.
+    import numpy  # noqa: F401
+    import scipy.linalg  # noqa: F401
     from threadpoolctl import threadpool_limits
 
-    assert (
-        numpy.linalg is not scipy.linalg
-    )  # each brings its own library, and only those that are loaded are told
     threadpool_limits(max(1, cores() // among), user_api="blas")
 
 

@@ -80,6 +80,7 @@ FLAGS: dict[str, str] = {
     "velocity_failed": "No radial velocity explains its lines: labels cannot be read off it.",
     "medium_doubtful": "Its velocity is that of wavelengths taken for those of the other medium, air or vacuum.",
     "few_pixels_of_network": "It has less than 60% of the pixels that the network of labels looks at: no labels.",
+    "learned_from": "The network of labels has learned from this star: that it knows its labels shows nothing.",
     "outside_labels": "Its labels lie outside those of the stars that the network has learned from.",
     "far_from_all": "Nothing known is near: its nearest neighbour is far beyond those of 99% of the base's objects.",
 }

@@ -16,7 +16,9 @@ from spectrove.pipeline.kinds import domain_of_spectra, fits
 from spectrove.readers.dataset import write_dataset
 from spectrove.serve.cli import app
 from spectrove.spectra import SpectrumSet
-from spectrove.stars.measuring import LEARNED, StarMeasurer
+from spectrove.stars.estimators import NetworkEstimator
+from spectrove.stars.grid import log_wavelength
+from spectrove.stars.measuring import LEARNED, StarMeasurer, network
 
 
 @pytest.fixture(scope="module")
@@ -170,10 +172,44 @@ def test_a_dataset_that_says_its_kind_needs_no_option(made, tmp_path):
     rows = made.rows.append_column("domain", [["stars"] * len(made)])
     write_dataset(tmp_path / "said.lance", made.with_rows(rows))
     assert domain_of_spectra([tmp_path / "said.lance"]).name == "stars"
-    rows = made.rows.append_column("domain", [["stars"] * 100 + ["comets"] * (len(made) - 100)])
+    rows = made.rows.append_column("domain", [["stars"] * 100 + ["galaxies"] * (len(made) - 100)])
     write_dataset(tmp_path / "mixed.lance", made.with_rows(rows))
-    with pytest.raises(DatasetError, match="comets, stars"):
+    with pytest.raises(DatasetError, match=r"galaxies and stars.*--domain"):
         domain_of_spectra([tmp_path / "mixed.lance"])
+    only = ("--domain", "stars", "--where", "domain = 'stars'")
+    done = run("kb", "create", tmp_path / "stars.kb", "--from", tmp_path / "mixed.lance", *only)
+    assert done.exit_code == 0, done.output
+    rows = made.rows.append_column("domain", [["halo"] * len(made)])
+    write_dataset(tmp_path / "other.lance", made.with_rows(rows))
+    assert domain_of_spectra([tmp_path / "other.lance"]).name == "galaxies", "a column of another meaning"
+
+
+def test_options_of_neighbours_are_refused_where_they_mean_nothing(base, made):
+    for option in ({"k": 3}, {"where": "teff < 5000"}, {"allow_self": True}):
+        with pytest.raises(KnowledgeError, match=f"{next(iter(option))} would change nothing"):
+            base.estimate(made.take([1]), "teff", by="network", **option)
+
+
+def test_a_star_that_leaves_the_range_at_rest_is_refused_with_a_reason(base):
+    """At +300 km/s it has just enough pixels, at rest too few."""
+    whole = star(14, 300.0, 0.005, name="narrow")
+    end = 10 ** (log_wavelength()[0] + 1e-4 * 159)
+    keep = whole.wavelength < end
+    narrow = spectrove.Spectrum(
+        whole.wavelength[keep], whole.flux[keep], ivar=whole.ivar[keep], object_id="narrow"
+    )
+    answers = base.search(SpectrumSet.from_spectra([narrow]))
+    assert len(answers) + len(answers.refusals) == 1
+
+
+def test_a_star_that_the_network_has_learned_from_is_marked(made):
+    one = made.take([14])
+    known = SpectrumSet(np.array([next(iter(network().learned_from))]), one.offsets, **{
+        name: getattr(one, name) for name in ("wavelength", "flux", "ivar", "mask", "lsf", "rows")
+    })  # fmt: skip
+    assert "learned_from" in StarMeasurer().measure(known).to_pylist()[0]["flags"]
+    [estimate] = NetworkEstimator().posterior(known).doubts & {"learned_from"}
+    assert estimate == "learned_from"
 
 
 def test_an_unknown_kind_is_named(made, tmp_path):

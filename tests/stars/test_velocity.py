@@ -47,6 +47,15 @@ def test_the_pixels_of_the_star_do_not_matter(step):
     assert abs(of(star(14, 60.0, step=step)).value - 60) < 20
 
 
+@pytest.mark.parametrize("step", [0.8, 0.9, 1.0, 1.2])
+def test_where_in_a_pixel_a_star_lies_does_not_matter(step):
+    """A template that is taken at the centres of pixels draws velocities by 7 km/s to whole pixels."""
+    true = np.linspace(-69, 69, 21)
+    made = [star(14, v, 0.001, name=f"s{i}", step=step) for i, v in enumerate(true)]
+    found, _ = velocities(SpectrumSet.from_spectra(made))
+    assert_allclose([found[f"s{i}"].value for i in range(len(true))], true, atol=1.0)
+
+
 def test_noise_alone_has_no_velocity():
     rng = np.random.default_rng(1)
     wavelength = np.arange(3650.0, 7350.0, 1.2)

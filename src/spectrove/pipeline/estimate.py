@@ -25,6 +25,9 @@ from spectrove.pipeline.options import EstimateOptions, options_of
 from spectrove.pipeline.queries import any_spectra
 from spectrove.spectra import SpectrumSet
 
+#: Options that mean something for neighbours alone.
+OF_NEIGHBOURS = ("k", "where", "allow_self")
+
 
 @any_spectra
 def estimate(base: KnowledgeBase, spectra: SpectrumSet, quantity: str, **options: Any) -> Answers:
@@ -72,7 +75,17 @@ def estimate(base: KnowledgeBase, spectra: SpectrumSet, quantity: str, **options
 def _by_own(
     base: KnowledgeBase, spectra: SpectrumSet, quantity: Quantity, chosen: EstimateOptions
 ) -> Answers:
-    """What the kind of light reads off spectra themselves; no object of the base has a part in it."""
+    """What the kind of light reads off spectra themselves; no object of the base has a part in it.
+
+    Raises:
+        KnowledgeError: An option of neighbours was given.
+    """
+    usual = EstimateOptions()
+    if given := [name for name in OF_NEIGHBOURS if getattr(chosen, name) != getattr(usual, name)]:
+        raise KnowledgeError(
+            f"estimate by {chosen.by}: {' and '.join(given)} would change nothing, no object of the base has a part in "
+            f"it. Leave it out, or ask by {NEIGHBOURS}."
+        )
     found = domain_of(base).estimators[chosen.by].posterior(spectra)
     place = {str(name): i for i, name in enumerate(spectra.object_id)}
     read = spectra.take(np.array([place[str(name)] for name in found.object_id], np.int64))

@@ -31,13 +31,14 @@ def domain_of_spectra(paths: Iterable[Path | str]) -> Domain:
     """
     paths = list(paths)
     datasets = [path for path in paths if is_dataset(path)]
-    if said := {name for path in datasets for name in domains_said(path)}:
-        if len(said) > 1 or not said <= set(DOMAINS):
-            raise DatasetError(
-                f"{', '.join(map(str, datasets))}: the column domain says {', '.join(sorted(said))}, expected one of "
-                f"{', '.join(DOMAINS)}. Choose rows of one kind with --where, or correct the column."
-            )
-        return DOMAINS[said.pop()]
+    said = {name for path in datasets for name in domains_said(path)}
+    if len(kinds := said & set(DOMAINS)) > 1:
+        raise DatasetError(
+            f"{', '.join(map(str, datasets))}: rows of {' and '.join(sorted(kinds))} by the column domain, and a "
+            "base is of one kind. Name it with --domain, and choose its rows with --where \"domain = '...'\"."
+        )
+    if kinds:
+        return DOMAINS[kinds.pop()]
     columns = [dataset_columns(path) for path in datasets]
     others = [path for path in paths if not is_dataset(path)]
     files = find_files(others)[:FEW] if others else []

@@ -22,7 +22,7 @@ from spectrove.stars.velocity import velocities
 KIND = "star_lines"
 
 #: Raised whenever the same spectrum gives other lines.
-VERSION = 1
+VERSION = 2
 
 
 class StarLinesRecipe(BaseModel):
@@ -110,7 +110,7 @@ def lines_at_rest(spectra: SpectrumSet, fingerprint: str = "") -> tuple[Prepared
         for name, one in found.items()
         if one.failed
     ]
-    grid, _ = rest(spectra, found)
+    grid, _, few = rest(spectra, found)
     lines, ivar = grid.lines()
     valid, wavelength = ivar > 0, 10 ** log_wavelength()
     z = np.array([found[str(name)].z for name in grid.object_id])
@@ -118,7 +118,7 @@ def lines_at_rest(spectra: SpectrumSet, fingerprint: str = "") -> tuple[Prepared
         grid.object_id, wavelength, lines.astype(np.float32), ivar.astype(np.float32), valid, z,
         _coverage(valid, wavelength), tuple(("low_coverage",) * bool(v.mean() < 0.5) for v in valid), fingerprint,
         ("moved to rest at the velocity of the star's own lines", "lines over the mean of 61 pixels"),
-    ), [*refusals, *failed]  # fmt: skip
+    ), [*refusals, *failed, *few]  # fmt: skip
 
 
 def train_star_lines(

@@ -45,5 +45,5 @@ class NetworkEstimator:
         )  # fmt: skip
         return Posterior(
             spectra.object_id[read], LABELS, values[read, :, 0], covariance[read], None,
-            [flags[i] for i in np.flatnonzero(read)], frozenset({"outside_labels"}), refusals,
+            [flags[i] for i in np.flatnonzero(read)], frozenset({"outside_labels", "learned_from"}), refusals,
         )  # fmt: skip

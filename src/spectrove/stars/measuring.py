@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import as_file, files
@@ -16,7 +17,7 @@ from spectrove.errors import Refusal
 from spectrove.spectra import SpectrumSet
 from spectrove.stars.grid import N_PIXELS, OnGrid, on_grid
 from spectrove.stars.medium import is_doubtful
-from spectrove.stars.velocity import Velocity, templates, velocities
+from spectrove.stars.velocity import TEMPLATES, Velocity, templates, velocities
 from spectrove.work import advance
 
 if TYPE_CHECKING:
@@ -32,7 +33,13 @@ MEASURES: tuple[Measure, ...] = (
 )
 
 #: Flags, see `spectra.FLAGS`.
-FLAGS: tuple[str, ...] = ("velocity_failed", "medium_doubtful", "outside_labels", "few_pixels_of_network")
+FLAGS: tuple[str, ...] = (
+    "velocity_failed",
+    "medium_doubtful",
+    "outside_labels",
+    "few_pixels_of_network",
+    "learned_from",
+)
 
 WIDTH = 2 * len(MEASURES) + len(FLAGS)
 
@@ -46,7 +53,8 @@ LEAST_SEEN = 0.6
 #: Spectra of a base that are read at once, and that are measured before what is measured is kept.
 BLOCK, KEPT = 128, 512
 
-#: The file of the network.
+#: The folder of what is learned, and the file of the network.
+DATA = files("spectrove.stars") / "data"
 NETWORK = "labels.safetensors"
 
 
@@ -55,14 +63,14 @@ def network() -> LabelsEstimator:
     """The network of the package, see data/README.md."""
     from spectrove.stars.network.model import LabelsEstimator
 
-    with as_file(files("spectrove.stars") / "data" / NETWORK) as path:
+    with as_file(DATA / NETWORK) as path:
         return LabelsEstimator.load(path, N_PIXELS)
 
 
 class StarMeasurer:
     """Velocities and labels of stars, from their pixels alone: a redshift that comes with a star is not read."""
 
-    version = 1
+    version = 2
     measures = MEASURES
     headline: tuple[str, ...] = ("velocity", "teff", "logg", "fe_h")
 
@@ -81,7 +89,11 @@ class StarMeasurer:
         from spectrove.inference.kept import measured_once
         from spectrove.provenance import canonical_json
 
-        key = canonical_json({"measurer": f"stars {self.version}", "version": base.measured_version})
+        made_with = [file.read_bytes() for file in (DATA / NETWORK, DATA / TEMPLATES)]
+        sums = [hashlib.blake2b(content, digest_size=16).hexdigest() for content in made_with]
+        key = canonical_json(
+            {"measurer": f"stars {self.version}", "made_with": sums, "version": base.measured_version}
+        )
 
         def measure(names: Sequence[str]) -> NDArray[np.float64]:
             parts = []
@@ -111,7 +123,9 @@ def measured(spectra: SpectrumSet) -> NDArray[np.float64]:
         out[place[name], 2 * len(MEASURES) + FLAGS.index("velocity_failed")] = bool(one.failed)
         flags = spectra.rows.column("flags")[place[name]].as_py() or ()
         out[place[name], 2 * len(MEASURES) + FLAGS.index("medium_doubtful")] = is_doubtful(one, flags)
-    at_rest, shaped = rest(spectra, found)
+    at_rest, shaped, few = rest(spectra, found)
+    for refusal in few:
+        out[place[refusal.name], 2 * len(MEASURES) + FLAGS.index("few_pixels_of_network")] = True
     value, error = network()(at_rest.flux, at_rest.used, shaped)
     seen = at_rest.used.mean(axis=1)
     for name, v, e, share in zip(map(str, at_rest.object_id), value, error, seen, strict=True):
@@ -121,26 +135,31 @@ def measured(spectra: SpectrumSet) -> NDArray[np.float64]:
             continue
         row[2 : 2 * len(MEASURES)] = np.stack([v, e], axis=1).ravel()
         outside = not all(low <= one <= high for one, (low, high) in zip(v, LEARNED, strict=True))
+        row[2 * len(MEASURES) + FLAGS.index("learned_from")] = name in network().learned_from
         outside |= not LEARNED[0][0] <= templates().teff[found[name].template] <= LEARNED[0][1]
         row[2 * len(MEASURES) + FLAGS.index("outside_labels")] = outside
     return out
 
 
-def rest(spectra: SpectrumSet, found: dict[str, Velocity]) -> tuple[OnGrid, NDArray[np.bool_]]:
-    """The spectra whose velocity is known, moved to rest, and which of them are not known to be uncalibrated."""
+def rest(spectra: SpectrumSet, found: dict[str, Velocity]) -> tuple[OnGrid, NDArray[np.bool_], list[Refusal]]:
+    """The spectra whose velocity is known, moved to rest.
+
+    Returns:
+        Them; which of them are not known to be uncalibrated; and a sentence for each that has too few pixels at rest.
+    """
     known = [
         i for i, name in enumerate(spectra.object_id) if str(name) in found and not found[str(name)].failed
     ]
     if not known:
         nothing = np.zeros((0, N_PIXELS))
-        return OnGrid(np.zeros(0, str), nothing, nothing, nothing > 0), np.zeros(0, bool)
+        return OnGrid(np.zeros(0, str), nothing, nothing, nothing > 0), np.zeros(0, bool), []
     chosen = spectra.take(np.array(known))
     z = pa.array([found[str(name)].z for name in chosen.object_id], pa.float64())
     rows = chosen.rows
     moved = chosen.with_rows(rows.set_column(rows.column_names.index("z"), "z", z))
-    grid, _ = on_grid(moved, "rest")
+    grid, refusals = on_grid(moved, "rest")
     calibrated = dict(zip(map(str, chosen.object_id), chosen.column("calibrated"), strict=True))
-    return grid, np.array([calibrated[str(name)] is not False for name in grid.object_id])
+    return grid, np.array([calibrated[str(name)] is not False for name in grid.object_id], bool), refusals
 
 
 def as_table(object_id: Sequence[str], values: NDArray[np.float64]) -> pa.Table:

@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from spectrove.errors import RecipeError
+from spectrove.provenance import hash_arrays
 from spectrove.stars.emulator.network import COMPONENTS, WIDTH, Emulator, inverted, packed, products
 from spectrove.stars.labels import LABELS
 from spectrove.training.state import load_state, save_state, state_about
@@ -71,17 +72,20 @@ def train(
     emulator.scale.copy_(left.std(dim=0))
     unit = float(emulator.scale.max())
     optimizer = torch.optim.AdamW(emulator.layers.parameters(), lr=plan.learning_rate, weight_decay=1e-4)
+    content = hash_arrays({"labels": labels, "flux": flux})
     about: dict[str, Any] = {
         "step": 0,
         "log": [],
         "seconds": 0.0,
-        "plan": asdict(plan) | {"stars": len(labels)},
+        "plan": asdict(plan) | {"stars": len(labels), "content": content},
     }
     last = folder / "last.safetensors"
     folder.mkdir(parents=True, exist_ok=True)
     if last.exists():
         if state_about(last)["plan"] != about["plan"]:
-            raise RecipeError(f"{folder}: holds a run of another plan. Choose another folder, or remove it.")
+            raise RecipeError(
+                f"{folder}: holds a run of another plan or of other spectra. Choose another folder, or remove it."
+            )
         about = load_state(last, emulator, optimizer)
     losses, began = [], time.process_time() - about["seconds"]
     for step in range(about["step"], plan.steps):

@@ -74,6 +74,7 @@ class LabelsEstimator:
         recipe: Of all of them.
         members: Each trained, of the same recipe.
         centre, spread: Mean and standard deviation of theta, log g and [Fe/H] of the stars learned from, (3,).
+        learned_from: Ids of the stars.
         widening: By which factor errors are made wider, so that 68% of stars which no member has seen lie within; (3,).
     """
 
@@ -84,11 +85,13 @@ class LabelsEstimator:
         centre: Sequence[float],
         spread: Sequence[float],
         widening: Sequence[float] = (1.0, 1.0, 1.0),
+        learned_from: Sequence[str] = (),
     ) -> None:
         self.recipe = recipe
         self.members = [member.eval() for member in members]
         self.centre, self.spread = np.asarray(centre, float), np.asarray(spread, float)
         self.widening = np.asarray(widening, float)
+        self.learned_from = frozenset(learned_from)
 
     def __call__(self, flux: NDArray, used: NDArray, with_shape: bool | NDArray = True) -> Estimated:
         """Labels from spectra at rest on the common pixels.
@@ -136,7 +139,10 @@ class LabelsEstimator:
         }
         said = {
             "recipe": self.recipe.model_dump_json(),
-            "labels": json.dumps({n: getattr(self, n).tolist() for n in ("centre", "spread", "widening")}),
+            "labels": json.dumps(
+                {n: getattr(self, n).tolist() for n in ("centre", "spread", "widening")}
+                | {"learned_from": sorted(self.learned_from)}
+            ),
         }
         save_file(tensors, path, said | dict(about))
         path.chmod(0o644)  # safetensors writes files that their owner alone may read

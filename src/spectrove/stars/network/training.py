@@ -50,7 +50,7 @@ def train(
         torch.as_tensor((theta - centre) / spread, dtype=torch.float32),
     )
     key = canonical_json(
-        [recipe.model_dump(exclude={"members"}), hash_arrays({"labels": labels, "flux": flux})]
+        [recipe.model_dump(exclude={"members"}), hash_arrays({"labels": labels, "flux": flux, "used": used})]
     )
     members = []
     for i in range(recipe.members):
