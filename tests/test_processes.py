@@ -83,6 +83,9 @@ def test_ctrl_c_that_another_thread_takes_waits_until_a_worker_has_started(monke
             return super().submit(*task)
 
     monkeypatch.setattr("spectrove.processes.ProcessPoolExecutor", Pool)
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # ignored where a shell does not wait for tests
     idle = threading.Event()
     threading.Thread(target=idle.wait, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
@@ -90,6 +93,7 @@ def test_ctrl_c_that_another_thread_takes_waits_until_a_worker_has_started(monke
     idle.set()
     assert seen == ["whole"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
 
 
 INTERRUPTED = """

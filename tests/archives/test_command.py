@@ -19,6 +19,12 @@ from spectrove.archives import ARCHIVES
 from spectrove.serve.cli import app
 from spectrove.serve.cli.fetch import FETCH_COMMANDS
 
+# A shell starts what it does not wait for with Ctrl-C ignored, and that is inherited: the tests may be such a thing.
+START = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from spectrove.serve.cli import main; main()"
+)
+
 
 def run(*words: Any) -> Result:
     return CliRunner().invoke(app, [str(word) for word in words])
@@ -105,7 +111,7 @@ def test_addresses_come_from_the_environment(server, names, tmp_path, monkeypatc
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(server, names, tmp_path):
     """In a process of its own: the third file stalls, and is interrupted."""
     server.faults.extend(["ok", "ok", "stall"])
-    command = [sys.executable, "-m", "spectrove", "fetch", "sdss", *names, "-o", str(tmp_path), *at(server)]
+    command = [sys.executable, "-c", START, "fetch", "sdss", *names, "-o", str(tmp_path), *at(server)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while len(server.asked) < 3 and time.monotonic() < deadline:

@@ -17,6 +17,7 @@ MEASURED = Path(__file__).parents[2] / "experiments" / "weights"
 SHIPPED = {
     "base": "ca417bc63b742842",
     "hardness": "df9b42066067852b",
+    "lines": "91a18baa49bcc2c9",
     "pca": "e6ce1fc2a6efa3f9",
     "sources16": "1df5fadaf7ab2051",
     "sources8": "8751f179f3233725",

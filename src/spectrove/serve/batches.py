@@ -113,7 +113,7 @@ class QueryBatches:
         from spectrove.pipeline.domains import domain_called
         from spectrove.pipeline.kinds import domain_of_spectra
 
-        return domain_called(self.kind, "--domain ") if self.kind else domain_of_spectra(self.paths)
+        return domain_called(self.kind) if self.kind else domain_of_spectra(self.paths)
 
     @property
     def _all_datasets(self) -> bool:

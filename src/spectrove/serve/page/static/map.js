@@ -63,6 +63,10 @@ const paint = () => {
     const e = edges(drawn.view, drawn), [left, top] = to_page(e.left, e.top), [right, bottom] = to_page(e.right, e.bottom);
     ink.imageSmoothingEnabled = drawn.view.scale < view.scale;
     ink.drawImage(drawn.bitmap, left, top, right - left, bottom - top);
+    if (drawn.fresh) { // an image counts once it is seen
+      drawn.fresh = false;
+      canvas.dataset.drawn = String(Number(canvas.dataset.drawn ?? 0) + 1);
+    }
   }
   if (lasso.length) outline();
   if (near) ring(near.x, near.y, 8, 2);
@@ -135,8 +139,7 @@ const image = async () => {
     const bitmap = await createImageBitmap(await answer.blob());
     if (asked.signal.aborted) return;
     drawn?.bitmap.close();
-    drawn = { bitmap, view: seen, width, height };
-    canvas.dataset.drawn = String(Number(canvas.dataset.drawn ?? 0) + 1);
+    drawn = { bitmap, view: seen, width, height, fresh: true };
     draw();
   } catch (error) {
     if (error.name !== "AbortError") refuse(error.message);
