@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import random
 
+import numpy as np
 import pytest
 
 from spectrove.errors import FormatError
+from spectrove.readers.fitsfile import check_headers, read_direct
 from spectrove.readers.readfile import read_file
 
 PACKED = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
@@ -79,3 +82,34 @@ def test_a_wrong_sum_of_a_packed_file_is_refused(tmp_path):
     path.write_bytes(bytes(packed))
     with pytest.raises(FormatError, match="Fetch it again"):
         read_file(path)
+
+
+TWICE = [b"NAXIS1  = -1", b"NAXIS2  =                    7", b"BITPIX  =                  -32"]
+
+
+def table_with(card, behind):
+    """The bytes of a FITS file whose extension, a table, has a further card in place of what stands there."""
+    from astropy.io import fits
+
+    columns = [fits.Column(name, "E", array=np.ones(9)) for name in ("flux", "x")]
+    made = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]).writeto(made)
+    content = made.getvalue()
+    at = content.index(behind, content.index(b"TTYPE1"))
+    return content[:at] + card.ljust(80) + content[at + 80 :]
+
+
+@pytest.mark.parametrize("reader", [read_direct, check_headers, read_file])
+@pytest.mark.parametrize("card", TWICE)
+def test_a_length_that_stands_twice_is_refused(tmp_path, card, reader):
+    """The first holds here and the last for astropy, which then goes round the same extension without end."""
+    path = tmp_path / "twice.fits"
+    path.write_bytes(table_with(card, b"TTYPE2"))
+    with pytest.raises(FormatError, match=f"{card[:6].decode()} stands twice in the header of extension 1"):
+        reader(path)
+
+
+def test_a_length_that_is_repeated_as_it_was_is_read(tmp_path):
+    path = tmp_path / "twice.fits"
+    path.write_bytes(table_with(b"NAXIS2  = 9", b"TTYPE2"))
+    check_headers(path)

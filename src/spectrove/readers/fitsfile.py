@@ -52,16 +52,25 @@ class Unsupported(Exception):
     """The direct reader does not know this; astropy may."""
 
 
+#: Cards by which a file is cut into extensions, rows and columns.
+_LENGTHS = re.compile(r"(BITPIX|Z?NAXIS\d*|PCOUNT|GCOUNT|TFIELDS|THEAP|TFORM\d+|XTENSION|SIMPLE)$")
+
+
 class Header(Mapping[str, Any]):
     """Header values by keyword, parsed when they are asked for; the first card of a name counts."""
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
         self._cards: dict[str, bytes] = {}
+        #: Names of cards that say how long things are, and say it twice, each time otherwise.
+        self.contradicted: list[str] = []
         for start in range(0, len(raw), CARD):
             card = raw[start : start + CARD]
             if card[8:10] == b"= ":
-                self._cards.setdefault(card[:8].decode("latin-1").rstrip(), card[10:])
+                name, value = card[:8].decode("latin-1").rstrip(), card[10:]
+                first = self._cards.setdefault(name, value)
+                if first is not value and _LENGTHS.match(name) and _card_value(first) != _card_value(value):
+                    self.contradicted.append(name)
 
     def __getitem__(self, name: str) -> Any:
         return _card_value(self._cards[name])
@@ -420,6 +429,12 @@ _LIMITS = {"BITPIX": (-64, 64), "NAXIS": (0, 999), "TFIELDS": (0, 999), "GCOUNT"
 
 def _check(header: Header, path: Path, number: int) -> None:
     """Refuse a header whose counts or lengths cannot be true, before anyone acts on them."""
+    if header.contradicted:
+        name = header.contradicted[0]
+        raise FormatError(
+            f"{path.name}: {name} stands twice in the header of extension {number}, first as {header[name]!r} and then "
+            "otherwise, expected one value. Fetch it again."
+        )
     tables = header.text("XTENSION") in ("BINTABLE", "TABLE")
     if tables:
         _integer(header, "TFIELDS", path, number)
