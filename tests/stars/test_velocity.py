@@ -113,6 +113,7 @@ def test_estimates_are_velocities_over_that_of_light():
     [estimate] = estimate_redshifts(SpectrumSet.from_spectra([star(14, 120.0)]), 5, 0.9)
     assert_allclose(estimate.z * SPEED_OF_LIGHT, 120, atol=15)
     assert estimate.type == "star"
+    assert 1500 < estimate.candidates[0].chi2 < 4500, "about one for each of 3,171 pixels"
     low, high = estimate.interval
     assert_allclose((high - low) / 2, 1.645 * estimate.z_err, rtol=1e-3)
 

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.files import Files
+from spectrove.provenance import canonical_json
+from spectrove.work import advance
 from spectrove.work import doing as at_work
 
 T = TypeVar("T")
@@ -134,6 +136,44 @@ def measured_once(
                 )
                 _keep(base.files, kind, key, (version, version), content)
     return np.array([kept[name] for name in object_id])
+
+
+def measured_spectra(
+    base: KnowledgeBase,
+    about: Mapping[str, Any],
+    object_id: Sequence[str],
+    values: Callable[[Any], NDArray[np.float64]],
+    *,
+    together: tuple[int, int],
+    progress: Callable[[int], None] | None = None,
+) -> NDArray[np.float64]:
+    """What a measurer finds in objects of a base, (n_objects, n_values), kept in KB/measures/.
+
+    Args:
+        base: The base.
+        about: What decides the numbers beside the spectra: the measurer and its version.
+        object_id: The objects, (n_objects,), one at least.
+        values: Of a set of spectra, (n_spectra, n_values).
+        together: Spectra that are read at once, and those that are measured before what is measured is kept.
+        progress: Called with the number of spectra that have been measured since the last call.
+    """
+    key = canonical_json({**about, "version": base.measured_version})
+    read, keep = together
+
+    def measure(names: Sequence[str]) -> NDArray[np.float64]:
+        parts = []
+        for start in range(0, len(names), read):
+            parts.append(values(base.spectra(names[start : start + read])))
+            advance(len(parts[-1]))
+            if progress:
+                progress(len(parts[-1]))
+        return np.concatenate(parts)
+
+    blocks = [object_id[start : start + keep] for start in range(0, len(object_id), keep)]
+    found = [
+        measured_once(base, "measures", key, block, measure, doing="measuring spectra") for block in blocks
+    ]
+    return np.concatenate(found)
 
 
 class Unfinished:

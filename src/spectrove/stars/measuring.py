@@ -18,7 +18,6 @@ from spectrove.spectra import SpectrumSet
 from spectrove.stars.grid import N_PIXELS, OnGrid, on_grid
 from spectrove.stars.medium import is_doubtful
 from spectrove.stars.velocity import TEMPLATES, Velocity, templates, velocities
-from spectrove.work import advance
 
 if TYPE_CHECKING:
     from spectrove.knowledge import KnowledgeBase
@@ -86,30 +85,21 @@ class StarMeasurer:
         self, base: KnowledgeBase, object_id: Sequence[str], progress: Callable[[int], None] | None = None
     ) -> pa.Table:
         """The same for objects of a base, kept in KB/measures/ every `KEPT` spectra."""
-        from spectrove.inference.kept import measured_once
-        from spectrove.provenance import canonical_json
+        from spectrove.inference.kept import measured_spectra
 
         made_with = [file.read_bytes() for file in (DATA / NETWORK, DATA / TEMPLATES)]
         sums = [hashlib.blake2b(content, digest_size=16).hexdigest() for content in made_with]
-        key = canonical_json(
-            {"measurer": f"stars {self.version}", "made_with": sums, "version": base.measured_version}
+        if not object_id:
+            return as_table([], np.zeros((0, WIDTH)))
+        found = measured_spectra(
+            base,
+            {"measurer": f"stars {self.version}", "made_with": sums},
+            object_id,
+            measured,
+            together=(BLOCK, KEPT),
+            progress=progress,
         )
-
-        def measure(names: Sequence[str]) -> NDArray[np.float64]:
-            parts = []
-            for start in range(0, len(names), BLOCK):
-                parts.append(measured(base.spectra(names[start : start + BLOCK])))
-                advance(len(parts[-1]))
-                if progress:
-                    progress(len(parts[-1]))
-            return np.concatenate(parts)
-
-        blocks = [object_id[start : start + KEPT] for start in range(0, len(object_id), KEPT)]
-        found = [
-            measured_once(base, "measures", key, block, measure, doing="measuring spectra")
-            for block in blocks
-        ]
-        return as_table(list(object_id), np.concatenate(found) if found else np.zeros((0, WIDTH)))
+        return as_table(list(object_id), found)
 
 
 def measured(spectra: SpectrumSet) -> NDArray[np.float64]:

@@ -38,7 +38,7 @@ def _estimate(name: str, one: Velocity | None, flags: tuple[str, ...], level: fl
         *(["z_uncertain"] if one.failed else []),
         *(["medium_doubtful"] if is_doubtful(one, flags) else []),
     ]
-    best = Candidate(one.z, 0.0, one.gain, (one.warning,) if one.warning else (), "star")
+    best = Candidate(one.z, one.chi2, one.gain, (one.warning,) if one.warning else (), "star")
     return RedshiftEstimate(
         name, one.z, one.error / SPEED_OF_LIGHT, (one.z - half, one.z + half), not one.failed, (best,), tuple(more),
         level=level, type="star",

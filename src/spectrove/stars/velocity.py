@@ -50,8 +50,8 @@ class Velocity:
         value, error: km/s, in the frame and medium (vacuum) of the spectrum; the error is one sigma.
         template: Which template is most like it.
         share: How much of the variance of its lines the template explains, noise left out.
-        gain: By how much chi2 is lower than at the best other velocity, in units of the reduced chi2, ...
-        whole: ... and than without any lines.
+        gain: By how much chi2 is lower than at the best other velocity, in units of the reduced chi2.
+        chi2: At the best velocity, no pixel being trusted better than `grid.SYSTEMATIC`.
         warning: Why the value is not to be used, a name of `redshift_estimate.WARNINGS`; "" if it may be.
     """
 
@@ -60,7 +60,7 @@ class Velocity:
     template: int
     share: float
     gain: float
-    whole: float = 0.0
+    chi2: float = 0.0
     warning: str = ""
 
     @property
@@ -169,7 +169,7 @@ def _closely(star: Floats, weight: Floats, velocity: Floats, gain: Floats) -> Ve
     share = reached / max(total - n, 1e-3 * total, 1e-12)
     gained = float(reached - elsewhere) / unit
     return Velocity(
-        best, float(np.hypot(error * unit**0.5, FLOOR)), template, float(share), gained, reached / unit,
+        best, float(np.hypot(error * unit**0.5, FLOOR)), template, float(share), gained, total - reached,
         _warning(best, share, gained),
     )  # fmt: skip
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from spectrove.domain import Measure
 from spectrove.errors import Refusal, SpectrumError
-from spectrove.work import advance
 from spectrove.xray.counts import is_piled_up
 from spectrove.xray.quantities import COLUMN, FLUX
 
@@ -152,26 +151,19 @@ class XrayMeasurer:
         self, base: KnowledgeBase, object_id: Sequence[str], progress: Callable[[int], None] | None = None
     ) -> pa.Table:
         """The same for objects of a base, kept in KB/measures/ every `KEPT` spectra."""
-        from spectrove.inference.kept import measured_once
-        from spectrove.provenance import canonical_json
+        from spectrove.inference.kept import measured_spectra
 
-        key = canonical_json({"measurer": f"xray {self.version}", "version": base.measured_version})
-
-        def measure(names: Sequence[str]) -> NDArray[np.float64]:
-            parts = []
-            for start in range(0, len(names), BLOCK):
-                parts.append(self._values(base.spectra(names[start : start + BLOCK])))
-                advance(len(parts[-1]))
-                if progress:
-                    progress(len(parts[-1]))
-            return np.concatenate(parts)
-
-        blocks = [object_id[start : start + KEPT] for start in range(0, len(object_id), KEPT)]
-        found = [
-            measured_once(base, "measures", key, block, measure, doing="measuring spectra")
-            for block in blocks
-        ]
-        return _table(list(object_id), np.concatenate(found) if found else np.zeros((0, WIDTH)))
+        if not object_id:
+            return _table([], np.zeros((0, WIDTH)))
+        found = measured_spectra(
+            base,
+            {"measurer": f"xray {self.version}"},
+            object_id,
+            self._values,
+            together=(BLOCK, KEPT),
+            progress=progress,
+        )
+        return _table(list(object_id), found)
 
     def _values(self, spectra: Any) -> NDArray[np.float64]:
         """Values and errors by turns, NaN where unknown, then 1 for each flag that is set: (n_spectra, `WIDTH`)."""

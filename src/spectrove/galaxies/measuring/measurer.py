@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from spectrove.errors import Refusal
 from spectrove.galaxies.measuring.measures import HEADLINE, MEASURES
-from spectrove.work import advance
 
 if TYPE_CHECKING:
     from spectrove.knowledge import KnowledgeBase
@@ -43,26 +42,19 @@ class GalaxyMeasurer:
         self, base: KnowledgeBase, object_id: Sequence[str], progress: Callable[[int], None] | None = None
     ) -> pa.Table:
         """The same for objects of a base, kept in KB/measures/ every `KEPT` spectra."""
-        from spectrove.inference.kept import measured_once
-        from spectrove.provenance import canonical_json
+        from spectrove.inference.kept import measured_spectra
 
-        key = canonical_json({"measurer": self.version, "version": base.measured_version})
-
-        def measure(names: Sequence[str]) -> NDArray[np.float64]:
-            parts = []
-            for start in range(0, len(names), BLOCK):
-                parts.append(self._values(base.spectra(names[start : start + BLOCK])))
-                advance(len(parts[-1]))
-                if progress:
-                    progress(len(parts[-1]))
-            return np.concatenate(parts)
-
-        blocks = [object_id[start : start + KEPT] for start in range(0, len(object_id), KEPT)]
-        found = [
-            measured_once(base, "measures", key, block, measure, doing="measuring spectra")
-            for block in blocks
-        ]
-        return as_table(list(object_id), np.concatenate(found) if found else np.zeros((0, 2 * len(MEASURES))))
+        if not object_id:
+            return as_table([], np.zeros((0, 2 * len(MEASURES))))
+        found = measured_spectra(
+            base,
+            {"measurer": self.version},
+            object_id,
+            self._values,
+            together=(BLOCK, KEPT),
+            progress=progress,
+        )
+        return as_table(list(object_id), found)
 
     def _values(self, spectra: SpectrumSet) -> NDArray[np.float64]:
         """Values and errors by turns, (n_spectra, 2 n_measures); NaN where unknown."""
