@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from tests.knowledge.conftest import build_spectra, build_vectors
 
 from spectrove.embeddings import Embeddings
+from spectrove.errors import KnowledgeError
 from spectrove.knowledge import KnowledgeBase
 
 ADDRESS, N = "s3://bucket/big.kb", 60
@@ -77,4 +81,106 @@ def test_an_index_of_an_earlier_base_at_the_address_is_not_used(near, store):
     assert found(other)[0] != []
     other.build_index()
     assert state(other)["state"] == "used"
+    assert len(list(near.iterdir())) == 1  # that of the earlier base is gone
+
+
+def test_folders_of_other_addresses_stay(near, store):
+    made().build_index()
+    views = {"shape": build_vectors(NAMES)}
+    KnowledgeBase.create(f"{ADDRESS}-2", build_spectra(NAMES), views, encoder="made-up").build_index()
     assert len(list(near.iterdir())) == 2
+
+
+def grown(base, letter, seed):
+    """Vectors of three objects that were added to the base, as of unknown objects."""
+    names = [f"{letter}{i}" for i in range(3)]
+    base.add(build_spectra(names, seed), {"shape": build_vectors(names, seed)})
+    return build_vectors(["q0", "q1", "q2"], seed)
+
+
+def check_another_history(again, old, new):
+    """`again` finds what is in it, and says why its index is not used; a new index is."""
+    found = state(again)
+    assert (found["state"], "another history" in found["why"]) == ("other history", True)
+    assert "index" not in again.info()["views"]["shape"]
+    assert again.search(new, 1).object_id.ravel().tolist() == ["y0", "y1", "y2"]
+    assert not {"x0", "x1", "x2"} & set(again.search(old, 3).object_id.ravel().tolist())
+    assert again.search(new, 1).rows[0][0]["object_id"] == "y0"
+    again.build_index()
+    assert state(again)["state"] == "used"
+    assert again.search(new, 1).object_id.ravel().tolist() == ["y0", "y1", "y2"]
+    assert again.search(new, 1).rows[0][0]["object_id"] == "y0"
+
+
+def test_an_index_of_what_came_after_a_backup_is_not_used_once_it_is_restored(near, store):
+    """The version has the same number, the base the same time of making; the objects are others."""
+    base = made()
+    backup = dict(store)
+    old = grown(base, "x", 11)
+    base.build_index()
+    for name in list(store):
+        del store[name]
+    store.update(backup)
+    again = KnowledgeBase.open(ADDRESS)
+    assert state(again)["state"] == "other history"  # at an earlier version than that of the index
+    new = grown(again, "y", 12)
+    assert again.version == base.version
+    check_another_history(KnowledgeBase.open(ADDRESS), old, new)
+
+
+@pytest.mark.parametrize("restored", ["all", "tables"])
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_nor_is_that_of_a_base_on_disk(tmp_path, monkeypatch, restored, forgotten):
+    """Also where only the tables were restored, and when the version of the index was forgotten since."""
+    monkeypatch.setattr("spectrove.knowledge.index.opening.INDEX_FROM", 10)
+    place, backup = tmp_path / "big.kb", tmp_path / "backup"
+    base = KnowledgeBase.create(
+        place, build_spectra(NAMES), {"shape": build_vectors(NAMES)}, encoder="made-up"
+    )
+    shutil.copytree(place, backup)
+    old = grown(base, "x", 11)
+    base.build_index()
+    for part in backup.iterdir():
+        if part.is_dir() and part.suffix == ".lance":
+            shutil.rmtree(place / part.name)
+            shutil.copytree(part, place / part.name)
+        elif part.is_file() and restored == "all":
+            shutil.copy(part, place / part.name)
+    again = KnowledgeBase.open(place)
+    new = grown(again, "y", 12)
+    assert again.version == base.version
+    if forgotten:
+        again.optimize(forget_older_than=timedelta(0))
+    check_another_history(KnowledgeBase.open(place), old, new)
+
+
+def test_an_index_whose_version_was_forgotten_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("spectrove.knowledge.index.opening.INDEX_FROM", 10)
+    views = {"shape": build_vectors(NAMES)}
+    base = KnowledgeBase.create(tmp_path / "big.kb", build_spectra(NAMES), views, encoder="made-up")
+    base.build_index()
+    grown(base, "x", 11)
+    base.optimize(forget_older_than=timedelta(0))
+    assert min(v["version"] for v in base.versions()) > 1
+    assert state(KnowledgeBase.open(base.path))["state"] == "used"
+
+
+def test_a_folder_that_cannot_be_made_only_keeps_an_index_from_being_made(
+    near, store, tmp_path, monkeypatch, caplog
+):
+    """The base is read and written as without one; who makes an index is told where it failed."""
+    near.write_text("a file, not a folder")
+    base = made()
+    assert found(KnowledgeBase.open(ADDRESS))[0] != []
+    assert "has no index" in caplog.text
+    assert state(base)["state"] == "absent"
+    assert base.info()["rows"] == N
+    base.add(build_spectra(["new"]), {"shape": build_vectors(["new"], 7)})
+    with pytest.raises(KnowledgeError, match=f"could not make an index.*{near}"):
+        base.build_index()
+
+
+def test_to_open_a_base_makes_no_folder(near, store):
+    made()
+    KnowledgeBase.open(ADDRESS).search(queries(), 2)
+    assert not near.exists()

@@ -428,9 +428,10 @@ class KnowledgeBase:
 
         Returns:
             `views`: of each its `state`, "used", "stale" (more than a fifth has changed since), "damaged", "other
-            vectors", "absent", "too small" (a base not worth one) or "impossible" (not in a local folder), `why` in
-            words, and where it is known `changed`, objects. `making`: the index that is being made, or whose making
-            failed or was interrupted, with its `sentence`; else None.
+            vectors", "other history" (made before a backup was restored), "newer" (an older version is read),
+            "absent", "too small" (a base not worth one) or "impossible" (not in a local folder), `why` in words, and
+            where it is known `changed`, objects. `making`: the index that is being made, or whose making failed or
+            was interrupted, with its `sentence`; else None.
         """
         self._reader.refresh()
         return state.states(self._store, self._reader)

@@ -250,6 +250,8 @@ class ObjectStore:
 class Indexed:
     """Files of an object store, but for those of its index, which lie on this machine, where they can be mapped.
 
+    The folder of the index is made by whoever makes the index. One that is not there, or cannot be read, has none.
+
     Args:
         far: The files of the base.
         near: Folder for indices of this machine.
@@ -262,14 +264,23 @@ class Indexed:
 
     def belongs_to(self, created: str) -> None:
         """Say when the base was made: an index of another one that was at this address is not taken for its own."""
-        told = blake2b(f"{self._address} {created}".encode(), digest_size=6).hexdigest()
-        place = self._folder / f"{self._address.name}-{told}"
-        place.mkdir(parents=True, exist_ok=True)
-        self._near = Folder(place)
+        self._near = Folder(self._folder / f"{self._stem}{_short(created)}")
+
+    @property
+    def _stem(self) -> str:
+        """How the names of the folders of all bases begin that were ever at this address."""
+        return f"{self._address.name}-{_short(self._address)}-"
 
     def _of(self, name: str) -> Files:
         near = name in (INDEX, INDEX_LOCK, INDEX_MARK) or name.startswith(f"{INDEX}/")
         return self._near if near and self._near is not None else self._far
+
+    def _make_room(self, near: Folder) -> None:
+        """Make the folder of the index, and remove those of bases that were at this address before."""
+        near.path.mkdir(parents=True, exist_ok=True)
+        for other in self._folder.iterdir():
+            if other.name.startswith(self._stem) and other != near.path:
+                shutil.rmtree(other, ignore_errors=True)
 
     def read(self, name: str) -> bytes:
         return self._of(name).read(name)
@@ -281,7 +292,12 @@ class Indexed:
         self._of(name).append(name, line)
 
     def names(self, folder: str) -> list[str]:
-        return self._of(folder).names(folder)
+        of = self._of(folder)
+        if of is self._far:
+            return of.names(folder)
+        with suppress(OSError):
+            return of.names(folder)
+        return []
 
     def remove(self, name: str) -> None:
         self._of(name).remove(name)
@@ -292,13 +308,24 @@ class Indexed:
             self._near.clear()
 
     def size(self) -> int:
-        return self._far.size() + (0 if self._near is None else self._near.size())
+        size = self._far.size()
+        with suppress(OSError):
+            size += 0 if self._near is None else self._near.size()
+        return size
 
     def locked(self, name: str = LOCK) -> Any:
-        return self._of(name).locked(name)
+        of = self._of(name)
+        if isinstance(of, Folder):
+            self._make_room(of)
+        return of.locked(name)
 
     def place(self, name: str) -> Path | None:
         return self._of(name).place(name)
+
+
+def _short(text: str) -> str:
+    """A text as a few characters of a name."""
+    return blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge import labelled
+from spectrove.knowledge.index.origin import goes_on_from
 from spectrove.knowledge.index.sidecar import Description
 from spectrove.knowledge.reading import Reader
 from spectrove.knowledge.schema import DEFAULT_DOMAIN, DEFAULT_VIEW, VECTOR
@@ -154,9 +155,11 @@ def _with_vector(reader: Reader, view: str) -> int:
 
 
 def _index(store: Store, view: str) -> dict[str, Any]:
-    """The index of a view and how many neighbours it finds; nothing without one."""
+    """The index of a view and how many neighbours it finds; nothing without one of this history of the base."""
     about = Description.read(store.files, view)
-    return {} if about is None else {"index": {"version": about.version, "rows": about.rows, **about.recall}}
+    if about is None or not goes_on_from(store.files, about.version, about.origin, store.operations):
+        return {}
+    return {"index": {"version": about.version, "rows": about.rows, **about.recall}}
 
 
 def main_encoder(reader: Reader) -> str:

@@ -17,6 +17,7 @@ from spectrove.knowledge.index.catalog import write_catalog
 from spectrove.knowledge.index.graph import write_graph
 from spectrove.knowledge.index.mark import marked
 from spectrove.knowledge.index.opening import Version
+from spectrove.knowledge.index.origin import origin
 from spectrove.knowledge.index.recall import measured, unreached
 from spectrove.knowledge.index.sidecar import FOLDER, GRAPH, LOCK, Description, Parts, mapped, sweep
 from spectrove.knowledge.schema import COVERAGE, VECTOR, matrix, sky_positions
@@ -77,13 +78,16 @@ def build(files: Files, base: Batched, view: str, name: str) -> Description:
     known = base.views()[view]
     with files.locked(LOCK), marked(files, view, base.version):
         sweep(files)
+        came_from = origin(files, base.version, base.operations())
         parts = Parts(files, view, base.version)
         with doing(f"copying the vectors of the view {view} of {name}"):
             rows = _write_arrays(parts, base, view, known.dimensions)
         vectors = mapped(parts.place("vectors"))
         with parts.writing(GRAPH) as path:
             write_graph(vectors, path, f"indexing the view {view} of {name}, {rows:,} objects")
-        made = Description(view, known.fingerprint, known.dimensions, base.version, rows, parts.written, {})
+        made = Description(
+            view, known.fingerprint, known.dimensions, base.version, came_from, rows, parts.written, {}
+        )
         made.write(files)
         sweep(files)
         if (sidecar := opening.opened_files(files, made)) is not None:

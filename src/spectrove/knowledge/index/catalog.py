@@ -3,7 +3,10 @@
 The values of ten objects are ten reads for each column of the tables, but none from a mapped file. It belongs to one
 version and is read at that one alone: a later version may have other values under the same row.
 
-    KB/index/catalog.VERSION.SIZE.SUM    an Arrow file of `_rowid`, `object_id` and the catalog, in the table's order
+    KB/index/catalog.VERSION.ORIGIN.SIZE.SUM    an Arrow file of `_rowid`, `object_id` and the catalog
+
+Rows are in the order of the table. ORIGIN tells the version from that of the same number in
+another history of the base, see `origin`.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spectrove.knowledge.files import Files, replacing
+from spectrove.knowledge.index.origin import sum_of_version
 from spectrove.knowledge.index.sidecar import CATALOG, FOLDER, is_whole, note_whole, summed
 
 
@@ -73,7 +77,7 @@ def write_catalog(files: Files, version: int, parts: Sequence[pa.RecordBatch] | 
             for part in parts:
                 writer.write_batch(part)
     total = summed(place)
-    name = f"{CATALOG}.{version}.{place.stat().st_size}.{total}"
+    name = f"{CATALOG}.{version}.{sum_of_version(files, version)}.{place.stat().st_size}.{total}"
     note_whole(files, place.rename(place.with_name(name)), total)
     for other in files.names(FOLDER):
         if other.startswith(f"{CATALOG}.") and other != name and not other.endswith(".json"):
@@ -84,11 +88,12 @@ def opened_catalog(files: Files, version: int) -> Catalog | None:
     """The values of a version; None if there are none, or the file is not what was written."""
     if files.place(FOLDER) is None:
         return None
+    known = f"{CATALOG}.{version}.{sum_of_version(files, version)}."
     for name in files.names(FOLDER):
         place = files.place(f"{FOLDER}/{name}")
-        if name.startswith(f"{CATALOG}.{version}.") and place is not None:
+        if name.startswith(known) and place is not None:
             with suppress(OSError, ValueError, pa.ArrowInvalid):
-                size, total = name.split(".")[2:4]
+                size, total = name.removeprefix(known).split(".")[:2]
                 if place.stat().st_size == int(size) and is_whole(files, place, total):
                     file = pa.ipc.open_file(pa.memory_map(str(place)))
                     return Catalog([file.get_batch(i) for i in range(file.num_record_batches)])

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from spectrove.cores import in_threads
 from spectrove.knowledge.files import Files, replacing
 from spectrove.knowledge.index.graph import padded, whole
+from spectrove.knowledge.index.origin import sum_of_version
 from spectrove.knowledge.index.sidecar import FOLDER, SPACE, is_whole, note_whole, summed
 from spectrove.knowledge.index.spaces import let_go
 from spectrove.knowledge.search import PROPOSED
@@ -83,10 +84,14 @@ class Lists:
     def _made(self) -> Any:
         return self._read() or self._make()
 
-    @property
+    @cached_property
     def _stem(self) -> str:
-        """File names are SPACE.VERSION.KEY.SIZE.SUM, so that a file which is not what was written is known."""
-        return f"{SPACE}.{self.version}.{blake2b(self.key.encode(), digest_size=8).hexdigest()}."
+        """File names are SPACE.VERSION.KEY.SIZE.SUM, so that a file which is not what was written is known.
+
+        KEY is of the space and of the history of the version, see `origin`.
+        """
+        key = f"{self.key} {sum_of_version(self.files, self.version)}"
+        return f"{SPACE}.{self.version}.{blake2b(key.encode(), digest_size=8).hexdigest()}."
 
     def _read(self) -> Any:
         faiss: Any = import_module("faiss")

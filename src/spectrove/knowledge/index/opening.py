@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from spectrove.knowledge.files import Files
 from spectrove.knowledge.index.graph import Graph, read_graph
+from spectrove.knowledge.index.origin import goes_on_from
 from spectrove.knowledge.index.sidecar import ARRAYS, DERIVED, FOLDER, GIVEN, GRAPH, Description, mapped
 from spectrove.knowledge.index.spaces import Mended
 from spectrove.knowledge.schema import COVERAGE, VECTOR, matrix, sky_positions
@@ -94,7 +95,7 @@ class Found:
     """What was found of the index of a view.
 
     Attributes:
-        state: "used", "absent", "other vectors", "newer", "damaged" or "stale".
+        state: "used", "absent", "other history", "other vectors", "newer", "damaged" or "stale".
         why: What the index is or was, after "the view shape"; "" if it is used.
         snapshot: The view in the version that is read; None if it has to be read without an index. A stale index
             proposes nothing, and its vectors are used.
@@ -137,6 +138,10 @@ def looked_for(files: Files, base: Version, view: str, read: Callable[[], Snapsh
     about = Description.read(files, view)
     if about is None:
         return Found("absent", "has no index")
+    if not goes_on_from(files, about.version, about.origin, base.operations):
+        return Found(
+            "other history", "has an index of another history of the base, as before a backup was restored"
+        )
     known = base.views()[view]
     if (about.fingerprint, about.dimensions) != (known.fingerprint, known.dimensions):
         return Found("other vectors", "was encoded anew after its index was made")

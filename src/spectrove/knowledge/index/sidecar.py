@@ -32,8 +32,8 @@ SPACE = "space"
 #: As does the file of catalog values, see `catalog`.
 CATALOG = "catalog"
 
-#: Layout of the files.
-FORMAT = 2
+#: Layout of the files. From 3 on an index says which history its version is of.
+FORMAT = 3
 
 #: Arrays of a snapshot.
 GIVEN = ("row_id", "object_id", "vectors", "coverage", "ra", "dec")
@@ -60,6 +60,7 @@ class Description:
     Attributes:
         view, fingerprint, dimensions: The view, and the encoder of its vectors.
         version: The version of the base whose vectors they are.
+        origin: What tells it from a version of the same number in another history of the base, see `origin`.
         rows: Number of objects.
         files: Name, size in bytes and sum of each file, by what it holds.
         recall: What was measured of it, see `recall`; empty if nothing was.
@@ -72,6 +73,7 @@ class Description:
     fingerprint: str
     dimensions: int
     version: int
+    origin: Mapping[str, Any]
     rows: int
     files: Mapping[str, Mapping[str, Any]]
     recall: Mapping[str, Any]
