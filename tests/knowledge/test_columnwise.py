@@ -182,3 +182,73 @@ def test_without_a_lock_a_writer_that_comes_between_is_not_lost(
     assert "lens" not in base.columns
     base.add_columns(lens, "x")
     assert base.count("lens IS NOT NULL") == 2
+
+
+def test_a_writer_that_comes_after_a_join_is_not_taken_back(base, ids, monkeypatch):
+    """Where no lock keeps it waiting, it may come between the commit of the join and its end."""
+    lance = pytest.importorskip("lance")
+    other, commit = KnowledgeBase.open(base.path), lance.LanceDataset.commit
+
+    def committed(*given, **named):
+        made = commit(*given, **named)
+        other._store.objects.checkout_latest()
+        other._store.objects.delete(f"object_id = '{ids[3]}'")
+        return made
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lance.LanceDataset, "commit", staticmethod(committed))
+        base.add_columns(pa.table({"object_id": ids, "size": np.arange(len(ids)) / 1}), "x")
+    assert "size" in base.columns
+    assert ids[3] not in base.rows(columns=[])["object_id"].to_pylist()
+    assert len(base) == len(ids) - 1
+
+
+@pytest.mark.parametrize("review", ["labels", "labels and removals", "removals"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "before and after"])
+def test_without_a_lock_a_small_review_never_hides_what_another_writer_did(
+    base, ids, monkeypatch, review, after
+):
+    """It is taken back where another change came first; where a third went on from it, a sentence says that."""
+    other = KnowledgeBase.open(base.path)
+    changes = {ids[0]: ("class_derived", "LINER")} if "labels" in review else {}
+    removed = {ids[1]} if "removals" in review else set()
+    before = base.rows(None, ["class_derived"]).sort_by("object_id").to_pydict()
+
+    def late(where, values):
+        other._store.objects.checkout_latest()
+        other._store.objects.update(where=where, values=values)
+
+    def between(made):
+        def call(*given):
+            table = made(*given)
+            late(f"object_id = '{ids[0]}'", {"class_derived": "quiescent"})
+            return table
+
+        return call
+
+    name = "_relabelled" if changes else "one_of"
+    refuse = type(base._store).refuse_unless_next
+
+    def refused(store, version):
+        if after:
+            late(f"object_id = '{ids[2]}'", {"class_derived": "Composite"})
+        refuse(store, version)
+
+    said = "could not be taken back" if after else "Its change is kept, this one was not made"
+    with monkeypatch.context() as patch:
+        patch.setattr(relabel, name, between(getattr(relabel, name)))
+        patch.setattr(type(base._store), "refuse_unless_next", refused)
+        with pytest.raises(KnowledgeError, match=said):
+            base.curate(changes, removed, since=base.version)
+    found = KnowledgeBase.open(base.path).rows(None, ["class_derived"]).sort_by("object_id").to_pydict()
+    if after:
+        found = dict(zip(*found.values(), strict=True))
+        assert (found[ids[2]], ids[1] in found) == ("Composite", not removed)
+    else:
+        before["class_derived"][before["object_id"].index(ids[0])] = "quiescent"
+        assert found == before
+
+
+def test_a_review_of_nothing_changes_nothing(base, ids):
+    base.curate({}, {"nobody"}, since=base.version)
+    assert sorted(base.rows(columns=[])["object_id"].to_pylist()) == sorted(ids)

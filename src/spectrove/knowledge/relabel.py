@@ -21,7 +21,11 @@ Changes = dict[str, tuple[str, str | None]]
 
 
 def rewrite(store: Store, reader: Reader, changes: Changes, removed: set[str], since: int) -> None:
-    """Write the new labels, and remove objects, as one version; needs the lock."""
+    """Write the new labels, and remove objects, as one version; needs the lock.
+
+    Where there is no lock, Lance would write the rows as they were read over what another writer made of them
+    meanwhile. Then this write is taken back and refused.
+    """
     if (now := reader.refresh()) != since:
         raise KnowledgeError(
             f"{store.path}: the base changed while the review was applied (version {since} then, {now} now). Nothing "
@@ -41,8 +45,10 @@ def rewrite(store: Store, reader: Reader, changes: Changes, removed: set[str], s
             merge = merge.when_not_matched_by_source_delete(one_of("object_id", sorted(removed)))
         # One commit: a reader sees all old labels or all new ones.
         merge.execute(_relabelled(reader, table, changes, since), on_bad_vectors="null")
+        store.refuse_unless_next(now)
     else:
         store.objects.delete(one_of("object_id", sorted(removed)))
+        store.refuse_unless_next(now)
 
 
 def of_few(changes: Changes, removed: set[str]) -> bool:

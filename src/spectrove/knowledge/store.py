@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from spectrove.errors import KnowledgeError, SpectroveError
-from spectrove.knowledge.files import INDEX_FOLDER, Files, Indexed, Uri, files_of
+from spectrove.knowledge.files import Files, Indexed, Uri, files_of
 from spectrove.shared import FOLDER as SHARED_FOLDER
 from spectrove.shared import split as split_shared
 
@@ -64,8 +64,7 @@ class Store:
         self.about = about
         self.files = files
         if isinstance(files, Indexed):
-            with sentence(path, f"make a folder for its index where {INDEX_FOLDER} says"):
-                files.belongs_to(str(about.get("created")))
+            files.belongs_to(str(about.get("created")))
         #: A shared value by its name, which is its hash.
         self.shared_value = lru_cache(MOST_VALUES)(self._read_shared)
         with sentence(path, "open the tables"):
@@ -232,14 +231,33 @@ class Store:
         self.refuse_unless_next(before)
 
     def refuse_unless_next(self, before: int) -> None:
-        """Refuse what was written, and restore what another writer made, unless it is the version after `before`."""
-        if (now := int(self.objects.version)) != before + 1:
-            try:
-                self.objects.checkout(now - 1)
+        """Refuse what was just written, and restore what another writer made, unless it is the version after `before`.
+
+        To be called before the newest version is looked up again, so that `objects` is at the version that was written.
+        """
+        if (made := int(self.objects.version)) <= before + 1:  # or nothing was to be written
+            return
+        try:
+            self.objects.checkout_latest()
+            if int(self.objects.version) != made:  # a third writer went on from it
+                raise self._cannot_be_undone(made, before)
+            self.objects.checkout(made - 1)
+            self.objects.restore()
+            if (restored := int(self.objects.version)) != made + 1:  # one came while the other was restored
+                self.objects.checkout(restored - 1)
                 self.objects.restore()
-            finally:
-                self.objects.checkout_latest()
-            raise self.another_writer(now - 1, before)
+                raise self._cannot_be_undone(made, before)
+        finally:
+            self.objects.checkout_latest()
+        raise self.another_writer(made - 1, before)
+
+    def _cannot_be_undone(self, made: int, before: int) -> KnowledgeError:
+        """What to say of a version that was written over others', and which others went on from."""
+        return KnowledgeError(
+            f"{self.path}: other writers changed the base at the same time, before and after this change, which is "
+            f"version {made} (expected {before + 1}). It could not be taken back without theirs. Look with kb "
+            "versions, and check the objects that it was about."
+        )
 
     def another_writer(self, now: int, before: int) -> KnowledgeError:
         """What to say of a version that came between, which stays."""
