@@ -11,7 +11,7 @@ from hypothesis import settings
 from spectrove import work
 
 # The same examples on every run: a red test is red for everyone.
-settings.register_profile("fixed", derandomize=True)
+settings.register_profile("fixed", derandomize=True, deadline=None)  # a busy machine fails no test
 settings.load_profile("fixed")
 
 # What a command prints does not depend on how fast the machine is: no work is so long that a note says so.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import timedelta
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tests.knowledge.conftest import build_spectra, build_vectors
 from spectrove.embeddings import Embeddings
 from spectrove.errors import KnowledgeError
 from spectrove.knowledge import KnowledgeBase
+from spectrove.knowledge.files import INDEX_LOCK, Indexed, Uri
 
 ADDRESS, N = "s3://bucket/big.kb", 60
 NAMES = [f"{i:04d}-51602-0001" for i in range(N)]
@@ -82,6 +84,22 @@ def test_an_index_of_an_earlier_base_at_the_address_is_not_used(near, store):
     other.build_index()
     assert state(other)["state"] == "used"
     assert len(list(near.iterdir())) == 1  # that of the earlier base is gone
+
+
+def test_two_stores_may_have_bases_of_one_address(near, monkeypatch):
+    """The place of the store is no part of an address: neither takes or removes the index of the other."""
+    address = Uri("s3://bucket/sdss.kb")
+    folders = []
+    for store in ("http://one.example", "http://other.example"):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", store)
+        files = Indexed(cast("Any", None), near, address)
+        files.belongs_to("2026-01-01")
+        place = files.place("index/graph")
+        assert place is not None
+        with files.locked(INDEX_LOCK):
+            folders.append(place.parent.parent)
+    assert folders[0] != folders[1]
+    assert all(folder.is_dir() for folder in folders)
 
 
 def test_folders_of_other_addresses_stay(near, store):

@@ -247,6 +247,10 @@ class ObjectStore:
         return [f for f in self._filesystem.get_file_info(selector) if f.is_file]
 
 
+#: Variables that say where an object store is, the first that is set: two of them may have bases of equal addresses.
+ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
+
+
 class Indexed:
     """Files of an object store, but for those of its index, which lie on this machine, where they can be mapped.
 
@@ -268,8 +272,9 @@ class Indexed:
 
     @property
     def _stem(self) -> str:
-        """How the names of the folders of all bases begin that were ever at this address."""
-        return f"{self._address.name}-{_short(self._address)}-"
+        """How the names of the folders of all bases begin that were ever at this address, of this store."""
+        store = next((os.environ[name] for name in ENDPOINTS if os.environ.get(name)), "")
+        return f"{self._address.name}-{_short(f'{store} {self._address}')}-"
 
     def _of(self, name: str) -> Files:
         near = name in (INDEX, INDEX_LOCK, INDEX_MARK) or name.startswith(f"{INDEX}/")
