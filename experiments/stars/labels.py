@@ -92,21 +92,27 @@ def folds(
     stars: Labelled, recipe: LabelsRecipe, folder: Path | None
 ) -> dict[float | None, tuple[NDArray, NDArray]]:
     """Labels and errors of each star by networks that have not seen it, for each of `RATIOS`; errors as they come."""
-    grid, fold = grid_of(stars), stars.fold
+    fold = stars.fold
     found = {
         ratio: (np.full(stars.labels.shape, np.nan), np.full(stars.labels.shape, np.nan)) for ratio in RATIOS
     }
     for k in range(FOLDS):
-        learned, left = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-        estimator = train(
-            grid.flux[learned], grid.used[learned], stars.labels[learned], recipe,
-            folder=None if folder is None else folder / f"fold-{k}", progress=_told(f"fold {k + 1} of {FOLDS}"),
-        )  # fmt: skip
+        left, estimator = np.flatnonzero(fold == k), of_fold(stars, recipe, k, folder)
         for ratio, (value, error) in found.items():
             some = stars.take(left) if ratio is None else noisy(stars.take(left), ratio, seed=k)
             seen = grid_of(some)
             value[left], error[left] = estimator(seen.flux, seen.used)
     return found
+
+
+def of_fold(stars: Labelled, recipe: LabelsRecipe, k: int, folder: Path | None) -> LabelsEstimator:
+    """The estimator that has learned from the stars of all folds but one; what its folder has is not trained again."""
+    learned = stars.take(stars.fold != k)
+    grid = grid_of(learned)
+    return train(
+        grid.flux, grid.used, learned.labels, recipe,
+        folder=None if folder is None else folder / f"fold-{k}", progress=_told(f"fold {k + 1} of {FOLDS}"),
+    )  # fmt: skip
 
 
 def of_lamost(stars: Labelled, estimator: LabelsEstimator, with_shape: bool) -> tuple[NDArray, NDArray]:

@@ -26,6 +26,11 @@ PARTS: dict[str, Part] = {
         "labels by the network: MILES in folds by star, LAMOST from MILES",
         real=True,
     ),
+    "saliency": Part(
+        "experiments.stars.saliency",
+        "what the network of labels looks at: gradients in the windows of known lines",
+        real=True,
+    ),
 }
 
 STARS = Parts("stars", PARTS, Path(__file__).parent, shared=("bench.py", "data.py"))

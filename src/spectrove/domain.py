@@ -331,8 +331,13 @@ class OwnEstimator(Protocol):
     #: Names of what it gives.
     quantities: tuple[str, ...]
 
-    def posterior(self, spectra: Any) -> Posterior:
-        """What it says of each spectrum, and the spectra that it cannot read."""
+    def posterior(self, spectra: Any, n_draws: int = 0) -> Posterior:
+        """What it says of each spectrum, and the spectra that it cannot read.
+
+        Args:
+            spectra: The spectra.
+            n_draws: Samples that `Posterior.draws` must have at least; a normal distribution needs none there.
+        """
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,13 @@ def flat_row(row: Row) -> dict[str, Any]:
     for name, value in row.items():
         if name == "interval":
             flat |= dict(zip(("interval_low", "interval_high"), value or (None, None), strict=True))
+        elif name == "estimates":
+            for quantity, one in value.items():
+                flat |= _estimate(quantity, one)
+        elif name == "covariance":
+            flat |= _covariance(list(row["estimates"]), value)
+        elif name == "samples":
+            flat[name] = Vector(value)
         elif name == "probabilities":
             flat |= {f"p_{key}": p for key, p in value.items()}
         elif name == "witnesses":
@@ -48,6 +55,32 @@ def flat_row(row: Row) -> dict[str, Any]:
     return flat
 
 
+def _estimate(quantity: str, one: Row) -> dict[str, Any]:
+    """One of several quantities: teff, teff_low, teff_high, teff_confident and teff_samples; not its neighbours."""
+    low, high = one["interval"] or (None, None)
+    flat = {
+        quantity: one["value"], f"{quantity}_low": low, f"{quantity}_high": high,
+        f"{quantity}_confident": one["confident"],
+    }  # fmt: skip
+    return flat | ({f"{quantity}_samples": Vector(one["samples"])} if one.get("samples") else {})
+
+
+def _covariance(names: list[str], values: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """The covariance of any two quantities: covariance_teff_logg; the variance of one is covariance_teff_teff."""
+    return {
+        f"covariance_{a}_{b}": values[i][j]
+        for i, a in enumerate(names)
+        for j, b in enumerate(names)
+        if i <= j
+    }
+
+
+class Vector(tuple[float, ...]):
+    """Numbers that stay together in one column."""
+
+    __slots__ = ()
+
+
 def _joined(value: Any) -> Any:
     """A list as text; for items with a name, their names."""
     if not isinstance(value, list | tuple):
@@ -63,6 +96,8 @@ def _column(name: str, values: list[Any]) -> pa.Array:
     import pyarrow as pa
 
     known = [value for value in values if value is not None]
+    if known and all(isinstance(value, Vector) for value in known):
+        return pa.array(values, pa.list_(pa.float64()))
     if not known:
         return pa.array(values, pa.float64() if name.startswith(NUMBERS) else pa.string())
     for kinds, arrow in ((bool, pa.bool_()), (int, pa.int64()), ((int, float), pa.float64())):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.errors import Refusal
+from spectrove.errors import Refusal, ShapeError
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Posterior:
         flags: Of each spectrum, names of `spectra.FLAGS`.
         doubts: Those of them with which no number is confident.
         refusals: The spectra that could not be read.
+        chi2: Of the spectrum that belongs to the mean, (n_spectra,); None where no spectrum is computed.
+        n_pixels: Pixels that it is over, (n_spectra,).
     """
 
     object_id: NDArray[np.str_]
@@ -34,3 +36,23 @@ class Posterior:
     flags: Sequence[tuple[str, ...]] = ()
     doubts: frozenset[str] = frozenset()
     refusals: tuple[Refusal, ...] = ()
+    chi2: NDArray[np.float64] | None = None
+    n_pixels: NDArray[np.int64] | None = None
+
+    def samples(self, n: int) -> NDArray[np.float64]:
+        """n samples of each spectrum, (n_spectra, n, n_quantities): those it has, else of the normal distribution.
+
+        The same for a spectrum whoever else is asked about: random numbers are those of its id.
+
+        Raises:
+            ShapeError: It has samples, but fewer.
+        """
+        if self.draws is not None:
+            if self.draws.shape[1] < n:
+                raise ShapeError(f"posterior: {self.draws.shape[1]} samples of each spectrum, expected {n}.")
+            return self.draws[:, :n]
+        drawn = np.empty((len(self.object_id), n, len(self.quantities)))
+        for i, name in enumerate(self.object_id):
+            rng = np.random.default_rng(list(str(name).encode()))
+            drawn[i] = rng.multivariate_normal(self.mean[i], self.covariance[i], n)
+        return drawn

@@ -517,6 +517,19 @@ def test_a_base_says_whether_its_index_is_used_or_why_not(known, make_spectra, m
     assert not known.index_outgrown()
 
 
+def test_an_index_in_the_form_of_another_version_of_spectrove_is_named_as_one(known):
+    """It is there, so that "no index" would mislead; it is made anew."""
+    known.build_index()
+    about = known.path / "index" / "shape.json"
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"format": 2}))
+    again = KnowledgeBase.open(known.path)
+    said = again.index_state()["views"]["shape"]
+    assert said["state"] == "absent"
+    assert said["why"] == "not in use: it has an index of another version of Spectrove"
+    again.build_index()
+    assert again.index_state()["views"]["shape"]["state"] == "used"
+
+
 def test_who_makes_an_index_says_so_until_it_ends_or_is_killed(known, monkeypatch):
     """On another machine a process that says nothing any more is taken for killed, here one that is gone."""
     seen = []

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from typer.testing import CliRunner
+
+from spectrove.serve.cli import app
 from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.stars.lines import SPEED_OF_LIGHT
 from spectrove.stars.velocity import STEP, templates
@@ -55,8 +59,14 @@ def stars(n: int, seed: int = 0, **more: object) -> SpectrumSet:
             star(
                 i % kinds, rng.uniform(-200, 200), seed=seed * 1000 + i, name=f"star-{i:03d}", star=f"S{i}",
                 spectral_class="hot" if templates().teff[i % kinds] > 6000 else "cool",
-                teff=float(templates().teff[i % kinds]), **more,
+                teff=float(templates().teff[i % kinds]), logg=1.0 + i % kinds / 10, fe_h=-0.1 * (i % 7),
+                **more,
             )
             for i in range(n)
         ]
     )  # fmt: skip
+
+
+def run(*arguments: object) -> Any:
+    """The result of a command."""
+    return CliRunner().invoke(app, [str(one) for one in arguments])

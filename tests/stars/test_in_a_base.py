@@ -7,35 +7,16 @@ import json
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from tests.stars.made import star, stars
-from typer.testing import CliRunner
+from tests.stars.made import run, star
 
 import spectrove
 from spectrove.errors import DatasetError, KnowledgeError
 from spectrove.pipeline.kinds import domain_of_spectra, fits
 from spectrove.readers.dataset import write_dataset
-from spectrove.serve.cli import app
 from spectrove.spectra import SpectrumSet
 from spectrove.stars.estimators import NetworkEstimator
 from spectrove.stars.grid import log_wavelength
 from spectrove.stars.measuring import LEARNED, StarMeasurer, network
-
-
-@pytest.fixture(scope="module")
-def made():
-    return stars(150)
-
-
-@pytest.fixture(scope="module")
-def base(made, tmp_path_factory):
-    path = tmp_path_factory.mktemp("stars") / "stars.kb"
-    base, refused = spectrove.create(path, [made.take(range(120))], domain="stars", views={})
-    assert not refused
-    return base
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, [str(a) for a in arguments])
 
 
 def test_stars_are_searched_at_their_own_velocity(base, made):

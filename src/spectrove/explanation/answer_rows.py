@@ -24,7 +24,7 @@ COMMON = (
     "reason_no_probability", "reason_not_calibrated",
 )  # fmt: skip
 #: What a notebook does not show: `to_dicts` has it.
-LEFT_OUT = ("object_id", "witnesses", "type_margins", "interval", "papers")
+LEFT_OUT = ("object_id", "witnesses", "type_margins", "interval", "papers", "covariance", "samples")
 
 _EDGE = "border:0;border-bottom:1px solid rgba(128,128,128,.35)"
 _CELL = f"{_EDGE};padding:3px 8px;text-align:left;vertical-align:top;background:none;color:inherit;white-space:nowrap"
@@ -126,15 +126,27 @@ def _cell(name: str, row: Row, headline: Collection[str]) -> str:
     value = row.get(name)
     if name == "neighbors":
         return "<br>".join(_neighbor(one) for one in (value or ())[:NEAREST])
+    if name == "estimates":
+        return "<br>".join(
+            f"{escape(quantity)} {_in_interval(one['value'], one['interval'])} {escape(one['unit'])}"
+            for quantity, one in (value or {}).items()
+        )
     if name in ("probability", "value") and _filled(row.get("interval")):
-        low, high = (_number(end) for end in row["interval"])
-        return f'{_text(value)} <span style="{_QUIET}">[{low}, {high}]</span>'
+        return _in_interval(value, row["interval"])
     if isinstance(value, Mapping) and headline and not set(headline).isdisjoint(value):
         shown = {key: value[key] for key in headline if key in value}
         return "<br>".join(
             f"{escape(key)} {_with_error(one, value.get(f'{key}_err'))}" for key, one in shown.items()
         )
     return _text(value)
+
+
+def _in_interval(value: Any, interval: Sequence[float] | None) -> str:
+    """ "4812 [4790, 4834]"."""
+    if not _filled(interval):
+        return _text(value)
+    low, high = (_number(end) for end in interval or ())
+    return f'{_text(value)} <span style="{_QUIET}">[{low}, {high}]</span>'
 
 
 def _with_error(value: Any, error: Any) -> str:

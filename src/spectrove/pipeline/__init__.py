@@ -40,7 +40,7 @@ from spectrove.pipeline.curate import curate, trusted
 from spectrove.pipeline.domains import DOMAINS, domain_of
 from spectrove.pipeline.encoders import Encoders, encoders_of, loaded
 from spectrove.pipeline.epochs import epochs
-from spectrove.pipeline.estimate import check_quantity, estimate
+from spectrove.pipeline.estimate import check_quantities, check_quantity, estimate
 from spectrove.pipeline.examples import hunt_like
 from spectrove.pipeline.hunt_text import hunt_by_text, only_text
 from spectrove.pipeline.measure import measure, store_measures
@@ -68,6 +68,7 @@ __all__ = [
     "add_view",
     "at_redshift",
     "check_label",
+    "check_quantities",
     "check_quantity",
     "classify",
     "complete_redshifts",

@@ -51,6 +51,9 @@ def units_of(rows: Sequence[Mapping[str, Any]], predictions: Sequence[Any]) -> d
     found: dict[str, str] = {}
     for measure in getattr(predictions[0], "measures", ()) if predictions else ():
         found |= {f"measured_{measure.name}": measure.unit, f"measured_{measure.error}": measure.unit}
+    for one in rows[0].get("estimates", {}).items() if rows else ():
+        quantity, unit = one[0], one[1]["unit"]
+        found |= {f"{quantity}{end}": unit for end in ("", "_low", "_high", "_samples")}
     asked = {row.get("unit") or "" for row in rows}
     if len(asked) == 1 and (unit := asked.pop()):
         names = flat_table(rows).column_names
@@ -67,6 +70,9 @@ def _column(name: str, column: pa.ChunkedArray, unit: str) -> Any:
 
     kind, empty = _kind(column.type)
     values = column.to_pylist()
+    if kind is list:
+        rows = np.array(values, float)
+        return rows if (of := unit_of(unit)) is None else rows * of
     # NaN is not itself.
     missing = np.array([value in (None, "") or value != value for value in values], dtype=bool)
     filled = [empty if lost else value for value, lost in zip(values, missing, strict=True)]
@@ -87,6 +93,8 @@ def _kind(stored: pa.DataType) -> tuple[type, Any]:
 
     if pa.types.is_boolean(stored):
         return bool, False
+    if pa.types.is_list(stored):
+        return list, ()
     if pa.types.is_integer(stored):
         return int, 0
     return (float, np.nan) if pa.types.is_floating(stored) else (str, "")

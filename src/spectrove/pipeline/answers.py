@@ -19,7 +19,7 @@ from spectrove.flat import flat_table
 from spectrove.inference import FittedCalibration, FittedMetric
 from spectrove.inference.differences.contrast import Contrast
 from spectrove.inference.embed import Embedded
-from spectrove.inference.numbers.estimate import Regression
+from spectrove.inference.numbers.several import AtLevels
 from spectrove.inference.question import Question
 from spectrove.knowledge import KnowledgeBase, Neighbors
 from spectrove.literature.library import current
@@ -93,7 +93,7 @@ class Answers:
         base: The base that was asked; None where a verb needs none.
         spectra: The spectra answered, with the redshifts that were used; after `redshift` with those of their rows.
         predictions: One for each spectrum: a `Match` after a search, else a `Prediction`, `Estimate`,
-            `RedshiftEstimate` or `OutlierAnswer`.
+            `JointEstimate`, `RedshiftEstimate` or `OutlierAnswer`.
         refusals: Spectra without an answer, each with the reason.
         neighbors: The nearest known spectra; empty where the verb searches none.
         metric, calibration: Of distances and of probabilities.
@@ -116,7 +116,7 @@ class Answers:
     question: Question | None = field(default=None, repr=False)
     target: Target | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    regression: Regression | None = field(default=None, repr=False)
+    regression: AtLevels | None = field(default=None, repr=False)
     examples: Any = field(default=None, repr=False)
     contrast: Contrast | None = field(default=None, repr=False)
 

@@ -157,6 +157,10 @@ class ExampleOptions(Options):
     allow_self: bool = Field(False, description="Let the examples be among the answers.")
 
 
+#: Samples of a posterior that one spectrum may be given.
+MOST_SAMPLES = 10_000
+
+
 class EstimateOptions(Options):
     """Options of an estimate of a quantity."""
 
@@ -167,6 +171,12 @@ class EstimateOptions(Options):
     level: float = Field(0.68, description="Rate at which intervals contain the value.")
     where: str | None = Field(None, description="SQL condition on the base's objects.")
     allow_self: bool = Field(False, description="Let an object be its own neighbour.")
+    samples: int = Field(
+        0,
+        ge=0,
+        le=MOST_SAMPLES,
+        description="Samples of the posterior of each spectrum; by neighbours there are none.",
+    )
 
 
 class RedshiftOptions(Options):

@@ -115,8 +115,9 @@ VERBS: dict[str, Verb] = {
         "Classify each spectrum.", "classify",
     ),
     "estimate": Verb(
-        "estimate", estimate, EstimateOptions, "quantity", (*_NUMBER, "p_distance", "trend"),
-        "Estimate the redshift or another number of each spectrum.", "estimate",
+        "estimate", estimate, EstimateOptions, "quantity",
+        (*_NUMBER, "p_distance", "trend", "by", "estimates", "covariance", "samples", "chi2", "n_pixels"),
+        "Estimate the redshift or other numbers of each spectrum.", "estimate",
     ),
     "redshift": Verb(
         "redshift", redshift, RedshiftOptions, "",

@@ -22,7 +22,9 @@ from spectrove.plain import plain
 from spectrove.serve.exits import UsageError, drop_stdout, usage_errors
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from spectrove.explanation.followup import Meaning
 
@@ -251,9 +253,26 @@ def _write_parquet(table: pa.Table, path: Path, notes: Mapping[str, str]) -> Non
 
 
 def _write_csv(table: pa.Table, path: Path, notes: Mapping[str, str]) -> None:
+    import pyarrow as pa
     import pyarrow.csv as csv
 
+    for i, one in enumerate(table.schema):
+        if pa.types.is_list(one.type):
+            joined = [
+                None if v is None else ";".join(f"{x:.9g}" for x in v) for v in table.column(i).to_pylist()
+            ]
+            table = table.set_column(i, one.with_type(pa.string()), pa.array(joined, pa.string()))
     csv.write_csv(table, path)
+
+
+def _matrix(vectors: Sequence[Sequence[float] | None]) -> NDArray[np.float64]:
+    """Vectors as rows, NaN where one ends before others or is unknown; (n, longest)."""
+    import numpy as np
+
+    made = np.full((len(vectors), max((len(v or ()) for v in vectors), default=0)), np.nan)
+    for row, vector in zip(made, vectors, strict=True):
+        row[: len(vector or ())] = vector or ()
+    return made
 
 
 def _write_astropy(table: pa.Table, path: Path, notes: Mapping[str, str], kind: str) -> None:
@@ -269,15 +288,30 @@ def _write_astropy(table: pa.Table, path: Path, notes: Mapping[str, str], kind: 
             columns[name] = np.array([value or "" for value in column.to_pylist()], dtype=str)
         elif pa.types.is_boolean(column.type):
             columns[name] = np.array([bool(value) for value in column.to_pylist()], dtype=bool)
+        elif pa.types.is_list(column.type):
+            columns[name] = _matrix(column.to_pylist())
         else:
             columns[name] = column.to_numpy()
         if metadata := {k.decode(): v.decode() for k, v in (table.field(name).metadata or {}).items()}:
             ucd = {"ucd": metadata["ucd"]} if "ucd" in metadata else {}
-            columns[name] = Column(
-                columns[name], unit=metadata.get("unit"), description=metadata.get("description"), meta=ucd
-            )
+            unit, description = _written_unit(metadata, kind)
+            columns[name] = Column(columns[name], unit=unit, description=description, meta=ucd)
     meta = {name.upper()[:8]: value for name, value in notes.items()}
     Table(columns, meta=meta).write(path, format=kind, overwrite=True)
+
+
+def _written_unit(metadata: Mapping[str, str], kind: str) -> tuple[str | None, str | None]:
+    """Unit and description as a format can hold them: units that it does not know, such as dex, stand in words."""
+    from astropy.units import Unit
+
+    unit, description = metadata.get("unit"), metadata.get("description")
+    standard = {"fits": "fits", "votable": "vounit"}.get(kind)
+    if unit and standard:
+        try:
+            Unit(unit).to_string(standard)
+        except ValueError:
+            return None, f"{description or ''} [{unit}]".strip()
+    return unit, description
 
 
 #: Suffix to the function that writes a table so.

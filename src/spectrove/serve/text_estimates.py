@@ -13,12 +13,28 @@ Row = Mapping[str, Any]
 
 def estimate_table(found: Sequence[Row]) -> list[str]:
     """A line per spectrum: value with interval, the values of its neighbours, cautions."""
+    if found and "estimates" in found[0]:
+        return _joint_table(found)
     head = "value"
     if found:
         unit = f" ({found[0]['unit']})" if found[0]["unit"] else ""
         head = f"{found[0]['quantity']}{unit} {found[0]['level']:.0%}"
     rows = [("object", head, "evidence")]
     rows += [(row["object_id"], _value(row), _evidence(row) + _cautions(row)) for row in found]
+    return columns(rows)
+
+
+def _joint_table(found: Sequence[Row]) -> list[str]:
+    """A line per spectrum and a column per quantity."""
+    heads = [
+        f"{name} ({one['unit']})" if one["unit"] else name for name, one in found[0]["estimates"].items()
+    ]
+    rows = [("object", *(f"{head} {found[0]['level']:.0%}" for head in heads), "evidence")]
+    for row in found:
+        by = f"by {row['by']}" if "by" in row else "by neighbours"
+        chi2 = f"; chi2 {row['chi2']:.0f} of {row['n_pixels']} pixels" if row.get("chi2") is not None else ""
+        values = [_value(one) for one in row["estimates"].values()]
+        rows.append((row["object_id"], *values, f"{by}{chi2}{_cautions(row)}"))
     return columns(rows)
 
 
@@ -42,8 +58,9 @@ def estimate_summary(found: Sequence[Row]) -> str:
     """The number of spectra with a value, and of confident ones among them."""
     if not found:
         return "nothing could be estimated"
-    name = found[0]["quantity"]
-    known = sum(row["value"] is not None for row in found)
+    asked = [list(row.get("estimates", {"": row}).values()) for row in found]
+    name = ", ".join(found[0]["estimates"]) if "estimates" in found[0] else found[0]["quantity"]
+    known = sum(all(one["value"] is not None for one in ones) for ones in asked)
     sure = sum(row["confident"] for row in found)
     return f"{name} of {known} of {count(len(found), 'spectrum', 'spectra')}, {sure} of them confident"
 
@@ -71,7 +88,8 @@ def _precision(width: float) -> str:
 
 def _evidence(row: Row) -> str:
     if by := row.get("by"):
-        return f"by {by}"
+        chi2 = row.get("chi2")
+        return f"by {by}" + ("" if chi2 is None else f"; chi2 {chi2:.0f} of {row['n_pixels']} pixels")
     voters = [n for n in row["neighbors"] if n["adjusted"] is not None]
     if not voters:
         return "no neighbour with a value"

@@ -64,6 +64,8 @@ class Estimate:
         neighbors: Nearest first.
         flags: Names of flags, see `spectra.FLAGS`.
         by: "neighbours", or what read it off the spectrum itself, a name of `Domain.estimators`.
+        samples: Of the posterior, as many as were asked for.
+        chi2, n_pixels: Of the spectrum that belongs to the value, over so many pixels; None where none is computed.
     """
 
     object_id: str
@@ -79,6 +81,9 @@ class Estimate:
     neighbors: tuple[NeighborValue, ...]
     flags: tuple[str, ...]
     by: str = NEIGHBOURS
+    samples: tuple[float, ...] = ()
+    chi2: float | None = None
+    n_pixels: int | None = None
 
     def __repr__(self) -> str:
         if self.value is None:
@@ -104,6 +109,10 @@ class Estimate:
         }
         if self.by != NEIGHBOURS:
             answer["by"] = self.by
+        if self.chi2 is not None:
+            answer |= {"chi2": self.chi2, "n_pixels": self.n_pixels}
+        if self.samples:
+            answer["samples"] = list(self.samples)
         return (
             answer if self.interval is not None else answer | {"reason_no_interval": self.reason_no_interval}
         )

@@ -137,7 +137,8 @@ def looked_for(files: Files, base: Version, view: str, read: Callable[[], Snapsh
     """
     about = Description.read(files, view)
     if about is None:
-        return Found("absent", "has no index")
+        there = f"{view}.json" in files.names(FOLDER)
+        return Found("absent", "has an index of another version of Spectrove" if there else "has no index")
     if not goes_on_from(files, about.version, about.origin, base.operations):
         return Found(
             "other history", "has an index of another history of the base, as before a backup was restored"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spectrove.errors import SpectroveError
+from spectrove.errors import KnowledgeError, SpectroveError
 from spectrove.serve import text_estimates
 from spectrove.serve.bases import encoders_of, open_base
 from spectrove.serve.cli import options
@@ -18,12 +18,17 @@ from spectrove.serve.reading import Reading, Redshift
 from spectrove.serve.run import Outputs, Request, Show, run
 
 if TYPE_CHECKING:
+    from spectrove.explanation.followup import Meaning
     from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline.verbs import Verb
 
 Quantity = Annotated[
     str,
-    typer.Option("--quantity", metavar="NAME", help="Numeric column of the base, or z for the redshift."),
+    typer.Option(
+        "--quantity",
+        metavar="NAME[,NAME]",
+        help="Numeric columns of the base with commas between them, or z for the redshift.",
+    ),
 ]
 Level = Annotated[float, typer.Option("--level", metavar="P", help="Coverage of the intervals.")]
 K = Annotated[
@@ -38,6 +43,12 @@ By = Annotated[
         "--by", metavar="WAY", help="neighbours, or what a kind of light has beside them: network for stars."
     ),
 ]
+Samples = Annotated[
+    int,
+    typer.Option(
+        "--samples", metavar="N", min=0, help="Samples of the posterior of each spectrum; not by neighbours."
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +61,7 @@ class Typed:
     by: By = "neighbours"
     k: K = None
     level: Level = 0.68
+    samples: Samples = 0
     where: options.Where = None
     queries: options.Queries = None
     encoder: options.QueryEncoder = None
@@ -62,7 +74,7 @@ class Typed:
 
 @options.grouped
 def estimate(typed: Typed) -> None:
-    """Estimate the redshift or another number of each spectrum.
+    """Estimate the redshift or other numbers of each spectrum.
 
     What the trend over the base says, corrected by the nearest spectra whose value is known.
     """
@@ -79,18 +91,42 @@ def estimate(typed: Typed) -> None:
         verb, base, queries, encoders, () if is_z else (typed.quantity,), options.given(typed, verb)
     )
     table = text_estimates.redshift_table if is_z else text_estimates.estimate_table
-    run(request, Outputs(typed.as_json, typed.output), _show(typed, table, verb))
+    run(request, Outputs(typed.as_json, typed.output), _show(base, typed, table, verb))
 
 
-def _show(typed: Typed, table: Callable[[Sequence[Mapping[str, Any]]], list[str]], verb: Verb) -> Show:
+def _show(
+    base: KnowledgeBase, typed: Typed, table: Callable[[Sequence[Mapping[str, Any]]], list[str]], verb: Verb
+) -> Show:
     """How estimates are shown: by a table of their plain values."""
     k = typed.k or verb.options().k  # type: ignore[attr-defined]
     return Show(
         table=lambda estimates, _: table([e.to_dict() for e in estimates]),
         summary=lambda results: text_estimates.estimate_summary([e.to_dict() for e in results.predictions]),
-        notes=lambda _: {"quantity": typed.quantity, "k": k, "level": typed.level},
+        notes=lambda _: (
+            {"quantity": typed.quantity, "level": typed.level}
+            | ({"k": k} if typed.by == "neighbours" else {"by": typed.by})
+        ),
         rows=lambda estimates: [_flat(e.to_dict()) for e in estimates],
+        meaning=_meanings(base, typed.quantity),
     )
+
+
+def _meanings(base: KnowledgeBase, quantities: str) -> Callable[[str], Meaning | None]:
+    """Units of the columns of a file: of several quantities each has its own, of one they are called value."""
+    from spectrove.explanation.followup import Meaning
+    from spectrove.pipeline.domains import domain_of
+
+    names = [name.strip() for name in quantities.split(",")]
+    known: dict[str, Meaning] = {}
+    for name in names:
+        quantity = domain_of(base).quantities.get(name)
+        if quantity is None or not quantity.unit:
+            continue
+        alone = {"": "value", "_low": "interval_low", "_high": "interval_high", "_samples": "samples"}
+        for end, alone_called in alone.items():
+            called = alone_called if len(names) == 1 else f"{name}{end}"
+            known[called] = Meaning("", quantity.unit)
+    return known.get
 
 
 def _check(base: KnowledgeBase, typed: Typed) -> None:
@@ -99,9 +135,15 @@ def _check(base: KnowledgeBase, typed: Typed) -> None:
         from spectrove import pipeline
 
         with usage_errors():
-            pipeline.check_quantity(base, typed.quantity, typed.level, typed.by)
+            pipeline.check_quantities(base, typed.quantity, typed.level, typed.by)
+            if typed.samples and typed.by == "neighbours":
+                raise KnowledgeError(
+                    "estimate by neighbours has no --samples: it has intervals but no posterior. Leave it out, or name "
+                    "something else with --by."
+                )
         return
     useless = {
+        "--samples": (typed.samples > 0, "templates decide, and there is no posterior"),
         "--by": (typed.by != "neighbours", "templates decide"),
         "--where": (typed.where is not None, "templates decide, not objects"),
         "--allow-self": (typed.allow_self, "templates decide, not objects"),

@@ -122,7 +122,11 @@ SUBJECTS: dict[str, tuple[str, Any, Any]] = {
         Field([], description="Examples of what is wanted: ids of the base, or arrays."),
     ),
     "label": ("label", str, Field(description="Column of the base with the classes.")),
-    "quantity": ("quantity", str, Field(description="Numeric column of the base.")),
+    "quantity": (
+        "quantity",
+        str,
+        Field(description="Numeric column of the base; several with commas between them.", max_length=1000),
+    ),
     "regions": (
         "regions",
         list[Region],
