@@ -25,7 +25,7 @@ def _order() -> tuple[set[str], ...]:
 #: Files that read what a survey of galaxies or stars writes: its header says plate, and its catalog names lines.
 SURVEYS = {
     "catalog/__init__.py", "catalog/lookup.py", "catalog/matching.py", "catalog/merge.py", "catalog/tables.py",
-    "readers/columns.py", "readers/sdss.py", "readers/spspec.py",
+    "readers/columns.py", "readers/mastar.py", "readers/sdss.py", "readers/spspec.py",
 }  # fmt: skip
 
 #: Names of lines as people write them: "H alpha", "Halpha", "[O III] 5007", "[O III]".

@@ -99,3 +99,48 @@ def test_fibres_without_wavelengths_are_refused_by_name(tmp_path):
 def test_a_frame_in_which_no_fibre_saw_anything_is_refused(tmp_path):
     with pytest.raises(FormatError, match="5 of 5 fibres saw no object"):
         read_file(frame(tmp_path / "a.fits", fibres("FIBRES", ["N"] * 5)))
+
+
+def weave(path, sensitivity, ctype="WAVE", **fibtable):
+    """A stacked frame of WEAVE: counts, their inverse variance, both without sky subtraction, sensitivity, fibres."""
+    primary = fits.PrimaryHDU()
+    primary.header.update({"INSTRUME": "WEAVE", "OBSMODE": "MOS", "CAMERA": "WEAVERED", "MODE": "LOWRES"})
+    images = {"RED_DATA": FLUX, "RED_IVAR": np.full((5, N), 4.0), "RED_DATA_NOSS": FLUX + 100,
+              "RED_IVAR_NOSS": np.full((5, N), 1.0), "RED_SENSFUNC": sensitivity}  # fmt: skip
+    hdus = [primary, *(fits.ImageHDU(image, name=name) for name, image in images.items())]
+    for hdu in hdus[1:]:
+        hdu.header.update(
+            {"CRVAL1": 5772.0, "CRPIX1": 1.0, "CD1_1": 0.5, "CTYPE1": ctype, "CUNIT1": "Angstrom"}
+        )
+    columns = {"CNAME": list("abcde"), "TARGUSE": ["T", "T", "S", "T", "C"], "FIB_STATUS": ["A", "A", "A", "P", "A"],
+               "TARGRA": np.arange(5.0), "TARGDEC": np.arange(5.0)} | fibtable  # fmt: skip
+    made = [fits.Column(k, "20A" if isinstance(v, list) else "D", array=v) for k, v in columns.items()]
+    fits.HDUList([*hdus, fits.BinTableHDU.from_columns(made, name="FIBTABLE")]).writeto(path)
+    return path
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_weave_is_in_air_and_counts_times_its_sensitivity_are_fluxes(tmp_path, each):
+    """By the reference of PyAPS' reader: extensions DATA, IVAR, both again as _NOSS, and SENSFUNC."""
+    sensitivity = np.full(N, 2e-17)
+    sensitivity[9] = 0
+    path = weave(tmp_path / "stack_1004122.fit", np.tile(sensitivity, (5, 1)) if each else sensitivity)
+    found = read_file(path)
+    assert [s.object_id for s in found] == [f"stack_1004122#{name}" for name in "abce"]
+    first, second, sky, calibration = found
+    assert_allclose(second.flux[0], 4.0, rtol=1e-6)
+    assert_allclose(second.ivar[0], 1.0, rtol=1e-6)
+    assert_array_equal(np.flatnonzero(~second.good), [9])
+    assert first.row["flux_unit"] == "1e-17 erg/s/cm2/A"
+    assert first.wavelength[0] > 5773.5  # 5772 angstrom in air
+    assert {"air_converted", "air_assumed"} <= set(first.row["flags"])
+    assert "sky" in sky.row["flags"]
+    assert calibration.row["ra"] == 4.0
+    assert "1 of 5 fibres saw no object" in found.left_out[0].error
+    (one, *_) = read_file(path, medium="vacuum")
+    assert one.wavelength[0] == 5772.0
+
+
+def test_a_sensitivity_that_is_nowhere_positive_is_refused(tmp_path):
+    with pytest.raises(FormatError, match="the sensitivity function has no positive value"):
+        read_file(weave(tmp_path / "a.fit", np.zeros(N)))

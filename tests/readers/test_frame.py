@@ -57,9 +57,18 @@ def test_a_text_may_say_it_in_its_head(tmp_path):
     assert_allclose(s.wavelength, WAVE * 1.5)
 
 
-@pytest.mark.parametrize(("said", "factor"), [("0.5 all", 1.5), ("-0.0001 all", 1.0)])
+@pytest.mark.parametrize(
+    ("said", "factor"),
+    [
+        ("0.5 all", 1.5),
+        ("-0.0001 all", 1.0),
+        ("13.35554 *", 1.0),
+        ("-21.4 *", 1.0),
+        ("3000 *", 1 + 3000 / 299792.458),
+    ],
+)
 def test_what_dopcor_took_off_a_linear_spectrum_is_put_back(tmp_path, said, factor):
-    """The motion of the observer, which is small, is meant to be taken off."""
+    """The motion of the observer, which is small, is meant to be taken off; numbers that are no redshift are km/s."""
     hdu = fits.PrimaryHDU(FLUX)
     hdu.header.update({"CRVAL1": 4000.0, "CDELT1": 15.0, "CRPIX1": 1, "VACUUM": True, "DOPCOR01": said})
     hdu.writeto(tmp_path / "a.fits")

@@ -1,7 +1,11 @@
 """Frames of fibre spectrographs: an image with a row per fibre, and a table that says what each fibre saw.
 
-2dF and AAOmega as `2dfdr` reduces them (VARIANCE, FIBRES), SDSS spPlate (IVAR, PLUGMAP), WEAVE (IVAR,
-FIBTABLE) and their like.
+2dF and AAOmega as `2dfdr` reduces them (VARIANCE, FIBRES), SDSS spPlate (IVAR, PLUGMAP), WEAVE and their like.
+
+WEAVE's single and stacked frames have for each arm BLUE_DATA, BLUE_IVAR, both again without sky subtraction (_NOSS),
+BLUE_SENSFUNC, and FIBTABLE. Wavelengths are in air; counts times the sensitivity are erg/s/cm2/A.
+
+Source: WEAVE's L1 files as PyAPS, the analysis software of the survey, describes them (reference of its reader, APSOB).
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from spectrove.errors import FormatError, Refusal
 from spectrove.readers.arrays import Arrays, spectra_of, unique_names
 from spectrove.readers.fitsfile import Hdu
 from spectrove.readers.images import ROLES, quantity_of
+from spectrove.readers.medium import says_vacuum
 from spectrove.readers.options import Options
 from spectrove.readers.planes import ERRORS, TYPES, saw
 from spectrove.readers.sdss import FATAL_BITS, bits_of
@@ -26,7 +31,23 @@ from spectrove.readers.wavelengths import grid_of
 from spectrove.spectra import Spectrum
 
 #: Columns that may name an object, in order of preference.
-NAMES = ("name", "targname", "objid", "object", "targetid", "catalogid", "fiberid", "fibreid", "fiber")
+NAMES = (
+    "name",
+    "cname",
+    "targname",
+    "objid",
+    "object",
+    "targetid",
+    "catalogid",
+    "fiberid",
+    "fibreid",
+    "fiber",
+)
+
+#: The column of WEAVE that says whether a fibre was on its target, and the word for it; others are parked or broken.
+STATUS, ALLOCATED = "fib_status", "A"
+#: What counts times WEAVE's sensitivity function are.
+SENSITIVE = "erg / (s cm2 Angstrom)"
 
 
 def recognises(hdus: Sequence[Hdu]) -> bool:
@@ -54,20 +75,28 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> Sequence[Spectru
             "dispersion. Calibrate the frame first."
         )
     kinds = np.array([saw(word) for word in types])
-    sky, empty = kinds == "sky", kinds == "nothing"
+    empty = (kinds == "nothing") | _idle(found.fibres.table)
+    sky = (kinds == "sky") & ~empty
     taken = np.flatnonzero(~empty).tolist()
     planes, error_unit = _planes(hdus, found)
+    flux, flux_unit = found.image, Hdu(found.header).text("BUNIT") or None
+    if (sensitivity := _sensitivity(hdus, found)) is not None:
+        flux, planes = _calibrated(flux, planes, sensitivity, path)
+        flux_unit, error_unit = SENSITIVE, None
+    header = {**hdus[0].header, **found.header}
+    medium, assumed = _medium(header)
     arrays = Arrays(
-        {**hdus[0].header, **found.header},
+        header,
         wavelength if wavelength.ndim == 1 else wavelength[taken],
-        found.image[taken],
+        flux[taken],
         {key: plane[taken] for key, plane in planes.items()},
         wavelength_unit=unit,
-        flux_unit=Hdu(found.header).text("BUNIT") or None,
+        flux_unit=flux_unit,
         error_unit=error_unit,
+        medium=medium,
         names=_names(found.fibres.table, taken),
         rows=[_row(found.fibres, i, bool(sky[i])) for i in taken],
-        flags=[["sky"] if sky[i] else [] for i in taken],
+        flags=[[*(["sky"] if sky[i] else []), *(["air_assumed"] if assumed else [])] for i in taken],
     )
     return [*(spectra_of(arrays, path, options) if taken else ()), *_left_out(types, empty, path)]
 
@@ -114,6 +143,50 @@ def _planes(hdus: Sequence[Hdu], frame: Frame) -> tuple[dict[str, NDArray], str 
             )
             units.setdefault(str(kind), hdu.text("BUNIT"))
     return planes, next((units[kind] or None for kind in ERRORS if kind in units), None)
+
+
+def _idle(table: Mapping[str, NDArray]) -> NDArray[np.bool_]:
+    """Fibres of WEAVE that were on no target, (n_fibres,); none where the table does not say."""
+    words = np.asarray(table[STATUS]) if STATUS in table else np.zeros(0, str)
+    if words.dtype.kind not in "SU" or not len(words):
+        return np.zeros(len(next(iter(table.values()))), bool)
+    return np.array([str(word).strip().upper() not in ("", ALLOCATED) for word in words])
+
+
+def _sensitivity(hdus: Sequence[Hdu], frame: Frame) -> NDArray | None:
+    """The image ARM_SENSFUNC of a frame ARM_DATA of WEAVE, (n_pixels,) or (n_fibres, n_pixels)."""
+    arm, _, what = Hdu(frame.header).name.rpartition("_")
+    if what != "DATA":
+        return None
+    found = next((hdu.image for hdu in hdus if hdu.name == f"{arm}_SENSFUNC"), None)
+    return None if found is None or found.shape not in (frame.image.shape, frame.image.shape[1:]) else found
+
+
+def _calibrated(
+    flux: NDArray, planes: Mapping[str, NDArray], sensitivity: NDArray, path: Path
+) -> tuple[NDArray, dict[str, NDArray]]:
+    """Flux and errors times the sensitivity; a pixel without one weighs nothing."""
+    known = np.isfinite(sensitivity) & (sensitivity > 0)
+    if not known.any():
+        raise FormatError(
+            f"{path.name}: the sensitivity function has no positive value, expected what turns counts into a flux. "
+            "Fetch it again."
+        )
+    factor = np.where(known, sensitivity, 1.0).astype(float)
+    powers = {"ivar": -2, "error": 1, "variance": 2}
+    made = {key: plane * factor ** powers[key] if key in powers else plane for key, plane in planes.items()}
+    if "ivar" in made:
+        made["ivar"] = made["ivar"] * known
+    return np.where(known, flux * factor, np.nan), made
+
+
+def _medium(header: Mapping[str, Any]) -> tuple[str | None, bool]:
+    """Air for WEAVE, whose axis may be called WAVE without being in vacuum, and whether that is assumed."""
+    hdu = Hdu(header)
+    weave = any("WEAVE" in hdu.text(key).upper() for key in ("INSTRUME", "ORIGIN", "SURVEY"))
+    if not weave or says_vacuum(header) is not None or hdu.text("CTYPE1").upper().startswith("AWAV"):
+        return None, False
+    return "air", True
 
 
 def _wavelength(hdus: Sequence[Hdu], frame: Frame) -> tuple[NDArray | None, str | None]:

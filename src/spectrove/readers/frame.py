@@ -29,6 +29,8 @@ _FRAMES = (
 _AT_REST = re.compile(r"^\s*(source|rest([ _-]?frame)?|t|true|1|yes)\s*$", re.I)
 _REMARK = re.compile(r"\brest[ _-]?(frame|wavelength|wave|lambda|system)", re.I)
 _ABOUT = re.compile(r"wave|lambda|angstrom|spectr", re.I)
+#: Values of DOPCOR01 beyond, or below minus `LARGEST_MOTION`, are velocities; and the speed of light, km/s.
+_LARGEST_REDSHIFT, _SPEED_OF_LIGHT = 8.0, 299792.458
 _CONTRARY = re.compile(r"\b(not|never|no)\b|observed", re.I)
 
 
@@ -80,10 +82,14 @@ def observed(
 
 
 def _dopcor(header: Mapping[str, Any]) -> float:
-    """The redshift that IRAF's dopcor took off all of a linear spectrum, 0 if none or if it is put back already."""
+    """The redshift that IRAF's dopcor took off all of a linear spectrum, 0 if none or if it is put back already.
+
+    Where dopcor was given a velocity the card has it in km/s: GALAH's has 13.36, the motion of the Earth.
+    """
     if is_multispec(header):
         return 0.0
     try:
-        return float(str(header.get("DOPCOR01") or "0").split()[0])
+        value = float(str(header.get("DOPCOR01") or "0").split()[0])
     except ValueError:
         return 0.0
+    return value if -LARGEST_MOTION <= value <= _LARGEST_REDSHIFT else value / _SPEED_OF_LIGHT
