@@ -43,7 +43,7 @@ FLAGS: dict[str, str] = {
     "rest_frame": "Wavelengths were at rest and have been multiplied by 1 + the file's redshift.",
     "not_calibrated": "Flux is in counts or relative units: its shape over long ranges means little.",
     "no_redshift": "No redshift came with the spectrum.",
-    "z_not_positive": "The redshift is zero or negative: not a galaxy of the Hubble flow.",
+    "z_not_positive": "The redshift is zero or negative: usual for a star, but no galaxy of the Hubble flow has one.",
     "z_near_zero": "The redshift is below 0.001, 300 km/s: a star, or one of the nearest galaxies.",
     "negative_strength": "A line comes out below zero by far more than its error: wrong redshift, type or calibration.",
     "z_warning": "The survey's pipeline warned about this redshift.",
