@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from spectrove.explanation.evidence import Evidence
 from spectrove.explanation.panel import Names, one
-from spectrove.explanation.sentences import distance_of, far, votes
+from spectrove.explanation.sentences import cautions, distance_of, far, votes, why
 from spectrove.explanation.values import in_words
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ def argued(evidence: Evidence) -> list[str]:
         *(carried(s) for s in nearest),
     ]
     return [text for text in found if text]
+
+
+def told(evidence: Evidence) -> list[str]:
+    """All of it in sentences: the answer, the argument, cautions, and why another object is no neighbour."""
+    return [why(evidence), *argued(evidence), *cautions(evidence), *why_not(evidence)]
 
 
 def witnessed(evidence: Evidence) -> str:

@@ -80,7 +80,7 @@ def search_papers(
     if library is None:
         raise KnowledgeError(
             f"{base.path}: no papers are attached, so there is nothing to search for {text!r}. Attach abstracts with "
-            "kb papers, or ask without --papers."
+            "kb papers, or search without --papers."
         )
     nearest = library.nearest(text, max(GATHERED, LISTED))
     there = set(base.rows(where, []).column("object_id").to_pylist())

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from spectrove.serve.cli import (
+    ask,
     classify,
     contrast,
     embed,
@@ -48,6 +49,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "outliers": outliers.outliers,
     "watch": watch.watch,
     "explain": explain.explain,
+    "ask": ask.ask,
     "serve": serve.serve,
     "mcp": mcp.mcp,
     "mock": mock.mock,

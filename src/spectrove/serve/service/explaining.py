@@ -76,6 +76,26 @@ def explained(question: Question) -> Iterator[Item]:
         yield said.about(answers)
 
 
+def argued(question: Question) -> Iterator[Item]:
+    """The reasons for the answer about one spectrum, in sentences alone.
+
+    Raises:
+        SpectroveError: It is not one spectrum, or cannot be answered.
+    """
+    from spectrove.explanation.argument import told
+
+    with question.asking() as base:
+        said = Said(base, question)
+        answers = _answered(base, question, said)
+        if answers:
+            evidence = answers.explain(0, saliency=True, against=question.asked.against)
+            row = {"object_id": str(answers.spectra.object_id[0]), "sentences": told(evidence)}
+            yield Item("answer", said.clean(row))
+        list(said.answers(answers, None))
+        yield from said.refused()
+        yield said.about(answers)
+
+
 def section(question: Question) -> Iterator[Item]:
     """The explanation of one spectrum as a page shows it: sentences, tables, and figures as PNG.
 
@@ -157,5 +177,15 @@ def _background(base: KnowledgeBase) -> Any:
 
 def all_tasks() -> dict[str, Task]:
     """Every verb, and the explanation of an answer."""
-    columns = ("object_id", "answer", "query", "neighbors", "influence", "flags", "provenance", "citations")
+    columns = (
+        "object_id",
+        "answer",
+        "query",
+        "neighbors",
+        "influence",
+        "flags",
+        "provenance",
+        "sentences",
+        "citations",
+    )
     return TASKS | {"explain": Task("explain", _model(), SUMMARY, columns, explained, ("spectra",))}
