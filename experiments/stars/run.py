@@ -21,6 +21,18 @@ PARTS: dict[str, Part] = {
         "labels by the nearest stars of the encoder, in folds by star",
         real=True,
     ),
+    "types": Part(
+        "experiments.stars.types",
+        "spectral types by `classify`: MILES in folds by star, files of LAMOST from MILES",
+        ("neighbours.py",),
+        real=True,
+    ),
+    "outliers": Part(
+        "experiments.stars.odd",
+        "reasons of outliers: oddities put into real stars, and the same stars untouched",
+        ("injected.py", "types.py", "neighbours.py"),
+        real=True,
+    ),
     "labels": Part(
         "experiments.stars.labels",
         "labels by the network: MILES in folds by star, LAMOST from MILES",

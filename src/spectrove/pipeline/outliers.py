@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,7 @@ def outlier_reference(base: KnowledgeBase) -> Reference:
     Raises:
         KnowledgeError: The base lacks one of the views, or has too few objects.
     """
-    domain = domain_of(base)
-    weights = domain.outlier_views or {base.space().views[0]: 1.0}
+    domain, weights = domain_of(base), _weights(base)
     if missing := [view for view in weights if view not in base.fingerprints]:
         view = missing[0]
         raise KnowledgeError(
@@ -90,7 +89,12 @@ def write_outlier_page(
     """
     domain = domain_of(base)
     reasons = needed(domain.reasons, domain, "outliers -o FILE.html", "page of outliers")
-    drawn = reasons.drawn(encoders_of(base, domain.outlier_views, encoder), spectra, shown)
+    drawn = reasons.drawn(encoders_of(base, tuple(_weights(base)), encoder), spectra, shown)
     return reasons.write_page(
         path, drawn, answers, base=base.path.name, size=len(base), refused=refused, progress=progress
     )
+
+
+def _weights(base: KnowledgeBase) -> Mapping[str, float]:
+    """The views of the outlier score of the base's kind of light, and their weights."""
+    return domain_of(base).outlier_views or {base.space().views[0]: 1.0}

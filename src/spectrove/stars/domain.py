@@ -10,6 +10,7 @@ from spectrove.domain import Domain
 from spectrove.stars.estimators import NetworkEstimator
 from spectrove.stars.lines import LINES
 from spectrove.stars.measuring import StarMeasurer
+from spectrove.stars.oddities.reasons import StarReasons
 from spectrove.stars.quantities import QUANTITIES
 
 if TYPE_CHECKING:
@@ -80,5 +81,6 @@ STARS = Domain(
     measurer=StarMeasurer(),
     estimators={"network": NetworkEstimator()},
     redshift=estimate_velocities,
+    reasons=StarReasons(),
     mock=MockStars(),
 )

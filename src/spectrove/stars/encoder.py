@@ -17,6 +17,7 @@ from spectrove.errors import RecipeError, Refusal
 from spectrove.preprocess import Prepared
 from spectrove.spectra import SpectrumSet
 from spectrove.stars.grid import N_PIXELS, log_wavelength
+from spectrove.stars.oddities.evidence import Ordinary
 from spectrove.stars.velocity import velocities
 
 KIND = "star_lines"
@@ -69,6 +70,11 @@ class StarLinesEncoder(Encoder):
     @property
     def n_dimensions(self) -> int:
         return len(self._components)
+
+    @property
+    def ordinary(self) -> Ordinary:
+        """What lines of ordinary stars are made of, by which oddities are found."""
+        return Ordinary(self._mean, self._components, self.weights["deviation"].astype(float))
 
     @property
     def frame(self) -> str:

@@ -39,6 +39,17 @@ Top = Annotated[
     typer.Option("--top", metavar="N", min=1, help="Only the N most unusual, most unusual first."),
 ]
 
+Explained = Annotated[
+    float | None,
+    typer.Option(
+        "--explained",
+        metavar="P",
+        min=0,
+        max=1,
+        help="Reasons for spectra with a p-value up to this (default 0.1).",
+    ),
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Typed:
@@ -47,6 +58,7 @@ class Typed:
     kb: options.Base
     spectra: options.Spectra
     top: Top = None
+    explained: Explained = None
     queries: options.Queries = None
     encoder: options.QueryEncoder = None
     as_json: options.Json = False
@@ -69,7 +81,8 @@ def outliers(typed: Typed) -> None:
     from spectrove.pipeline.verbs import VERBS
 
     reference = pipeline.outlier_reference(base)  # says what the base lacks before anything is encoded
-    request = Request(VERBS["outliers"], base, queries, encoders_of(base, typed.encoder, reference.views))
+    encoders = encoders_of(base, typed.encoder, reference.views)
+    request = Request(VERBS["outliers"], base, queries, encoders, options={"explained": typed.explained})
     show = Show(
         table=lambda answers, _: table(answers[: typed.top or ON_SCREEN], len(answers)),
         summary=lambda results: summary(results.predictions),

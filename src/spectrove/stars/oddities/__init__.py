@@ -1,0 +1,1 @@
+"""Reasons why the spectrum of a star is an outlier."""
