@@ -9,11 +9,11 @@ import typer
 
 from spectrove.errors import DatasetError
 from spectrove.serve.cli import options
-from spectrove.serve.exits import UsageError
+from spectrove.serve.exits import UsageError, usage_errors
 from spectrove.serve.output import in_folder, print_json, say
 
 if TYPE_CHECKING:
-    from spectrove.serve.agent.run import Conversation, Step
+    from spectrove.serve.agent.run import Conversation, Planner, Step
 
 Words = Annotated[
     str | None, typer.Argument(metavar="QUESTION", help="In English: which of tonight's spectra are LINERs?")
@@ -31,6 +31,19 @@ Spectra = Annotated[
 Seconds = Annotated[float, typer.Option("--max-seconds", metavar="S", min=0, help="No tool is called after.")]
 
 
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="NAME", help="Let this language model plan; without it no model is asked."
+    ),
+]
+Endpoint = Annotated[
+    str | None,
+    typer.Option("--endpoint", metavar="URL", help="Where it is: any server that speaks OpenAI's protocol."),
+]
+Tokens = Annotated[int, typer.Option("--max-tokens", metavar="N", min=1, help="Most tokens of the model.")]
+
+
 def ask(
     kb: options.Base,
     question: Words = None,
@@ -39,6 +52,9 @@ def ask(
     calls: Calls = 12,
     max_spectra: Spectra = 5000,
     max_seconds: Seconds = 600.0,
+    model: Model = None,
+    endpoint: Endpoint = None,
+    max_tokens: Tokens = 200_000,
     as_json: options.Json = False,
 ) -> None:
     """Answer a question about the objects of a base.
@@ -47,6 +63,14 @@ def ask(
     """
     if (question is None) == (replay is None):
         raise UsageError(DatasetError("ask: give a question, or a trace with --replay, and not both."))
+    if replay is not None and model is not None:
+        raise UsageError(
+            DatasetError("ask: --replay asks no model: it does what the trace says. Leave out --model.")
+        )
+    if (model is None) != (endpoint is None):
+        raise UsageError(
+            DatasetError("ask: a model needs both its name and its address. Give --model and --endpoint.")
+        )
     from spectrove.serve.agent.rules import Rules
     from spectrove.serve.agent.run import Budget, Recorded, converse, write_trace
     from spectrove.serve.agent.tools import Tools
@@ -56,7 +80,7 @@ def ask(
     shelf = Shelf.of([kb])
     tools = Tools(next(iter(shelf.values())), Limits(spectra=max_spectra))
     recorded = None if replay is None else Recorded.read(replay)
-    planner = recorded or Rules()
+    planner: Planner = recorded or (Rules() if model is None else _model(model, endpoint, max_tokens))
     words = recorded.question if recorded else str(question)
     done = converse(planner, words, tools, Budget(calls, max_spectra, max_seconds))
     if trace is not None:
@@ -64,6 +88,16 @@ def ask(
     differs = recorded.differences(done) if recorded else []
     _print(done, differs, as_json=as_json, replayed=recorded is not None, trace=trace)
     raise typer.Exit(0 if done.answer and not differs else 1)
+
+
+def _model(name: str, endpoint: str | None, tokens: int) -> Planner:
+    """A language model as planner; its key is read from SPECTROVE_API_KEY, never from the command line."""
+    import os
+
+    from spectrove.serve.agent.model import LanguageModel
+
+    with usage_errors():
+        return LanguageModel(name, str(endpoint), os.environ.get("SPECTROVE_API_KEY", "none"), tokens)
 
 
 def _print(
