@@ -85,6 +85,9 @@ FLAGS: dict[str, str] = {
     "few_pixels_of_network": "It has less than 60% of the pixels that the network of labels looks at: no labels.",
     "learned_from": "The network of labels has learned from this star: that it knows its labels shows nothing.",
     "outside_labels": "Its labels lie outside those of the stars that the network has learned from.",
+    "emission_lines": "A Balmer line of the star is in emission or filled in: its labels may be wrong.",
+    "carbon_bands": "Bands of C2 and CN are deeper than in ordinary stars: its labels may be wrong.",
+    "two_sets_of_lines": "Lines of a second star at another velocity are seen: its labels may be wrong.",
     "far_from_all": "Nothing known is near: its nearest neighbour is far beyond those of 99% of the base's objects.",
 }
 

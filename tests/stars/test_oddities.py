@@ -11,8 +11,9 @@ from spectrove.errors import KnowledgeError
 from spectrove.pipeline.outliers import write_outlier_page
 from spectrove.pipeline.shipped import load_encoder
 from spectrove.spectra import Spectrum, SpectrumSet
+from spectrove.stars.measuring import StarMeasurer
+from spectrove.stars.oddities.evidence import FLAGS, LEAST
 from spectrove.stars.oddities.reasons import (
-    LEAST,
     NAMED,
     REASONS,
     evidence_of,
@@ -145,3 +146,21 @@ def test_outliers_of_a_base_have_reasons_and_a_page(tmp_path):
 def test_another_kind_of_encoder_gives_no_reasons():
     with pytest.raises(KnowledgeError, match="expected kind star_lines"):
         ordinary_of({"shape": load_encoder("pca")})
+
+
+def test_measured_stars_are_flagged_for_emission_and_second_stars():
+    fine, other = star(SUN, 0.0, NOISE, name="fine"), star(SUN + 1, 280.0, NOISE, seed=5)
+    bright = Spectrum(
+        fine.wavelength, fine.flux + 100 * 0.8 * gauss(fine, 6564.614, 3.5), ivar=fine.ivar, object_id="bright",
+        flux_unit="relative",
+    )  # fmt: skip
+    double = Spectrum(
+        fine.wavelength,
+        fine.flux + 0.7 * other.flux,
+        ivar=fine.ivar / 1.49,
+        object_id="double",
+        flux_unit="relative",
+    )
+    rows = StarMeasurer().measure(SpectrumSet.from_spectra([fine, bright, double])).to_pylist()
+    flags = {row["object_id"]: set(row["flags"]) & set(FLAGS.values()) for row in rows}
+    assert flags == {"fine": set(), "bright": {"emission_lines"}, "double": {"two_sets_of_lines"}}

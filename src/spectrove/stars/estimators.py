@@ -8,6 +8,7 @@ import numpy as np
 
 from spectrove.errors import Refusal
 from spectrove.stars.measuring import FLAGS, LEAST_SEEN, MEASURES, measured
+from spectrove.stars.oddities.evidence import FLAGS as ODD
 from spectrove.stars.quantities import LABELS
 
 if TYPE_CHECKING:
@@ -47,5 +48,6 @@ class NetworkEstimator:
         )  # fmt: skip
         return Posterior(
             spectra.object_id[read], LABELS, values[read, :, 0], covariance[read], None,
-            [flags[i] for i in np.flatnonzero(read)], frozenset({"outside_labels", "learned_from"}), refusals,
+            [flags[i] for i in np.flatnonzero(read)], frozenset({"outside_labels", "learned_from", *ODD.values()}),
+            refusals,
         )  # fmt: skip

@@ -40,6 +40,11 @@ class OnGrid:
     ivar: NDArray[np.float64]
     used: NDArray[np.bool_]
 
+    def one(self, i: int) -> OnGrid:
+        """The spectrum of row i."""
+        rows = slice(i, i + 1)
+        return OnGrid(self.object_id[rows], self.flux[rows], self.ivar[rows], self.used[rows])
+
     def lines(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lines over the continuum and their inverse variance, with `SYSTEMATIC`; both (n_spectra, n_pixels)."""
         continuum = means(self.flux, self.used)

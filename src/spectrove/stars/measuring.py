@@ -17,6 +17,8 @@ from spectrove.errors import Refusal
 from spectrove.spectra import SpectrumSet
 from spectrove.stars.grid import N_PIXELS, OnGrid, on_grid
 from spectrove.stars.medium import is_doubtful
+from spectrove.stars.oddities.evidence import FLAGS as ODD
+from spectrove.stars.oddities.evidence import Ordinary, flags_of
 from spectrove.stars.velocity import TEMPLATES, Velocity, templates, velocities
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ FLAGS: tuple[str, ...] = (
     "outside_labels",
     "few_pixels_of_network",
     "learned_from",
+    *ODD.values(),
 )
 
 WIDTH = 2 * len(MEASURES) + len(FLAGS)
@@ -56,6 +59,9 @@ BLOCK, KEPT = 128, 512
 DATA = files("spectrove.stars") / "data"
 NETWORK = "labels.safetensors"
 
+#: The components of the encoder of the package, by which odd lines are told.
+COMPONENTS = files("spectrove.stars") / "weights" / "lines" / "weights.safetensors"
+
 
 @cache
 def network() -> LabelsEstimator:
@@ -66,10 +72,19 @@ def network() -> LabelsEstimator:
         return LabelsEstimator.load(path, N_PIXELS)
 
 
+@cache
+def ordinary() -> Ordinary:
+    """What lines of ordinary stars are made of."""
+    from safetensors.numpy import load
+
+    stored = load(COMPONENTS.read_bytes())
+    return Ordinary(*(stored[name].astype(float) for name in ("mean", "components", "deviation")))
+
+
 class StarMeasurer:
     """Velocities and labels of stars, from their pixels alone: a redshift that comes with a star is not read."""
 
-    version = 2
+    version = 3
     measures = MEASURES
     headline: tuple[str, ...] = ("velocity", "teff", "logg", "fe_h")
 
@@ -87,7 +102,7 @@ class StarMeasurer:
         """The same for objects of a base, kept in KB/measures/ every `KEPT` spectra."""
         from spectrove.inference.kept import measured_spectra
 
-        made_with = [file.read_bytes() for file in (DATA / NETWORK, DATA / TEMPLATES)]
+        made_with = [file.read_bytes() for file in (DATA / NETWORK, DATA / TEMPLATES, COMPONENTS)]
         sums = [hashlib.blake2b(content, digest_size=16).hexdigest() for content in made_with]
         if not object_id:
             return as_table([], np.zeros((0, WIDTH)))
@@ -116,6 +131,9 @@ def measured(spectra: SpectrumSet) -> NDArray[np.float64]:
     at_rest, shaped, few = rest(spectra, found)
     for refusal in few:
         out[place[refusal.name], 2 * len(MEASURES) + FLAGS.index("few_pixels_of_network")] = True
+    for i, name in enumerate(map(str, at_rest.object_id)):
+        for flag in flags_of(at_rest.one(i), ordinary()):
+            out[place[name], 2 * len(MEASURES) + FLAGS.index(flag)] = True
     value, error = network()(at_rest.flux, at_rest.used, shaped)
     seen = at_rest.used.mean(axis=1)
     for name, v, e, share in zip(map(str, at_rest.object_id), value, error, seen, strict=True):

@@ -6,6 +6,7 @@ are left out of that fit; where one looks for a second star, templates are added
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -27,6 +28,10 @@ AROUND, EMISSION_WIDTH = 9, 2.0
 
 #: Heads of the bands of C2 (Swan) and CN (violet), which degrade to the blue, vacuum angstrom, with how far they reach.
 BANDS = ((4738.9, 90.0), (5166.6, 130.0), (5637.1, 130.0), (4217.2, 60.0))
+
+#: Shallower bands are none: 20 stars of MILES that are no carbon stars reach the limit in sigma with .02 to .053 of the
+#: continuum; HD 187216, its carbon star, has .28.
+CARBON_DEPTH = 0.06
 
 #: Separations of two stars that are tried, km/s: nearer ones blend at 69 km/s a pixel.
 APART, FARTHEST, EVERY = 130.0, 600.0, 20.0
@@ -56,6 +61,21 @@ SPIKE, SPIKE_AROUND = 0.2, 5
 #: No fit of an ordinary star: components are held by this spread of their scores in the stars they were made of.
 PRIOR = 3.0
 
+#: What is measured for each reason, and the value from which on it holds. 1% of a fifth of MILES, or of files of
+#: LAMOST, reach it, whichever is more (`limits` in experiments/stars/odd.py), but for the velocity: 1% of LAMOST are
+#: beyond 150 km/s, and stars of the halo reach 300.
+LEAST: Mapping[str, float] = {
+    "gaps": 0.1, "spikes": 4.0, "sky": 9.0, "step": 9.9, "velocity": 400.0, "halves": 4.4, "emission": 8.4,
+    "carbon": 4.1, "second": 11.8,
+}  # fmt: skip
+
+#: Flags of `spectra.FLAGS` that stand for some of these.
+FLAGS: Mapping[str, str] = {
+    "emission": "emission_lines",
+    "carbon": "carbon_bands",
+    "second": "two_sets_of_lines",
+}
+
 
 @dataclass(frozen=True)
 class Place:
@@ -76,7 +96,8 @@ class Evidence:
         emission: The strongest emission in a Balmer line above an ordinary star, in sigma, and the line's wavelength.
         height: Its height, as a share of the continuum.
         line: Its name.
-        carbon: How much deeper than in an ordinary star the bands of C2 and CN are together, in sigma.
+        carbon: How much deeper than in an ordinary star the bands of C2 and CN are together, in sigma; 0 where they are
+            shallower than `CARBON_DEPTH`.
         depth: Their mean depth, as a share of the continuum.
         second: By how much another star at another velocity lowers chi2, in units of the reduced chi2: the root of it.
         apart: The velocity of that star over the other's, km/s.
@@ -142,10 +163,7 @@ def gather(
         ordinary: What lines of ordinary stars are made of.
     """
     (lines,), (weight,) = rest.lines()
-    used = weight > 0
-    model, inverse = ordinary.fit(lines, weight)
-    left = lines - model
-    unit = max(float(weight @ left**2) / max(int(used.sum()) - len(inverse), 1), 1.0)
+    left, inverse, unit = _fitted(lines, weight, ordinary)
     emission, height, line = _emission(lines, weight, unit, ordinary, velocity.z)
     carbon, depth = _carbon(lines, weight, unit, ordinary)
     second, apart, light = _second(left, weight, unit, ordinary, inverse)
@@ -154,6 +172,26 @@ def gather(
         velocity, _halves(observed), emission, height, line, carbon, depth, second, apart, light,
         _sky(observed, left, weight, velocity.z), step, jump, _spikes(spectrum), _gaps(observed), unit,
     )  # fmt: skip
+
+
+def flags_of(rest: OnGrid, ordinary: Ordinary) -> list[str]:
+    """Which of `FLAGS` a star has, one spectrum at rest."""
+    (lines,), (weight,) = rest.lines()
+    left, inverse, unit = _fitted(lines, weight, ordinary)
+    found = {
+        "emission": _emission(lines, weight, unit, ordinary, 0.0)[0].value,
+        "carbon": _carbon(lines, weight, unit, ordinary)[0],
+        "second": _second(left, weight, unit, ordinary, inverse)[0],
+    }
+    return [flag for key, flag in FLAGS.items() if found[key] >= LEAST[key]]
+
+
+def _fitted(lines: Floats, weight: Floats, ordinary: Ordinary) -> tuple[Floats, Floats, float]:
+    """What an ordinary star leaves of the lines, the inverse of its normal matrix, and the reduced chi2, 1 at least."""
+    model, inverse = ordinary.fit(lines, weight)
+    left = lines - model
+    n = int((weight > 0).sum()) - len(inverse)
+    return left, inverse, max(float(weight @ left**2) / max(n, 1), 1.0)
 
 
 def _emission(
@@ -192,8 +230,8 @@ def _carbon(lines: Floats, weight: Floats, unit: float, ordinary: Ordinary) -> t
     if not seen.any():
         return 0.0, 0.0
     depth = -(flat @ (weight * left))[seen] / power[seen]
-    sigma = depth * (power[seen] / unit) ** 0.5
-    return float(sigma.sum() / seen.sum() ** 0.5), float(depth.mean())
+    sigma, mean = depth * (power[seen] / unit) ** 0.5, float(depth.mean())
+    return float(sigma.sum() / seen.sum() ** 0.5) if mean >= CARBON_DEPTH else 0.0, mean
 
 
 def _second(

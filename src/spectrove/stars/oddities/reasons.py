@@ -11,9 +11,9 @@ import numpy as np
 from spectrove.domain import Reason
 from spectrove.errors import KnowledgeError
 from spectrove.spectra import SpectrumSet
-from spectrove.stars.grid import OnGrid, on_grid
+from spectrove.stars.grid import on_grid
 from spectrove.stars.measuring import rest
-from spectrove.stars.oddities.evidence import BANDS, MIDDLE, SKY, Evidence, Ordinary, gather
+from spectrove.stars.oddities.evidence import BANDS, LEAST, MIDDLE, SKY, Evidence, Ordinary, gather
 from spectrove.stars.velocity import velocities
 
 if TYPE_CHECKING:
@@ -32,14 +32,6 @@ REASONS: Mapping[str, str] = {
     "unlike anything": "none of the other reasons explains it",
     "ordinary": "its distances to its neighbours are typical of the base",
 }
-
-#: What is measured for each reason, and the value from which on it holds. 1% of a fifth of MILES, or of files of
-#: LAMOST, reach it, whichever is more (`limits` in experiments/stars/odd.py), but for the velocity: 1% of LAMOST are
-#: beyond 150 km/s, and stars of the halo reach 300.
-LEAST: Mapping[str, float] = {
-    "gaps": 0.1, "spikes": 4.0, "sky": 9.0, "step": 9.9, "velocity": 400.0, "halves": 4.4, "emission": 8.4,
-    "carbon": 4.1, "second": 11.8,
-}  # fmt: skip
 
 #: The reason behind each.
 NAMED: Mapping[str, str] = {
@@ -105,9 +97,7 @@ def evidence_of(spectra: SpectrumSet, ordinary: Ordinary) -> dict[str, Evidence]
     place = {str(name): i for i, name in enumerate(observed.object_id)}
     index = {str(name): i for i, name in enumerate(spectra.object_id)}
     return {
-        name: gather(
-            spectra[index[name]], _one(observed, place[name]), _one(at_rest, i), found[name], ordinary
-        )
+        name: gather(spectra[index[name]], observed.one(place[name]), at_rest.one(i), found[name], ordinary)
         for i, name in enumerate(map(str, at_rest.object_id))
     }
 
@@ -190,7 +180,3 @@ def _regions(key: str, e: Evidence) -> tuple[tuple[float, float], ...]:
     if key == "step":
         return ((e.step.at - 10, e.step.at + 10),)
     return ((e.spikes.at - 5, e.spikes.at + 5),) if key == "spikes" else ()
-
-
-def _one(grid: OnGrid, i: int) -> OnGrid:
-    return OnGrid(grid.object_id[i : i + 1], grid.flux[i : i + 1], grid.ivar[i : i + 1], grid.used[i : i + 1])
