@@ -7,10 +7,10 @@ STAMP := $(VENV)/.installed
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo page test check docs browser bench clean
+.PHONY: help setup demo demo-stars page test check docs browser bench clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP) ## create .venv with everything
 
@@ -22,6 +22,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: setup ## run the main job on embedded defaults; writes demo/report.html
 	$(BIN)/python -m experiments demo $(DEMO_ARGS)
+
+demo-stars: setup ## the same for stars, two minutes; writes demo/stars.html
+	$(BIN)/python -m experiments demo_stars $(DEMO_ARGS)
 
 page: setup ## open the demo's bases as a page in a browser
 	@ls -d demo/*-base.kb > /dev/null 2>&1 || { echo "no base in demo/: run make demo first"; exit 1; }

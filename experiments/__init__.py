@@ -8,4 +8,5 @@ studies/      how good one kind of answer is
 paper/        what the paper's tables and figures share; each is a folder of its own
 ablations/    what each design choice is worth
 demo.py       three hunts on a mock survey
+demo_stars.py a mock survey of stars, read in every way there is
 """

@@ -77,6 +77,7 @@ PROGRAMS: dict[str, Experiment] = {
         "the paper's data from the archives, and the commands that answer from them",
     ),
     "demo": Experiment("experiments.demo", "three hunts on a mock survey, with a report"),
+    "demo_stars": Experiment("experiments.demo_stars", "a mock survey of stars, read in every way there is"),
     "literature": Experiment(
         "experiments.literature.run", "spectra and the papers that speak of them: links, retrieval, numbers"
     ),

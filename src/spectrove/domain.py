@@ -368,6 +368,25 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class Diagram:
+    """Two quantities against each other, over which the objects of a base spread: the plane that a field thinks in.
+
+    Attributes:
+        title: What it is called, "Kiel diagram".
+        x, y: The quantities.
+        x_title, y_title: The words for them along the axes; their units are those of the quantities.
+        falling: Those of the two that fall to the right, or upwards.
+    """
+
+    title: str
+    x: str
+    y: str
+    x_title: str
+    y_title: str
+    falling: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Variability:
     """What may change between two epochs of one object, and what changes between any two.
 
@@ -419,6 +438,7 @@ class Domain:
         signs: Log-likelihood terms that targets may name, by name.
         measurer: Numbers measured in spectra themselves, with their errors.
         estimators: What reads quantities off spectra beside neighbours, by the name that `estimate --by` takes.
+        diagram: Two of these quantities against each other, drawn behind what is read off a spectrum.
         redshift: The redshift of each spectrum with its n best candidates, and intervals at a level.
         types: Object id to the type ("star") of those spectra that are none of the base's types.
         outlier_views: Views of the outlier score and their weights; the default view alone where empty.
@@ -455,6 +475,7 @@ class Domain:
     signs: Mapping[str, Signs] = field(default_factory=dict)
     measurer: Measurer | None = None
     estimators: Mapping[str, OwnEstimator] = field(default_factory=dict)
+    diagram: Diagram | None = None
     redshift: Callable[[SpectrumSet, int, float], list[RedshiftEstimate]] | None = None
     types: Callable[[KnowledgeBase, SpectrumSet], dict[str, str]] | None = None
     outlier_views: Mapping[str, float] = field(default_factory=dict)

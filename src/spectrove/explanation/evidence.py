@@ -230,13 +230,15 @@ def build_evidence(
         SpectrumError: If the spectrum is not among the queries of the search, or not the one answered.
     """
     _check(spectrum, prediction, neighbors, index)
+    query = measured(spectrum.object_id, spectrum, panels)
+    z_source = prediction.z_source or str(spectrum.row.get("z_source") or "")
     evidence = Evidence(
         prediction=prediction,
-        query=measured(spectrum.object_id, spectrum, panels),
+        query=query,
         neighbors=_neighbors(kb, prediction, panels),
         scale=float(neighbors.scale),
         provenance=_provenance(kb, prediction, neighbors, target),
-        z_source=prediction.z_source or str(spectrum.row.get("z_source") or ""),
+        z_source="estimated" if math.isfinite(query.measurement.z) else z_source,
         threshold=target.limit if target else math.nan,
     )
     shown = Panels() if panels is None else panels.answer(evidence)
@@ -244,10 +246,13 @@ def build_evidence(
 
 
 def measured(object_id: str, spectrum: Spectrum | None, panels: PanelMaker | None) -> Measured:
-    """An object with what is measured in its spectrum at its redshift, or the reason why nothing is."""
+    """An object with what is measured in its spectrum at its redshift, or the reason why nothing is.
+
+    Its redshift is the one that was measured, where that is part of the measurement.
+    """
     z = math.nan if spectrum is None else spectrum.z
     measurement = Measurement() if panels is None else panels.measure(spectrum, z)
-    return Measured(object_id, spectrum, z, measurement)
+    return Measured(object_id, spectrum, measurement.z if math.isfinite(measurement.z) else z, measurement)
 
 
 def _neighbors(

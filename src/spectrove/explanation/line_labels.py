@@ -45,7 +45,7 @@ def pretty(name: str) -> str:
 
 
 def line_labels(low: float, high: float, lines: Sequence[Line]) -> list[LineLabel]:
-    """Labels of those lines that lie between two rest wavelengths, in order, close doublets of one ion joined."""
+    """Labels of those lines that lie between two rest wavelengths, in order, those of close lines of one ion joined."""
     labels: list[LineLabel] = []
     for line in sorted(lines, key=lambda item: item.wavelength):
         if not low <= line.wavelength <= high:
@@ -58,9 +58,14 @@ def line_labels(low: float, high: float, lines: Sequence[Line]) -> list[LineLabe
             and previous.text.startswith(ion + " ")
             and line.wavelength - previous.wavelengths[-1] < _DOUBLET
         ):
-            labels[-1] = LineLabel(
-                f"{previous.text}, {number}", (*previous.wavelengths, line.wavelength), line.kind
+            first = previous.text.removeprefix(f"{ion} ").partition("–")[0]
+            joined = (
+                f"{first}, {number}"
+                if len(previous.wavelengths) == 1
+                else f"{first.partition(',')[0]}–{number}"
             )
+            wavelengths = (*previous.wavelengths, line.wavelength)
+            labels[-1] = LineLabel(f"{ion} {joined}", wavelengths, line.kind)
         else:
             labels.append(LineLabel(text, (line.wavelength,), line.kind))
     return labels

@@ -6,6 +6,7 @@ functions that `explanation.evidence.PanelMaker` lists.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,6 +35,7 @@ class Measurement:
         model: The fitted curve that measured features stand on, unit of the flux, (n_pixels,); drawn dashed.
         cells: Its cells in the table of neighbours, one for each of `Panels.columns`.
         json: Its entries in the answer as JSON.
+        z: The redshift that was measured, at which the spectrum is drawn; NaN where it is drawn at that of its file.
     """
 
     values: Any = None
@@ -41,6 +43,7 @@ class Measurement:
     model: NDArray | None = field(default=None, repr=False)
     cells: tuple[str, ...] = ()
     json: Mapping[str, Any] = field(default_factory=dict)
+    z: float = math.nan
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ def _key(drawing: Drawing, smooth: str) -> str:
 
 
 def _title(figure: Figure, evidence: Evidence, height: float) -> None:
-    z = f"z = {evidence.query.z:.4f}" if np.isfinite(evidence.query.z) else "no redshift"
+    z = f"z = {round(evidence.query.z, 4) + 0.0:.4f}" if np.isfinite(evidence.query.z) else "no redshift"
     figure.text(
         0.06, 1 - 0.12 / height, f"{evidence.object_id}, {z}, and its nearest known spectra", fontsize=LARGE,
         fontweight="bold", va="top", color=QUERY_COLOR,
@@ -216,16 +216,21 @@ def _zoom_row(ax: Axes, t: Trace, query: Trace | None, color: str) -> None:
         return
     if query is not None:
         ax.plot(query.wavelength, query.flux, color=GHOST_COLOR, lw=1.0, zorder=1.5, drawstyle="steps-mid")
-    low, high = t.flux - t.error, t.flux + t.error
-    ax.fill_between(t.wavelength, low, high, color=color, alpha=0.22, lw=0, step="mid", zorder=1.8)
-    ax.plot(t.wavelength, t.flux, color=color, lw=1.0, zorder=2, drawstyle="steps-mid")
-    if t.continuum is not None:
-        ax.plot(t.wavelength, t.continuum, color=FIT_COLOR, lw=1.0, dashes=(3, 1.5), zorder=2.5)
+    draw_with_band(ax, t, color)
     lowest = t.flux if t.continuum is None else np.fmin(t.flux, t.continuum)
     bottom, top = float(np.nanmin(lowest)), float(np.nanmax(t.flux))
     if top - bottom > 0:
         ax.set_ylim(bottom - 0.1 * (top - bottom), top + 0.14 * (top - bottom))
     ax.yaxis.set_major_locator(MaxNLocator(3, prune="both"))
+
+
+def draw_with_band(ax: Axes, t: Trace, color: str) -> None:
+    """A trace with the band of its one-sigma error, and what was fitted to it dashed."""
+    low, high = t.flux - t.error, t.flux + t.error
+    ax.fill_between(t.wavelength, low, high, color=color, alpha=0.22, lw=0, step="mid", zorder=1.8)
+    ax.plot(t.wavelength, t.flux, color=color, lw=1.0, zorder=2, drawstyle="steps-mid")
+    if t.continuum is not None:
+        ax.plot(t.wavelength, t.continuum, color=FIT_COLOR, lw=1.0, dashes=(3, 1.5), zorder=2.5)
 
 
 def _local(t: Trace) -> Trace:

@@ -34,5 +34,16 @@ def with_error(value: float, error: float) -> str:
     """A value with its error to two figures of the error: "12.3 ± 1.4"; a dash if not known."""
     if not (math.isfinite(value) and math.isfinite(error)):
         return "–"
+    return f"{to_error(value, error)} ± {to_error(error, error)}"
+
+
+def to_error(value: float, error: float) -> str:
+    """A value to two figures of its error: "12.3" of 12.3456 ± 1.4."""
     digits = max(0, 1 - math.floor(math.log10(error))) if error > 0 else 2
-    return f"{value:.{min(digits, 4)}f} ± {error:.{min(digits, 4)}f}".replace("-", "−")
+    return f"{value:.{min(digits, 4)}f}".replace("-", "−")
+
+
+def interval(low: float, high: float) -> str:
+    """An interval to two figures of half its width: "12.3 to 15.1"."""
+    half = (high - low) / 2
+    return f"{to_error(low, half)} to {to_error(high, half)}"

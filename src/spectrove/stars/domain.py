@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spectrove.domain import Domain
+from spectrove.domain import Domain, OwnEstimator
 from spectrove.stars.estimators import NetworkEstimator
 from spectrove.stars.lines import LINES
 from spectrove.stars.measuring import StarMeasurer
 from spectrove.stars.oddities.reasons import StarReasons
+from spectrove.stars.panels import KIEL, StarPanels
 from spectrove.stars.quantities import QUANTITIES
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ class MockStars:
         return write_survey(n, folder, **options)
 
 
+#: What reads labels off spectra, by the name that `estimate --by` takes.
+ESTIMATORS: dict[str, OwnEstimator] = {"network": NetworkEstimator()}
+
 STARS = Domain(
     name="stars",
     title="Optical spectra of stars.",
@@ -79,8 +83,10 @@ STARS = Domain(
     kinds={"star_lines": _lines},
     trainers={"star_lines": _train_lines},
     measurer=StarMeasurer(),
-    estimators={"network": NetworkEstimator()},
+    estimators=ESTIMATORS,
+    diagram=KIEL,
     redshift=estimate_velocities,
     reasons=StarReasons(),
+    panels=StarPanels(ESTIMATORS),
     mock=MockStars(),
 )

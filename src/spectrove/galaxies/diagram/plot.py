@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
+from spectrove.explanation.dots import dot_legend, number_dots
 from spectrove.explanation.evidence import Evidence
 from spectrove.explanation.line_labels import pretty
 from spectrove.explanation.style import (
@@ -42,19 +42,6 @@ _REGIONS = {
     "Seyfert": (-0.75, 1.2),
     "LINER": (0.5, -0.2),
 }
-#: Where a number may stand around its point, in points; the first free one is taken.
-_AROUND = (
-    (7, 6),
-    (7, -11),
-    (-12, 6),
-    (-12, -11),
-    (0, 11),
-    (0, -16),
-    (15, -3),
-    (-20, -3),
-    (16, 13),
-    (-20, 15),
-)
 
 
 @dataclass(frozen=True)
@@ -74,6 +61,11 @@ class Point:
         if self.bpt is None or not (self.bpt.nii_ha.known and self.bpt.oiii_hb.known):
             return None
         return self.bpt.nii_ha, self.bpt.oiii_hb
+
+    @property
+    def absent(self) -> str:
+        """Why it has no place; "" if it has one."""
+        return _why_absent(self.bpt) if self.place is None else ""
 
 
 def bpt_figure(evidence: Evidence, *, background: tuple[ArrayLike, ArrayLike] | None = None) -> Figure:
@@ -102,7 +94,7 @@ def bpt_figure(evidence: Evidence, *, background: tuple[ArrayLike, ArrayLike] | 
     query = Point(f"query {short(evidence.object_id)}", bpt_of(evidence.query), QUERY_COLOR, "*", size=17)
     draw_diagram(ax, background)
     draw_points(ax, [query, *points])  # neighbours on top: the star is the largest
-    _legend(figure, [query, *points])
+    dot_legend(figure, [query, *points])
     notes = ["Bars: 1σ. Arrows: 3σ limits.", "Lines measured by Spectrove."]
     notes += ["Grey: objects of the base."] if background is not None else []
     figure.text(0.7, 0.1, "\n".join(notes), fontsize=SMALL, color="#444444", va="bottom")
@@ -171,7 +163,7 @@ def draw_points(ax: Axes, points: Sequence[Point]) -> None:
             fmt=p.marker, ms=p.size, color=p.color, mec="white", mew=0.7, ecolor=p.color, elinewidth=1.1,
             capsize=2.0, zorder=3 + 0.1 * z, label=p.name,
         )  # fmt: skip
-    _number(ax, [(p, x.value, y.value) for p, x, y in drawn])
+    number_dots(ax, [(p, x.value, y.value) for p, x, y in drawn])
 
 
 def _draw_line(ax: Axes, key: str, dashes: tuple[float, ...]) -> None:
@@ -201,52 +193,6 @@ def _widen(ax: Axes, xy: NDArray[np.float64]) -> None:
     for values, get, put in ((xy[:, 0], ax.get_xlim, ax.set_xlim), (xy[:, 1], ax.get_ylim, ax.set_ylim)):
         low, high = get()
         put(min(low, float(values.min()) - 0.2), max(high, float(values.max()) + 0.2))
-
-
-def _number(ax: Axes, points: Sequence[tuple[Point, float, float]]) -> None:
-    """A number beside each point, at the first place around it that no point or number takes."""
-    dpi = ax.get_figure(root=True).dpi  # type: ignore[union-attr]
-    taken = [ax.transData.transform((x, y)) for _, x, y in points]
-    for p, x, y in points:
-        if not p.number:
-            continue
-        here = ax.transData.transform((x, y))
-        options = [(dx, dy, here + np.array([dx + 4, dy + 4]) * dpi / 72) for dx, dy in _AROUND]
-        distances = [min(float(np.hypot(*(at - t))) for t in taken) for _, _, at in options]
-        free = [i for i, d in enumerate(distances) if d > 9.5 * dpi / 72]
-        dx, dy, at = options[free[0] if free else int(np.argmax(distances))]
-        taken.append(at)
-        ax.annotate(
-            p.number, (x, y), (dx, dy), textcoords="offset points", fontsize=NORMAL, fontweight="bold",
-            color=p.color, zorder=5,
-        )  # fmt: skip
-
-
-def _legend(figure: Figure, points: Sequence[Point]) -> None:
-    """The names of the objects on the right; then those that cannot be plotted, with the reason."""
-    off: list[str] = []
-    y = 0.925
-    for p in points:
-        name = f"{p.number}  {p.name}" if p.number else p.name
-        if p.place is None:
-            off.append(f"{name}:\n    {_why_absent(p.bpt)}")
-            continue
-        wrapped = name.replace(" (", "\n     (") if p.number else name.replace(" ", "\n", 1)
-        figure.add_artist(_marker(figure, p, 0.708, y - 0.012))
-        figure.text(0.728, y, wrapped, fontsize=SMALL, va="top", color=p.color, linespacing=1.25)
-        y -= 0.072
-    if off:
-        figure.text(0.7, y - 0.02, "Not on the diagram", fontsize=SMALL, va="top", fontweight="bold")
-        figure.text(
-            0.7, y - 0.055, "\n".join(off), fontsize=SMALL, va="top", color="#444444", linespacing=1.3
-        )
-
-
-def _marker(figure: Figure, p: Point, x: float, y: float) -> Line2D:
-    return Line2D(
-        [x], [y], marker=p.marker, color=p.color, ms=min(p.size, 13), mec="white", mew=0.7, ls="",
-        transform=figure.transFigure,
-    )  # fmt: skip
 
 
 def _why_absent(b: Bpt | None) -> str:

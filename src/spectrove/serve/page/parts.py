@@ -14,6 +14,7 @@ from spectrove.serve.service.asking import TASKS, Item, Question
 from spectrove.serve.service.curves import sketches
 from spectrove.serve.service.explaining import all_tasks, section
 from spectrove.serve.service.limits import Limits
+from spectrove.serve.service.readings import readings
 from spectrove.serve.service.shelf import Served
 
 if TYPE_CHECKING:
@@ -142,6 +143,29 @@ def rows_of(base: KnowledgeBase, names: list[str]) -> dict[str, dict[str, Any]]:
     return {row["object_id"]: row for row in table.to_pylist()}
 
 
+def _read(asked: Asked) -> Iterator[Item]:
+    found = asked.ask("search", k=asked.look.k, where=asked.look.where)
+    near = [one["object_id"] for item in found if item.kind == "answer" for one in item.row["neighbors"]]
+    return readings(asked.question(TASKS["search"].model), near)
+
+
+def _read_shown(asked: Asked, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What estimators say with the words for it, and drawings of it."""
+    from spectrove.pipeline.domains import domain_of
+    from spectrove.serve.page.drawings import corner, spreads
+
+    with asked.served.shown() as base:
+        domain = domain_of(base)
+    titles = {one.name: one.title for one in domain.measurer.measures} if domain.measurer else {}
+    return {
+        "readings": row["readings"],
+        "titles": titles,
+        "names": DRAWN,
+        "corners": {one.by: corner(one) for one in row["readings"]},
+        "spreads": spreads(row, domain.quantities, DRAWN),
+    }
+
+
 def _classes_shown(asked: Asked, row: Mapping[str, Any]) -> Mapping[str, Any]:
     with asked.served.shown() as base:
         labels = list(base.info()["labels"])
@@ -203,6 +227,10 @@ PARTS: dict[str, Part] = {
     part.name: part
     for part in (
         Part("twins", "Known spectra like it", _twins, _twins_shown),
+        Part(
+            "read", "Read off the spectrum", _read, _read_shown, lambda base, domain: bool(domain.estimators),
+            at_redshift=False,
+        ),
         Part(
             "classes", "Class", lambda asked: asked.ask("classify", label=asked.label), _classes_shown, _has_labels
         ),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Points of a curve; a longer spectrum is drawn as means of neighbouring pixels.
 MOST = 12_000
+#: Usual steps between pixels that are a hole.
+HOLE = 20
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +43,7 @@ def curves(query: Spectrum, z: float, others: Sequence[Spectrum], lines: Iterabl
         for.
     """
     together = max(1, math.ceil(len(query.wavelength) / MOST))
-    wavelength, flux, error = thinned(query, together)
+    wavelength, flux, error = with_holes(*thinned(query, together))
     known = math.isfinite(z) and z > -1
     rest = wavelength / (1 + z) if known else wavelength
     return {
@@ -61,6 +63,20 @@ def curves(query: Spectrum, z: float, others: Sequence[Spectrum], lines: Iterabl
     }
 
 
+def with_holes(wavelength: Floats, flux: Floats, error: Floats) -> tuple[Floats, Floats, Floats]:
+    """The same with a point without flux in each hole between pixels, so that no line is drawn across it.
+
+    A hole is a step of more than `HOLE` usual ones: that between the settings of a spectrograph, for instance.
+    """
+    steps = np.diff(wavelength)
+    if not len(steps):
+        return wavelength, flux, error
+    after = np.flatnonzero(steps > HOLE * np.median(steps))
+    middle = (wavelength[after] + wavelength[after + 1]) / 2
+    wavelength = np.insert(wavelength, after + 1, middle)
+    return wavelength, np.insert(flux, after + 1, np.nan), np.insert(error, after + 1, np.nan)
+
+
 def bad_ranges(spectrum: Spectrum) -> list[list[float]]:
     """Ranges of wavelength whose pixels are bad, (first, last) of each run."""
     bad = np.concatenate([[False], ~spectrum.good, [False]])
@@ -73,10 +89,11 @@ def bad_ranges(spectrum: Spectrum) -> list[list[float]]:
 
 def _beside(rest: Floats, flux: Floats, other: Spectrum, known: bool) -> dict[str, Any]:
     """Another spectrum on the wavelengths of the first."""
-    own = np.where(other.good, other.flux, np.nan).astype(float)
+    flux_there = np.where(other.good, other.flux, np.nan).astype(float)
+    wavelength, own, _ = with_holes(other.wavelength.astype(float), flux_there, flux_there)
     z = float(other.z)
     shift = 1 + z if known and math.isfinite(z) else 1.0
-    drawn = np.interp(rest, other.wavelength / shift, own, left=np.nan, right=np.nan)
+    drawn = np.interp(rest, wavelength / shift, own, left=np.nan, right=np.nan)
     scale = _scale(flux, drawn)
     return {
         "name": other.object_id,
