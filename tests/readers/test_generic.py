@@ -435,3 +435,17 @@ def test_what_specutils_reads_is_read(tmp_path):
     (s,) = read_file(path, medium="vacuum")
     assert_allclose(s.wavelength, WAVE)
     assert_allclose(s.flux, FLUX * 1e17, rtol=1e-6)
+
+
+def test_a_star_of_miles_is_an_image_of_one_row_in_air_without_errors(tmp_path):
+    """Files of the library: a primary image of 1 x n pixels of .9 angstrom with CRVAL1 and CDELT1, at rest, no more."""
+    flux = (1 + 0.1 * np.random.default_rng(0).normal(size=(1, 400))).astype("f4")
+    hdu = fits.PrimaryHDU(flux)
+    hdu.header.update(
+        {"CRVAL1": 3500.0, "CDELT1": 0.9, "CRPIX1": 1.0, "CTYPE1": "LINEAR", "OBJECT": "HD 000249"}
+    )
+    hdu.writeto(tmp_path / "s0001.fits")
+    (s,) = read_file(tmp_path / "s0001.fits")
+    assert_allclose(s.wavelength, air_to_vacuum(3500 + 0.9 * np.arange(400)))
+    assert_allclose(s.flux, flux[0])
+    assert {"air_assumed", "air_converted", "ivar_estimated", "flux_unit_unknown"} <= set(s.row["flags"])
