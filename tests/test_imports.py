@@ -25,7 +25,7 @@ ORDER = (
     {"domain"},
     {"training", "inference"},
     {"explanation"},
-    {"galaxies", "literature", "stars", "xray", "archives"},
+    {"galaxies", "literature", "stars", "xray", "archives", "sed"},
     {"pipeline"},
     {"evaluation"},
     {"serve"},

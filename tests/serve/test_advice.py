@@ -32,6 +32,8 @@ RAISED_ON = {
     "encoders/checkpoint.py": ("train",),
     "evaluation": ("evaluate",),
     "explain": ("explain", "hunt"),
+    "sed": ("sed fit",),
+    "serve/cli/sed.py": ("sed fit",),
     "serve/cli/curate.py": ("kb curate",),
     "serve/bases.py:open_base": ("search", "hunt", "classify", "estimate", "explain", "kb curate"),
     "serve/bases.py:encoders_of": ("search", "hunt", "classify", "estimate", "outliers", "explain"),

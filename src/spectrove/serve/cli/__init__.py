@@ -28,6 +28,7 @@ from spectrove.serve.cli import (
     mock,
     outliers,
     search,
+    sed,
     serve,
     train,
     watch,
@@ -88,6 +89,10 @@ def build() -> typer.Typer:
     for name, command in fetch.FETCH_COMMANDS.items():
         archives.command(name)(command)
     program.add_typer(archives, name="fetch")
+    photometry = typer.Typer(no_args_is_help=True, help=sed.__doc__.partition(": ")[2], **plain)  # type: ignore[arg-type, union-attr]
+    for name, command in sed.SED_COMMANDS.items():
+        photometry.command(name)(command)
+    program.add_typer(photometry, name="sed")
     return program
 
 

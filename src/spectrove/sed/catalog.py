@@ -1,0 +1,100 @@
+"""Fits of many galaxies, one after another: the same path for one and for a catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.errors import ParameterError, Refusal
+from spectrove.sed.engine import Engine
+from spectrove.sed.likelihood import Photometry, agreement, residuals
+from spectrove.sed.posterior import Estimate, edges, posterior
+
+#: chi2 for each band above which a fit is called bad.
+BAD = 5.0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A galaxy with what its fit says.
+
+    Attributes:
+        galaxy: As it was fitted, zero points applied.
+        quantities: Estimates by name.
+        chi2: Of the best model.
+        n_bands: Bands measured.
+        n_limits: Upper limits.
+        floor: Share of each flux that was added to its error.
+        effective: Number of models that share the weight.
+        residuals: (flux - model) / sigma of the best model, NaN where a band is missing, (n_bands,).
+        ratios: Flux over model of the best model, likewise.
+        flags: What to be careful about, in words: "slope low" where the best model has the lowest of the grid.
+    """
+
+    galaxy: Photometry
+    quantities: dict[str, Estimate]
+    chi2: float
+    n_bands: int
+    n_limits: int
+    floor: float
+    effective: float
+    residuals: NDArray[np.float64]
+    ratios: NDArray[np.float64]
+    flags: tuple[str, ...]
+
+    def row(self, bands: tuple[str, ...] = ()) -> dict[str, Any]:
+        """The fit as a flat row; with `bands` also the residual of each."""
+        row: dict[str, Any] = {"id": self.galaxy.object_id, "redshift": self.galaxy.z}
+        for name, one in self.quantities.items():
+            row |= {f"bayes.{name}": one.mean, f"bayes.{name}_err": one.error, f"bayes.{name}_low": one.low,
+                    f"bayes.{name}_high": one.high}  # fmt: skip
+        row |= {f"best.{name}": one.best for name, one in self.quantities.items()}
+        row |= {"chi2": self.chi2, "n_bands": self.n_bands, "n_limits": self.n_limits, "error_floor": self.floor,
+                "n_effective": self.effective, "flags": "; ".join(self.flags)}  # fmt: skip
+        row |= {f"residual.{name}": float(value) for name, value in zip(bands, self.residuals, strict=False)}
+        return row
+
+
+def fit(engine: Engine, galaxy: Photometry, floor: float = 0.05) -> Fit:
+    """The fit of one galaxy at its redshift, from every model of the grid.
+
+    Raises:
+        ParameterError: Its redshift or its photometry cannot be fitted.
+    """
+    models = engine.at(galaxy.z)
+    found = agreement(models, galaxy, floor)
+    if not (found.scale > 0).any():
+        raise ParameterError(
+            f"{galaxy.object_id}: no model above 0 agrees with its fluxes, most of which are negative."
+        )
+    known = posterior(models, found)
+    chi2, scale, apart = residuals(models, galaxy, known.best, floor)
+    measured = galaxy.measured
+    flags = edges(engine.grid, models, known.best)
+    if chi2 > BAD * measured.sum():
+        flags.append(f"chi2 above {BAD:g} for each band")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(measured, galaxy.flux / (scale * models.flux(*known.best)), np.nan)
+    return Fit(galaxy, dict(known.quantities), chi2, int(measured.sum()), int(galaxy.limits.sum()), floor,
+               known.effective, apart, ratios, tuple(flags))  # fmt: skip
+
+
+def fit_all(
+    engine: Engine, galaxies: Iterable[Photometry | Refusal], floor: float = 0.05
+) -> Iterator[Fit | Refusal]:
+    """Each galaxy's fit, or why it has none, in their order."""
+    for one in galaxies:
+        if isinstance(one, Refusal):
+            yield one
+            continue
+        try:
+            yield fit(engine, one, floor)
+        except ParameterError as error:
+            said = str(error)
+            yield Refusal(
+                one.object_id, said if said.startswith(one.object_id) else f"{one.object_id}: {said}"
+            )

@@ -1,0 +1,312 @@
+"""Fluxes of models: everything but the history of star formation is linear.
+
+flux = W(history) @ [stars(Z, attenuation) + Q_H(Z, age) nebula(Z, U, attenuation) + absorbed energy x dust(alpha)]
+
+at a redshift. What is in brackets is small and is computed once for a redshift; histories are one matrix product each.
+Stars' light beyond the Lyman limit is taken by gas, all of it. Lines, Lyman alpha among them, are attenuated as their
+wavelength is, without scattering. Energy that dust absorbs is that of stars and gas above the Lyman limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrove.errors import ParameterError
+from spectrove.sed import intergalactic
+from spectrove.sed.attenuation import transmission
+from spectrove.sed.constants import LYMAN_LIMIT, MILLIJANSKY, SOLAR_LUMINOSITY, epoch
+from spectrove.sed.dust import DustEmission
+from spectrove.sed.filters import Filter
+from spectrove.sed.grid import Grid, cells, priors
+from spectrove.sed.histories import HistoryModels
+from spectrove.sed.nebula import Nebula
+from spectrove.sed.populations import Populations
+from spectrove.sed.tables import trapezoid_weights
+
+Array = NDArray[np.float64]
+Single = NDArray[np.float32]
+
+#: Stars younger than this (yr) are in their clouds of birth.
+YOUNG = 1e7
+
+#: Numbers of a block of fluxes that is made at once: 8 MB.
+CHUNK = 2_000_000
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """All that is not history: a block is a metallicity, an ionisation parameter, an attenuation and a dust template.
+
+    Attributes:
+        parameters: Level of each parameter in each block, (n_blocks,) each.
+        prior: (n_blocks,), summing to one.
+        index: Place of each block among attenuations, metallicities, ionisation parameters and alphas, (n_blocks, 4).
+    """
+
+    parameters: dict[str, Array]
+    prior: Array
+    index: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Models:
+    """Fluxes of the models of a grid at one redshift, for one solar mass formed.
+
+    A model is a block and a history; arrays of all models are (n_blocks, n_histories).
+
+    Attributes:
+        z: The redshift.
+        blocks: What is not history.
+        histories: Those not older than the universe.
+        places: Their place among all histories of the grid.
+        prior: Of each history, summing to one.
+        light: Flux of one solar mass of each age in each block, mJy, (n_blocks, n_ages, n_bands).
+        surviving: Mass that is left, (n_blocks, n_histories).
+        absorbed: Energy that dust radiates, Lsun, (n_blocks, n_histories).
+    """
+
+    z: float
+    blocks: Blocks
+    histories: HistoryModels
+    places: NDArray[np.intp]
+    prior: Array
+    light: Single
+    surviving: Single
+    absorbed: Single
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of blocks and of histories."""
+        return self.light.shape[0], self.histories.weights.shape[0]
+
+    @cached_property
+    def weights(self) -> Single:
+        """Of ages in histories, (n_histories, n_ages)."""
+        return np.ascontiguousarray(self.histories.weights, np.float32)
+
+    def fluxes(self, scale: Single, chunk: int = CHUNK) -> Iterator[tuple[slice, Single]]:
+        """Blocks, and their fluxes times `scale` by band, (n_blocks, n_histories, n_bands).
+
+        Each block is a matrix product of its own shape, so that numbers are the same however many are made at once.
+        """
+        blocks, histories = self.shape
+        at_once = max(1, chunk // (histories * self.light.shape[2]))
+        for start in range(0, blocks, at_once):
+            part = self.light[start : start + at_once] * scale
+            yield slice(start, start + len(part)), np.matmul(self.weights[None], part)
+
+    def flux(self, block: int, history: int) -> Array:
+        """Fluxes of one model, mJy for one solar mass formed, in double precision, (n_bands,)."""
+        return np.asarray(self.histories.weights[history] @ self.light[block].astype(float))
+
+
+class Engine:
+    """Computes fluxes of the models of a grid in bands.
+
+    Args:
+        populations: Of stars.
+        filters: Of the bands.
+        grid: Of the models.
+        nebula: None leaves out light of gas.
+        dust: None leaves out light of dust.
+
+    Raises:
+        ParameterError: A level of the grid is not among what the tables hold.
+    """
+
+    def __init__(
+        self,
+        populations: Populations,
+        filters: tuple[Filter, ...],
+        grid: Grid | None = None,
+        nebula: Nebula | None = None,
+        dust: DustEmission | None = None,
+    ) -> None:
+        self.populations, self.filters, self.grid = populations, filters, grid or Grid()
+        self.nebula, self.dust = nebula, dust
+        self.metallicities = self._metallicities()
+        self.log_u = np.array(self.grid.log_u if nebula is not None else (np.nan,))
+        if nebula is not None and (wrong := [u for u in self.log_u if not np.isclose(nebula.log_u, u).any()]):
+            raise ParameterError(
+                f"log_u {wrong[0]:g}: the tables of gas have {', '.join(f'{u:g}' for u in nebula.log_u)}."
+            )
+        self.alphas = np.array(self.grid.alpha if dust is not None else (np.nan,))
+        models = self.grid.law.models()
+        same = self.grid.law.same(models)
+        kept = np.unique(same)
+        self.attenuations = models[kept]
+        self._attenuation_prior = priors(models, self.grid.law.axes, same)[kept]
+        self._rest_frame()
+        self.blocks = self._blocks()
+        self._all_histories()
+
+    def _metallicities(self) -> NDArray[np.intp]:
+        known = self.populations.metallicities
+        if self.grid.metallicity is None:
+            return np.arange(known.size)
+        chosen = np.array(self.grid.metallicity)
+        nearest = np.argmin(abs(np.log(known[None] / chosen[:, None])), 1)
+        if not np.allclose(known[nearest], chosen, rtol=0.02):
+            raise ParameterError(
+                f"metallicity {', '.join(f'{z:g}' for z in chosen)}: the populations have "
+                f"{', '.join(f'{z:g}' for z in known)}. "
+                "Choose among these."
+            )
+        return nearest
+
+    def _blocks(self) -> Blocks:
+        z = self.populations.metallicities[self.metallicities]
+        shape = (len(self.attenuations), z.size, self.log_u.size, self.alphas.size)
+        index = np.stack([i.ravel() for i in np.indices(shape)], 1)
+        prior = self._attenuation_prior[index[:, 0]] * cells(z, "log")[index[:, 1]]
+        prior = prior * (cells(np.sort(self.log_u), "linear")[index[:, 2]] if self.nebula is not None else 1)
+        prior = prior * (cells(np.sort(self.alphas), "linear")[index[:, 3]] if self.dust is not None else 1)
+        parameters = {name: self.attenuations[index[:, 0], i] for i, name in enumerate(self.grid.law.axes)}
+        parameters["metallicity"] = z[index[:, 1]]
+        if self.nebula is not None:
+            parameters["log_u"] = self.log_u[index[:, 2]]
+        if self.dust is not None:
+            parameters["alpha"] = self.alphas[index[:, 3]]
+        return Blocks(parameters, prior / prior.sum(), index)
+
+    def _all_histories(self) -> None:
+        models = self.grid.histories.models()
+        same = self.grid.histories.same(models)
+        kept = np.unique(same)
+        self._history_prior = priors(models, self.grid.histories.axes, same)[kept]
+        self.histories = self.grid.histories.made(models[kept], self.populations.ages)
+
+    def _rest_frame(self) -> None:
+        """What does not depend on redshift: curves of attenuation, and energies that dust absorbs."""
+        wave = self.populations.wavelength
+        law = self.grid.law
+        self._old, self._young, self._gas = (transmission(m) for m in law.magnitudes(wave, self.attenuations))
+        stars = self.populations.luminosity[self.metallicities]
+        self._stars = stars * (wave > LYMAN_LIMIT)
+        self._is_young = self.populations.ages < YOUNG
+        energy = trapezoid_weights(wave)
+        taken = {True: energy * (1 - self._young), False: energy * (1 - self._old)}
+        absorbed = np.stack(
+            [
+                row @ taken[bool(y)].T
+                for row, y in zip(self._stars.swapaxes(0, 1), self._is_young, strict=True)
+            ],
+            2,
+        )
+        self._absorbed = absorbed.swapaxes(0, 1)  # attenuations, metallicities, ages
+        self._photons = self.populations.ionising()[self.metallicities]
+        if self.nebula is not None:
+            z = self.populations.metallicities[self.metallicities]
+            self._lines, self._continuum = self.nebula.at(z, self.log_u, wave)
+            self._line_gas = transmission(law.magnitudes(self.nebula.line_wavelength, self.attenuations)[2])
+            by_gas = np.einsum("zuw,aw->azu", self._continuum, energy * (1 - self._gas))
+            self._absorbed_gas = by_gas + np.einsum("zul,al->azu", self._lines, 1 - self._line_gas)
+        if self.dust is not None:
+            self._dust = self.dust.at(self.alphas)
+
+    def at(self, z: float) -> Models:
+        """The models at a redshift; histories that began before the universe are not among them.
+
+        Raises:
+            ParameterError: No history of the grid is young enough, or the redshift is not above 0.
+        """
+        if not z > 0:
+            raise ParameterError(f"redshift {z:g}: expected one above 0, as the distance follows from it.")
+        known = epoch(round(float(z), 6))
+        young = np.flatnonzero(self.histories.age <= known.age)
+        if not young.size:
+            raise ParameterError(
+                f"redshift {z:g}: the universe is {known.age / 1e9:.2f} Gyr old there and the youngest "
+                f"history of the grid "
+                f"{self.histories.age.min() / 1e9:.2f} Gyr. Give the grid younger ones."
+            )
+        all_of = self.histories
+        histories = HistoryModels(
+            {name: values[young] for name, values in all_of.parameters.items()}, all_of.weights[young],
+            {name: rate[young] for name, rate in all_of.rates.items()}, all_of.mean_age[young], all_of.age[young],
+        )  # fmt: skip
+        light, absorbed = self._light(known.z, known.sphere)
+        a, m, u, d = self.blocks.index.T
+        surviving = histories.weights @ self.populations.surviving[self.metallicities].T
+        energies = np.matmul(absorbed[a, m, u], histories.weights.T)
+        prior = self._history_prior[young]
+        return Models(known.z, self.blocks, histories, young, prior / prior.sum(), light[a, m, u, d],
+                      surviving.T[m].astype(np.float32), energies.astype(np.float32))  # fmt: skip
+
+    def _light(self, z: float, sphere: float) -> tuple[Single, Array]:
+        """Fluxes of one solar mass by attenuation, metallicity, U, alpha, age and band (mJy), and energies for dust."""
+        to_flux = SOLAR_LUMINOSITY / sphere * MILLIJANSKY
+        absorbed = self._absorbed[:, :, None]
+        if self.nebula is not None:
+            absorbed = absorbed + self._photons[None, :, None] * self._absorbed_gas[..., None]
+        absorbed = np.broadcast_to(absorbed, (*absorbed.shape[:2], self.log_u.size, absorbed.shape[3]))
+        shape = (*absorbed.shape[:3], self.alphas.size, absorbed.shape[3], len(self.filters))
+        light = np.empty(shape, np.float32)
+        for i, one in enumerate(self.filters):
+            light[..., i] = to_flux * self._in_band(one, z, absorbed)
+        return light, absorbed
+
+    def _in_band(self, one: Filter, z: float, absorbed: Array) -> Array:
+        """Luminosities in one band, Lsun / Hz as observed: attenuations, metallicities, U, alphas, ages."""
+        wave = self.populations.wavelength
+        passed = intergalactic.transmission(one.wavelength, z)
+        weights = one.quadrature() * passed / (1 + z)
+        rest = one.wavelength / (1 + z)
+        first, node = projected(rest, weights, wave)
+        seen = slice(first, first + node.size)
+        stars = self._stars[:, :, seen]
+        old, young = self._old[:, seen] * node, self._young[:, seen] * node
+        band = np.empty((len(old), stars.shape[0], stars.shape[1]))
+        for is_young, curve in ((False, old), (True, young)):
+            chosen = self._is_young == is_young
+            band[:, :, chosen] = np.einsum("zkw,aw->azk", stars[:, chosen], curve, optimize=True)
+        total = band[:, :, None, None]
+        if self.nebula is not None:
+            gas = np.einsum(
+                "zuw,aw->azu", self._continuum[..., seen], self._gas[:, seen] * node, optimize=True
+            )
+            lines = self._line_weights(one, z)
+            gas = gas + np.einsum("zul,al->azu", self._lines, self._line_gas * lines, optimize=True)
+            total = total + (self._photons[None, :, None] * gas[..., None])[:, :, :, None]
+        if self.dust is not None:
+            start, dust_node = projected(rest, weights, self.dust.wavelength)
+            dust = self._dust[:, start : start + dust_node.size] @ dust_node
+            total = total + absorbed[:, :, :, None] * dust[:, None]
+        return np.asarray(total)
+
+    def _line_weights(self, one: Filter, z: float) -> Array:
+        """Weights of luminosities of lines in a band, (n_lines,)."""
+        assert self.nebula is not None
+        observed = self.nebula.line_wavelength * (1 + z)
+        # The density of quadrature weights per angstrom, at the lines themselves.
+        density = one.quadrature() / trapezoid_weights(one.wavelength)
+        return np.interp(observed, one.wavelength, density, 0, 0) * intergalactic.transmission(observed, z)
+
+
+def projected(points: Array, weights: Array, nodes: Array) -> tuple[int, Array]:
+    """Weights of the nodes of a spectrum that stand for weights at points between them, on straight lines.
+
+    Args:
+        points: Growing, (n_points,). Those outside of the nodes count nothing.
+        weights: Of the spectrum at these, (n_points,).
+        nodes: Growing, (n_nodes,).
+
+    Returns:
+        Place of the first node that has a weight, and the weights from there on.
+    """
+    inside = (points >= nodes[0]) & (points <= nodes[-1])
+    points, weights = points[inside], weights[inside]
+    if not points.size:
+        return 0, np.zeros(0)
+    left = np.clip(np.searchsorted(nodes, points, "right") - 1, 0, nodes.size - 2)
+    share = (points - nodes[left]) / (nodes[left + 1] - nodes[left])
+    first = int(left[0])
+    above = np.bincount(left + 1 - first, weights * share)
+    count = int(left[-1]) + 2 - first
+    node = np.bincount(left - first, weights * (1 - share), count)
+    return first, np.asarray(node + above, float)

@@ -1,0 +1,322 @@
+"""spectrove sed: Fit the photometry of galaxies: masses, star formation rates, dust."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spectrove.errors import CatalogError, ParameterError, Refusal
+from spectrove.serve.cli import options
+from spectrove.serve.exits import DONE, FAILED, usage_errors
+from spectrove.serve.output import check_output, json_line, print_json, say, write_table
+from spectrove.serve.progress import progress_bar
+from spectrove.serve.text import count
+
+if TYPE_CHECKING:
+    from spectrove.explanation.followup import Meaning
+    from spectrove.sed.bands import Chosen
+    from spectrove.sed.catalog import Fit
+    from spectrove.sed.engine import Engine
+    from spectrove.sed.photometry import Galaxies
+
+#: What may be left out of models.
+PARTS = ("nebular", "dust")
+
+Photometry = Annotated[
+    Path,
+    typer.Argument(metavar="TABLE", help="Photometry: CIGALE's form or a known table; text, FITS, VOTable."),
+]
+
+
+@dataclass(frozen=True)
+class Making:
+    """What models are made of."""
+
+    ssp: Annotated[
+        Path,
+        typer.Option(
+            "--ssp", metavar="DIR", help="Stellar populations: Maraston's tables, as CIGALE has them."
+        ),
+    ]
+    tables: Annotated[
+        Path | None,
+        typer.Option(
+            "--tables", metavar="DIR", help="Has nebular, dale2014 and filters; the folder above --ssp."
+        ),
+    ] = None
+    filters: Annotated[
+        Path | None,
+        typer.Option("--filters", metavar="DIR", help="Curves of filters, BAND.dat; filters in --tables."),
+    ] = None
+    without: Annotated[
+        str | None, typer.Option("--without", metavar="NAME,...", help="Leave out of models: nebular, dust.")
+    ] = None
+    imf: Annotated[str, typer.Option("--imf", metavar="NAME", help="kroupa or salpeter.")] = "kroupa"
+    law: Annotated[str, typer.Option("--law", metavar="NAME", help="calzetti or charlot-fall.")] = "calzetti"
+    history: Annotated[
+        str, typer.Option("--history", metavar="NAME", help="Of star formation: delayed, burst or bins.")
+    ] = "burst"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a table is read and fitted."""
+
+    unit: Annotated[
+        str | None,
+        typer.Option("--unit", metavar="UNIT", help="Of all fluxes: mJy, uJy, Jy, or AB magnitudes."),
+    ] = None
+    leave_out: Annotated[
+        str | None, typer.Option("--leave-out", metavar="BAND,...", help="Bands that are not used.")
+    ] = None
+    rows: Annotated[
+        int | None, typer.Option("--rows", metavar="N", min=1, help="The first N rows alone.")
+    ] = None
+    floor: Annotated[
+        float,
+        typer.Option("--floor", metavar="SHARE", min=0, max=1, help="Of each flux, added to its error."),
+    ] = 0.05
+    zero_points: Annotated[
+        int,
+        typer.Option("--zero-points", metavar="N", min=0, help="Fit zero points on the first N galaxies."),
+    ] = 0
+    anchor: Annotated[
+        str | None, typer.Option("--anchor", metavar="BAND", help="Whose zero point is 0; the middle one.")
+    ] = None
+    residuals: Annotated[
+        bool, typer.Option("--residuals", help="Write the residual of each band, in sigma.")
+    ] = False
+
+
+@options.grouped
+def fit(
+    table: Photometry,
+    making: Making,
+    reading: Reading,
+    as_json: options.Json = False,
+    output: options.Output = None,
+) -> None:
+    """Fit photometry at known redshifts with a grid of models.
+
+    Estimates are means of all models weighted by prior and likelihood, with errors and 68% intervals.
+    """
+    check_output(output)
+    from spectrove.sed.photometry import read_photometry
+
+    with usage_errors():
+        parts = _parts(making.without)
+    galaxies = read_photometry(table, reading.unit)
+    with usage_errors():
+        galaxies = _chosen(galaxies, reading)
+    engine, chosen = _engine(making, galaxies, parts)
+    about = _about(making, reading, engine, chosen, galaxies)
+    for line in _notes(about, chosen):
+        say(line, as_json=True)
+    fits, refused = _fitted(engine, galaxies, reading, about)
+    rows = [one.row(galaxies.bands if reading.residuals else ()) for one in fits]
+    if as_json:
+        for row in rows:
+            print_json(row)
+    else:
+        for line in _lines(rows):
+            say(line)
+    if output is not None and rows:
+        write_table(output, rows, about, _meaning)
+    for line in _refusals(refused, as_json=as_json):
+        typer.echo(line, err=True)
+    say(_summary(fits, len(refused), reading.floor, output if rows else None), as_json=as_json)
+    raise typer.Exit(DONE if rows else FAILED)
+
+
+def _parts(without: str | None) -> set[str]:
+    """What models have beside stars."""
+    left_out = [word.strip() for word in (without or "").split(",") if word.strip()]
+    if wrong := [word for word in left_out if word not in PARTS]:
+        raise ParameterError(f"--without {wrong[0]}: expected {' or '.join(PARTS)}.")
+    return set(PARTS) - set(left_out)
+
+
+def _chosen(galaxies: Galaxies, reading: Reading) -> Galaxies:
+    """Without bands that are left out, and the first rows alone."""
+    from dataclasses import replace
+
+    out = [word.strip() for word in (reading.leave_out or "").split(",") if word.strip()]
+    for name in [*out, *([reading.anchor] if reading.anchor else [])]:
+        if name not in galaxies.bands:
+            raise CatalogError(f"band {name}: not in the table, which has {', '.join(galaxies.bands)}.")
+    kept = [i for i, name in enumerate(galaxies.bands) if name not in out]
+    if reading.anchor in out:
+        raise CatalogError(f"band {reading.anchor}: it is the --anchor and cannot be left out.")
+    n = slice(reading.rows)
+    return replace(galaxies, names=galaxies.names[n], z=galaxies.z[n], flux=galaxies.flux[n][:, kept],
+                   error=galaxies.error[n][:, kept], bands=tuple(galaxies.bands[i] for i in kept))  # fmt: skip
+
+
+def _engine(making: Making, galaxies: Galaxies, parts: set[str]) -> tuple[Engine, Chosen]:
+    from spectrove.sed.attenuation import LAWS
+    from spectrove.sed.bands import curves_of
+    from spectrove.sed.dust import read_dust
+    from spectrove.sed.engine import Engine
+    from spectrove.sed.grid import Grid
+    from spectrove.sed.histories import HISTORIES
+    from spectrove.sed.nebula import read_nebula
+    from spectrove.sed.populations import read_populations
+
+    with usage_errors():
+        for given, known, option in ((making.law, LAWS, "--law"), (making.history, HISTORIES, "--history")):
+            if given not in known:
+                raise ParameterError(f"{option} {given}: expected {', '.join(known)}.")
+        folder = making.tables or making.ssp.absolute().parent
+        for name, part in (("nebular", "nebular"), ("dale2014", "dust")):
+            if part in parts and not (folder / name).is_dir():
+                raise ParameterError(f"{folder}: no folder {name} there. Name the folder that has it "
+                    f"(--tables), or leave it out of the "
+                                     f"models (--without {part}).")  # fmt: skip
+        filters = making.filters or (folder / "filters" if (folder / "filters").is_dir() else None)
+        chosen = curves_of(list(galaxies.bands), filters)
+        populations = read_populations(making.ssp, making.imf)
+        nebula = read_nebula(folder / "nebular") if "nebular" in parts else None
+        dust = read_dust(folder / "dale2014") if "dust" in parts else None
+        grid = Grid(HISTORIES[making.history](), law=LAWS[making.law]())
+        return Engine(populations, chosen.filters, grid, nebula, dust), chosen
+
+
+def _about(
+    making: Making, reading: Reading, engine: Engine, chosen: Chosen, galaxies: Galaxies
+) -> dict[str, Any]:
+    """What stands in the header of a table."""
+    from spectrove.sed.constants import COSMOLOGY_NAME
+    from spectrove.version import __version__
+
+    models = len(engine.blocks.prior) * len(engine.histories.weights)
+    return {
+        "software": f"spectrove {__version__}", "ssp": engine.populations.name, "imf": engine.populations.imf,
+        "nebular": engine.nebula is not None, "dust": engine.dust is not None, "law": making.law,
+        "history": making.history,
+        "models": models, "floor": reading.floor, "unit": galaxies.unit, "cosmology": COSMOLOGY_NAME,
+        "guesses": "; ".join(f"{name}: {why}" for name, why in chosen.guesses.items()),
+        "ignored": ", ".join(galaxies.ignored),
+    }  # fmt: skip
+
+
+def _notes(about: dict[str, Any], chosen: Chosen) -> list[str]:
+    """Where models come from, and what is a guess."""
+    parts = " and ".join(["stars", *(name for name in ("nebular", "dust") if about[name])])
+    said = [f" {about['models']} models of {parts}: {about['ssp']}, {about['imf']} IMF, {about['law']}; "
+        f"{about['unit']}; "
+            f"error floor {about['floor']:g} of each flux"]  # fmt: skip
+    return [*said, *(f" {name}: a guess, {why}" for name, why in chosen.guesses.items())]
+
+
+def _fitted(
+    engine: Engine, galaxies: Galaxies, reading: Reading, about: dict[str, Any]
+) -> tuple[list[Fit], list[Refusal]]:
+    from spectrove.sed.catalog import Fit, fit_all
+    from spectrove.sed.likelihood import Photometry as One
+    from spectrove.sed.zeropoints import corrected, zero_points
+    from spectrove.work import doing
+
+    rows: list[One | Refusal] = list(galaxies.rows())
+    usable = [one for one in rows if isinstance(one, One)]
+    if reading.zero_points and usable:
+        anchor = galaxies.bands.index(reading.anchor) if reading.anchor else len(galaxies.bands) // 2
+        first = usable[: reading.zero_points]
+        with doing(f"fitting zero points on {count(len(first), 'galaxy', 'galaxies')}", 3 * len(first)):
+            found = zero_points(engine, first, anchor, reading.floor)
+        about["zeropts"] = ", ".join(
+            f"{name} {value:+.3f}" for name, value in zip(galaxies.bands, found, strict=True)
+        )
+        say(f" zero points (mag, {galaxies.bands[anchor]} kept): {about['zeropts']}", as_json=True)
+        rows = [corrected(one, found) if isinstance(one, One) else one for one in rows]
+    fits, refused = [], []
+    with progress_bar("fitting", len(rows)) as advance:
+        for one in fit_all(engine, rows, reading.floor):
+            if isinstance(one, Fit):
+                fits.append(one)
+            else:
+                refused.append(one)
+            advance(1)
+    return fits, refused
+
+
+#: How many galaxies are shown where there is no table of them.
+SHOWN = 20
+
+
+def _lines(rows: list[dict[str, Any]]) -> list[str]:
+    if not rows:
+        return []
+    said = [" object              z     log M [Msun]       log SFR [Msun/yr]   chi2/bands  "]
+    for row in rows[:SHOWN]:
+        mass = f"{row['bayes.log_mass']:6.2f} +- {row['bayes.log_mass_err']:.2f}"
+        rate = f"{row['bayes.log_sfr100']:6.2f} +- {row['bayes.log_sfr100_err']:.2f}"
+        flags = f"  {row['flags']}" if row["flags"] else ""
+        said.append(
+            f" {row['id']:<18} {row['redshift']:6.4f}  {mass:<17}  {rate:<17}  "
+            f"{row['chi2']:6.1f}/{row['n_bands']}{flags}"
+        )
+    return [*said, f" ... {len(rows) - SHOWN} more"] if len(rows) > SHOWN else said
+
+
+#: How many galaxies are named that are refused for the same reason.
+NAMED = 3
+
+
+def _refusals(refused: list[Refusal], *, as_json: bool) -> list[str]:
+    """A line for each reason, or with `as_json` for each galaxy."""
+    if as_json:
+        return [json_line({"id": one.name, "error": one.error}) for one in refused]
+    alike: dict[str, list[str]] = {}
+    for one in refused:
+        alike.setdefault(one.error.removeprefix(f"{one.name}: "), []).append(one.name)
+    return [
+        f" {count(len(names), 'galaxy', 'galaxies')} ({', '.join(names[:NAMED])}"
+        f"{f' and {len(names) - NAMED} more' if len(names) > NAMED else ''}): {reason}"
+        for reason, names in alike.items()
+    ]
+
+
+def _summary(fits: list[Fit], refused: int, floor: float, output: Path | None) -> str:
+    from statistics import median
+
+    said = f" {count(len(fits), 'galaxy', 'galaxies')} fitted"
+    if fits:
+        said += (
+            f", median chi2/band {median(one.chi2 / one.n_bands for one in fits):.2f} with an error "
+            f"floor of {floor:g}"
+        )
+    if refused:
+        said += f"; {refused} refused"
+    return said + (f"; wrote {output}" if output is not None else "")
+
+
+def _meaning(name: str) -> Meaning | None:
+    """Units and words of the columns of a file."""
+    from spectrove.explanation.followup import Meaning
+    from spectrove.sed.posterior import UNITS
+
+    kind, _, quantity = name.partition(".")
+    ends = {"_err": ("One sigma error: ", "stat.error"), "_low": ("Lower end of the 68% interval: ", ""),
+            "_high": ("Upper end of the 68% interval: ", "")}  # fmt: skip
+    end = next((e for e in ends if quantity.endswith(e)), "")
+    unit, words = UNITS.get(quantity.removesuffix(end), ("", ""))
+    if kind == "bayes" and words:
+        return Meaning(
+            ends.get(end, ("Mean of all models: ", ""))[0] + words, unit, ends.get(end, ("", ""))[1]
+        )
+    if kind == "best" and words:
+        return Meaning(f"Of the model of least chi2, no estimate: {words}", unit)
+    if kind == "residual":
+        return Meaning("(flux - best model) / sigma")
+    return {"chi2": Meaning("Of the best model, upper limits included", ucd="stat.fit.chi2"),
+            "error_floor": Meaning("Share of each flux that was added to its error"),
+            "redshift": Meaning("Redshift of the fit", ucd="src.redshift"),
+            "id": Meaning("Name", ucd="meta.id;meta.main"),
+            "flags": Meaning("What to be careful about")}.get(name)  # fmt: skip
+
+
+SED_COMMANDS: dict[str, Callable[..., None]] = {"fit": fit}
