@@ -12,6 +12,7 @@ from experiments.__main__ import main
 from experiments.stars.data import lamost, miles
 from experiments.stars.labels import scores, widened
 from experiments.stars.run import PARTS
+from experiments.stars.types import distance, letter
 
 needs_data = pytest.mark.skipif("SPECTROVE_DATA" not in os.environ, reason="needs SPECTROVE_DATA")
 
@@ -43,6 +44,28 @@ def test_errors_are_widened_to_hold_68_percent():
     rng = np.random.default_rng(0)
     off = rng.normal(0, 2, (5000, 3))
     assert_allclose(widened(off, np.ones((5000, 3)), np.zeros((5000, 3))), 2, rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("G2V", "G"),
+        ("sd:F", "F"),
+        ("07Ia", "O"),
+        ("08 Ib", "O"),
+        ("S?", None),
+        ("R...", None),
+        ("HB", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_class_of_a_spectral_type_is_its_letter(text, kind):
+    assert letter(text) == kind
+
+
+def test_classes_are_as_far_apart_as_their_order_says():
+    assert distance(np.array(["O", "G", "M"]), np.array(["B", "G", ""])).tolist() == [1, 0, 7]
 
 
 @needs_data
