@@ -44,6 +44,14 @@ def test_quantities_are_called_what_the_table_calls_them_and_are_no_bookkeeping(
     assert not set(domain.quantities) & domain.administration
 
 
+def test_a_diagram_is_of_quantities_that_the_light_has_and_something_reads(domain):
+    if domain.diagram is not None:
+        both = {domain.diagram.x, domain.diagram.y}
+        assert both <= set(domain.quantities)
+        assert set(domain.diagram.falling) <= both
+        assert any(both <= set(one.quantities) for one in domain.estimators.values())
+
+
 def test_a_reviewer_says_what_it_measures_and_judges_nothing_where_nothing_is_to_be_told_apart(domain):
     if domain.review is not None:
         assert domain.review.name

@@ -37,6 +37,13 @@ def test_the_sentence_says_what_its_own_spectrum_says(evidence):
     assert len(evidence.query.measurement.cells) == len(evidence.panels.columns)
 
 
+def test_every_estimator_of_stars_is_asked(evidence):
+    """What it reads is a table, and why it cannot a note."""
+    said = [table.title for table in evidence.panels.tables] + list(evidence.panels.row_notes)
+    for name in STARS.estimators:
+        assert any(f"by {name}" in one or f"By {name}" in one for one in said), name
+
+
 def test_the_lines_that_it_covers_have_a_panel_each_and_the_others_none(evidence):
     """Its wavelengths end before the calcium triplet, at 7350 angstrom."""
     shown = covered(evidence.query, WINDOWS)
