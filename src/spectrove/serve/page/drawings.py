@@ -34,7 +34,7 @@ LEFT, BELOW, ABOVE, GAP = 58, 24, 20, 7
 #: Size of the diagram, and room for its axes.
 WIDTH, HEIGHT, MARGIN_LEFT, MARGIN_BELOW, MARGIN = 520, 420, 58, 48, 12
 #: Standard deviations of a normal distribution that a panel holds, and bars of a histogram.
-REACH, BARS = 3.2, 18
+REACH, BARS = 3.2, 12
 #: A correlation from here on is said in words.
 SAID = 0.3
 

@@ -161,6 +161,7 @@ def _read_shown(asked: Asked, row: Mapping[str, Any]) -> Mapping[str, Any]:
         "readings": row["readings"],
         "titles": titles,
         "names": DRAWN,
+        "first": next((one.by for one in row["readings"] if one.posterior is not None), ""),
         "corners": {one.by: corner(one) for one in row["readings"]},
         "spreads": spreads(row, domain.quantities, DRAWN),
     }
