@@ -170,7 +170,7 @@ def test_a_table_is_fitted_from_the_command_line(table: Path, maraston: Path, tm
     assert done.exit_code == 0, done.output
     assert "2 galaxies fitted, median chi2/band" in done.output
     assert "with an error floor of 0.05; 1 refused; wrote" in done.output
-    assert "1 galaxy (none): it has no redshift." in done.output
+    assert "1 galaxy (none): it has no redshift. Give it one" in done.output
     found = Table.read(tmp_path / "o.fits")
     assert list(found["id"]) == ["one", "two"]
     assert {
@@ -195,6 +195,16 @@ def test_json_has_the_same_rows(table: Path, maraston: Path):
     assert row["n_bands"] == 8
 
 
+def test_redshifts_are_found_from_the_command_line(table: Path, maraston: Path):
+    """Also that of the galaxy which has none."""
+    done = run(table, "--ssp", maraston, "--without", "nebular,dust", "--json", "--free-redshift", "0.3:1.0")
+    rows = {row["id"]: row for row in map(json.loads, (x for x in done.stdout.splitlines() if x[0] == "{"))}
+    assert set(rows) == {"one", "two", "none"}
+    assert all(row["redshift"] is None for row in rows.values())
+    assert abs(rows["one"]["bayes.redshift"] - 0.4) < 0.2
+    assert abs(rows["none"]["bayes.redshift"] - rows["one"]["bayes.redshift"]) < 1e-6
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -202,6 +212,7 @@ def test_json_has_the_same_rows(table: Path, maraston: Path):
         ((), r"no folder nebular there\. Name the folder that has it"),
         (("--without", "nebular,dust", "--leave-out", "box1"), "band box1: not in the table"),
         (("--without", "nebular,dust", "--law", "smc"), "--law smc: expected calzetti, charlot-fall"),
+        (("--without", "nebular,dust", "--free-redshift", "1"), "--free-redshift 1: expected LOW:HIGH"),
         (("--without", "nebular,dust", "--history", "psb"), "--history psb: expected burst, delayed, bins"),
         (
             ("--without", "nebular,dust", "--anchor", "box3600", "--leave-out", "box3600"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import ParameterError, Refusal
-from spectrove.sed.engine import Engine
-from spectrove.sed.likelihood import Photometry, agreement, residuals
+from spectrove.sed.engine import Engine, Models
+from spectrove.sed.grid import Grid
+from spectrove.sed.likelihood import Agreement, Photometry, agreement, residuals
 from spectrove.sed.posterior import Estimate, edges, posterior
 
 #: chi2 for each band above which a fit is called bad.
@@ -66,7 +67,15 @@ def fit(engine: Engine, galaxy: Photometry, floor: float = 0.05) -> Fit:
         ParameterError: Its redshift or its photometry cannot be fitted.
     """
     models = engine.at(galaxy.z)
-    found = agreement(models, galaxy, floor)
+    return fitted(engine.grid, models, agreement(models, galaxy, floor), galaxy, floor)
+
+
+def fitted(grid: Grid, models: Models, found: Agreement, galaxy: Photometry, floor: float) -> Fit:
+    """What the agreement of all models says of a galaxy.
+
+    Raises:
+        ParameterError: No model agrees with its fluxes at a scale above 0.
+    """
     if not (found.scale > 0).any():
         raise ParameterError(
             f"{galaxy.object_id}: no model above 0 agrees with its fluxes, most of which are negative."
@@ -74,7 +83,7 @@ def fit(engine: Engine, galaxy: Photometry, floor: float = 0.05) -> Fit:
     known = posterior(models, found)
     chi2, scale, apart = residuals(models, galaxy, known.best, floor)
     measured = galaxy.measured
-    flags = edges(engine.grid, models, known.best)
+    flags = edges(grid, models, known.best)
     if chi2 > BAD * measured.sum():
         flags.append(f"chi2 above {BAD:g} for each band")
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -84,15 +93,25 @@ def fit(engine: Engine, galaxy: Photometry, floor: float = 0.05) -> Fit:
 
 
 def fit_all(
-    engine: Engine, galaxies: Iterable[Photometry | Refusal], floor: float = 0.05
+    engine: Engine,
+    galaxies: Iterable[Photometry | Refusal],
+    floor: float = 0.05,
+    by: Callable[[Photometry, float], Fit] | None = None,
 ) -> Iterator[Fit | Refusal]:
-    """Each galaxy's fit, or why it has none, in their order."""
+    """Each galaxy's fit, or why it has none, in their order.
+
+    Args:
+        engine: Of the models.
+        galaxies: With reasons in place of those that cannot be fitted.
+        floor: Share of each flux that is added to its error.
+        by: Fits one galaxy; at its redshift, as `fit`, by default.
+    """
     for one in galaxies:
         if isinstance(one, Refusal):
             yield one
             continue
         try:
-            yield fit(engine, one, floor)
+            yield by(one, floor) if by is not None else fit(engine, one, floor)
         except ParameterError as error:
             said = str(error)
             yield Refusal(

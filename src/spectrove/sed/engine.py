@@ -178,7 +178,7 @@ class Engine:
         models = self.grid.histories.models()
         same = self.grid.histories.same(models)
         kept = np.unique(same)
-        self._history_prior = priors(models, self.grid.histories.axes, same)[kept]
+        self.history_prior = priors(models, self.grid.histories.axes, same)[kept]
         self.histories = self.grid.histories.made(models[kept], self.populations.ages)
 
     def _rest_frame(self) -> None:
@@ -234,7 +234,7 @@ class Engine:
         a, m, u, d = self.blocks.index.T
         surviving = histories.weights @ self.populations.surviving[self.metallicities].T
         energies = np.matmul(absorbed[a, m, u], histories.weights.T)
-        prior = self._history_prior[young]
+        prior = self.history_prior[young]
         return Models(known.z, self.blocks, histories, young, prior / prior.sum(), light[a, m, u, d],
                       surviving.T[m].astype(np.float32), energies.astype(np.float32))  # fmt: skip
 

@@ -90,7 +90,7 @@ def _fault(one: Photometry, bands: Sequence[str], *, free_redshift: bool) -> str
         known = (
             "it has no redshift" if np.isnan(one.z) else f"its redshift is {one.z:g}, expected one above 0"
         )
-        return f"{known}."
+        return f"{known}. Give it one, or find it by --free-redshift LOW:HIGH."
     return ""
 
 

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 #: Prior of a zero point, mag, and how far models themselves may be wrong in a band: without the latter, corrections
 #: drift by what templates lack.
-PRIOR, MODELS = 0.05, 0.05
+PRIOR, MODELS = 0.1, 0.05
 
 ROUNDS = 3
 

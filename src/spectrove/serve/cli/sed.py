@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from spectrove.sed.bands import Chosen
     from spectrove.sed.catalog import Fit
     from spectrove.sed.engine import Engine
+    from spectrove.sed.likelihood import Photometry as One
     from spectrove.sed.photometry import Galaxies
 
 #: What may be left out of models.
@@ -87,6 +88,12 @@ class Reading:
     anchor: Annotated[
         str | None, typer.Option("--anchor", metavar="BAND", help="Whose zero point is 0; the middle one.")
     ] = None
+    free_redshift: Annotated[
+        str | None,
+        typer.Option(
+            "--free-redshift", metavar="LOW:HIGH", help="Find redshifts between these; none is read."
+        ),
+    ] = None
     residuals: Annotated[
         bool, typer.Option("--residuals", help="Write the residual of each band, in sigma.")
     ] = False
@@ -100,7 +107,7 @@ def fit(
     as_json: options.Json = False,
     output: options.Output = None,
 ) -> None:
-    """Fit photometry at known redshifts with a grid of models.
+    """Fit photometry of galaxies with a grid of models.
 
     Estimates are means of all models weighted by prior and likelihood, with errors and 68% intervals.
     """
@@ -112,11 +119,12 @@ def fit(
     galaxies = read_photometry(table, reading.unit)
     with usage_errors():
         galaxies = _chosen(galaxies, reading)
+    between = _between(reading.free_redshift)
     engine, chosen = _engine(making, galaxies, parts)
     about = _about(making, reading, engine, chosen, galaxies)
     for line in _notes(about, chosen):
         say(line, as_json=True)
-    fits, refused = _fitted(engine, galaxies, reading, about)
+    fits, refused = _fitted(engine, galaxies, reading, about, between)
     rows = [one.row(galaxies.bands if reading.residuals else ()) for one in fits]
     if as_json:
         for row in rows:
@@ -130,6 +138,22 @@ def fit(
         typer.echo(line, err=True)
     say(_summary(fits, len(refused), reading.floor, output if rows else None), as_json=as_json)
     raise typer.Exit(DONE if rows else FAILED)
+
+
+def _between(text: str | None) -> tuple[float, float] | None:
+    """Redshifts of a scan, from LOW:HIGH."""
+    if text is None:
+        return None
+    from spectrove.sed.photoz import steps
+
+    with usage_errors():
+        low, _, high = text.partition(":")
+        try:
+            ends = float(low), float(high)
+        except ValueError as error:
+            raise ParameterError(f"--free-redshift {text}: expected LOW:HIGH, as 0.02:1.5.") from error
+        steps(*ends)
+    return ends
 
 
 def _parts(without: str | None) -> set[str]:
@@ -213,15 +237,20 @@ def _notes(about: dict[str, Any], chosen: Chosen) -> list[str]:
 
 
 def _fitted(
-    engine: Engine, galaxies: Galaxies, reading: Reading, about: dict[str, Any]
+    engine: Engine,
+    galaxies: Galaxies,
+    reading: Reading,
+    about: dict[str, Any],
+    between: tuple[float, float] | None,
 ) -> tuple[list[Fit], list[Refusal]]:
     from spectrove.sed.catalog import Fit, fit_all
     from spectrove.sed.likelihood import Photometry as One
+    from spectrove.sed.photoz import without_redshift
     from spectrove.sed.zeropoints import corrected, zero_points
     from spectrove.work import doing
 
-    rows: list[One | Refusal] = list(galaxies.rows())
-    usable = [one for one in rows if isinstance(one, One)]
+    rows: list[One | Refusal] = list(galaxies.rows(free_redshift=between is not None))
+    usable = [one for one in rows if isinstance(one, One) and one.z > 0]
     if reading.zero_points and usable:
         anchor = galaxies.bands.index(reading.anchor) if reading.anchor else len(galaxies.bands) // 2
         first = usable[: reading.zero_points]
@@ -232,15 +261,37 @@ def _fitted(
         )
         say(f" zero points (mag, {galaxies.bands[anchor]} kept): {about['zeropts']}", as_json=True)
         rows = [corrected(one, found) if isinstance(one, One) else one for one in rows]
+    by = None
+    if between is not None:
+        by = _scanning(engine, between)
+        rows = [without_redshift(one) if isinstance(one, One) else one for one in rows]
+        about["redshift"] = f"free, {between[0]:g} to {between[1]:g}"
     fits, refused = [], []
     with progress_bar("fitting", len(rows)) as advance:
-        for one in fit_all(engine, rows, reading.floor):
+        for one in fit_all(engine, rows, reading.floor, by):
             if isinstance(one, Fit):
                 fits.append(one)
             else:
                 refused.append(one)
             advance(1)
     return fits, refused
+
+
+def _scanning(engine: Engine, between: tuple[float, float]) -> Callable[[One, float], Fit]:
+    """Fits at all redshifts, with a grid of fewer models."""
+    from spectrove.sed.engine import Engine
+    from spectrove.sed.photoz import COARSE, scan, steps
+    from spectrove.work import doing
+
+    redshifts = steps(*between)
+    coarse = Engine(engine.populations, engine.filters, COARSE, engine.nebula, engine.dust)
+    with doing(f"computing models at {len(redshifts)} redshifts"):
+        found = scan(coarse, redshifts)
+    say(
+        f" {found.allowed.sum()} models at {len(redshifts)} redshifts from {between[0]:g} to {between[1]:g}",
+        as_json=True,
+    )
+    return found.fit
 
 
 #: How many galaxies are shown where there is no table of them.
@@ -252,12 +303,13 @@ def _lines(rows: list[dict[str, Any]]) -> list[str]:
         return []
     said = [" object              z     log M [Msun]       log SFR [Msun/yr]   chi2/bands  "]
     for row in rows[:SHOWN]:
+        z, with_z = row["redshift"], row.get("bayes.redshift")
+        z = z if with_z is None else with_z
         mass = f"{row['bayes.log_mass']:6.2f} +- {row['bayes.log_mass_err']:.2f}"
         rate = f"{row['bayes.log_sfr100']:6.2f} +- {row['bayes.log_sfr100_err']:.2f}"
         flags = f"  {row['flags']}" if row["flags"] else ""
         said.append(
-            f" {row['id']:<18} {row['redshift']:6.4f}  {mass:<17}  {rate:<17}  "
-            f"{row['chi2']:6.1f}/{row['n_bands']}{flags}"
+            f" {row['id']:<18} {z:6.4f}  {mass:<17}  {rate:<17}  {row['chi2']:6.1f}/{row['n_bands']}{flags}"
         )
     return [*said, f" ... {len(rows) - SHOWN} more"] if len(rows) > SHOWN else said
 
