@@ -43,6 +43,10 @@ PARTS: dict[str, Part] = {
         "what the network of labels looks at: gradients in the windows of known lines",
         real=True,
     ),
+    "flow": Part(
+        "experiments.stars.flow",
+        "posteriors of nine labels by the flow: computed mock stars at four S/N, where it looks, the real Sun",
+    ),
 }
 
 STARS = Parts("stars", PARTS, Path(__file__).parent, shared=("bench.py", "data.py"))

@@ -84,6 +84,8 @@ FLAGS: dict[str, str] = {
     "medium_doubtful": "Its velocity is that of wavelengths taken for those of the other medium, air or vacuum.",
     "few_pixels_of_network": "It has less than 60% of the pixels that the network of labels looks at: no labels.",
     "learned_from": "The network of labels has learned from this star: that it knows its labels shows nothing.",
+    "poor_fit": "The spectrum that its numbers give does not explain it: emission, a companion, or bad pixels.",
+    "one_setting": "It has one of the two ranges of wavelengths that its labels are read off: they are less certain.",
     "outside_labels": "Its labels lie outside those of the stars that the network has learned from.",
     "emission_lines": "A Balmer line of the star is in emission or filled in: its labels may be wrong.",
     "carbon_bands": "Bands of C2 and CN are deeper than in ordinary stars: its labels may be wrong.",

@@ -9,6 +9,8 @@ settings.py     settings of spectrographs: where pixels lie, and how sharp they 
 synthesis/      spectra in local thermodynamic equilibrium, from model atmospheres and lists of lines
 labels.py       labels of synthetic stars, and the spectra that they have
 emulator/       a network that gives these at once
+placing.py      spectra of any spectrograph on the pixels of a setting, and setting_velocity.py their velocities
+flow/           a conditional flow from these to posteriors of nine labels
 mock/           mock stars, drawn from the emulator or computed
 data/           model atmospheres, lines, templates, weights, with where they come from
 """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from spectrove.domain import Domain, OwnEstimator
 from spectrove.stars.estimators import NetworkEstimator
+from spectrove.stars.flow.estimator import FlowEstimator
 from spectrove.stars.lines import LINES
 from spectrove.stars.measuring import StarMeasurer
 from spectrove.stars.oddities.reasons import StarReasons
@@ -68,7 +69,11 @@ class MockStars:
 
 
 #: What reads labels off spectra, by the name that `estimate --by` takes.
-ESTIMATORS: dict[str, OwnEstimator] = {"network": NetworkEstimator()}
+ESTIMATORS: dict[str, OwnEstimator] = {
+    "network": NetworkEstimator(),
+    "flow": FlowEstimator("flow", "a flow trained on mock stars with the depths of the real Sun"),
+    "flow_lte": FlowEstimator("flow_lte", "a flow trained on mock stars as they are computed", depth=0.0),
+}
 
 STARS = Domain(
     name="stars",

@@ -6,9 +6,11 @@ where noise is smoothed most: 40 km/s for nearly every star of LAMOST. Templates
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from importlib.resources import files
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,30 +81,46 @@ class Velocity:
         return self.value / SPEED_OF_LIGHT
 
 
+def common_edges() -> Floats:
+    """log10 of the edges of the common pixels, (n_pixels + 1,)."""
+    return log_wavelength()[0] - LOG_STEP / 2 + LOG_STEP * np.arange(N_PIXELS + 1)
+
+
+class Movable(Protocol):
+    """Templates as a search asks for them."""
+
+    def moved(self, velocity: float, which: slice = slice(None)) -> Floats:
+        """Those chosen at a velocity in km/s on the pixels of the stars, (n_templates, n_pixels)."""
+
+
 @dataclass(frozen=True)
 class Templates:
-    """Mean spectra of stars of one kind each, at rest, as lines over their continuum.
+    """Spectra of stars of one kind each, at rest, as lines over their continuum.
 
     Attributes:
-        log_first: log10 of the first wavelength, vacuum angstrom; pixels follow in steps of `STEP`.
+        log_first: log10 of the first wavelength, vacuum angstrom; pixels follow in steps of `step`.
         lines: (n_templates, n_pixels).
         teff: Mean effective temperature of each, K.
+        edges: log10 of the edges of the pixels that stars are on, even, (n_pixels_of_stars + 1,).
+        step: In log10 of the wavelength.
     """
 
     log_first: float
     lines: Floats
     teff: Floats
+    edges: Floats
+    step: float = STEP
 
     def moved(self, velocity: float, which: slice = slice(None)) -> Floats:
-        """Templates at a velocity in km/s, means over the common pixels; (n_templates, n_pixels), 0 beyond their ends.
+        """Templates at a velocity in km/s, means over pixels of stars; (n_templates, n_pixels), 0 beyond their ends.
 
         A star is the mean of the light in each of its pixels. A template that were taken at their centres would draw
         velocities by up to 7 km/s towards those that are whole pixels.
         """
-        edges = log_wavelength()[0] - LOG_STEP / 2 + LOG_STEP * np.arange(N_PIXELS + 1)
-        place = (edges - np.log10(1 + velocity / SPEED_OF_LIGHT) - self.log_first) / STEP
+        place = (self.edges - np.log10(1 + velocity / SPEED_OF_LIGHT) - self.log_first) / self.step
         inside = (place[:-1] >= 0) & (place[1:] <= self.lines.shape[1] - 1)
-        return np.where(inside, np.diff(self._integral(place, which)) * (STEP / LOG_STEP), 0.0)
+        share = self.step / float(self.edges[1] - self.edges[0])
+        return np.where(inside, np.diff(self._integral(place, which)) * share, 0.0)
 
     def _integral(self, place: Floats, which: slice) -> Floats:
         """From the first pixel to these places, in pixels of the templates: straight lines between these."""
@@ -125,15 +143,103 @@ def templates() -> Templates:
     """Those of the package, see data/README.md."""
     with (files("spectrove.stars") / "data" / TEMPLATES).open("rb") as file, np.load(file) as stored:
         return Templates(
-            float(stored["log_first"]), stored["lines"].astype(float), stored["teff"].astype(float)
+            float(stored["log_first"]),
+            stored["lines"].astype(float),
+            stored["teff"].astype(float),
+            common_edges(),
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Search:
+    """How velocities are looked for: of all templates in wide steps, then of the best in narrow ones.
+
+    Attributes:
+        templates: What is moved.
+        fastest, coarse, fine: Velocities that are tried, km/s, and how far apart, first and then.
+        floor: No velocity is better known than this, km/s.
+        apart: Velocities that are one minimum, km/s.
+    """
+
+    templates: Movable
+    fastest: float = FASTEST
+    coarse: float = COARSE
+    fine: float = FINE
+    floor: float = FLOOR
+    apart: float = _ONE_MINIMUM
+
+    @cached_property
+    def _all_moved(self) -> tuple[Floats, NDArray[np.float32], NDArray[np.float32]]:
+        """Velocities, all templates at each of them, and their squares: (n_velocities * n_templates, n_pixels)."""
+        velocity = np.arange(-self.fastest, self.fastest + 1, self.coarse)
+        moved = np.concatenate([self.templates.moved(v) for v in velocity]).astype(np.float32)
+        return velocity, moved, moved**2
+
+    def __call__(self, star: Floats, weight: Floats) -> list[Velocity]:
+        """The velocity of each star.
+
+        Args:
+            star: Lines over the continuum, (n_spectra, n_pixels).
+            weight: Their inverse variance, 0 where a pixel is not used, same shape.
+        """
+        velocity, moved, squares = self._all_moved
+        across = (weight * star).astype(np.float32) @ moved.T
+        size = weight.astype(np.float32) @ squares.T
+        # Lines upside down explain nothing.
+        gain = np.where(across > 0, across**2 / np.maximum(size, 1e-12), 0.0)
+        gain = gain.reshape(len(star), len(velocity), len(moved) // len(velocity))
+        return [self._closely(s, w, velocity, g) for s, w, g in zip(star, weight, gain, strict=True)]
+
+    def _closely(self, star: Floats, weight: Floats, velocity: Floats, gain: Floats) -> Velocity:
+        """The velocity of one spectrum from what templates gain at each velocity, (n_velocities, n_templates)."""
+        total, n = float(weight @ star**2), int((weight > 0).sum())
+        tried = np.argsort(-gain.max(axis=0), kind="stable")[:_CLOSELY]
+        found = [
+            self._maximum(
+                partial(self._gain, star, weight, int(i)), int(i), float(velocity[gain[:, i].argmax()])
+            )
+            for i in tried
+        ]
+        best, error, reached, template = max(found, key=lambda one: one[2])
+        unit = max((total - reached) / max(n - 2, 1), 1.0)
+        elsewhere = gain[abs(velocity - best) > self.apart].max(initial=0.0)
+        share = reached / max(total - n, 1e-3 * total, 1e-12)
+        gained = float(reached - elsewhere) / unit
+        return Velocity(
+            best, float(np.hypot(error * unit**0.5, self.floor)), template, float(share), gained, total - reached,
+            self._warning(best, share, gained),
+        )  # fmt: skip
+
+    def _warning(self, value: float, share: float, gain: float) -> str:
+        """Why a velocity is not to be used, a name of `WARNINGS`; "" if it may be."""
+        if abs(value) >= self.fastest:
+            return "Z_FITLIMIT"
+        if share < LEAST_SHARE:
+            return "NO_FEATURES"
+        return "SMALL_DELTA_CHI2" if gain < LEAST_GAIN else ""
+
+    def _maximum(
+        self, gain_at: Callable[[float], float], template: int, near: float
+    ) -> tuple[float, float, float, int]:
+        """Where a template gains most near a velocity, its error, the gain there, and the template."""
+        velocity = np.arange(near - self.coarse, near + self.coarse + 0.5 * self.fine, self.fine)
+        gain = np.array([gain_at(v) for v in velocity])
+        i = int(np.clip(gain.argmax(), 1, len(gain) - 2))
+        below, here, above = gain[i - 1 : i + 2]
+        curvature = max(2 * here - below - above, 1e-12) / self.fine**2
+        step = float(np.clip(0.5 * (above - below) / self.fine / curvature, -self.fine, self.fine))
+        best = float(velocity[i]) + step
+        return best, float((2 / curvature) ** 0.5), gain_at(best), template
+
+    def _gain(self, star: Floats, weight: Floats, template: int, velocity: float) -> float:
+        (moved,) = self.templates.moved(velocity, slice(template, template + 1))
+        across = float(weight @ (star * moved))
+        return across**2 / max(float(weight @ moved**2), 1e-12) if across > 0 else 0.0
+
+
 @cache
-def _all_moved() -> tuple[Floats, NDArray[np.float32]]:
-    """Velocities, and all templates at each of them, (n_velocities, n_templates, n_pixels)."""
-    velocity = np.arange(-FASTEST, FASTEST + 1, COARSE)
-    return velocity, np.stack([templates().moved(v) for v in velocity]).astype(np.float32)
+def _search() -> Search:
+    return Search(templates())
 
 
 def velocities(spectra: SpectrumSet) -> tuple[dict[str, Velocity], list[Refusal]]:
@@ -148,54 +254,4 @@ def velocities(spectra: SpectrumSet) -> tuple[dict[str, Velocity], list[Refusal]
 
 def velocities_on_grid(grid: OnGrid) -> list[Velocity]:
     """The same for spectra in the observed frame on the common pixels."""
-    star, weight = grid.lines()
-    velocity, moved = _all_moved()
-    flat = moved.reshape(-1, moved.shape[-1])
-    across = (weight * star).astype(np.float32) @ flat.T
-    size = weight.astype(np.float32) @ (flat**2).T
-    gain = np.where(across > 0, across**2 / np.maximum(size, 1e-12), 0.0)  # lines upside down explain nothing
-    shape = (len(star), len(velocity), moved.shape[1])
-    return [_closely(s, w, velocity, g) for s, w, g in zip(star, weight, gain.reshape(shape), strict=True)]
-
-
-def _closely(star: Floats, weight: Floats, velocity: Floats, gain: Floats) -> Velocity:
-    """The velocity of one spectrum from what templates gain at each velocity, (n_velocities, n_templates)."""
-    total, n = float(weight @ star**2), int((weight > 0).sum())
-    tried = np.argsort(-gain.max(axis=0), kind="stable")[:_CLOSELY]
-    found = [_maximum(star, weight, int(i), float(velocity[gain[:, i].argmax()])) for i in tried]
-    best, error, reached, template = max(found, key=lambda one: one[2])
-    unit = max((total - reached) / max(n - 2, 1), 1.0)
-    elsewhere = gain[abs(velocity - best) > _ONE_MINIMUM].max(initial=0.0)
-    share = reached / max(total - n, 1e-3 * total, 1e-12)
-    gained = float(reached - elsewhere) / unit
-    return Velocity(
-        best, float(np.hypot(error * unit**0.5, FLOOR)), template, float(share), gained, total - reached,
-        _warning(best, share, gained),
-    )  # fmt: skip
-
-
-def _warning(value: float, share: float, gain: float) -> str:
-    """Why a velocity is not to be used, a name of `WARNINGS`; "" if it may be."""
-    if abs(value) >= FASTEST:
-        return "Z_FITLIMIT"
-    if share < LEAST_SHARE:
-        return "NO_FEATURES"
-    return "SMALL_DELTA_CHI2" if gain < LEAST_GAIN else ""
-
-
-def _maximum(star: Floats, weight: Floats, template: int, near: float) -> tuple[float, float, float, int]:
-    """Where a template gains most near a velocity, its error, the gain there, and the template."""
-    velocity = np.arange(near - COARSE, near + COARSE + 0.5 * FINE, FINE)
-    gain = np.array([_gain(star, weight, template, v) for v in velocity])
-    i = int(np.clip(gain.argmax(), 1, len(gain) - 2))
-    below, here, above = gain[i - 1 : i + 2]
-    curvature = max(2 * here - below - above, 1e-12) / FINE**2
-    step = float(np.clip(0.5 * (above - below) / FINE / curvature, -FINE, FINE))
-    best = float(velocity[i]) + step
-    return best, float((2 / curvature) ** 0.5), _gain(star, weight, template, best), template
-
-
-def _gain(star: Floats, weight: Floats, template: int, velocity: float) -> float:
-    (moved,) = templates().moved(velocity, slice(template, template + 1))
-    across = float(weight @ (star * moved))
-    return across**2 / max(float(weight @ moved**2), 1e-12) if across > 0 else 0.0
+    return _search()(*grid.lines())
