@@ -233,6 +233,7 @@ def test_zcosmos_is_read_as_it_is_published(data_dir: Path):
     assert len(found) > 10000
     good = [one for one in found.rows() if isinstance(one, Photometry)]
     assert len(good) > 0.6 * len(found)
+    assert sum(isinstance(one, Photometry) for one in found.rows(free_redshift=True)) > len(good) + 1000
     assert all(0.02 <= one.z < 5 for one in good)
     middle = np.nanmedian(-2.5 * np.log10(np.array([one.flux for one in good]) / 3.6308e6), 0)
     assert_allclose(middle, [23.9, 23.3, 22.9, 23.4, 22.5, 22.0, 21.6, 21.3, 20.6], atol=0.15)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ class Galaxies:
         unit: What the table has, in words.
         ignored: Columns that are no photometry.
         refused: Why a row cannot be used, by its place.
+        doubtful: Why its redshift cannot be, likewise; it is found in the photometry then.
     """
 
     names: Sequence[str]
@@ -54,6 +55,7 @@ class Galaxies:
     unit: str
     ignored: tuple[str, ...]
     refused: dict[int, str]
+    doubtful: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -62,11 +64,12 @@ class Galaxies:
         """Each row as a galaxy, or why it cannot be fitted.
 
         Args:
-            free_redshift: Do not ask for redshifts.
+            free_redshift: Do not ask for redshifts, nor whether they are secure.
         """
         for i, name in enumerate(self.names):
             one = Photometry(name, float(self.z[i]), self.flux[i], self.error[i])
-            reason = self.refused.get(i) or _fault(one, self.bands, free_redshift=free_redshift)
+            doubt = None if free_redshift else self.doubtful.get(i)
+            reason = self.refused.get(i) or doubt or _fault(one, self.bands, free_redshift=free_redshift)
             yield Refusal(name, f"{name}: {reason}") if reason else one
 
 
@@ -199,16 +202,19 @@ def _of_layout(table: dict[str, Any], layout: Layout, unit: str | None) -> Galax
     error = np.stack([_numbers(table[c], c, refused) for _, c in layout.bands.values()], 1)
     missing = (value <= layout.missing) | (error <= layout.missing)
     value[missing], error[missing] = np.nan, np.nan
+    doubtful: dict[int, str] = {}
     if layout.quality:
         classes = _numbers(table[layout.quality], layout.quality, refused)
         for i in np.flatnonzero(~np.isin(np.floor(classes), layout.secure)):
-            refused.setdefault(int(i), f"its redshift is not secure (class {classes[i]:g} of {layout.name}).")
+            doubtful.setdefault(
+                int(i), f"its redshift is not secure (class {classes[i]:g} of {layout.name})."
+            )
     for i in np.flatnonzero(z < layout.galaxies):
-        refused.setdefault(int(i), f"its redshift is {z[i]:g}: a star, or unknown.")
+        doubtful.setdefault(int(i), f"its redshift is {z[i]:g}: a star, or unknown.")
     flux, error = _to_mjy(value, error, layout.unit)
     used = layout.columns
     return Galaxies(names, z, tuple(layout.bands), flux, error, f"{layout.unit}, as {layout.name} is published",
-                    tuple(n for n in table if n not in used), refused)  # fmt: skip
+                    tuple(n for n in table if n not in used), refused, doubtful)  # fmt: skip
 
 
 def _of_cigale(path: Path, table: dict[str, Any], unit: str | None) -> Galaxies:

@@ -250,7 +250,7 @@ def _fitted(
     from spectrove.work import doing
 
     rows: list[One | Refusal] = list(galaxies.rows(free_redshift=between is not None))
-    usable = [one for one in rows if isinstance(one, One) and one.z > 0]
+    usable = [one for one in galaxies.rows() if isinstance(one, One)]
     if reading.zero_points and usable:
         anchor = galaxies.bands.index(reading.anchor) if reading.anchor else len(galaxies.bands) // 2
         first = usable[: reading.zero_points]
