@@ -47,6 +47,12 @@ PARTS: dict[str, Part] = {
         "experiments.stars.flow",
         "posteriors of nine labels by the flow: computed mock stars at four S/N, where it looks, the real Sun",
     ),
+    "anytoany": Part(
+        "experiments.stars.anytoany",
+        "any quantity of mock stars from any others by one network, beside methods refitted for each question",
+        more=("refitted.py", "tokens_data.py"),
+        real=True,
+    ),
 }
 
 STARS = Parts("stars", PARTS, Path(__file__).parent, shared=("bench.py", "data.py"))

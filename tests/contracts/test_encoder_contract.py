@@ -22,6 +22,9 @@ from spectrove.pipeline.domains import DOMAINS
 from spectrove.preprocess import Prepared, PreprocessRecipe
 from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.stars.grid import N_PIXELS, log_wavelength
+from spectrove.stars.tokens.encoder import SeenByBp
+from spectrove.stars.tokens.infer import StarTokens
+from spectrove.stars.tokens.vocabulary import N_BP, NAMES
 from spectrove.xray.binned import Binned
 from spectrove.xray.vectors.autoencoder import Autoencoder, AutoencoderRecipe
 from spectrove.xray.vectors.energies import EnergyCounts
@@ -31,6 +34,7 @@ PREPROCESS = PreprocessRecipe(n_pixels=120)
 RECIPES = {
     "counts": EncoderRecipe(name="small-counts", kind="counts", counts={"version": 3}),
     "star_lines": EncoderRecipe(name="small-stars", kind="star_lines", star_lines={"n_components": 3}),
+    "star_tokens": EncoderRecipe(name="small-tokens", kind="star_tokens", star_tokens={"version": 1}),
     "hardness_pca": EncoderRecipe(
         name="small-hardness", kind="hardness_pca", hardness_pca={"n_bins": 8, "n_components": 3}
     ),
@@ -204,10 +208,21 @@ def at_rest(encoder, n, rng):
     )  # fmt: skip
 
 
+def seen_by_bp(encoder, n, rng):
+    """Coefficients of Gaia's BP of n stars, on the scale of the network."""
+    value, error = np.full((n, len(NAMES)), np.nan), np.full((n, len(NAMES)), np.nan)
+    value[:, :N_BP], error[:, :N_BP] = rng.normal(0, 1e-3, (n, N_BP)), 1e-4
+    value[:, 0] += 0.13
+    return SeenByBp(np.array([f"s{i}" for i in range(n)], dtype=str), value, error, encoder.preparation)
+
+
 #: Kinds whose input is no flux on a grid: what makes input of n spectra.
-PREPARED = {"counts": counted, "hardness_pca": binned, "star_lines": at_rest} | dict.fromkeys(
-    ("count_pca", "count_autoencoder", "source_network"), in_energies
-)
+PREPARED = {
+    "counts": counted,
+    "hardness_pca": binned,
+    "star_lines": at_rest,
+    "star_tokens": seen_by_bp,
+} | dict.fromkeys(("count_pca", "count_autoencoder", "source_network"), in_energies)
 
 
 def make(case):
@@ -227,6 +242,9 @@ def make(case):
     elif case == "star_lines":
         axes = np.linalg.qr(rng.normal(size=(N_PIXELS, 3)))[0].T
         weights = {"mean": np.zeros(N_PIXELS), "components": axes, "deviation": np.linspace(3, 1, 3)}
+    elif case == "star_tokens":
+        n = StarTokens.load().network.recipe.width
+        weights = {"mean": rng.normal(size=n), "deviation": rng.uniform(1, 2, n)}
     elif case == "counts":
         weights = {"scale": np.array([1.0, 2.0])}
     else:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from spectrove.errors import FormatError
 from spectrove.readers.fitsfile import Hdu, open_plain
+from spectrove.readers.lists import has_lists, read_lists
 from spectrove.readers.medium import medium_in
 from spectrove.readers.units import parse_unit, stated
 
@@ -76,6 +77,8 @@ def read(path: Path) -> list[Hdu]:
     text = _text(path)
     if known := _format_of(text):
         return _by_astropy(text, known, path)
+    if has_lists(text):
+        return [read_lists(text, path)]
     lines = text.splitlines()
     comments = [line.strip().lstrip("#%").strip() for line in lines if line.lstrip()[:1] in ("#", "%")]
     body = [line.strip() for line in lines if line.strip() and line.lstrip()[:1] not in ("#", "%")]

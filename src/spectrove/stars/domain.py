@@ -14,6 +14,7 @@ from spectrove.stars.measuring import StarMeasurer
 from spectrove.stars.oddities.reasons import StarReasons
 from spectrove.stars.panels import KIEL, StarPanels
 from spectrove.stars.quantities import QUANTITIES
+from spectrove.stars.tokens.estimator import TokensEstimator
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder, EncoderRecipe
@@ -34,6 +35,20 @@ def _train_lines(
     from spectrove.stars.encoder import train_star_lines
 
     return train_star_lines(recipe, datasets, **options)
+
+
+def _tokens() -> type[Encoder]:
+    from spectrove.stars.tokens.encoder import StarTokensEncoder
+
+    return StarTokensEncoder
+
+
+def _train_tokens(
+    recipe: EncoderRecipe, datasets: Sequence[SpectrumSet], /, **options: Any
+) -> tuple[Encoder, dict[str, Any]]:
+    from spectrove.stars.tokens.encoder import train_star_tokens
+
+    return train_star_tokens(recipe, datasets, **options)
 
 
 def estimate_velocities(spectra: SpectrumSet, n: int, level: float) -> list[RedshiftEstimate]:
@@ -73,6 +88,7 @@ ESTIMATORS: dict[str, OwnEstimator] = {
     "network": NetworkEstimator(),
     "flow": FlowEstimator("flow", "a flow trained on mock stars with the depths of the real Sun"),
     "flow_lte": FlowEstimator("flow_lte", "a flow trained on mock stars as they are computed", depth=0.0),
+    "tokens": TokensEstimator(),
 }
 
 STARS = Domain(
@@ -85,8 +101,8 @@ STARS = Domain(
     groups="stars",
     lines=LINES,
     quantities=QUANTITIES,
-    kinds={"star_lines": _lines},
-    trainers={"star_lines": _train_lines},
+    kinds={"star_lines": _lines, "star_tokens": _tokens},
+    trainers={"star_lines": _train_lines, "star_tokens": _train_tokens},
     measurer=StarMeasurer(),
     estimators=ESTIMATORS,
     diagram=KIEL,
