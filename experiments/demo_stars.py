@@ -28,6 +28,11 @@ from spectrove.stars.quantities import LABELS
 
 #: No recipe that something learned from has this seed.
 SEED = 42
+#: What has to be known beside the figures of an estimator: these stars have lines as they are computed.
+NOTES = {
+    "flow": "it learned lines as deep as those of the real Sun, for real stars; of stars with computed lines, as these "
+    "are, it is too sure, and flow_lte is what reads them"
+}
 #: Every so many-th star is asked about, and is not in the base.
 ASKED = 8
 
@@ -80,6 +85,8 @@ def by_estimator(base: Base, queries: SpectrumSet, by: str) -> Iterator[str]:
     if answers.refusals:
         said += f"; {answers.refusals[0].error.partition(': ')[2]}"
     yield said
+    if by in NOTES and len(answers):
+        yield f"    {NOTES[by]}"
     place = {str(name): i for i, name in enumerate(queries.object_id)}
     for name in names if len(answers) else ():
         true = np.array(queries.column(name), float)[[place[one.object_id] for one in answers]]
