@@ -186,6 +186,7 @@ def test_a_table_is_fitted_from_the_command_line(table: Path, maraston: Path, tm
     assert (found["bayes.log_mass_low"] < found["bayes.log_mass_high"]).all()
     assert found.meta["SSP"] == "Maraston 2005"
     assert found.meta["FLOOR"] == "0.05"
+    assert found.meta["SFH"] == "burst"  # HISTORY is a card of another kind
 
 
 def test_json_has_the_same_rows(table: Path, maraston: Path):

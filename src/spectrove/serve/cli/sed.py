@@ -220,7 +220,7 @@ def _about(
     return {
         "software": f"spectrove {__version__}", "ssp": engine.populations.name, "imf": engine.populations.imf,
         "nebular": engine.nebula is not None, "dust": engine.dust is not None, "law": making.law,
-        "history": making.history,
+        "sfh": making.history,
         "models": models, "floor": reading.floor, "unit": galaxies.unit, "cosmology": COSMOLOGY_NAME,
         "guesses": "; ".join(f"{name}: {why}" for name, why in chosen.guesses.items()),
         "ignored": ", ".join(galaxies.ignored),
