@@ -71,8 +71,25 @@ def test_common_questions_have_answers(tools, names):
         (f"why is {one} a LINER?", "LINER"),
         ("which are unusual?", "most unusual"),
         ("how many LINERs are there?", "match 'LINERs'"),
+        ("how many galaxies are there?", "holds"),
+        (f"is {one} a LINER?", "LINER by the target's threshold"),
+        ("which are LINERs among tonight's spectra?", "the newest night of the base"),
     ):
         assert words in answered(tools, question).answer
+
+
+def test_words_that_say_more_are_never_left_out(tools, names):
+    """An answer to less than was asked looks like one to the whole."""
+    done = answered(tools, "which of the spectra with z > 0.1 are LINERs?")
+    assert done.steps[-2].action["arguments"]["text"] == "LINERs with z > 0.1"
+    done = answered(tools, "which of tonight's spectra are not LINERs?")
+    assert done.steps[-2].action["arguments"]["text"] == "not LINERs"
+    for question in (
+        f"list spectra like {names[0]} but not {names[1]}",
+        f"what looks like {names[0]} and {names[1]}?",
+        f"what is the redshift of {names[0]} in 2020?",
+    ):
+        assert not converse(Rules(), question, tools).answer
 
 
 @pytest.mark.parametrize(
@@ -82,6 +99,11 @@ def test_common_questions_have_answers(tools, names):
         ("what is the redshift of XX-12?", "no object of the base is called XX-12"),
         ("why the first one?", "names no such object"),
         ("which of tonight's spectra are blorps?", "blorps"),
+        ("which spectra of plate 266 are LINERs?", "unknown word 'plate'"),
+        ("which of plate 266 are unusual?", "leaving it out would ask something else"),
+        ("which galaxies from last week are LINERs?", "unknown word 'last'"),
+        ("how many quasars of the north are there?", "north"),
+        ("why is it a LINER?", "name the object that is meant"),
         ("", "no question that is understood"),
     ],
 )

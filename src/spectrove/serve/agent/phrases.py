@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 Intent = Literal["which", "count", "why", "class", "number", "like", "compare", "odd", "holds"]
@@ -15,11 +15,59 @@ _CLAUSES = re.compile(rf"(?:\?|;|\.|,?\s+and\b|,)\s+(?=(?:and\s+)?{_BEGIN}\b)", 
 #: Words for the newest objects of a base.
 _NEWEST = re.compile(r"\b(?:tonight|last night|newest|latest|most recent|new)(?:'s|s')?\b", re.IGNORECASE)
 _ORDINALS = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1, "best": 0, "top": 0}
-_ORDINAL = re.compile(rf"\b({'|'.join(_ORDINALS)})\b(?!\s+night)", re.IGNORECASE)
+_ORDINAL = re.compile(
+    rf"\b(?:the\s+)?({'|'.join(_ORDINALS)})(?:\s+(?:one|spectrum|object)|\s+of\s+(?:these|those|them))?"
+    r"(?=\s*$|\s+(?:is|are|was|not|an?|with|to|and|from|than)\b)",
+    re.IGNORECASE,
+)
 _PRONOUN = re.compile(r"\b(?:it|its|they|them|that one|this one|those|these)\b", re.IGNORECASE)
 
 #: A name of an object: letters, digits and joints, with a digit in it.
 _NAME = re.compile(r"(?<![\w.#+:-])(?=[\w.#+:-]*\d)[A-Za-z0-9][\w.#+:-]*[A-Za-z0-9](?![\w#+:])")
+
+#: Words of a subject that say nothing of whom it is about.
+_FILLING = frozenset(
+    [
+        "the",
+        "a",
+        "an",
+        "of",
+        "all",
+        "any",
+        "my",
+        "me",
+        "our",
+        "these",
+        "those",
+        "spectra",
+        "spectrum",
+        "objects",
+        "object",
+        "sources",
+        "source",
+        "ones",
+        "one",
+        "base",
+    ]
+)
+_COMPARING = frozenset(
+    [
+        "with",
+        "to",
+        "and",
+        "from",
+        "than",
+        "is",
+        "are",
+        "does",
+        "do",
+        "differ",
+        "differs",
+        "different",
+        "between",
+        "other",
+    ]
+)
 
 _DECIMAL = re.compile(r"\d+\.\d*")
 
@@ -56,7 +104,7 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = tuple(
             "count",
             rf"^(?:how many|count)\s+(?P<thing>.+?)(?:\s+{_THERE})?(?:\s+(?:in|among|of)\s+(?P<of>.+))?$",
         ),
-        ("class", r"^(?:what|which)\s+(?:kind|class|type|sort)\b.*?\b(?:is|are|of)\s+(?P<of>.+)$"),
+        ("class", r"^(?:what|which)\s+(?:kind|class|type|sort)\b.*\b(?:is|are|of)\s+(?P<of>.+)$"),
         ("class", r"^classify\s+(?P<of>.+)$"),
         (
             "number",
@@ -65,6 +113,16 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = tuple(
         (
             "holds",
             r"^(?:what (?:is in|does).*\b(?:base|hold|contain)\b.*|what do you (?:hold|know).*|describe the base)$",
+        ),
+        (
+            "which",
+            rf"^(?:which|what)\s+{_ARE}\s+(?P<thing>(?:(?!\b(?:among|of|from)\b).)+?)\s+",
+            r"(?:among|of|from)\s+(?P<of>.+)$",
+        ),
+        (
+            "which",
+            r"^(?:is|are)\s+(?P<of>it|they|these|those|this one|that one|(?:the\s+)?\w+ one|",
+            r"(?=[\w.#+:-]*\d)[\w.#+:-]+)\s+(?P<thing>.+)$",
         ),
         ("which", rf"^(?:which|what|are any)\b(?: of)?\s+(?P<of>.*?)\s*\b{_ARE}\s+(?P<thing>.+)$"),
         (
@@ -85,14 +143,14 @@ class Subject:
         place: Of the objects of the answer before: 0 the first, -1 the last; None for none of them.
         before: Whom the question before was about.
         names: Words that may be names of objects.
-        text: As it was written.
+        rest: Words that say more of whom it is about, which nothing above holds.
     """
 
     newest: bool = False
     place: int | None = None
     before: bool = False
     names: tuple[str, ...] = ()
-    text: str = ""
+    rest: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,19 +185,33 @@ def _clause(text: str) -> Clause | str:
         # Of "list tonight's outliers" both the thing and whom it is about stand in one place.
         about = groups.get("of") or ("" if intent == "number" else thing)
         odd = intent in ("which", "count") and _ODD.search(thing)
-        return Clause("odd" if odd else intent, subject_of(about), bare(thing), text)
+        subject = subject_of(about, _COMPARING if intent == "compare" else frozenset())
+        if about == thing:  # its words are looked for, they say nothing more of whom
+            subject = replace(subject, rest="")
+        return Clause("odd" if odd else intent, subject, bare(thing), text)
     return text
 
 
-def subject_of(text: str) -> Subject:
-    """Whom words are about."""
+def subject_of(text: str, filling: frozenset[str] = frozenset()) -> Subject:
+    """Whom words are about.
+
+    Args:
+        text: The words.
+        filling: Words that say nothing, beside the usual ones.
+    """
     ordinal = _ORDINAL.search(text)
+    names = tuple(name for name in _NAME.findall(text) if not _DECIMAL.fullmatch(name))
+    rest = text
+    for pattern in (_NEWEST, _ORDINAL, _PRONOUN):
+        rest = pattern.sub(" ", rest)
+    words = [word.strip(",;'\"") for word in rest.split()]
+    said = [word for word in words if word and word not in names and word.lower() not in _FILLING | filling]
     return Subject(
         newest=bool(_NEWEST.search(text)),
         place=None if ordinal is None else _ORDINALS[ordinal.group(1).lower()],
         before=bool(_PRONOUN.search(text)),
-        names=tuple(name for name in _NAME.findall(text) if not _DECIMAL.fullmatch(name)),
-        text=text.strip(),
+        names=names,
+        rest=" ".join(said),
     )
 
 

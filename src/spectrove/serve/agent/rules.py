@@ -114,9 +114,17 @@ def _whom(
         memory: What was found before.
         named: Whether words like names must be names of objects; else they may belong to what is looked for.
     """
+    if named and (rest := _rest(subject, memory)):
+        raise _Unanswered(f"{rest!r} is not understood, and leaving it out would ask something else.")
     objects, words = yield from _meant(subject, memory, named)
     memory.asked = objects or memory.asked
     return objects, words
+
+
+def _rest(subject: Subject, memory: Memory) -> str:
+    """Words of a subject that are not understood; those for any object of the base are."""
+    nouns = {form for noun in memory.contents["nouns"] for form in (noun, noun.removesuffix("s"))}
+    return " ".join(word for word in subject.rest.split() if word.lower() not in nouns)
 
 
 def _meant(subject: Subject, memory: Memory, named: bool) -> Generator[Call, Result, tuple[list[str], str]]:
@@ -173,14 +181,16 @@ def _target(thing: str, memory: Memory) -> str:
 @_part
 def _which(clause: Clause, memory: Memory) -> Part:
     objects, words = yield from _whom(clause.of, memory, named=False)
-    target = _target(clause.thing, memory)
-    if objects and target:
+    target, rest = _target(clause.thing, memory), _rest(clause.of, memory)
+    if objects and target and not rest:
         return (yield from _hunted(target, objects, words, memory))
     where = {} if not objects else {"where": _among(objects)}
-    found = _asked((yield Call(tool="search_text", arguments={"text": clause.thing, "top": NAMED, **where})))
+    # "LINERs with z > 0.1", of "which of those with z > 0.1 are LINERs"
+    text = " ".join([bare(clause.thing), rest]).strip()
+    found = _asked((yield Call(tool="search_text", arguments={"text": text, "top": NAMED, **where})))
     memory.names = [str(row["object_id"]) for row in found.rows]
     memory.target = target
-    return _described(found, clause.thing, words)
+    return _described(found, text, words)
 
 
 def _hunted(target: str, objects: list[str], words: str, memory: Memory) -> Part:
@@ -209,7 +219,7 @@ def _described(found: Result, thing: str, words: str) -> list[str]:
     listed = ", ".join(_with_probability(row) for row in found.rows)
     more = f", the first {len(found.rows)}" if n > len(found.rows) else ""
     read = f", read as {about['sentence']!r}" if about.get("sentence") else ""
-    return [f"In {words}: {n} match {thing!r}{read}{more}.", *([f"{listed}."] if listed else [])]
+    return [f"In {words.rstrip(',')}: {n} match {thing!r}{read}{more}.", *([f"{listed}."] if listed else [])]
 
 
 def _with_probability(row: Mapping[str, Any]) -> str:
@@ -224,10 +234,9 @@ def _among(objects: Sequence[str]) -> str:
 
 @_part
 def _count(clause: Clause, memory: Memory) -> Part:
-    if (
-        bare(clause.thing).lower() in ("objects", "spectra", "galaxies", "stars", "sources", "")
-        and not clause.of.newest
-    ):
+    nouns = {"objects", "spectra", "sources", "", *memory.contents["nouns"]}
+    whole = not (clause.of.newest or clause.of.names or clause.of.before or _rest(clause.of, memory))
+    if bare(clause.thing).lower() in nouns and whole and clause.of.place is None:
         n = memory.contents["objects"]
         return [f"The base {memory.contents['name']} holds {n} objects."]
     return (yield from _which(clause, memory))
@@ -235,7 +244,7 @@ def _count(clause: Clause, memory: Memory) -> Part:
 
 @_part
 def _why(clause: Clause, memory: Memory) -> Part:
-    subject = clause.of
+    subject = replace(clause.of, rest="")  # "is ... a LINER": read below
     if subject.place is None and not subject.names and not subject.before and memory.names:
         subject = Subject(place=0)
     objects, _ = yield from _whom(subject, memory)
@@ -315,8 +324,8 @@ def _estimate(row: Mapping[str, Any], name: str, digits: int) -> str:
 @_part
 def _like(clause: Clause, memory: Memory) -> Part:
     objects, _ = yield from _whom(clause.of, memory)
-    if not objects:
-        raise _Unanswered("name the object that is meant.")
+    if len(objects) != 1:
+        raise _Unanswered(f"{len(objects)} objects are meant, expected one.")
     found = _asked((yield Call(tool="search", arguments={"objects": objects[:1], "k": 5})))
     near = found.rows[0]["neighbors"]
     memory.names, memory.target = [str(one["object_id"]) for one in near], ""

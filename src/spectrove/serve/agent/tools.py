@@ -177,6 +177,7 @@ class Tools(Mapping[str, Tool]):
         row = {
             "name": about["name"], "domain": domain.name, "objects": about["rows"], "version": about["version"],
             "labels": about["labels"], "columns": columns, "numbers": numbers, "targets": targets,
+            "nouns": list(domain.words.nouns) if domain.words else [],
             "estimators": list(domain.estimators), "redshifts": domain.redshift is not None, "label": domain.label,
         }  # fmt: skip
         return Result((plain(row),))
