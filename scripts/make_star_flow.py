@@ -2,7 +2,7 @@
 
     python scripts/make_star_flow.py [--folder FOLDER] [--output FOLDER]
 
-`flow_lte` learns mock stars of the recipe "train": 80,000 spectra from the emulator, 5,000 steps and 1,200 of the flow.
+`flow_lte` learns mock stars of the recipe "train": 160,000 spectra from the emulator, 16,000 steps and 4,000 of the flow.
 `flow` starts from it, and learns those of the recipe "real", with the depths of the real Sun, off by 15%. Spectra and
 states are kept in FOLDER (build/stars/flow, which git ignores): a run that was stopped goes on.
 """
@@ -23,7 +23,7 @@ DATA = ROOT / "src" / "spectrove" / "stars" / "data"
 #: The recipe of each; every flow but the first starts from the first.
 RECIPES = {
     "flow_lte": FlowRecipe(),
-    "flow": FlowRecipe(mocks="real", pool=30_000, steps=1_500, shaping=400, learning_rate=1e-3, seed=1),
+    "flow": FlowRecipe(mocks="real", pool=80_000, steps=6_000, shaping=2_000, learning_rate=1e-3, seed=1),
 }
 
 

@@ -28,7 +28,7 @@ from spectrove.stars.settings import SETTINGS
 Floats = NDArray[np.float64]
 
 #: Stars to test with, the seed of their labels, and the signal-to-noise ratios in a pixel of .1 A.
-STARS_TESTED, SEED, RATIOS = 300, 0, (100.0, 50.0, 25.0, 10.0)
+STARS_TESTED, SEED, RATIOS = 1000, 0, (100.0, 50.0, 25.0, 10.0)
 
 #: Samples of a posterior.
 DRAWS = 250
