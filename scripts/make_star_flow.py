@@ -2,9 +2,9 @@
 
     python scripts/make_star_flow.py [--folder FOLDER] [--output FOLDER]
 
-`flow_lte` learns mock stars of the recipe "train": 160,000 spectra from the emulator, 16,000 steps and 4,000 of the flow.
-`flow` starts from it, and learns those of the recipe "real", with the depths of the real Sun, off by 15%. Spectra and
-states are kept in FOLDER (build/stars/flow, which git ignores): a run that was stopped goes on.
+`flow_lte` learns mock stars of the recipe "train": 160,000 spectra from the emulator, 16,000 steps and 4,000 of the
+flow. `flow` starts from it, and learns those of the recipe "real", with the depths of the real Sun, off by 15%. Spectra
+and states are kept in FOLDER (build/stars/flow, which git ignores): a run that was stopped goes on.
 """
 
 from __future__ import annotations

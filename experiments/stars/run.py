@@ -46,6 +46,7 @@ PARTS: dict[str, Part] = {
     "flow": Part(
         "experiments.stars.flow",
         "posteriors of nine labels by the flow: computed mock stars at four S/N, where it looks, the real Sun",
+        real=True,
     ),
     "anytoany": Part(
         "experiments.stars.anytoany",

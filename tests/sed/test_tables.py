@@ -102,6 +102,34 @@ def test_rows_that_cannot_be_fitted_are_refused_with_their_reason(tmp_path: Path
     assert good.object_id == "h"
 
 
+@pytest.mark.parametrize(
+    ("unit", "value", "error"),
+    [
+        ("mJy", -99.0, 1.0),
+        ("mJy", -9999.0, -9999.0),
+        ("AB", -99.0, 0.1),
+        ("AB", 99.0, 99.0),
+        ("AB", 21.0, 99.0),
+    ],
+)
+def test_codes_for_what_is_missing_are_no_fluxes(tmp_path: Path, unit: str, value: float, error: float):
+    path = tmp_path / "old.txt"
+    path.write_text(
+        f"id redshift sdss.gp sdss.gp_err sdss.rp sdss.rp_err\na .5 {value} {error} 20 .1\n", "utf-8"
+    )
+    found = read_photometry(path, unit=unit)
+    assert np.isnan(found.flux[0, 0])
+    assert np.isnan(found.error[0, 0])
+    assert np.isfinite(found.flux[0, 1])
+
+
+def test_magnitudes_may_say_so_in_their_column_and_by_the_option(tmp_path: Path):
+    made = Table({"id": ["a"], "redshift": [0.5], "sdss.gp": [20.0], "sdss.gp_err": [0.1]})
+    made["sdss.gp"].unit = made["sdss.gp_err"].unit = "mag(AB)"
+    made.write(tmp_path / "t.ecsv")
+    assert_allclose(read_photometry(tmp_path / "t.ecsv", unit="AB").flux, 0.03631, rtol=1e-3)
+
+
 def test_units_are_those_that_are_stated(tmp_path: Path):
     """The same galaxy in mJy, uJy and AB magnitudes; a FITS table without units is refused."""
     flux, error = np.array([0.01, 0.02, 0.03]), np.array([0.001, 0.002, 0.003])

@@ -31,6 +31,11 @@ FEWEST = 3
 TEXT = (".txt", ".dat", ".csv", ".tsv")
 
 
+#: Fluxes that stand for what is missing in older tables, and magnitudes that none can have.
+CODES = (-99.0, -99.9, -999.0, -999.9, -9999.0)
+NO_MAGNITUDE = 90.0
+
+
 @dataclass(frozen=True)
 class Galaxies:
     """Photometry of many galaxies.
@@ -242,6 +247,7 @@ def _of_cigale(path: Path, table: dict[str, Any], unit: str | None) -> Galaxies:
             _numbers(table[name], name, refused),
             _numbers(table[f"{name}{ERROR}"], f"{name}{ERROR}", refused),
         )
+        value[_is_code(value, sigma, one)] = np.nan
         sigma[np.isnan(value)] = np.nan
         flux[:, i], error[:, i] = _to_mjy(value, sigma, one)
     for i in [i for i, name in enumerate(names) if not name]:
@@ -253,11 +259,18 @@ def _of_cigale(path: Path, table: dict[str, Any], unit: str | None) -> Galaxies:
     )
 
 
+def _is_code(value: Array, error: Array, unit: str) -> NDArray[np.bool_]:
+    """Whether a number stands for what is missing: `CODES`, and magnitudes or their errors that none can be."""
+    if unit == "AB":
+        return (abs(value) >= NO_MAGNITUDE) | (abs(error) >= NO_MAGNITUDE)
+    return np.isin(value, CODES) | (np.isin(error, CODES) & (value <= 0))
+
+
 def _stated(path: Path, table: dict[str, Any], name: str, unit: str | None) -> str:
     """The unit of a column: as given, or its own, or that of CIGALE's text tables."""
     own = getattr(table[name], "unit", None)
     own = str(own) if own not in (None, "") else None
-    if unit is not None and own is not None and u.Unit(own) != u.Unit("mag" if unit == "AB" else unit):
+    if unit is not None and own is not None and not _same(own, unit):
         raise CatalogError(
             f"{path}: the column {name} says {own}, --unit says {unit}. Leave --unit out, or correct the table."
         )
@@ -275,6 +288,16 @@ def _stated(path: Path, table: dict[str, Any], name: str, unit: str | None) -> s
             f"mJy, or AB magnitudes "
                            "(--unit AB).") from error  # fmt: skip
     return given
+
+
+def _same(own: str, given: str) -> bool:
+    """Whether two units are one: a magnitude may be called AB, mag(AB) or mag where AB is given."""
+    if given == "AB":
+        return own in ("AB", "mag(AB)", "mag", "ABmag")
+    try:
+        return bool(u.Unit(own) == u.Unit(given))
+    except ValueError:
+        return own == given
 
 
 def _to_mjy(value: Array, error: Array, unit: str) -> tuple[Array, Array]:
