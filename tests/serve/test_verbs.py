@@ -53,7 +53,7 @@ PYTHON_ALONE = {
     "estimate": set(),
     "redshift": {"n"},
     "measure": set(),
-    "outliers": {"explained"},
+    "outliers": set(),
     "contrast": set(),
     "epochs": {"encoder"},
 }
@@ -64,7 +64,7 @@ OTHER_FORM = {
     ("hunt_like", "unlike"), ("hunt_like", "region"), ("hunt_like", "witness"),
     ("estimate", "k"), ("redshift", "k"), ("hunt", "witness"), ("classify", "witness"), ("classify", "prevalence"),
     ("hunt", "threshold"),
-    ("measure", "measures"),
+    ("measure", "measures"), ("outliers", "explained"),
     ("contrast", "like"), ("contrast", "unlike"),
 }  # fmt: skip
 
