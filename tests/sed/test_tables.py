@@ -287,3 +287,10 @@ def test_real_galaxies_are_fitted(data_dir: Path, tmp_path: Path):
     assert len(found["id"]) >= 6
     assert np.median(found["bayes.log_mass"]) == pytest.approx(9.5, abs=1.0)
     assert "a guess" in done.output
+
+
+def test_a_file_that_is_no_table_is_refused_in_a_sentence(tmp_path: Path):
+    for name in ("junk.fits", "junk.vot", "junk.parquet", "junk.ecsv"):
+        (tmp_path / name).write_text("junk\n", "utf-8")
+        with pytest.raises(CatalogError, match=f"{name}: "):
+            read_photometry(tmp_path / name)

@@ -126,6 +126,7 @@ def read_photometry(path: Path | str, unit: str | None = None) -> Galaxies:
 
 def _columns(path: Path) -> dict[str, Any]:
     """Columns by name; text as it is."""
+    from astropy.io.registry import IORegistryError
     from astropy.table import Table
 
     suffixes = [s.lower() for s in path.suffixes]
@@ -142,8 +143,9 @@ def _columns(path: Path) -> dict[str, Any]:
             return {name: read.column(name).to_numpy() for name in read.column_names}
         found = Table.read(path)
         return {name: found[name] for name in found.colnames}
-    except (OSError, EOFError, ValueError, IndexError) as error:
-        raise CatalogError(f"{path}: cannot be read as a table ({error}). Expected .txt, .csv (also .gz), "
+    except (OSError, EOFError, ValueError, IndexError, TypeError, IORegistryError) as error:
+        why = str(error).partition("\n")[0]
+        raise CatalogError(f"{path}: cannot be read as a table ({why}). Expected .txt, .csv (also .gz), "
             f".fits, .vot, .ecsv or "
                            ".parquet.") from error  # fmt: skip
 
