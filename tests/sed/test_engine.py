@@ -62,7 +62,7 @@ def test_dust_radiates_what_it_absorbs(engine):
             (engine.blocks.parameters["ebv"] == 0.4) & (engine.blocks.parameters["metallicity"] == 0.02)
         )[0]
     )
-    a, z, u, _ = engine.blocks.index[block]
+    a, z, u = engine.blocks.index[block][:3]
     curve = transmission(engine.grid.law.magnitudes(wave, engine.attenuations[a : a + 1])[0][0])
     weights = models.histories.weights
     spectrum = weights @ (stars[z] * (wave > LYMAN_LIMIT))

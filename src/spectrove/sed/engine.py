@@ -1,6 +1,7 @@
 """Fluxes of models: everything but the history of star formation is linear.
 
-flux = W(history) @ [stars(Z, attenuation) + Q_H(Z, age) nebula(Z, U, attenuation) + absorbed energy x dust(alpha)]
+flux = W(history) @ [stars(Z, attenuation) + Q_H(Z, age) nebula(Z of gas, U, attenuation)
+                     + absorbed energy x dust(alpha) + f / (1 - f) L(Z, age) nucleus(reddening)]
 
 at a redshift. What is in brackets is small and is computed once for a redshift; histories are one matrix product each.
 Stars' light beyond the Lyman limit is taken by gas, all of it. Lines, Lyman alpha among them, are attenuated as their
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import ParameterError
-from spectrove.sed import intergalactic
+from spectrove.sed import agn, intergalactic
 from spectrove.sed.attenuation import transmission
 from spectrove.sed.constants import LYMAN_LIMIT, MILLIJANSKY, SOLAR_LUMINOSITY, epoch
 from spectrove.sed.dust import DustEmission
@@ -34,18 +35,22 @@ Single = NDArray[np.float32]
 #: Stars younger than this (yr) are in their clouds of birth.
 YOUNG = 1e7
 
+#: Parameters of an active nucleus.
+AGN = ("agn_fraction", "agn_ebv")
+
 #: Numbers of a block of fluxes that is made at once: 8 MB.
 CHUNK = 2_000_000
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """All that is not history: a block is a metallicity, an ionisation parameter, an attenuation and a dust template.
+    """All that is not history: a block is an attenuation, a metallicity, gas, a dust template and an active nucleus.
 
     Attributes:
         parameters: Level of each parameter in each block, (n_blocks,) each.
         prior: (n_blocks,), summing to one.
-        index: Place of each block among attenuations, metallicities, ionisation parameters and alphas, (n_blocks, 4).
+        index: Place of each block among attenuations, metallicities, ionisation parameters, alphas, metallicities of
+            gas and nuclei, (n_blocks, 6).
     """
 
     parameters: dict[str, Array]
@@ -141,6 +146,8 @@ class Engine:
         kept = np.unique(same)
         self.attenuations = models[kept]
         self._attenuation_prior = priors(models, self.grid.law.axes, same)[kept]
+        self._gas_levels = self._gas_metallicities()
+        self._nuclei()
         self._rest_frame()
         self.blocks = self._blocks()
         self._all_histories()
@@ -159,20 +166,55 @@ class Engine:
             )
         return nearest
 
+    def _gas_metallicities(self) -> Array:
+        """Metallicities of gas, (n_metallicities, 1) where they follow the stars and (1, n_levels) where not."""
+        if self.grid.gas_metallicity is None:
+            return self.populations.metallicities[self.metallicities][:, None]
+        levels = np.array(self.grid.gas_metallicity, float)
+        if self.nebula is not None:
+            low, high = self.nebula.metallicities[[0, -1]]
+            if wrong := [z for z in levels if not low <= z <= high]:
+                raise ParameterError(
+                    f"gas_metallicity {wrong[0]:g}: the tables of gas go from {low:g} to {high:g}. Choose between."
+                )
+        return levels[None]
+
     def _blocks(self) -> Blocks:
         z = self.populations.metallicities[self.metallicities]
-        shape = (len(self.attenuations), z.size, self.log_u.size, self.alphas.size)
+        gas = self._gas_levels if self.grid.gas_metallicity is not None and self.nebula is not None else None
+        has_gas, has_dust = self.nebula is not None, self.dust is not None
+        # Name, levels and scale of the prior of each axis behind attenuation, in the order of `Blocks.index`.
+        axes = [
+            ("metallicity", z, "log"), ("log_u", self.log_u, "linear" if has_gas else ""),
+            ("alpha", self.alphas, "linear" if has_dust else ""),
+            ("gas_metallicity", gas[0] if gas is not None else np.zeros(1), "log" if gas is not None else ""),
+        ]  # fmt: skip
+        shape = (len(self.attenuations), *(levels.size for _, levels, _ in axes), len(self.nuclei))
         index = np.stack([i.ravel() for i in np.indices(shape)], 1)
-        prior = self._attenuation_prior[index[:, 0]] * cells(z, "log")[index[:, 1]]
-        prior = prior * (cells(np.sort(self.log_u), "linear")[index[:, 2]] if self.nebula is not None else 1)
-        prior = prior * (cells(np.sort(self.alphas), "linear")[index[:, 3]] if self.dust is not None else 1)
+        prior = self._attenuation_prior[index[:, 0]] * self._nucleus_prior[index[:, -1]]
         parameters = {name: self.attenuations[index[:, 0], i] for i, name in enumerate(self.grid.law.axes)}
-        parameters["metallicity"] = z[index[:, 1]]
-        if self.nebula is not None:
-            parameters["log_u"] = self.log_u[index[:, 2]]
-        if self.dust is not None:
-            parameters["alpha"] = self.alphas[index[:, 3]]
+        for place, (name, levels, scale) in enumerate(axes, 1):
+            if scale:
+                ordered = np.sort(levels)
+                prior = prior * cells(ordered, scale)[np.searchsorted(ordered, levels)][index[:, place]]
+                parameters[name] = levels[index[:, place]]
+        if self.nuclei[:, 0].any():
+            parameters |= {name: self.nuclei[index[:, -1], i] for i, name in enumerate(AGN)}
         return Blocks(parameters, prior / prior.sum(), index)
+
+    def _nuclei(self) -> None:
+        """Active nuclei, (n_nuclei, 2) with their fraction and reddening, and light of each for one Lsun of stars."""
+        levels = self.grid.agn_fraction, self.grid.agn_ebv
+        models, same = agn.models_of(*levels)
+        kept = np.unique(same)
+        self.nuclei = models[kept]
+        axes = dict(zip(AGN, ((level, "linear") for level in levels), strict=True))
+        self._nucleus_prior = priors(models, axes, same)[kept]
+        self._nucleus = (
+            agn.for_stars(self.nuclei[:, 0])[:, None] * agn.spectra(self.nuclei[:, 1])
+            if self.nuclei[:, 0].any()
+            else None
+        )
 
     def _all_histories(self) -> None:
         models = self.grid.histories.models()
@@ -200,12 +242,15 @@ class Engine:
         )
         self._absorbed = absorbed.swapaxes(0, 1)  # attenuations, metallicities, ages
         self._photons = self.populations.ionising()[self.metallicities]
+        self._bolometric = self._stars @ energy  # metallicities, ages
         if self.nebula is not None:
-            z = self.populations.metallicities[self.metallicities]
-            self._lines, self._continuum = self.nebula.at(z, self.log_u, wave)
+            known = self._gas_levels
+            lines, continuum = self.nebula.at(known.ravel(), self.log_u, wave)
+            self._lines = lines.reshape(*known.shape, *lines.shape[1:])  # metallicities, those of gas, U
+            self._continuum = continuum.reshape(*known.shape, *continuum.shape[1:])
             self._line_gas = transmission(law.magnitudes(self.nebula.line_wavelength, self.attenuations)[2])
-            by_gas = np.einsum("zuw,aw->azu", self._continuum, energy * (1 - self._gas))
-            self._absorbed_gas = by_gas + np.einsum("zul,al->azu", self._lines, 1 - self._line_gas)
+            by_gas = np.einsum("zguw,aw->azgu", self._continuum, energy * (1 - self._gas), optimize=True)
+            self._absorbed_gas = by_gas + np.einsum("zgul,al->azgu", self._lines, 1 - self._line_gas)
         if self.dust is not None:
             self._dust = self.dust.at(self.alphas)
 
@@ -231,28 +276,36 @@ class Engine:
             {name: rate[young] for name, rate in all_of.rates.items()}, all_of.mean_age[young], all_of.age[young],
         )  # fmt: skip
         light, absorbed = self._light(known.z, known.sphere)
-        a, m, u, d = self.blocks.index.T
+        a, m, u, d, g, n = self.blocks.index.T
         surviving = histories.weights @ self.populations.surviving[self.metallicities].T
-        energies = np.matmul(absorbed[a, m, u], histories.weights.T)
+        energies = np.matmul(absorbed[a, m, g, u], histories.weights.T)
         prior = self.history_prior[young]
-        return Models(known.z, self.blocks, histories, young, prior / prior.sum(), light[a, m, u, d],
+        return Models(known.z, self.blocks, histories, young, prior / prior.sum(), light[a, m, g, u, d, n],
                       surviving.T[m].astype(np.float32), energies.astype(np.float32))  # fmt: skip
 
     def _light(self, z: float, sphere: float) -> tuple[Single, Array]:
-        """Fluxes of one solar mass by attenuation, metallicity, U, alpha, age and band (mJy), and energies for dust."""
+        """Fluxes of one solar mass by attenuation, metallicity, that of gas, U, alpha, nucleus, age and band (mJy).
+
+        With the energies that dust absorbs, by attenuation, metallicity, that of gas, U and age, Lsun.
+        """
         to_flux = SOLAR_LUMINOSITY / sphere * MILLIJANSKY
-        absorbed = self._absorbed[:, :, None]
+        absorbed = self._absorbed[:, :, None, None]
         if self.nebula is not None:
-            absorbed = absorbed + self._photons[None, :, None] * self._absorbed_gas[..., None]
-        absorbed = np.broadcast_to(absorbed, (*absorbed.shape[:2], self.log_u.size, absorbed.shape[3]))
-        shape = (*absorbed.shape[:3], self.alphas.size, absorbed.shape[3], len(self.filters))
+            absorbed = absorbed + self._photons[None, :, None, None] * self._absorbed_gas[..., None]
+        shape = (
+            *absorbed.shape[:4],
+            self.alphas.size,
+            len(self.nuclei),
+            absorbed.shape[-1],
+            len(self.filters),
+        )
         light = np.empty(shape, np.float32)
         for i, one in enumerate(self.filters):
             light[..., i] = to_flux * self._in_band(one, z, absorbed)
         return light, absorbed
 
     def _in_band(self, one: Filter, z: float, absorbed: Array) -> Array:
-        """Luminosities in one band, Lsun / Hz as observed: attenuations, metallicities, U, alphas, ages."""
+        """Luminosities in one band, Lsun / Hz as observed; axes are those of `_light`."""
         wave = self.populations.wavelength
         passed = intergalactic.transmission(one.wavelength, z)
         weights = one.quadrature() * passed / (1 + z)
@@ -268,15 +321,21 @@ class Engine:
         total = band[:, :, None, None]
         if self.nebula is not None:
             gas = np.einsum(
-                "zuw,aw->azu", self._continuum[..., seen], self._gas[:, seen] * node, optimize=True
+                "zguw,aw->azgu", self._continuum[..., seen], self._gas[:, seen] * node, optimize=True
             )
             lines = self._line_weights(one, z)
-            gas = gas + np.einsum("zul,al->azu", self._lines, self._line_gas * lines, optimize=True)
-            total = total + (self._photons[None, :, None] * gas[..., None])[:, :, :, None]
+            gas = gas + np.einsum("zgul,al->azgu", self._lines, self._line_gas * lines, optimize=True)
+            total = total + self._photons[None, :, None, None] * gas[..., None]
+        total = total[:, :, :, :, None]
         if self.dust is not None:
             start, dust_node = projected(rest, weights, self.dust.wavelength)
             dust = self._dust[:, start : start + dust_node.size] @ dust_node
-            total = total + absorbed[:, :, :, None] * dust[:, None]
+            total = total + absorbed[:, :, :, :, None] * dust[:, None]
+        total = total[:, :, :, :, :, None]
+        if self._nucleus is not None:
+            start, nucleus_node = projected(rest, weights, agn.WAVELENGTH)
+            nucleus = self._nucleus[:, start : start + nucleus_node.size] @ nucleus_node
+            total = total + self._bolometric[None, :, None, None, None, None] * nucleus[:, None]
         return np.asarray(total)
 
     def _line_weights(self, one: Filter, z: float) -> Array:

@@ -20,10 +20,14 @@ class Grid:
 
     Attributes:
         histories: Of star formation.
-        metallicity: Mass fractions of metals; None takes those of the populations. Gas has that of stars.
+        metallicity: Mass fractions of metals of stars; None takes those of the populations.
         log_u: Ionisation parameters of the gas.
         law: Of attenuation.
         alpha: Of the dust templates.
+        gas_metallicity: Mass fractions of metals of the gas; None follows the stars.
+        agn_fraction: Shares of an active nucleus in the light of stars and nucleus above the Lyman limit, before all
+            dust; the prior is flat. 0 is none.
+        agn_ebv: E(B-V) of dust before the nucleus' disc, mag; the prior is flat.
     """
 
     histories: Histories = field(default_factory=DelayedBurst)
@@ -31,6 +35,9 @@ class Grid:
     log_u: tuple[float, ...] = (-3.0, -2.0)
     law: Law = field(default_factory=Calzetti)
     alpha: tuple[float, ...] = (2.0,)
+    gas_metallicity: tuple[float, ...] | None = None
+    agn_fraction: tuple[float, ...] = (0.0,)
+    agn_ebv: tuple[float, ...] = (0.0,)
 
 
 def cells(levels: Array, scale: str) -> Array:

@@ -34,7 +34,10 @@ UNITS: dict[str, tuple[str, str]] = {
     "f_burst": ("", "Share of the mass that formed in the burst"),
     "tau_burst": ("Gyr", "Time scale of the burst"),
     "age_burst": ("Gyr", "Time since the burst began"),
-    "metallicity": ("", "Mass fraction of metals"),
+    "metallicity": ("", "Mass fraction of metals in stars"),
+    "gas_metallicity": ("", "Mass fraction of metals in gas"),
+    "agn_fraction": ("", "Share of an active nucleus in the light of stars and nucleus before dust"),
+    "agn_ebv": ("mag", "E(B-V) before the disc of the active nucleus"),
     "log_u": ("", "log10 of the ionisation parameter"),
     "ebv": ("mag", "E(B-V) of stars and gas"),
     "slope": ("", "Slope added to the law of attenuation"),
@@ -162,7 +165,7 @@ def edges(grid: Grid, models: Models, best: tuple[int, int]) -> list[str]:
     Without dust no parameter of it is at an edge, and without a burst none of it.
     """
     block, history = best
-    free = {"ebv", "av_ism", "f_burst"}  # 0 is the least there can be
+    free = {"ebv", "av_ism", "f_burst", "agn_fraction", "agn_ebv"}  # 0 is the least there can be
     own = {name: values[block] for name, values in models.blocks.parameters.items()}
     own |= {name: values[history] for name, values in models.histories.parameters.items()}
     levels = {
@@ -170,10 +173,12 @@ def edges(grid: Grid, models: Models, best: tuple[int, int]) -> list[str]:
     }
     dustless = own.get("ebv", own.get("av_ism", 1)) == 0
     quiet = own.get("f_burst", 1) == 0
+    inactive = own.get("agn_fraction", 1) == 0
     said = []
     for name, value in own.items():
         known = levels[name]
         unasked = (dustless and name in ("slope", "mu")) or (quiet and name in ("tau_burst", "age_burst"))
+        unasked = unasked or (inactive and name == "agn_ebv")
         if known.size < 3 or unasked or name == "history":
             continue
         if value == known[0] and name not in free:
