@@ -34,6 +34,7 @@ class Fit:
         residuals: (flux - model) / sigma of the best model, NaN where a band is missing, (n_bands,).
         ratios: Flux over model of the best model, likewise.
         flags: What to be careful about, in words: "slope low" where the best model has the lowest of the grid.
+        model: The best model in each band, mJy, also where none is measured, (n_bands,).
     """
 
     galaxy: Photometry
@@ -46,10 +47,11 @@ class Fit:
     residuals: NDArray[np.float64]
     ratios: NDArray[np.float64]
     flags: tuple[str, ...]
+    model: NDArray[np.float64]
 
     def row(self, bands: tuple[str, ...] = ()) -> dict[str, Any]:
         """The fit as a flat row; with `bands` also the residual of each."""
-        row: dict[str, Any] = {"id": self.galaxy.object_id, "redshift": self.galaxy.z}
+        row: dict[str, Any] = {"id": self.galaxy.object_id, **self.galaxy.carried, "redshift": self.galaxy.z}
         for name, one in self.quantities.items():
             row |= {f"bayes.{name}": one.mean, f"bayes.{name}_err": one.error, f"bayes.{name}_low": one.low,
                     f"bayes.{name}_high": one.high}  # fmt: skip
@@ -86,10 +88,11 @@ def fitted(grid: Grid, models: Models, found: Agreement, galaxy: Photometry, flo
     flags = edges(grid, models, known.best)
     if chi2 > BAD * measured.sum():
         flags.append(f"chi2 above {BAD:g} for each band")
+    model = scale * models.flux(*known.best)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(measured, galaxy.flux / (scale * models.flux(*known.best)), np.nan)
+        ratios = np.where(measured, galaxy.flux / model, np.nan)
     return Fit(galaxy, dict(known.quantities), chi2, int(measured.sum()), int(galaxy.limits.sum()), floor,
-               known.effective, apart, ratios, tuple(flags))  # fmt: skip
+               known.effective, apart, ratios, tuple(flags), model)  # fmt: skip
 
 
 def fit_all(

@@ -22,6 +22,7 @@ class Layout:
         quality: Column of the confidence class of redshifts; "" if there is none.
         secure: Classes, without their decimals, of secure redshifts.
         galaxies: Least redshift of a galaxy; below are stars.
+        position: Columns of right ascension and declination, degrees; None if there are none.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Layout:
     quality: str = ""
     secure: tuple[int, ...] = ()
     galaxies: float = 0.0
+    position: tuple[str, str] | None = None
 
     @property
     def columns(self) -> set[str]:
@@ -58,7 +60,7 @@ ZCOSMOS = Layout(
             _photzi25("subaru.suprime.z+", "z"), _photzi25("ukirt.wfcam.J", "j"), _photzi25("cfht.wircam.Ks", "k"),
         ]
     ),
-    "AB", quality="cc", secure=(2, 3, 4), galaxies=0.02,
+    "AB", quality="cc", secure=(2, 3, 4), galaxies=0.02, position=("alpha", "delta"),
 )  # fmt: skip
 
 LAYOUTS = (ZCOSMOS,)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +27,14 @@ class Photometry:
         flux: mJy, NaN where it is missing, (n_bands,).
         error: One sigma, mJy, (n_bands,). Negative for an upper limit: the flux is then the limit and the error without
             its sign one sigma, as in CIGALE's tables.
+        carried: Its position and other ids, which a fit does not read and its row repeats.
     """
 
     object_id: str
     z: float
     flux: Array
     error: Array
+    carried: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def measured(self) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spectrove.errors import CatalogError, Refusal
 from spectrove.sed.bands import BANDS
+from spectrove.sed.carried import Carried, carried
 from spectrove.sed.layouts import ERROR, LAYOUTS, Layout
 from spectrove.sed.likelihood import Photometry
 
@@ -50,6 +51,7 @@ class Galaxies:
         ignored: Columns that are no photometry.
         refused: Why a row cannot be used, by its place.
         doubtful: Why its redshift cannot be, likewise; it is found in the photometry then.
+        carried: Positions and ids of rows.
     """
 
     names: Sequence[str]
@@ -61,6 +63,7 @@ class Galaxies:
     ignored: tuple[str, ...]
     refused: dict[int, str]
     doubtful: dict[int, str] = field(default_factory=dict)
+    carried: Carried = field(default_factory=Carried)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -72,7 +75,8 @@ class Galaxies:
             free_redshift: Do not ask for redshifts, nor whether they are secure.
         """
         for i, name in enumerate(self.names):
-            one = Photometry(name, float(self.z[i]), self.flux[i], self.error[i])
+            own = {key: values[i] for key, values in self.carried.values.items()}
+            one = Photometry(name, float(self.z[i]), self.flux[i], self.error[i], own)
             doubt = None if free_redshift else self.doubtful.get(i)
             reason = self.refused.get(i) or doubt or _fault(one, self.bands, free_redshift=free_redshift)
             yield Refusal(name, f"{name}: {reason}") if reason else one
@@ -117,14 +121,14 @@ def read_photometry(path: Path | str, unit: str | None = None) -> Galaxies:
         CatalogError: The table cannot be read, has no bands, or its unit is not known.
     """
     path = Path(path)
-    table = _columns(path)
+    table = columns_of(path)
     layout = next((one for one in LAYOUTS if one.columns <= set(table)), None)
     if layout is not None:
         return _of_layout(table, layout, unit)
     return _of_cigale(path, table, unit)
 
 
-def _columns(path: Path) -> dict[str, Any]:
+def columns_of(path: Path) -> dict[str, Any]:
     """Columns by name; text as it is."""
     from astropy.io.registry import IORegistryError
     from astropy.table import Table
@@ -219,9 +223,10 @@ def _of_layout(table: dict[str, Any], layout: Layout, unit: str | None) -> Galax
     for i in np.flatnonzero(z < layout.galaxies):
         doubtful.setdefault(int(i), f"its redshift is {z[i]:g}: a star, or unknown.")
     flux, error = _to_mjy(value, error, layout.unit)
-    used = layout.columns
+    known = carried(table, layout.position)
+    used = layout.columns | known.columns
     return Galaxies(names, z, tuple(layout.bands), flux, error, f"{layout.unit}, as {layout.name} is published",
-                    tuple(n for n in table if n not in used), refused, doubtful)  # fmt: skip
+                    tuple(n for n in table if n not in used), refused, doubtful, known)  # fmt: skip
 
 
 def _of_cigale(path: Path, table: dict[str, Any], unit: str | None) -> Galaxies:
@@ -254,11 +259,11 @@ def _of_cigale(path: Path, table: dict[str, Any], unit: str | None) -> Galaxies:
         flux[:, i], error[:, i] = _to_mjy(value, sigma, one)
     for i in [i for i, name in enumerate(names) if not name]:
         refused.setdefault(i, f"row {i + 1} has no id.")
-    used = {ID, REDSHIFT, *bands, *(f"{n}{ERROR}" for n in bands)}
+    known = carried(table)
+    used = {ID, REDSHIFT, *bands, *(f"{n}{ERROR}" for n in bands), *known.columns}
     said = ", ".join(sorted(set(stated)))
-    return Galaxies(
-        names, z, tuple(bands), flux, error, said, tuple(n for n in table if n not in used), refused
-    )
+    return Galaxies(names, z, tuple(bands), flux, error, said, tuple(n for n in table if n not in used), refused,
+                    carried=known)  # fmt: skip
 
 
 def _is_code(value: Array, error: Array, unit: str) -> NDArray[np.bool_]:

@@ -112,6 +112,7 @@ def fit(
     Estimates are means of all models weighted by prior and likelihood, with errors and 68% intervals.
     """
     check_output(output)
+    from spectrove.sed.band_columns import band_values
     from spectrove.sed.photometry import read_photometry
 
     with usage_errors():
@@ -122,10 +123,11 @@ def fit(
     between = _between(reading.free_redshift)
     engine, chosen = _engine(making, galaxies, parts)
     about = _about(making, reading, engine, chosen, galaxies)
-    for line in _notes(about, chosen):
+    for line in (*_notes(about, chosen), *([f" {why}"] if (why := galaxies.carried.unplaced) else [])):
         say(line, as_json=True)
     fits, refused = _fitted(engine, galaxies, reading, about, between)
-    rows = [one.row(galaxies.bands if reading.residuals else ()) for one in fits]
+    residuals = galaxies.bands if reading.residuals else ()
+    rows = [one.row(residuals) | band_values(one, galaxies.bands, chosen.filters) for one in fits]
     if as_json:
         for row in rows:
             print_json(row)
@@ -177,7 +179,8 @@ def _chosen(galaxies: Galaxies, reading: Reading) -> Galaxies:
         raise CatalogError(f"band {reading.anchor}: it is the --anchor and cannot be left out.")
     n = slice(reading.rows)
     return replace(galaxies, names=galaxies.names[n], z=galaxies.z[n], flux=galaxies.flux[n][:, kept],
-                   error=galaxies.error[n][:, kept], bands=tuple(galaxies.bands[i] for i in kept))  # fmt: skip
+                   error=galaxies.error[n][:, kept], bands=tuple(galaxies.bands[i] for i in kept),
+                   carried=galaxies.carried.first(n))  # fmt: skip
 
 
 def _engine(making: Making, galaxies: Galaxies, parts: set[str]) -> tuple[Engine, Chosen]:
@@ -362,11 +365,19 @@ def _meaning(name: str) -> Meaning | None:
         )
     if kind == "best" and words:
         return Meaning(f"Of the model of least chi2, no estimate: {words}", unit)
-    if kind == "residual":
-        return Meaning("(flux - best model) / sigma")
+    of_band = {"residual": "(flux - best model) / sigma", "model": "Flux of the model of least chi2",
+               "pivot": "Pivot wavelength of the curve"}  # fmt: skip
+    if kind in of_band and quantity:
+        return Meaning(of_band[kind], {"model": "mJy", "pivot": "Angstrom"}.get(kind, ""))
+    if kind == "flux" and end == "_err":
+        return Meaning("One sigma error, below 0 where the flux is an upper limit", "mJy", "stat.error")
+    if kind == "flux" and quantity:
+        return Meaning("Flux as fitted, zero points applied", "mJy", "phot.flux")
     return {"chi2": Meaning("Of the best model, upper limits included", ucd="stat.fit.chi2"),
             "error_floor": Meaning("Share of each flux that was added to its error"),
             "redshift": Meaning("Redshift of the fit", ucd="src.redshift"),
+            "ra": Meaning("Right ascension, as in the table of photometry", "deg", "pos.eq.ra;meta.main"),
+            "dec": Meaning("Declination, as in the table of photometry", "deg", "pos.eq.dec;meta.main"),
             "id": Meaning("Name", ucd="meta.id;meta.main"),
             "flags": Meaning("What to be careful about")}.get(name)  # fmt: skip
 
