@@ -18,11 +18,11 @@ from experiments.demo import say, step
 from spectrove.errors import SpectroveError
 from spectrove.explanation.report import write_report
 from spectrove.inference.numbers.estimate import NEIGHBOURS
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.pipeline.base import Base
 from spectrove.readers import ingest, read_dataset
 from spectrove.spectra import SpectrumSet
 from spectrove.stars.domain import STARS
-from spectrove.stars.lines import SPEED_OF_LIGHT
 from spectrove.stars.mock import write_survey
 from spectrove.stars.quantities import LABELS
 

@@ -26,6 +26,7 @@ from spectrove.inference.differences.direction import find_direction
 from spectrove.inference.differences.epochs import chance_of_pair
 from spectrove.inference.differences.pairs import gridded, pair_of
 from spectrove.inference.differences.sets import SetDifference, set_difference
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.pipeline.base import Base
 from spectrove.pipeline.contrast import nearest_known
 from spectrove.spectra import Spectrum, SpectrumSet
@@ -143,7 +144,7 @@ def stronger(spectra: SpectrumSet, width: float) -> SpectrumSet:
 def with_line(spectrum: Spectrum, line: float, width: float, fwhm: float) -> Spectrum:
     """The spectrum with a Gaussian line of an equivalent width (angstrom at rest) over its continuum there."""
     rest = spectrum.wavelength / (1 + spectrum.z)
-    sigma = line * fwhm / 2.3548 / LIGHT
+    sigma = line * fwhm / 2.3548 / SPEED_OF_LIGHT
     beside = spectrum.good & (np.abs(rest - line) < 4 * sigma + 60) & (np.abs(rest - line) > 2 * sigma)
     level = float(np.median(spectrum.flux[beside])) if beside.any() else float(np.median(spectrum.flux))
     profile = np.exp(-0.5 * ((rest - line) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))

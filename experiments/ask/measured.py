@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from experiments.ask.bench import Bench
 from experiments.parts import Section
 from spectrove.galaxies.domain import GALAXIES
-from spectrove.galaxies.lines import LINE, SPEED_OF_LIGHT
+from spectrove.galaxies.lines import LINE
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.statistics import wilson
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from spectrove.galaxies.redshift.estimate import gridded
 from spectrove.galaxies.redshift.scan import LOG_RANGE
 from spectrove.galaxies.redshift.templates import LOG_STEP
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.provenance import file_hash
 from spectrove.spectra import SpectrumSet
 
@@ -134,7 +135,7 @@ def _resolution(width: float, n: int) -> Any:
     """The instrument as redrock wants it: a banded matrix of Gaussians."""
     from scipy.sparse import dia_matrix
 
-    sigma = width / (299792.458 * np.log(10) * LOG_STEP)
+    sigma = width / (SPEED_OF_LIGHT * np.log(10) * LOG_STEP)
     offsets = np.arange(-int(np.ceil(3 * sigma)), int(np.ceil(3 * sigma)) + 1)
     kernel = np.exp(-0.5 * (offsets / sigma) ** 2)
     return dia_matrix((np.repeat(kernel[:, None] / kernel.sum(), n, axis=1), offsets), (n, n))

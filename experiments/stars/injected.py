@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.pixels.air import air_to_vacuum
 from spectrove.spectra import Spectrum
-from spectrove.stars.lines import LINES, SPEED_OF_LIGHT
+from spectrove.stars.lines import LINES
 
 Floats = NDArray[np.float64]
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from experiments.parts import Section
 from experiments.stars.bench import Bench
 from experiments.stars.data import lamost, miles, noisy
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.readers import read_spectra
 from spectrove.spectra import SpectrumSet
-from spectrove.stars.lines import SPEED_OF_LIGHT
 from spectrove.stars.medium import is_doubtful
 from spectrove.stars.velocity import velocities
 

@@ -191,25 +191,12 @@ class Reasons(Protocol):
     ) -> list[Any]:
         """What the page draws of each spectrum and its `OutlierAnswer`."""
 
-    def write_page(
-        self,
-        path: Path,
-        drawn: Sequence[Any],
-        answers: Sequence[Any],
-        *,
-        base: str,
-        size: int,
-        refused: Sequence[tuple[str, str]],
-        progress: Callable[[int], None] | None,
-    ) -> Path:
-        """A page of outliers as one file.
+    def gallery(self, drawn: Sequence[Any], answers: Sequence[Any]) -> Any:
+        """What the page says that is of this kind of light: an `explanation.outlier_page.Gallery`.
 
         Args:
-            drawn: The answers shown with a figure, most unusual first.
+            drawn: The answers shown with a figure, most unusual first, as `drawn` gave them.
             answers: Every answer, in any order.
-            base: Name of the base, and `size` how many objects it has.
-            refused: Names of spectra that could not be used, each with its sentence.
-            progress: Called with 1 for each figure.
         """
 
 

@@ -6,6 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+#: In vacuum, km/s.
+SPEED_OF_LIGHT = 299792.458
+
 #: Greek letters of names as words; λ only announces a wavelength.
 GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "λ": ""}
 

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 import spectrove
 from spectrove.galaxies.domain import GALAXIES
-from spectrove.galaxies.lines import LINE, SPEED_OF_LIGHT
+from spectrove.galaxies.lines import LINE
 from spectrove.galaxies.measuring.broad import Window, broad_values
 from spectrove.galaxies.measuring.colours import colour_values
 from spectrove.galaxies.measuring.indices import BANDS, lick_index
 from spectrove.galaxies.measuring.sodium import sodium_values
 from spectrove.galaxies.mock import make_survey
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.pixels.air import air_to_vacuum
 from spectrove.spectra import Spectrum, SpectrumSet
 

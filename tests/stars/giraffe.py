@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.stars.flow.shown import parts
 from spectrove.stars.labels import PIXEL, pixels
-from spectrove.stars.lines import SPEED_OF_LIGHT
 from spectrove.stars.mock import MockSpectra, draw, load_recipe
 from spectrove.stars.settings import SETTINGS
 

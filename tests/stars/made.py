@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from typer.testing import CliRunner
 
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.serve.cli import app
 from spectrove.spectra import Spectrum, SpectrumSet
-from spectrove.stars.lines import SPEED_OF_LIGHT
 from spectrove.stars.velocity import STEP, templates
 
 

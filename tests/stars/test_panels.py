@@ -9,10 +9,11 @@ import pytest
 from tests.stars.made import star
 
 from spectrove.explanation.windows_plot import covered, windows_figure
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.spectra import SpectrumSet
 from spectrove.stars.domain import STARS
 from spectrove.stars.drawing import WINDOWS
-from spectrove.stars.lines import LINES, SPEED_OF_LIGHT
+from spectrove.stars.lines import LINES
 
 
 @pytest.fixture(scope="module")

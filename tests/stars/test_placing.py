@@ -7,9 +7,9 @@ import pytest
 from numpy.testing import assert_allclose
 from tests.stars.giraffe import FWHM, as_spectra, mocks, widths
 
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.stars.labels import pixels
-from spectrove.stars.lines import SPEED_OF_LIGHT
 from spectrove.stars.placing import at_rest, placed, why_not
 from spectrove.stars.settings import setting_of
 

@@ -7,8 +7,8 @@ import pytest
 from tests.stars.giraffe import as_spectra, mocks
 from tests.stars.made import star
 
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.spectra import Spectrum, SpectrumSet
-from spectrove.stars.lines import SPEED_OF_LIGHT
 from spectrove.stars.medium import MEDIUM, is_doubtful
 from spectrove.stars.redshifts import estimate_redshifts
 from spectrove.stars.setting_velocity import FASTEST, velocities

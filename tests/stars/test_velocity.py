@@ -9,9 +9,9 @@ import pytest
 from numpy.testing import assert_allclose
 from tests.stars.made import star, stars
 
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.pixels.air import air_to_vacuum
 from spectrove.spectra import Spectrum, SpectrumSet
-from spectrove.stars.lines import SPEED_OF_LIGHT
 from spectrove.stars.medium import MEDIUM, is_doubtful
 from spectrove.stars.redshifts import estimate_redshifts
 from spectrove.stars.velocity import FASTEST, velocities

@@ -15,21 +15,23 @@ from spectrove.explanation.style import DPI
 #: wider than the screen scrolls.
 _LEAST_PER_INCH = 90
 
+#: Maximum number of found objects listed on a page; with more it would be too long to open.
+MOST_FOUND = 2000
 
-def render(template: str, *, home: str = "", **values: Any) -> str:
+
+def render(template: str, **values: Any) -> str:
     """The page that a template makes of values.
 
     Args:
-        template: Its file; it may extend and import those of this package.
-        home: The package that it belongs to; this one if "".
+        template: Its file.
         values: By name, escaped.
     """
-    return _environment(home).get_template(template).render(**values)
+    return _environment().get_template(template).render(**values)
 
 
 @cache
-def _environment(home: str) -> Environment:
-    return environment_of(home)
+def _environment() -> Environment:
+    return environment_of()
 
 
 def environment_of(home: str = "") -> Environment:

@@ -17,7 +17,7 @@ from spectrove.explanation.expectations import expectations
 from spectrove.explanation.gallery import gallery_figure, probability_figure
 from spectrove.explanation.links import NAMES
 from spectrove.explanation.mentions import mention_table
-from spectrove.explanation.pages import render
+from spectrove.explanation.pages import MOST_FOUND, render
 from spectrove.explanation.panel import FigurePanel, many
 from spectrove.explanation.plots import spectrum_figure
 from spectrove.explanation.rows import influence_rows, neighbor_rows
@@ -33,8 +33,6 @@ from spectrove.inference.neighbors.voting import LEVEL
 _DRAWN = 5
 #: What the figure of a spectrum shows, where its domain does not say.
 _SPECTRA_ALT = "{name} and its nearest known spectra in the rest frame, with spectral lines marked"
-#: Maximum number of found objects listed on a page; with more it would be too long to open.
-MOST_FOUND = 2000
 
 
 @dataclass(frozen=True)

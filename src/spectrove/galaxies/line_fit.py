@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import RedshiftError
-from spectrove.galaxies.lines import LINE, SPEED_OF_LIGHT, bpt_class
+from spectrove.galaxies.lines import LINE, bpt_class
 from spectrove.galaxies.stellar import fit_continuum
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.spectra import Spectrum
 
 #: Fitted lines, by the stretch of continuum they share (one constant offset each).

@@ -12,9 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from spectrove.lines import Line
 
-#: km/s.
-SPEED_OF_LIGHT = 299792.458
-
 LINES: tuple[Line, ...] = (
     Line("oii_3726", "[O II] 3726", 3727.092),
     Line("oii_3729", "[O II] 3729", 3729.875),

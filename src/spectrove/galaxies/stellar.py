@@ -20,7 +20,7 @@ from scipy.ndimage import uniform_filter1d
 from scipy.optimize import nnls
 
 from spectrove.errors import SpectroveError
-from spectrove.galaxies.lines import SPEED_OF_LIGHT
+from spectrove.lines import SPEED_OF_LIGHT
 
 #: Counts per unit of normalised flux in the stored integers.
 SCALE = 4096

@@ -89,10 +89,13 @@ def write_outlier_page(
     """
     domain = domain_of(base)
     reasons = needed(domain.reasons, domain, "outliers -o FILE.html", "page of outliers")
+    from spectrove.explanation import outlier_page
+
     drawn = reasons.drawn(encoders_of(base, tuple(_weights(base)), encoder), spectra, shown)
-    return reasons.write_page(
-        path, drawn, answers, base=base.path.name, size=len(base), refused=refused, progress=progress
-    )
+    return outlier_page.write_outlier_page(
+        path, reasons.gallery(drawn, answers), answers, base=base.path.name, size=len(base), refused=refused,
+        progress=progress,
+    )  # fmt: skip
 
 
 def _weights(base: KnowledgeBase) -> Mapping[str, float]:

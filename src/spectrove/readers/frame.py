@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.readers.multispec import LARGEST_MOTION, is_multispec
 
 _WAVELENGTH = re.compile(r"wave|lam|wl|wavelength|^w_?rest|^rest_?w", re.I)
@@ -29,8 +30,8 @@ _FRAMES = (
 _AT_REST = re.compile(r"^\s*(source|rest([ _-]?frame)?|t|true|1|yes)\s*$", re.I)
 _REMARK = re.compile(r"\brest[ _-]?(frame|wavelength|wave|lambda|system)", re.I)
 _ABOUT = re.compile(r"wave|lambda|angstrom|spectr", re.I)
-#: Values of DOPCOR01 beyond, or below minus `LARGEST_MOTION`, are velocities; and the speed of light, km/s.
-_LARGEST_REDSHIFT, _SPEED_OF_LIGHT = 8.0, 299792.458
+#: Values of DOPCOR01 beyond, or below minus `LARGEST_MOTION`, are velocities, km/s.
+_LARGEST_REDSHIFT = 8.0
 _CONTRARY = re.compile(r"\b(not|never|no)\b|observed", re.I)
 
 
@@ -92,4 +93,4 @@ def _dopcor(header: Mapping[str, Any]) -> float:
         value = float(str(header.get("DOPCOR01") or "0").split()[0])
     except ValueError:
         return 0.0
-    return value if -LARGEST_MOTION <= value <= _LARGEST_REDSHIFT else value / _SPEED_OF_LIGHT
+    return value if -LARGEST_MOTION <= value <= _LARGEST_REDSHIFT else value / SPEED_OF_LIGHT

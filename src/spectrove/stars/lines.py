@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from spectrove.lines import Line
 
-#: km/s.
-SPEED_OF_LIGHT = 299792.458
-
 LINES: tuple[Line, ...] = tuple(
     Line(key, name, wavelength, "absorption", together, synonyms)
     for key, name, wavelength, together, synonyms in (

@@ -83,7 +83,7 @@ class StarPanels:
 
     def measure(self, spectrum: Spectrum | None, z: float) -> Measurement:
         """Velocity and labels of a star, or the reason why there are none; the redshift has no part in it."""
-        from spectrove.stars.lines import SPEED_OF_LIGHT
+        from spectrove.lines import SPEED_OF_LIGHT
         from spectrove.stars.measuring import MEASURES, StarMeasurer
 
         if spectrum is None:

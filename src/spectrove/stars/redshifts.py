@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from scipy.stats import norm
 
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.redshift_estimate import Candidate, RedshiftEstimate
 from spectrove.spectra import SpectrumSet
-from spectrove.stars.lines import SPEED_OF_LIGHT
 from spectrove.stars.medium import is_doubtful
 from spectrove.stars.setting_velocity import velocities as velocities_in_settings
 from spectrove.stars.velocity import Velocity, velocities

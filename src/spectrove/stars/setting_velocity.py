@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.stars.continuum import lines, means
 from spectrove.stars.grid import SYSTEMATIC
 from spectrove.stars.labels import PIXEL
-from spectrove.stars.lines import SPEED_OF_LIGHT
 from spectrove.stars.placing import placed, why_not
 from spectrove.stars.settings import SETTINGS, Setting
 from spectrove.stars.velocity import Search, Templates, Velocity

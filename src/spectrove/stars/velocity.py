@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import Refusal
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.redshift_estimate import WARNINGS
 from spectrove.spectra import SpectrumSet
 from spectrove.stars.grid import LOG_STEP, N_PIXELS, OnGrid, log_wavelength, on_grid
-from spectrove.stars.lines import SPEED_OF_LIGHT
 
 Floats = NDArray[np.float64]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ from spectrove.xray.measuring import Fitted, fitted
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
+    from spectrove.explanation.outlier_page import Gallery
 
 Floats = NDArray[np.float64]
 
@@ -78,23 +78,11 @@ class XrayReasons:
         """Each answer with its spectrum."""
         return list(zip(answers, spectra, strict=True))
 
-    def write_page(
-        self,
-        path: Path,
-        drawn: Sequence[Any],
-        answers: Sequence[Any],
-        *,
-        base: str,
-        size: int,
-        refused: Sequence[tuple[str, str]],
-        progress: Callable[[int], None] | None,
-    ) -> Path:
-        """A page of outliers as one file."""
-        from spectrove.xray.oddities_page import write_outlier_page
+    def gallery(self, drawn: Sequence[Any], answers: Sequence[Any]) -> Gallery:
+        """What the page of outliers says of X-ray sources."""
+        from spectrove.xray.oddities_page import gallery
 
-        return write_outlier_page(
-            path, drawn, answers, base=base, size=size, refused=refused, progress=progress, meanings=REASONS
-        )
+        return gallery(drawn, REASONS)
 
 
 def reason_of(spectrum: Any) -> Reason:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.galaxies.lines import LINE, SPEED_OF_LIGHT
+from spectrove.galaxies.lines import LINE
 from spectrove.galaxies.measuring.values import Values
+from spectrove.lines import SPEED_OF_LIGHT
 
 #: Rest vacuum angstrom of the fit.
 WINDOW = (6260.0, 6870.0)

@@ -7,8 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.galaxies.lines import LINE, SPEED_OF_LIGHT
+from spectrove.galaxies.lines import LINE
 from spectrove.galaxies.measuring.values import Values
+from spectrove.lines import SPEED_OF_LIGHT
 
 #: Rest vacuum angstrom in which the excess is summed.
 BAND = (5879.0, 5911.0)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spectrove.errors import SpectrumError
 from spectrove.galaxies.line_fit import LineFit, line_spread, measure_lines
-from spectrove.galaxies.lines import LINE, SPEED_OF_LIGHT
+from spectrove.galaxies.lines import LINE
 from spectrove.galaxies.measuring.broad import WINDOW, Window, broad_values
 from spectrove.galaxies.measuring.colours import colour_values
 from spectrove.galaxies.measuring.indices import BREAK_RIPPLE, index_values
@@ -19,6 +19,7 @@ from spectrove.galaxies.measuring.sodium import sodium_values
 from spectrove.galaxies.measuring.values import Values
 from spectrove.galaxies.quantities import FLUX
 from spectrove.inference.per_spectrum import PerSpectrum
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.readers.assemble import FLUX_UNIT
 from spectrove.spectra import Spectrum, SpectrumSet
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from spectrove.galaxies.lines import SPEED_OF_LIGHT
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.spectra import Spectrum
 
 BackgroundKind = Literal["galaxy", "lyman_alpha", "uv_lines"]

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import RecipeError
-from spectrove.galaxies.lines import BPT_CLASSES, LINE, SPEED_OF_LIGHT, bpt_class
+from spectrove.galaxies.lines import BPT_CLASSES, LINE, bpt_class
 from spectrove.galaxies.mock.dust import balmer_reddening, calzetti
+from spectrove.lines import SPEED_OF_LIGHT
 
 #: Case B recombination, 10^4 K (Osterbrock & Ferland 2006, table 4.2), relative to H beta.
 _CASE_B = {"ha": 2.86, "hg": 0.468, "hd": 0.259}

@@ -8,11 +8,12 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.galaxies.lines import LINE, SPEED_OF_LIGHT
+from spectrove.galaxies.lines import LINE
 from spectrove.galaxies.mock.dust import balmer_reddening, calzetti, cardelli
 from spectrove.galaxies.mock.emission import LineRatios, LineSet, draw_lines, draw_ratios, emission_class
 from spectrove.galaxies.mock.recipe import ClassRecipe, MockRecipe
 from spectrove.galaxies.stellar import age_and_metallicity, broaden, stellar_basis
+from spectrove.lines import SPEED_OF_LIGHT
 
 #: Ages (Gyr) that part young from middle-aged from old light.
 _YOUNG, _OLD = 0.8, 4.0

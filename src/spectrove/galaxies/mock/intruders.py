@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.galaxies.lines import SPEED_OF_LIGHT
+from spectrove.lines import SPEED_OF_LIGHT
 
 #: Hydrogen lines, vacuum angstrom.
 _BALMER: tuple[float, ...] = (6564.6, 4862.7, 4341.7, 4102.9, 3971.2, 3890.2, 3836.5)

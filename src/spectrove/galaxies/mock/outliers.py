@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.galaxies.line_fit import LineFit, measure_lines
-from spectrove.galaxies.lines import LINE, SPEED_OF_LIGHT
+from spectrove.galaxies.lines import LINE
 from spectrove.galaxies.mock.dust import calzetti, cardelli
 from spectrove.galaxies.mock.emission import LineRatios, draw_lines, draw_ratios, paint_lines
 from spectrove.galaxies.mock.intruders import quasar, star, supernova
 from spectrove.galaxies.mock.signal import change_light, level, with_row
 from spectrove.galaxies.stellar import broaden, stellar_basis
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.spectra import Spectrum
 
 Outlier = Callable[[Spectrum, float, np.random.Generator], Spectrum]

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.galaxies.lines import SPEED_OF_LIGHT
 from spectrove.galaxies.mock import sdss_layout as layout
 from spectrove.galaxies.mock.objects import MockObject
 from spectrove.galaxies.mock.rows import MOCK_COLUMNS
+from spectrove.lines import SPEED_OF_LIGHT
 
 _BLOCK = 2880
 

@@ -8,13 +8,14 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.galaxies.lines import LINES, SPEED_OF_LIGHT
+from spectrove.galaxies.lines import LINES
 from spectrove.galaxies.oddities.other_redshift import OtherRedshift
 from spectrove.galaxies.residual.encoder import UNSURE, Detector
 from spectrove.galaxies.residual.features import find_peaks, smoothed, whitened
 from spectrove.galaxies.residual.own_lines import MEASURED
 from spectrove.galaxies.residual.reconstruction import SODIUM, Residual
 from spectrove.galaxies.stellar import age_and_metallicity, broaden, stellar_basis
+from spectrove.lines import SPEED_OF_LIGHT
 
 Floats = NDArray[np.floating]
 

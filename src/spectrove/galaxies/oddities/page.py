@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from spectrove.explanation.links import NAMES, links
-from spectrove.explanation.pages import render
+from spectrove.explanation.outlier_page import Gallery, Shown
 from spectrove.explanation.style import (
     DECIDES,
     GRID_COLOR,
@@ -24,15 +22,14 @@ from spectrove.explanation.style import (
     SMALL,
     new_figure,
     png,
-    save,
     tidy,
 )  # fmt: skip
 from spectrove.galaxies.oddities.reasons import REASONS
 from spectrove.galaxies.panels import FOOTER
 from spectrove.galaxies.residual.features import smoothed
 from spectrove.galaxies.residual.reconstruction import Residual
-from spectrove.inference.outlier_score import UNUSUAL, OutlierAnswer, summary
-from spectrove.spectra import FLAGS, Spectrum
+from spectrove.inference.outlier_score import OutlierAnswer
+from spectrove.spectra import Spectrum
 
 _MODEL_COLOR, _MARK_COLOR, _LEFT_COLOR = "#D55E00", "#F0E442", "#0072B2"
 _KEY = (
@@ -44,10 +41,6 @@ _MOST_SIGMA = 12.0
 #: A region narrower than this may be a line; margin of the close-up on either side. Observed angstrom.
 _NARROW, _AROUND = 90.0, 60.0
 _WIDTH = 10.5
-#: Maximum number of objects within `UNUSUAL` listed on a page; with more it would be too long to open.
-MOST_FOUND = 2000
-#: Further answers that the table lists after those within `UNUSUAL`.
-OTHERS = 20
 
 
 @dataclass(frozen=True)
@@ -68,45 +61,24 @@ class DrawnOutlier:
     left: Residual | None = field(default=None, repr=False)
 
 
-def write_outlier_page(
-    path: Path | str,
-    drawn: Sequence[DrawnOutlier],
-    answers: Sequence[OutlierAnswer],
-    *,
-    base: str,
-    size: int,
-    refused: Sequence[tuple[str, str]] = (),
-    progress: Callable[[int], None] | None = None,
-) -> Path:
-    """Write the gallery as one self-contained file; returns its path.
+def gallery(drawn: Sequence[DrawnOutlier], answers: Sequence[OutlierAnswer]) -> Gallery:
+    """What the page says of these answers.
 
     Args:
         drawn: The answers shown with a figure, most unusual first.
         answers: Every answer, in any order.
-        base: Name of the base, and `size` how many objects it has.
-        refused: Names of spectra that could not be used, each with its sentence.
-        progress: Called with 1 for each figure.
-
-    Raises:
-        DatasetError: If the file cannot be written.
     """
-    ranked = sorted(answers, key=lambda a: a.rank)
-    odd = [a for a in ranked if a.p_value <= UNUSUAL]
-    listed = [*odd[:MOST_FOUND], *ranked[len(odd) : len(odd) + OTHERS]]
-    shown = {a.object_id for a in listed}
-    anchors = {d.answer.object_id: f"object-{i}" for i, d in enumerate(drawn, 1)}
-    sections = []
-    for i, one in enumerate(drawn, 1):
-        sections.append(_section(one, i, anchors[one.answer.object_id]))
-        if progress:
-            progress(1)
-    html = render(
-        "outliers.html", home="spectrove.galaxies", title="Spectra unlike the base", footer=FOOTER,
-        summary=summary(answers), base=base, size=size, refused=refused,
-        ranked=[_row(a, i, anchors.get(a.object_id, "")) for i, a in enumerate(ranked, 1) if a.object_id in shown],
-        left_out=_left_out(len(ranked) - len(listed)), sections=sections,
-    )  # fmt: skip
-    return save(html.encode(), Path(path))
+    return Gallery(
+        shown=map(_shown, drawn),
+        compared="each with its own plate left out, by the distance to neighbours in the views shape and surprise (the "
+        "residual from a reconstruction by ordinary galaxies)",
+        rules="the residual",
+        meanings=REASONS,
+        column="z",
+        cells={a.object_id: f"{a.z:.4f}" for a in answers},
+        key=_KEY,
+        footer=FOOTER,
+    )
 
 
 def outlier_figure(one: DrawnOutlier) -> Figure:
@@ -189,10 +161,6 @@ def _close_up(
     ax.set_title("largest residual", fontsize=SMALL, color=DECIDES, pad=9)
 
 
-def _left_out(n: int) -> list[str]:
-    return [f"Not listed here: {n:,} more; -o FILE.csv writes a table of every answer."] if n > 0 else []
-
-
 def _times(factor: float, wavelength: Any) -> Any:
     return np.asarray(wavelength) * factor
 
@@ -217,42 +185,23 @@ def _limits(ax: Axes, *curves: NDArray[np.floating]) -> None:
     ax.set_ylim(bottom - 0.08 * (top - bottom), top + 0.22 * (top - bottom))
 
 
-def _section(one: DrawnOutlier, rank: int, anchor: str) -> dict[str, Any]:
+def _shown(one: DrawnOutlier) -> Shown:
     a = one.answer
-    return {
-        "anchor": anchor,
-        "rank": rank,
-        "id": a.object_id,
-        "answer": f"{a.reason}, p {p_text(a.p_value)}",
-        "why": " ".join(part for part in (a.why, rests_on(a)) if part),
-        "cautions": [FLAGS.get(flag, flag) for flag in a.flags],
-        "facts": _facts(a),
-        "links": [(NAMES[key], url) for key, url in links(one.spectrum.row).items()],
-        "png": png(outlier_figure(one)),
-        "key": _KEY,
-        "caption": f"{a.object_id}: its reconstruction by ordinary galaxies, and the residual",
-    }
+    return Shown(
+        a,
+        one.spectrum.row,
+        png(outlier_figure(one)),
+        f"{a.object_id}: its reconstruction by ordinary galaxies, and the residual",
+        " ".join(part for part in (a.why, rests_on(a)) if part),
+        _facts(a),
+    )
 
 
 def _facts(a: OutlierAnswer) -> list[tuple[str, str]]:
-    facts = [
-        ("Reason", f"{a.reason}: {REASONS[a.reason]}"),
-        ("Score", f"{a.score:.2f} ({' + '.join(a.views)})"),
-    ]
-    facts.append(("Redshift used", f"{a.z:.5f}"))
     regions = ", ".join(f"{low:,.0f}–{high:,.0f}" for low, high in a.regions)
-    facts.append(("Where (observed, Å)", regions or "no region with a large residual"))
+    facts = [
+        ("Redshift used", f"{a.z:.5f}"),
+        ("Where (observed, Å)", regions or "no region with a large residual"),
+    ]
     rest = ", ".join(f"{low / (1 + a.z):,.0f}–{high / (1 + a.z):,.0f}" for low, high in a.regions)
     return [*facts, ("Where (rest, Å)", rest)] if rest else facts
-
-
-def _row(a: OutlierAnswer, rank: int, anchor: str) -> dict[str, Any]:
-    return {
-        "rank": rank, "id": a.object_id, "anchor": anchor, "score": f"{a.score:.2f}", "p": p_text(a.p_value),
-        "reason": a.reason, "z": f"{a.z:.4f}", "odd": a.p_value <= UNUSUAL, "flags": ", ".join(a.flags),
-    }  # fmt: skip
-
-
-def p_text(p: float) -> str:
-    """A p-value as printed."""
-    return f"{p:.3f}" if p >= 0.01 else f"{p:.4f}"

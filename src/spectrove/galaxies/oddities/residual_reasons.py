@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spectrove.domain import Reason
@@ -11,6 +10,7 @@ from spectrove.spectra import SpectrumSet
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
+    from spectrove.explanation.outlier_page import Gallery
 
 
 class ResidualReasons:
@@ -32,20 +32,8 @@ class ResidualReasons:
 
         return Explainer(encoders[REBUILT]).drawn(spectra, answers)
 
-    def write_page(
-        self,
-        path: Path,
-        drawn: Sequence[Any],
-        answers: Sequence[Any],
-        *,
-        base: str,
-        size: int,
-        refused: Sequence[tuple[str, str]],
-        progress: Callable[[int], None] | None,
-    ) -> Path:
-        """The gallery of outliers."""
-        from spectrove.galaxies.oddities.page import write_outlier_page
+    def gallery(self, drawn: Sequence[Any], answers: Sequence[Any]) -> Gallery:
+        """What the page of outliers says of galaxies."""
+        from spectrove.galaxies.oddities.page import gallery
 
-        return write_outlier_page(
-            path, drawn, answers, base=base, size=size, refused=refused, progress=progress
-        )
+        return gallery(drawn, answers)

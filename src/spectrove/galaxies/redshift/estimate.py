@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from spectrove.galaxies.lines import SPEED_OF_LIGHT
 from spectrove.galaxies.redshift.scan import LOG_RANGE, Z_RANGE, Fit, Fitter, Pixels, minima, n_pixels, scan
 from spectrove.galaxies.redshift.templates import BROAD, EMISSION, GROUPS, LOG_STEP, WIDTHS, Basis, basis
 from spectrove.galaxies.redshift.type_scan import TypeFit, type_fits
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.preprocess.prepare import CHUNK
 from spectrove.preprocess.quality import cosmic_rays
 from spectrove.preprocess.resample import pixels_of, resample

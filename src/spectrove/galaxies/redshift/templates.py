@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as sfft
 
-from spectrove.galaxies.lines import LINE, SPEED_OF_LIGHT
+from spectrove.galaxies.lines import LINE
 from spectrove.galaxies.stellar import broaden
+from spectrove.lines import SPEED_OF_LIGHT
 
 #: Width of a pixel in log10 wavelength: SDSS's own.
 LOG_STEP = 1e-4

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as sfft
 
-from spectrove.galaxies.lines import SPEED_OF_LIGHT
 from spectrove.galaxies.redshift.scan import LOG_RANGE, Fitter, Pixels, gains_without_sign, minima
 from spectrove.galaxies.redshift.templates import LOG_STEP, WIDTHS, Basis
 from spectrove.galaxies.stellar import broaden
+from spectrove.lines import SPEED_OF_LIGHT
 
 #: Redshifts that are tried of stars, and of the two quasar families: as far as their templates reach.
 STAR_RANGE = (-0.005, 0.005)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.galaxies.lines import SPEED_OF_LIGHT
 from spectrove.galaxies.residual.reconstruction import near
+from spectrove.lines import SPEED_OF_LIGHT
 
 Floats = NDArray[np.floating]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.galaxies.lines import LINES, SPEED_OF_LIGHT
+from spectrove.galaxies.lines import LINES
+from spectrove.lines import SPEED_OF_LIGHT
 
 Floats = NDArray[np.floating]
 

@@ -12,7 +12,7 @@ from scipy.signal import fftconvolve
 
 from spectrove.domain import Variability
 from spectrove.inference.differences.pairs import STEP, VELOCITY, Floats, Pair
-from spectrove.lines import Line
+from spectrove.lines import SPEED_OF_LIGHT, Line
 
 #: Full width at half maximum of a narrow line, km/s, and what around it is left out where broad ones are measured.
 NARROW, HIDDEN = 450.0, 700.0
@@ -140,7 +140,7 @@ def _of_width(
         z = float(change.width[at]) / error
         if not is_broad:
             z *= _kept_without_one(values, weight, fwhm, at)
-        reach = line.wavelength * fwhm / 299_792.458
+        reach = line.wavelength * fwhm / SPEED_OF_LIGHT
         found.append(
             Change(
                 line.name, fwhm if is_broad else 0.0, line.wavelength - reach, line.wavelength + reach,
@@ -260,4 +260,4 @@ def _share(weight: Floats, sky: NDArray[np.bool_], fwhm: float) -> Floats:
 
 def _near(wavelength: Floats, line: float, velocity: float) -> NDArray[np.bool_]:
     """Pixels within a velocity (km/s) of a line."""
-    return np.abs(wavelength / line - 1) * 299_792.458 <= velocity
+    return np.abs(wavelength / line - 1) * SPEED_OF_LIGHT <= velocity

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from spectrove.errors import Refusal
+from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.preprocess import PreprocessRecipe, prepare
 from spectrove.spectra import Spectrum, SpectrumSet
 
@@ -18,7 +19,7 @@ Flags = NDArray[np.bool_]
 
 #: Spacing of the pixels, dex, and in km/s.
 STEP = 2e-4
-VELOCITY = 299_792.458 * STEP * np.log(10)
+VELOCITY = SPEED_OF_LIGHT * STEP * np.log(10)
 #: Order of the polynomial that takes the ratio of the flux calibrations away, and the order that must not matter.
 ORDER, HIGHER_ORDER = 6, 12
 #: Width of the running median that is the continuum, pixels: 400 A at 6500 A.

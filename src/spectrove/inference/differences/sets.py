@@ -19,7 +19,7 @@ from spectrove.inference.differences.scan import (
     compare,
     with_prior,
 )
-from spectrove.lines import Line
+from spectrove.lines import SPEED_OF_LIGHT, Line
 from spectrove.spectra import SpectrumSet
 
 #: Probability that two sets of the same kind show any region, unless another is given.
@@ -329,7 +329,7 @@ def _mean_in(both: Levelled, inside: NDArray[np.bool_]) -> tuple[Floats, Floats,
 
 
 def _line_span(line: Line) -> tuple[float, float]:
-    reach = line.wavelength * LINE_HALF_WIDTH / LIGHT
+    reach = line.wavelength * LINE_HALF_WIDTH / SPEED_OF_LIGHT
     return line.wavelength - reach, line.wavelength + reach
 
 
@@ -377,7 +377,7 @@ def _measured(
     values, variance, some = _mean_in(both, both.good & _within(both.wavelength, *ends))
     mean = compare(Samples(values[:, None], variance[:, None], some[:, None], sets.weight, 1.0), sets.first)
     percent = 100 * float(mean.difference[0])
-    reach = NAMED_WITHIN / LIGHT
+    reach = NAMED_WITHIN / SPEED_OF_LIGHT
     named = tuple(
         line.name for line in lines if ends[0] * (1 - reach) <= line.wavelength <= ends[1] * (1 + reach)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, create_model
@@ -61,19 +61,13 @@ def explained(question: Question) -> Iterator[Item]:
     Raises:
         SpectroveError: It is not one spectrum, or cannot be answered.
     """
-    with question.asking() as base:
-        said = Said(base, question)
-        answers = _answered(base, question, said)
-        yield from said.refused()
-        if answers:
-            evidence = answers.explain(0, saliency=True, against=question.asked.against)
-            yield Item("answer", said.clean(names_alone(_values(evidence))))
-            if question.asked.figures:
-                yield from figures(base, evidence)
-        else:
-            list(said.answers(answers, None))
-            yield from said.refused()
-        yield said.about(answers)
+
+    def told(base: KnowledgeBase, said: Said, evidence: Evidence) -> Iterator[Item]:
+        yield Item("answer", said.clean(names_alone(_values(evidence))))
+        if question.asked.figures:
+            yield from figures(base, evidence)
+
+    return _told(question, told)
 
 
 def argued(question: Question) -> Iterator[Item]:
@@ -82,18 +76,13 @@ def argued(question: Question) -> Iterator[Item]:
     Raises:
         SpectroveError: It is not one spectrum, or cannot be answered.
     """
-    from spectrove.explanation.argument import told
+    from spectrove.explanation import argument
 
-    with question.asking() as base:
-        said = Said(base, question)
-        answers = _answered(base, question, said)
-        if answers:
-            evidence = answers.explain(0, saliency=True, against=question.asked.against)
-            row = {"object_id": str(answers.spectra.object_id[0]), "sentences": told(evidence)}
-            yield Item("answer", said.clean(row))
-        list(said.answers(answers, None))
-        yield from said.refused()
-        yield said.about(answers)
+    def told(base: KnowledgeBase, said: Said, evidence: Evidence) -> Iterator[Item]:
+        row = {"object_id": evidence.object_id, "sentences": argument.told(evidence)}
+        yield Item("answer", said.clean(row))
+
+    return _told(question, told)
 
 
 def section(question: Question) -> Iterator[Item]:
@@ -104,18 +93,30 @@ def section(question: Question) -> Iterator[Item]:
     """
     from spectrove.explanation.report import section_of
 
+    def told(base: KnowledgeBase, said: Said, evidence: Evidence) -> Iterator[Item]:
+        background = _background(base)
+        with DRAWING:
+            shown = section_of(evidence, background)
+        shown["provenance"] = [(name, said.clean(value)) for name, value in shown["provenance"]]
+        yield Item("answer", shown)
+
+    return _told(question, told)
+
+
+def _told(
+    question: Question, told: Callable[[KnowledgeBase, Said, Evidence], Iterator[Item]]
+) -> Iterator[Item]:
+    """What is told of the answer about one spectrum, or why there is none, then where it comes from."""
     with question.asking() as base:
         said = Said(base, question)
         answers = _answered(base, question, said)
-        if answers:
-            evidence = answers.explain(0, saliency=True, against=question.asked.against)
-            background = _background(base)
-            with DRAWING:
-                shown = section_of(evidence, background)
-            shown["provenance"] = [(name, said.clean(value)) for name, value in shown["provenance"]]
-            yield Item("answer", shown)
-        list(said.answers(answers, None))
         yield from said.refused()
+        if answers:
+            yield from told(base, said, answers.explain(0, saliency=True, against=question.asked.against))
+        else:
+            list(said.answers(answers, None))
+            yield from said.refused()
+        yield said.about(answers)
 
 
 def _answered(base: KnowledgeBase, question: Question, said: Said) -> Answers:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from spectrove.explanation.links import NAMES, links
-from spectrove.explanation.pages import render
-from spectrove.explanation.style import NORMAL, QUERY_COLOR, SMALL, new_figure, png, save, tidy
-from spectrove.inference.outlier_score import UNUSUAL, OutlierAnswer, summary
-from spectrove.spectra import FLAGS, Spectrum, SpectrumSet
+from spectrove.explanation.outlier_page import Gallery, Shown
+from spectrove.explanation.style import NORMAL, QUERY_COLOR, SMALL, new_figure, png, tidy
+from spectrove.inference.outlier_score import OutlierAnswer
+from spectrove.lines import SPEED_OF_LIGHT
+from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.stars.grid import log_wavelength
 from spectrove.stars.measuring import rest
 from spectrove.stars.oddities.evidence import Ordinary
 from spectrove.stars.velocity import velocities
 
 Floats = NDArray[np.float64]
-
-#: Most answers that a page lists, and how many that are not unusual.
-MOST, OTHERS = 2000, 20
 
 FOOTER = (
     "Velocities and lines are measured in the spectra by Spectrove; nothing that a catalog says of a star is read. "
@@ -73,57 +68,23 @@ def drawn(spectra: SpectrumSet, answers: Sequence[OutlierAnswer], ordinary: Ordi
     return made
 
 
-def write_outlier_page(
-    path: Path,
-    drawn: Sequence[DrawnStar],
-    answers: Sequence[OutlierAnswer],
-    *,
-    base: str,
-    size: int,
-    refused: Sequence[tuple[str, str]] = (),
-    progress: Callable[[int], None] | None = None,
-    meanings: Mapping[str, str],
-) -> Path:
-    """Write the gallery as one self-contained file; returns its path.
+def gallery(drawn: Sequence[DrawnStar], meanings: Mapping[str, str]) -> Gallery:
+    """What the page says of these answers.
 
     Args:
-        path: The file.
         drawn: The answers shown with a figure, most unusual first.
-        answers: Every answer, in any order.
-        base: Name of the base, and `size` how many objects it has.
-        refused: Names of spectra that could not be used, each with its sentence.
-        progress: Called with 1 for each figure.
         meanings: Of reasons, by name.
-
-    Raises:
-        DatasetError: If the file cannot be written.
     """
-    ranked = sorted(answers, key=lambda a: a.rank)
-    odd = [a for a in ranked if a.p_value <= UNUSUAL]
-    listed = [*odd[:MOST], *ranked[len(odd) : len(odd) + OTHERS]]
-    anchors = {one.answer.object_id: f"object-{i}" for i, one in enumerate(drawn, 1)}
-    speed = {one.answer.object_id: f"{one.velocity:+.0f}" for one in drawn if np.isfinite(one.velocity)}
-    sections = []
-    for i, one in enumerate(drawn, 1):
-        sections.append(_section(one, i, anchors[one.answer.object_id], meanings))
-        if progress:
-            progress(1)
-    place = {a.object_id: i for i, a in enumerate(ranked, 1)}
-    rows = [
-        {
-            "rank": place[a.object_id], "id": a.object_id, "anchor": anchors.get(a.object_id, ""),
-            "score": f"{a.score:.2f}", "p": f"{a.p_value:.3g}", "reason": a.reason,
-            "velocity": speed.get(a.object_id, "–"), "odd": a.p_value <= UNUSUAL, "flags": ", ".join(a.flags),
-        }
-        for a in listed
-    ]  # fmt: skip
-    more = len(ranked) - len(listed)
-    html = render(
-        "outliers.html", home="spectrove.stars", title="Spectra unlike the base", footer=FOOTER,
-        summary=summary(answers), base=base, size=size, refused=refused, ranked=rows, sections=sections,
-        left_out=[f"Not listed here: {more:,} more; -o FILE.csv writes a table of every answer."] if more else [],
-    )  # fmt: skip
-    return save(html.encode(), Path(path))
+    return Gallery(
+        shown=map(_shown, drawn),
+        compared="by the distance to neighbours",
+        rules="the residual from what ordinary stars are made of",
+        meanings=meanings,
+        column="km/s",
+        cells={one.answer.object_id: f"{one.velocity:+.0f}" for one in drawn if np.isfinite(one.velocity)},
+        key=_KEY,
+        footer=FOOTER,
+    )
 
 
 def outlier_figure(one: DrawnStar) -> Figure:
@@ -151,7 +112,7 @@ def outlier_figure(one: DrawnStar) -> Figure:
         (left - 0.6, "#0072B2", 0.4),
     ):
         below.plot(wavelength, values, color=color, lw=width)
-    stretch = 1 + one.velocity / 299792.458
+    stretch = 1 + one.velocity / SPEED_OF_LIGHT
     for low, high in one.answer.regions:
         below.axvspan(low / stretch, high / stretch, color=_MARK, alpha=0.45, lw=0, zorder=0)
     seen = np.isfinite(one.lines)
@@ -163,24 +124,17 @@ def outlier_figure(one: DrawnStar) -> Figure:
     return figure
 
 
-def _section(one: DrawnStar, rank: int, anchor: str, meanings: Mapping[str, str]) -> dict[str, Any]:
+def _shown(one: DrawnStar) -> Shown:
     a = one.answer
     where = ", ".join(f"{low:,.0f}–{high:,.0f}" for low, high in a.regions)
-    return {
-        "anchor": anchor,
-        "rank": rank,
-        "id": a.object_id,
-        "answer": f"{a.reason}, p {a.p_value:.3g}",
-        "why": a.why,
-        "cautions": [FLAGS.get(flag, flag) for flag in a.flags],
-        "facts": [
-            ("Reason", f"{a.reason}: {meanings.get(a.reason, '')}"),
-            ("Score", f"{a.score:.2f} ({' + '.join(a.views)})"),
+    return Shown(
+        a,
+        one.spectrum.row,
+        png(outlier_figure(one)),
+        f"{a.object_id}: the spectrum, its lines, and those of the ordinary star most like it",
+        a.why,
+        [
             ("Velocity", f"{one.velocity:+.0f} km/s" if np.isfinite(one.velocity) else "not known"),
             *([("Where (observed, Å)", where)] if where else []),
         ],
-        "links": [(NAMES[key], url) for key, url in links(one.spectrum.row).items()],
-        "png": png(outlier_figure(one)),
-        "key": _KEY,
-        "caption": f"{a.object_id}: the spectrum, its lines, and those of the ordinary star most like it",
-    }
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from spectrove.stars.velocity import velocities
 
 if TYPE_CHECKING:
     from spectrove.encoders import Encoder
+    from spectrove.explanation.outlier_page import Gallery
 
 #: Name of each reason, and what it means.
 REASONS: Mapping[str, str] = {
@@ -64,11 +64,11 @@ class StarReasons:
 
         return drawn(spectra, answers, ordinary_of(encoders))
 
-    def write_page(self, path: Path, drawn: Sequence[Any], answers: Sequence[Any], **more: Any) -> Path:
-        """A page of outliers as one file."""
-        from spectrove.stars.oddities.page import write_outlier_page
+    def gallery(self, drawn: Sequence[Any], answers: Sequence[Any]) -> Gallery:
+        """What the page of outliers says of stars."""
+        from spectrove.stars.oddities.page import gallery
 
-        return write_outlier_page(path, drawn, answers, meanings=REASONS, **more)
+        return gallery(drawn, REASONS)
 
 
 def ordinary_of(encoders: Mapping[str, Encoder]) -> Ordinary:
