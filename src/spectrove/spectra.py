@@ -33,7 +33,7 @@ FLAGS: dict[str, str] = {
     "wavelength_unit_assumed": "The file does not say the unit of its wavelengths; their range decided.",
     "flux_unit_unknown": "The file does not say the unit of its flux.",
     "flux_unit_misprinted": "The file's unit erg/cm/s/A is a misprint of SDSS DR1-DR7, read as erg/cm2/s/A.",
-    "errors_unusable": "No error in the file is a positive number; they were taken as none.",
+    "errors_unusable": "No error in the file is above 0, or all are far too small for light: they were taken as none.",
     "ivar_is_error": "Inverse variances in the unit of the flux agree with its scatter as errors, and were read so.",
     "mask_inverted": "Nearly all pixels would be bad by the file's mask, so it was read as marking the good ones.",
     "quality_unread": "No pixel has the quality 0, which means good by the standard: the file's quality was not read.",

@@ -234,3 +234,30 @@ def test_what_is_not_what_it_says_is_refused(tmp_path):
         read_file(write(tmp_path / "b.fits", wave, *main))
     with pytest.raises(FormatError, match="no table of one row"):
         read_file(write(tmp_path / "c.fits", wave, flux, rows=3), survey="eso")
+
+
+def test_nanometres_that_are_called_angstrom_are_refused(tmp_path):
+    flux = column("FLUX", FLUX, VALUE, "", "adu")
+    path = write(tmp_path / "a.fits", column("WAVE", WAVE / 10, AXIS, AIR, "angstrom"), flux)
+    with pytest.raises(
+        FormatError, match=r"from 500 to 502\.95 angstrom .*expected some from 2900 to 300000"
+    ):
+        read_file(path)
+    (s,) = read_file(path, wavelength_unit="nm")
+    assert_allclose(s.wavelength, air_to_vacuum(WAVE))
+
+
+def test_variances_in_the_place_of_errors_are_told_by_their_size(tmp_path):
+    """Of fluxes of 1e-16 the variance is 1e-35: a signal-to-noise ratio of 1e19, which no light has."""
+    cgs = "erg cm**(-2) s**(-1) angstrom**(-1)"
+    path = write(
+        tmp_path / "a.fits", column("WAVE", WAVE, AXIS, AIR, "angstrom"), column("FLUX", FLUX * 1e-17, VALUE, "", cgs),
+        column("ERR", ERROR**2 * 1e-34, SIGMA, "", cgs),
+    )  # fmt: skip
+    (s,) = read_file(path)
+    assert {"errors_unusable", "ivar_estimated"} <= set(s.row["flags"])
+
+
+def test_a_card_that_says_normalised_may_be_a_letter(tmp_path):
+    (s,) = read_file(harps(tmp_path / "a.fits", CONTNORM="T"))
+    assert (s.row["flux_unit"], s.row["calibrated"]) == ("normalised", False)

@@ -101,16 +101,18 @@ def test_a_frame_in_which_no_fibre_saw_anything_is_refused(tmp_path):
         read_file(frame(tmp_path / "a.fits", fibres("FIBRES", ["N"] * 5)))
 
 
-def weave(path, sensitivity, ctype="WAVE", **fibtable):
+def weave(path, sensitivity, cards=(), more=(), **fibtable):
     """A stacked frame of WEAVE: counts, their inverse variance, both without sky subtraction, sensitivity, fibres."""
     primary = fits.PrimaryHDU()
     primary.header.update({"INSTRUME": "WEAVE", "OBSMODE": "MOS", "CAMERA": "WEAVERED", "MODE": "LOWRES"})
     images = {"RED_DATA": FLUX, "RED_IVAR": np.full((5, N), 4.0), "RED_DATA_NOSS": FLUX + 100,
               "RED_IVAR_NOSS": np.full((5, N), 1.0), "RED_SENSFUNC": sensitivity}  # fmt: skip
+    images = dict(more) | images
     hdus = [primary, *(fits.ImageHDU(image, name=name) for name, image in images.items())]
     for hdu in hdus[1:]:
         hdu.header.update(
-            {"CRVAL1": 5772.0, "CRPIX1": 1.0, "CD1_1": 0.5, "CTYPE1": ctype, "CUNIT1": "Angstrom"}
+            {"CRVAL1": 5772.0, "CRPIX1": 1.0, "CD1_1": 0.5, "CTYPE1": "WAVE", "CUNIT1": "Angstrom"}
+            | dict(cards)
         )
     columns = {"CNAME": list("abcde"), "TARGUSE": ["T", "T", "S", "T", "C"], "FIB_STATUS": ["A", "A", "A", "P", "A"],
                "TARGRA": np.arange(5.0), "TARGDEC": np.arange(5.0)} | fibtable  # fmt: skip
@@ -144,3 +146,35 @@ def test_weave_is_in_air_and_counts_times_its_sensitivity_are_fluxes(tmp_path, e
 def test_a_sensitivity_that_is_nowhere_positive_is_refused(tmp_path):
     with pytest.raises(FormatError, match="the sensitivity function has no positive value"):
         read_file(weave(tmp_path / "a.fit", np.zeros(N)))
+
+
+def test_errors_are_those_of_the_same_arm(tmp_path):
+    """Errors of both arms have the same shape, and those of the other may stand first."""
+    other = {"BLUE_IVAR": np.full((5, N), 0.04), "BLUE_DATA_NOSS": FLUX}
+    found = read_file(weave(tmp_path / "a.fit", np.full(N, 1e-17), more=other))
+    assert_allclose(found[0].ivar, 4.0, rtol=1e-6)
+    both = read_file(weave(tmp_path / "b.fit", np.full(N, 1e-17), more=other | {"BLUE_DATA": FLUX * 10}))
+    assert_allclose((both[0].flux[0], both[0].ivar[0]), (10.0, 0.04), rtol=1e-6)
+    assert "RED_DATA: a further arm, left out; BLUE_DATA was taken" in both.left_out[-1].error
+
+
+def test_a_flux_that_is_calibrated_is_not_calibrated_again(tmp_path):
+    found = read_file(weave(tmp_path / "a.fit", np.full(N, 2e-17), {"BUNIT": "1e-17 erg/s/cm2/Angstrom"}))
+    assert_allclose(found[1].flux, 2.0)
+    assert_allclose(found[1].ivar, 4.0)
+
+
+def test_wavelengths_of_weave_in_another_unit_than_they_say_are_refused(tmp_path):
+    path = weave(tmp_path / "a.fit", np.full(N, 2e-17), {"CRVAL1": 577.2, "CD1_1": 0.05})
+    with pytest.raises(
+        FormatError, match=r"from 577\.2 to 579\.65 angstrom .*expected some from 3500 to 10000"
+    ):
+        read_file(path)
+
+
+def test_positions_beyond_a_circle_are_no_radians(tmp_path):
+    """A table of 2dfdr has radians and does not say so; degrees in it would be far away."""
+    table = fibres("FIBRES", RA=np.array([100.0, 101.0, 102.0, 103.0, 104.0]), DEC=np.linspace(-20.0, 0.0, 5))
+    found = read_file(frame(tmp_path / "run.fits", fits.ImageHDU(FLUX * 0 + 1, name="VARIANCE"), table))
+    assert_allclose([s.row["ra"] for s in found], [100, 101, 102])
+    assert_allclose([s.row["dec"] for s in found], [-20, -15, -10])

@@ -74,3 +74,39 @@ def test_what_dopcor_took_off_a_linear_spectrum_is_put_back(tmp_path, said, fact
     hdu.writeto(tmp_path / "a.fits")
     (s,) = read_file(tmp_path / "a.fits")
     assert_allclose(s.wavelength, factor * (4000 + 15 * np.arange(200)))
+
+
+def linear(path, start, **cards):
+    """A linear spectrum that IRAF's dopcor has seen."""
+    hdu = fits.PrimaryHDU(FLUX)
+    hdu.header.update(
+        {"CRVAL1": start, "CDELT1": 1.0, "CRPIX1": 1, "CUNIT1": "Angstrom", "VACUUM": True} | cards
+    )
+    hdu.writeto(path)
+    return path, start + np.arange(200)
+
+
+@pytest.mark.parametrize(
+    ("start", "said", "redshift", "factor"),
+    [
+        (1200.0, "2.5 all", None, 3.5),  # a quasar
+        (5700.0, "5.3 *", None, 1.0),  # the motion of the Earth: nobody sees 3.6 micron from the ground so
+        (6000.0, "2.5 all", 2.499, 3.5),  # the file says the redshift a second time
+        (6000.0, "2.5 *", 0.0001, None),
+    ],
+)
+def test_numbers_that_may_be_redshifts_or_velocities_are_told_apart(tmp_path, start, said, redshift, factor):
+    cards = {"DOPCOR01": said} | ({} if redshift is None else {"REDSHIFT": redshift})
+    path, wavelength = linear(tmp_path / "a.fits", start, **cards)
+    if factor is None:
+        with pytest.raises(FormatError, match=r"DOPCOR01 = 2\.5 may be a redshift.*or a velocity in km/s"):
+            read_file(path)
+        return
+    (s,) = read_file(path)
+    assert_allclose(s.wavelength, factor * wavelength)
+
+
+def test_what_was_taken_off_is_put_back_whatever_redshift_the_file_has(tmp_path):
+    path, wavelength = linear(tmp_path / "a.fits", 4000.0, DOPCOR01="0.05 all", REDSHIFT=0.0502)
+    (s,) = read_file(path)
+    assert_allclose(s.wavelength, 1.05 * wavelength)

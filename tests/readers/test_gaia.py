@@ -135,3 +135,55 @@ def test_files_in_a_folder_that_is_named_are_read(tmp_path: Path, monkeypatch):
     (tmp_path / "bpC03_v375wi_response.csv").write_text("330,340\n0.1,0.2\n")
     monkeypatch.setenv(files.VARIABLE, str(tmp_path))
     assert_allclose(files.curve("bp", "response"), [[330, 340], [0.1, 0.2]])
+
+
+@pytest.mark.parametrize(
+    ("column", "change", "said"),
+    [
+        ("bp_coefficients", np.nan, "1 coefficients of BP are no numbers"),
+        ("rp_coefficient_errors", np.nan, "1 errors of RP are not above zero"),
+        ("rp_coefficient_errors", -1.0, "1 errors of RP are not above zero"),
+        ("bp_coefficient_correlations", np.nan, "1 correlations of BP are no numbers from -1 to 1"),
+        ("bp_coefficient_correlations", 1.5, "1 correlations of BP are no numbers from -1 to 1"),
+    ],
+)
+def test_one_number_that_cannot_be_refuses_its_source(tmp_path: Path, column: str, change: float, said: str):
+    """One NaN among the coefficients of BP would leave RP without a pixel, too."""
+    broken = row(3, star())
+    broken[column] = np.where(np.arange(len(np.asarray(broken[column]))) == 7, change, broken[column])
+    found = read_file(write_csv(tmp_path / "xp.csv", [row(1, star()), broken]))
+    assert [one.object_id for one in found] == ["gaia-dr3-1"]
+    assert f"source 3: {said}" in found.left_out[0].error
+
+
+def test_what_is_missing_may_be_called_null(tmp_path: Path):
+    """So do the tables that the archive gives out whole."""
+    path = write_csv(tmp_path / "xp.csv", [row(1, star()), row(2, star(), without="bp")])
+    known = read_file(path)
+    while ",," in (text := path.read_text()):
+        path.write_text(text.replace(",,", ",null,"))
+    for one, other in zip(read_file(path), known, strict=True):
+        assert_allclose(one.flux, other.flux)
+
+
+@pytest.mark.parametrize("said", ["5.853498713190525696e18", "null", ""])
+def test_an_id_without_all_its_digits_is_refused_and_no_other_given(tmp_path: Path, said: str):
+    path = write_csv(tmp_path / "xp.csv", [row(5853498713190525696, star())])
+    path.write_text(path.read_text().replace("\n5853498713190525696", f"\n{said}"))
+    with pytest.raises(
+        FormatError, match=r"row 1 has the source_id .* expected a whole number with all its digits"
+    ):
+        read_file(path)
+
+
+def test_an_id_may_stand_behind_the_name_of_the_release(tmp_path: Path):
+    path = write_csv(tmp_path / "xp.csv", [row(5853498713190525696, star())])
+    path.write_text(path.read_text().replace("\n58534", "\nGaia DR3 58534"))
+    assert read_file(path)[0].object_id == "gaia-dr3-5853498713190525696"
+
+
+def test_a_table_of_one_band_is_read(tmp_path: Path):
+    whole = row(1, star())
+    path = write_csv(tmp_path / "xp.csv", [{k: v for k, v in whole.items() if not k.startswith("bp")}])
+    (red,) = read_file(path)
+    assert red.wavelength[red.ivar > 0][0] == WAVELENGTH[WAVELENGTH > 6350][0]

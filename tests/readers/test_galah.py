@@ -78,7 +78,77 @@ def test_what_is_not_what_it_says_is_refused(tmp_path):
         hdus[1].data = np.full(N, 31.0)  # errors in electrons, as a draft of the format had them
     with pytest.raises(FormatError, match="the median of the relative errors is 31, expected below 2"):
         read_file(path)
-    with pytest.raises(FormatError, match="expected the grid of a camera of HERMES"):
-        read_file(write(tmp_path / "b.fits", NEW, {"CRVAL1": 3.8, "CDELT1": 1e-5}))
+    with pytest.raises(
+        FormatError, match=r"CRVAL1 None, CDELT1 0\.0635.*expected the grid of a camera of HERMES"
+    ):
+        read_file(write(tmp_path / "b.fits", NEW, {"CDELT1": 0.0635}))
     with pytest.raises(FormatError, match="no primary spectrum of HERMES"):
         read_file(write(tmp_path / "c.fits", ("normalized",)), survey="galah")
+
+
+@pytest.mark.parametrize(
+    ("grid", "expected"),
+    [
+        ({"CRVAL1": 647.625, "CDELT1": 0.00635, "CUNIT1": "nm"}, air_to_vacuum(WAVE)),
+        ({"CDELT1": 1.0, "CD1_1": 0.0635}, air_to_vacuum(WAVE)),
+        ({"CRPIX1": 11.0}, air_to_vacuum(WAVE - 0.635)),
+        ({"VACUUM": True}, WAVE),
+        (
+            {"CRVAL1": 3.8113, "CDELT1": 4e-6, "CTYPE1": "LOGLAM"},
+            air_to_vacuum(10 ** (3.8113 + 4e-6 * np.arange(N))),
+        ),
+    ],
+)
+def test_the_grid_is_that_of_its_cards(tmp_path, grid, expected):
+    (s,) = read_file(write(tmp_path / "a.fits", NEW, GRID | grid))
+    assert_allclose(s.wavelength, expected)
+
+
+def test_wavelengths_in_another_unit_than_they_say_are_refused(tmp_path):
+    path = write(tmp_path / "a.fits", NEW, GRID | {"CUNIT1": "nm"})
+    with pytest.raises(
+        FormatError, match=r"from 64762.5 to 64812.7 angstrom .*expected some from 4600 to 8000"
+    ):
+        read_file(path)
+    (s,) = read_file(path, wavelength_unit="Angstrom")
+    assert_allclose(s.wavelength, air_to_vacuum(WAVE))
+
+
+@pytest.mark.parametrize(
+    ("cards", "expected"),
+    [
+        ({"RA_ICRS": 0.0, "DEC_ICRS": 0.0, "RA_OBS": 12.0, "DEC_OBS": 13.0}, (0.0, 0.0)),
+        ({"RA_ICRS": -999.0, "RA_OBS": 12.0, "DEC_OBS": 13.0}, (12.0, 13.0)),
+        ({"RA_ICRS": "none", "RA_OBS": 12.0}, (None, None)),
+    ],
+)
+def test_a_position_is_one_pair_of_cards_and_may_be_zero(tmp_path, cards, expected):
+    (s,) = read_file(write(tmp_path / "a.fits", NEW, **cards))
+    assert (s.row["ra"], s.row["dec"]) == expected
+
+
+def test_a_velocity_that_no_star_has_is_none(tmp_path):
+    (s,) = read_file(write(tmp_path / "a.fits", NEW, RVCOM=-99999.0))
+    assert s.row["z"] is None
+
+
+def test_a_pixel_near_zero_weighs_nothing_though_its_relative_error_is_small(tmp_path):
+    """2% of a flux of .001 would be an error of .00002, beside one of 20 in all other pixels."""
+    path = write(tmp_path / "a.fits", NEW)
+    with fits.open(path, mode="update") as hdus:
+        hdus[0].data = np.where(np.arange(N) == 10, 1e-3, np.where(np.arange(N) == 11, 0.0, FLUX))
+    (s,) = read_file(path)
+    assert (~s.good).nonzero()[0].tolist() == [10, 11]
+
+
+def test_a_width_that_is_a_resolving_power_is_not_read(tmp_path):
+    (s,) = read_file(write(tmp_path / "a.fits", OLD, RES=28000.0))
+    assert "lsf_unknown" in s.row["flags"]
+
+
+def test_relative_errors_are_so_in_other_files_too(tmp_path):
+    """Another instrument with the same names of images: .02 is 2% of the flux and not of a count."""
+    (s,) = read_file(
+        write(tmp_path / "a.fits", ("relative_error",), INSTRUME="OTHER", leave_out=("DOPCOR01",))
+    )
+    assert_allclose(s.flux * np.sqrt(s.ivar), 50.0, rtol=1e-5)

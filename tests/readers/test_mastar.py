@@ -11,13 +11,14 @@ from astropy.io import fits
 from numpy.testing import assert_allclose, assert_array_equal
 
 from spectrove.errors import FormatError
+from spectrove.pixels.air import air_to_vacuum
 from spectrove.readers import read_file
 
 N = 100
 WAVE = 10 ** (3.5589 + 1e-4 * np.arange(N))
 
 
-def write(path, stars=("7-100", "7-100", "7-205"), quality=(0, 0, 0), leave_out=()):
+def write(path, stars=("7-100", "7-100", "7-205"), quality=(0, 0, 0), leave_out=(), cards=(), **other):
     n = len(stars)
     mask = np.zeros((n, N), "i4")
     mask[:, 3], mask[:, 4] = (
@@ -30,9 +31,11 @@ def write(path, stars=("7-100", "7-100", "7-205"), quality=(0, 0, 0), leave_out=
         "HELIOV": ("D", np.full(n, 50.0)), "V_ERRCODE": ("J", np.zeros(n)), "MJDQUAL": ("J", np.array(quality)),
         "WAVE": (f"{N}D", np.tile(WAVE, (n, 1))), "FLUX": (f"{N}E", np.arange(n)[:, None] + np.ones((n, N))),
         "IVAR": (f"{N}E", np.full((n, N), 9.0)), "DISP": (f"{N}E", np.full((n, N), 1.2)), "MASK": (f"{N}J", mask),
-    }  # fmt: skip
+    } | other  # fmt: skip
     made = [fits.Column(k, form, array=v) for k, (form, v) in columns.items() if k not in leave_out]
-    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(made)]).writeto(path)
+    table = fits.BinTableHDU.from_columns(made)
+    table.header.update(dict(cards))
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(path)
     return path
 
 
@@ -69,3 +72,36 @@ def test_another_table_is_refused(tmp_path):
         read_file(write(tmp_path / "a.fits", leave_out=("MJDQUAL",)), survey="mastar")
     with pytest.raises(FormatError, match="no rows"):
         read_file(write(tmp_path / "b.fits", stars=(), quality=()))
+
+
+def test_wavelengths_in_another_unit_than_usual_are_refused_until_it_is_said(tmp_path):
+    path = write(tmp_path / "a.fits", WAVE=(f"{N}D", np.tile(WAVE / 10, (3, 1))))
+    with pytest.raises(
+        FormatError, match=r"wavelengths run from 362\.\S+ to 370\S+ angstrom .* --wavelength-unit"
+    ):
+        read_file(path)
+    said = read_file(path, wavelength_unit="nm")[0]
+    assert_allclose(said.wavelength, WAVE)
+    assert_allclose(said.lsf, 1.2, rtol=1e-5)
+
+
+def test_a_card_that_says_air_is_read(tmp_path):
+    (first, *_) = read_file(write(tmp_path / "a.fits", cards={"AIRORVAC": "air"}))
+    assert_allclose(first.wavelength, air_to_vacuum(WAVE))
+
+
+def test_numbers_that_stand_for_nothing_are_nothing(tmp_path):
+    """-999 is no position, and a line-spread function of 1800 angstrom a resolving power."""
+    columns = {"OBJRA": ("D", np.array([0.0, -999.0, 10.0])), "DISP": (f"{N}E", np.full((3, N), 1800.0))}
+    found = read_file(write(tmp_path / "a.fits", **columns))
+    assert [(s.row["ra"], s.row["dec"]) for s in found] == [(0.0, 20.0), (None, None), (10.0, 22.0)]
+    assert all("lsf_unknown" in s.row["flags"] for s in found)
+
+
+@pytest.mark.parametrize("name", ["WAVE", "MASK", "DISP"])
+def test_a_vector_of_another_length_is_refused(tmp_path, name):
+    path = write(tmp_path / "a.fits", **{name: ("D", np.ones(3))})
+    with pytest.raises(
+        FormatError, match=rf"column {name} has shape \(3,\), FLUX \(3, 100\), expected the same"
+    ):
+        read_file(path)

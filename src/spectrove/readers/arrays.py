@@ -17,7 +17,7 @@ from spectrove.readers.fitsfile import Hdu
 from spectrove.readers.frame import observed
 from spectrove.readers.medium import medium_in, medium_of
 from spectrove.readers.options import Options
-from spectrove.readers.quality import bad_pixels, by_scatter, inverse_variance
+from spectrove.readers.quality import are_believable, bad_pixels, by_scatter, inverse_variance
 from spectrove.readers.units import error_factor, is_misprint, root_unit, stated, to_flux_density
 from spectrove.readers.wavelengths import in_vacuum_by_nature, to_angstrom
 from spectrove.spectra import Mask, Spectrum
@@ -30,6 +30,9 @@ _RA_KEYS, _DEC_KEYS = (
 
 #: 1e-17 erg/s/cm2/A as SDSS (DR1-DR7 with their misprint) and DESI write it.
 _SPELLINGS = ("1e-17erg/cm^2/s/ang", "1.0e-17erg/cm/s/ang", "10**-17erg/(scm2angstrom)")
+
+#: No spectrograph resolves less: such numbers are widths in another unit, or powers where widths are expected.
+LEAST_POWER = 3.0
 
 _SKY = re.compile(r"(blank[ _-]?)?sky([ _-]?\d+|[ _-]fib(re|er).*)?$", re.I)
 
@@ -52,6 +55,8 @@ class Arrays:
     survey: str | None = None
     #: "air" or "vacuum" where the layout settles it.
     medium: str | None = None
+    #: Between what wavelengths in angstrom spectra of the layout lie; those that do not reach in are refused.
+    within: tuple[float, float] | None = None
     #: Whether the layout settles that wavelengths are those observed, whatever the header says of its grid.
     observed: bool = False
     #: Names of the spectra within the file; the numbers of their rows where there are none.
@@ -112,6 +117,8 @@ def _one(arrays: Arrays, i: int, name: str, path: Path, options: Options) -> Spe
     wavelength, flags = to_angstrom(
         of_row(arrays.wavelength), unit, path.name, arrays.wavelength_name, arrays.header
     )
+    if arrays.within is not None:
+        _check_within(wavelength, arrays.within, path.name)
     values = of_row(arrays.flux).astype(float)
     if values.shape != wavelength.shape:
         raise FormatError(
@@ -145,7 +152,7 @@ def _one(arrays: Arrays, i: int, name: str, path: Path, options: Options) -> Spe
             # a resolving power is wavelength / FWHM
             lsf=None
             if resolution is None
-            else wavelength / np.where(resolution > 0, resolution, np.nan) / 2.3548,
+            else wavelength / np.where(resolution > LEAST_POWER, resolution, np.nan) / 2.3548,
             flux_unit=flux_unit,
             calibrated=calibrated,
             medium=options.medium_or(medium),
@@ -157,6 +164,22 @@ def _one(arrays: Arrays, i: int, name: str, path: Path, options: Options) -> Spe
             ],
         )
     )
+
+
+def _check_within(wavelength: NDArray, within: tuple[float, float], name: str) -> None:
+    """Refuse wavelengths of which none, but for a tenth, lies where the layout's spectrographs see.
+
+    Raises:
+        FormatError: Their unit is another than the file says.
+    """
+    known = wavelength[np.isfinite(wavelength) & (wavelength > 0)]
+    low, high = within
+    if len(known) and np.mean((known >= low) & (known <= high)) < 0.1:
+        raise FormatError(
+            f"{name}: wavelengths run from {known.min():g} to {known.max():g} angstrom in the unit that the file "
+            f"says or usually has, expected some from {low:g} to {high:g}, where its spectrograph sees. Say their true "
+            "unit with --wavelength-unit."
+        )
 
 
 def _fluxes(
@@ -186,6 +209,8 @@ def _fluxes(
     if any(key in others for key in ("ivar", "error", "variance")):
         factor = error_factor(wavelength, flux, unit, factor, error_unit, name)
     ivar, more = inverse_variance(others, factor)
+    if ivar is not None and not are_believable(flux, ivar):
+        ivar, more = None, ["errors_unusable"]
     return flux, flux_unit, calibrated, ivar, flags + more
 
 
@@ -250,15 +275,16 @@ def _row(arrays: Arrays, i: int) -> dict[str, Any]:
     own = arrays.rows[i] if i < len(arrays.rows) else {}
     z = float(arrays.redshift[i]) if arrays.redshift is not None else _first(header, _REDSHIFT_KEYS)
     z = own.get("z", z)
-    ra, dec = _first(header, _RA_KEYS), _first(header, _DEC_KEYS)
+    at_header = {"ra": _first(header, _RA_KEYS), "dec": _first(header, _DEC_KEYS)}
     sky = {"class": "SKY"} if _is_sky(header) else {}
+    ra, dec = (own.get(key, at_header[key]) for key in ("ra", "dec"))
     on_sky = ra is not None and dec is not None and 0 <= ra <= 360 and -90 <= dec <= 90
     return {
-        "ra": ra if on_sky else None,
-        "dec": dec if on_sky else None,
         "zwarning": None,
         **sky,
         **own,
+        "ra": ra if on_sky else None,
+        "dec": dec if on_sky else None,
         "z": z if z is not None and -1 < z < 30 else None,  # -999 and NaN mean "not measured"
     }
 

@@ -33,6 +33,8 @@ _QUALITY = ("FLUXAXIS.ACCURACY.QUALITYSTATUS", "FLUXAXIS.ACCURANCY.QUALITYSTATUS
 #: Names of columns in files that do not say what they are.
 _NAMES = {_AXIS: ("wave", "freq", "ener"), _FLUX: ("flux", "flux_reduced"), _QUALITY[0]: ("qual",),
           _ERROR[0]: ("err", "err_flux", "err_reduced")}  # fmt: skip
+#: Between what wavelengths telescopes on the ground see, angstrom.
+_GROUND = (2900.0, 300_000.0)
 #: Frames of SPECSYS in which the telescope moves with the Earth.
 _MOVING = ("TOPOCENT", "GEOCENTR")
 
@@ -79,6 +81,7 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> Sequence[Spectru
     power = Hdu(header).number("SPEC_RES")
     if power is not None and power > 1:
         planes["resolution"] = np.full(len(wavelength), power)
+    normalised = header.get("CONTNORM") in (True, "T")
     frame = str(header.get("SPECSYS") or "").strip().upper()
     arrays = Arrays(
         header,
@@ -86,9 +89,10 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> Sequence[Spectru
         values,
         planes,
         wavelength_unit=axis.unit,
-        flux_unit="normalised" if header.get("CONTNORM") is True else flux.unit,
-        error_unit=None if errors is None or header.get("CONTNORM") is True else errors.unit,
+        flux_unit="normalised" if normalised else flux.unit,
+        error_unit=None if errors is None or normalised else errors.unit,
         mask_name="good",
+        within=_GROUND,
         medium=_medium(axis),
         rows=[{"targetid": str(header.get("OBJECT") or "").strip() or None}],
         flags=[[*flags, *(["topocentric"] if frame.startswith(_MOVING) else [])]],

@@ -24,9 +24,10 @@ from spectrove.readers.fitsfile import Hdu
 from spectrove.readers.images import ROLES, quantity_of
 from spectrove.readers.medium import says_vacuum
 from spectrove.readers.options import Options
-from spectrove.readers.planes import ERRORS, TYPES, saw
+from spectrove.readers.planes import ERRORS, TYPES, saw, unit_of_errors
 from spectrove.readers.sdss import FATAL_BITS, bits_of
 from spectrove.readers.tables import column_unit
+from spectrove.readers.units import is_flux_density
 from spectrove.readers.wavelengths import grid_of
 from spectrove.spectra import Spectrum
 
@@ -46,6 +47,8 @@ NAMES = (
 
 #: The column of WEAVE that says whether a fibre was on its target, and the word for it; others are parked or broken.
 STATUS, ALLOCATED = "fib_status", "A"
+#: Between what wavelengths WEAVE sees, angstrom.
+WEAVE = (3500.0, 10000.0)
 #: What counts times WEAVE's sensitivity function are.
 SENSITIVE = "erg / (s cm2 Angstrom)"
 
@@ -94,11 +97,15 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> Sequence[Spectru
         flux_unit=flux_unit,
         error_unit=error_unit,
         medium=medium,
+        within=WEAVE if _is_weave(header) else None,
         names=_names(found.fibres.table, taken),
         rows=[_row(found.fibres, i, bool(sky[i])) for i in taken],
         flags=[[*(["sky"] if sky[i] else []), *(["air_assumed"] if assumed else [])] for i in taken],
     )
-    return [*(spectra_of(arrays, path, options) if taken else ()), *_left_out(types, empty, path)]
+    return [
+        *(spectra_of(arrays, path, options) if taken else ()), *_left_out(types, empty, path),
+        *_other_frames(hdus, found, path),
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -133,16 +140,25 @@ def _planes(hdus: Sequence[Hdu], frame: Frame) -> tuple[dict[str, NDArray], str 
     """Images of the frame's shape by what they hold, and the unit that the errors among them state."""
     planes: dict[str, NDArray] = {}
     units: dict[str, str] = {}
+    arm = _arm(frame.header)
     for hdu in hdus:
         if hdu.image is None or hdu.image.shape != frame.image.shape or hdu.name == "ORMASK":
+            continue
+        if arm and not hdu.name.startswith(f"{arm}_"):  # errors of the other arm have the same shape
             continue
         if (kind := quantity_of(hdu)) in ROLES:
             # SDSS sets bits for whole fibres whose data are as good as any.
             planes.setdefault(
                 str(kind), bits_of(hdu.image) & FATAL_BITS if hdu.name == "ANDMASK" else hdu.image
             )
-            units.setdefault(str(kind), hdu.text("BUNIT"))
+            units.setdefault(str(kind), unit_of_errors(hdu))
     return planes, next((units[kind] or None for kind in ERRORS if kind in units), None)
+
+
+def _arm(header: Mapping[str, Any]) -> str:
+    """The arm of a frame ARM_DATA of WEAVE; "" of others."""
+    arm, _, what = Hdu(header).name.rpartition("_")
+    return arm if what == "DATA" else ""
 
 
 def _idle(table: Mapping[str, NDArray]) -> NDArray[np.bool_]:
@@ -154,9 +170,12 @@ def _idle(table: Mapping[str, NDArray]) -> NDArray[np.bool_]:
 
 
 def _sensitivity(hdus: Sequence[Hdu], frame: Frame) -> NDArray | None:
-    """The image ARM_SENSFUNC of a frame ARM_DATA of WEAVE, (n_pixels,) or (n_fibres, n_pixels)."""
-    arm, _, what = Hdu(frame.header).name.rpartition("_")
-    if what != "DATA":
+    """The image ARM_SENSFUNC of a frame ARM_DATA of WEAVE, (n_pixels,) or (n_fibres, n_pixels).
+
+    None for a frame that is calibrated already.
+    """
+    arm = _arm(frame.header)
+    if not arm or is_flux_density(Hdu(frame.header).text("BUNIT")):
         return None
     found = next((hdu.image for hdu in hdus if hdu.name == f"{arm}_SENSFUNC"), None)
     return None if found is None or found.shape not in (frame.image.shape, frame.image.shape[1:]) else found
@@ -182,11 +201,12 @@ def _calibrated(
 
 def _medium(header: Mapping[str, Any]) -> tuple[str | None, bool]:
     """Air for WEAVE, whose axis may be called WAVE without being in vacuum, and whether that is assumed."""
-    hdu = Hdu(header)
-    weave = any("WEAVE" in hdu.text(key).upper() for key in ("INSTRUME", "ORIGIN", "SURVEY"))
-    if not weave or says_vacuum(header) is not None or hdu.text("CTYPE1").upper().startswith("AWAV"):
-        return None, False
-    return "air", True
+    stated = says_vacuum(header) is not None or Hdu(header).text("CTYPE1").upper().startswith("AWAV")
+    return ("air", True) if _is_weave(header) and not stated else (None, False)
+
+
+def _is_weave(header: Mapping[str, Any]) -> bool:
+    return any("WEAVE" in Hdu(header).text(key).upper() for key in ("INSTRUME", "ORIGIN", "SURVEY"))
 
 
 def _wavelength(hdus: Sequence[Hdu], frame: Frame) -> tuple[NDArray | None, str | None]:
@@ -216,7 +236,7 @@ def _row(fibres: Hdu, i: int, sky: bool) -> dict[str, Any]:
 
 
 def _degrees(fibres: Hdu, name: str) -> NDArray[np.float64]:
-    """Positions in degrees; `2dfdr` gives radians, and does not say so."""
+    """Positions in degrees; `2dfdr` gives radians, and does not say so: those of right ascensions and declinations."""
     column = next(
         (n for n in (name, f"target{name}", f"targ{name}", f"fiber_{name}") if n in fibres.table), None
     )
@@ -224,8 +244,19 @@ def _degrees(fibres: Hdu, name: str) -> NDArray[np.float64]:
         return np.full(len(next(iter(fibres.table.values()))), np.nan)
     values = np.asarray(fibres.table[column], float)
     unit = (column_unit(fibres, column) or "").lower()
-    radians = unit.startswith("rad") or (not unit and fibres.name.startswith("FIBRES"))
+    small = bool((abs(values[np.isfinite(values)]) <= 2 * np.pi).all())
+    radians = unit.startswith("rad") or (not unit and fibres.name.startswith("FIBRES") and small)
     return np.rad2deg(values) if radians else values
+
+
+def _other_frames(hdus: Sequence[Hdu], frame: Frame, path: Path) -> list[Refusal]:
+    """A sentence for each frame of another arm."""
+    arm = _arm(frame.header)
+    others = [hdu.name for hdu in hdus if hdu.image is not None and _arm(hdu.header) not in ("", arm)]
+    return [
+        Refusal(str(path), f"{path.name}: {name}: a further arm, left out; {arm}_DATA was taken. Write it into a file "
+        "of its own, with its errors and the table of fibres.") for name in others if arm
+    ]  # fmt: skip
 
 
 def _left_out(types: Sequence[str], empty: NDArray, path: Path) -> list[Refusal]:

@@ -13,7 +13,7 @@ from spectrove.errors import FormatError, Refusal
 from spectrove.readers.arrays import Arrays, unique_names
 from spectrove.readers.fitsfile import Hdu, joint_header
 from spectrove.readers.options import Options
-from spectrove.readers.planes import kind_of
+from spectrove.readers.planes import kind_of, unit_of_errors
 from spectrove.readers.tables import NAMES
 from spectrove.readers.wavelengths import grid_of
 
@@ -129,7 +129,7 @@ def _part(primary: Hdu, group: Sequence[Hdu], path: Path) -> Arrays | None:
         wavelength_unit=unit,
         flux_unit=flux.text("BUNIT") or (stated[1] if stated else None),
         error_unit=next(
-            (found[key].text("BUNIT") for key in ("ivar", "error", "variance") if key in found), None
+            (unit_of_errors(found[key]) for key in ("ivar", "error", "variance") if key in found), None
         ),
         mask_name=found["mask"].name if "mask" in found else "mask",
         redshift=redshifts,

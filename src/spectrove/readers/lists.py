@@ -16,6 +16,9 @@ from spectrove.readers.fitsfile import Hdu
 #: How the first cell with a list begins.
 _MARKS = ('"(', '"[')
 
+#: What stands where a value is missing; tables that Gaia's archive gives out whole have "null".
+_MISSING = ("null", "none", "nan", "--")
+
 #: Characters of a cell.
 _LONGEST = 1 << 24
 
@@ -51,6 +54,7 @@ def read_lists(text: str, path: Path) -> Hdu:
 
 
 def _column(cells: Sequence[str], where: str) -> NDArray:
+    cells = ["" if cell.lower() in _MISSING else cell for cell in cells]
     if any(cell[:1] in ("(", "[") for cell in cells):
         return _lists(cells, where)
     try:

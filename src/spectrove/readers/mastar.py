@@ -19,13 +19,18 @@ from spectrove.errors import FormatError, Refusal
 from spectrove.readers.arrays import Arrays, spectra_of, unique_names
 from spectrove.readers.assemble import FLUX_UNIT
 from spectrove.readers.fitsfile import Hdu
+from spectrove.readers.medium import says_vacuum
 from spectrove.readers.options import Options
 from spectrove.readers.sdss import FATAL_BITS, bits_of
 from spectrove.readers.tables import column_unit
+from spectrove.readers.wavelengths import to_angstrom
 from spectrove.spectra import Spectrum
 
 #: Bits of MJDQUAL that warn of the reduction: NODATA, SKYSUBBAD, HIGHSCAT, BADFLUX.
 WARNED = 0b1111
+
+#: Between what wavelengths BOSS sees, angstrom.
+_RANGE = (3500.0, 10500.0)
 
 #: FWHM of a Gaussian over its sigma.
 _FWHM = 2.3548
@@ -54,18 +59,24 @@ def parse(hdus: Sequence[Hdu], path: Path, options: Options) -> Sequence[Spectru
         raise FormatError(
             f"{path.name}: a table of MaStar with no rows, expected at least one. Leave it out."
         )
+    _check_shapes(table, flux.shape, path)
+    unit = options.wavelength_unit or column_unit(hdu, "wave") or "Angstrom"
     planes: dict[str, NDArray] = {"ivar": ivar}
-    if "mask" in table and np.shape(table["mask"]) == flux.shape:
+    if "mask" in table:
         planes["mask"] = (bits_of(np.asarray(table["mask"])) & FATAL_BITS) == 0
-    if "disp" in table and np.shape(table["disp"]) == flux.shape:
+    if "disp" in table:
         sigma = np.asarray(table["disp"], float)
-        planes["resolution"] = wave / np.where(sigma > 0, sigma, np.nan) / _FWHM
+        planes["resolution"] = (
+            to_angstrom(wave, unit, path.name)[0] / np.where(sigma > 0, sigma, np.nan) / _FWHM
+        )
     stars = [str(name).strip() for name in table["mangaid"]]
     quality = np.asarray(table["mjdqual"]).astype(np.int64)
+    header = {**hdus[0].header, **hdu.header}
     arrays = Arrays(
-        {**hdus[0].header, **hdu.header}, wave, flux, planes, wavelength_unit=column_unit(hdu, "wave") or "Angstrom",
+        header, wave, flux, planes, wavelength_unit=unit,
         flux_unit=column_unit(hdu, "flux") or FLUX_UNIT, error_unit=column_unit(hdu, "ivar"), mask_name="good",
-        survey="mastar", medium="vacuum", names=_names(table, stars),
+        survey="mastar", medium="air" if says_vacuum(header) is False else "vacuum", within=_RANGE,
+        names=_names(table, stars),
         rows=[_about(table, star, i) for i, star in enumerate(stars)],
         flags=[["reduction_warning"] if one & WARNED else [] for one in quality.tolist()],
     )  # fmt: skip
@@ -79,6 +90,20 @@ def _table(hdus: Sequence[Hdu]) -> Hdu | None:
         ) == 2:
             return hdu
     return None
+
+
+def _check_shapes(table: Any, shape: tuple[int, ...], path: Path) -> None:
+    """Refuse vectors that are not as long as the flux.
+
+    Raises:
+        FormatError: One is not.
+    """
+    for name in ("wave", "ivar", "mask", "disp"):
+        if name in table and np.shape(table[name]) != shape:
+            raise FormatError(
+                f"{path.name}: column {name.upper()} has shape {np.shape(table[name])}, FLUX {shape}, expected the "
+                "same. Fetch it again."
+            )
 
 
 def _names(table: Any, stars: Sequence[str]) -> list[str]:

@@ -26,6 +26,9 @@ KINDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     )
 )  # fmt: skip
 
+#: Names of errors that are shares of the flux.
+_RELATIVE = re.compile(r"relative|fraction|\brel(?![a-z])|(?<![a-z])rel_")
+
 #: Columns that say what a fibre or an object is.
 TYPES = ("type", "objtype", "targuse", "fibertype", "fibretype", "targettype", "obj_type", "fiber_type")
 #: Words of such a column for fibres on blank sky, and for those that see no object: parked, broken, guiding.
@@ -48,6 +51,11 @@ def kind_of(label: str) -> str | None:
     head = re.split(r"\s-\s|[:,(\[]", label.strip().lower(), maxsplit=1)[0]
     head = re.sub(r"[_-]+", " ", head)
     return next((kind for kind, words in KINDS if words.search(head)), None)
+
+
+def unit_of_errors(plane: Hdu) -> str:
+    """The unit that a plane of errors states, "" where none; "relative" where its name says so."""
+    return "relative" if _RELATIVE.search(plane.name.lower()) else plane.text("BUNIT")
 
 
 def saw(word: str) -> str:

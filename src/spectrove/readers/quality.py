@@ -38,6 +38,8 @@ _GOOD_NAME = re.compile(
     re.I,
 )
 _GOOD_CARDS = ("DMODCLS", "PYP_SPEC")
+#: No spectrum has a median ratio of signal to error above this: its errors are variances, or in another unit.
+LARGEST_RATIO = 1e6
 #: A mask that calls more of the measured pixels bad than this says the contrary, or something else.
 MOST = 0.9
 
@@ -64,6 +66,12 @@ def inverse_variance(others: Mapping[str, NDArray], factor: NDArray) -> tuple[ND
         safe = np.where(usable, values, 1.0)
         ivar = {"ivar": safe, "error": 1.0 / safe**2, "variance": 1.0 / safe}[kind] / factor**2
     return np.where(usable & np.isfinite(ivar), ivar, 0.0), []
+
+
+def are_believable(flux: NDArray, ivar: NDArray) -> bool:
+    """Whether errors are not so small beside the flux, (n_pixels,) each, that no light has them."""
+    used = np.isfinite(flux) & (flux != 0) & (ivar > 0)
+    return not used.any() or bool(np.median(np.abs(flux[used]) * np.sqrt(ivar[used])) <= LARGEST_RATIO)
 
 
 def by_scatter(others: Mapping[str, NDArray], flux: NDArray) -> tuple[dict[str, NDArray], list[str]]:

@@ -229,6 +229,14 @@ def is_flux_unit(text: str) -> bool:
     return parse_unit(text) is not None or bool(_UNCALIBRATED.search(text))
 
 
+def is_flux_density(text: str) -> bool:
+    """Whether a text is a unit of flux per wavelength or frequency, which is calibrated."""
+    unit = parse_unit(text)
+    if unit is None or _is_vague(unit):
+        return False
+    return _is_magnitude(unit) or _converted(np.array([5000.0]), unit)[1] is not None
+
+
 def _uncalibrated(unit: str | None, name: str) -> str | None:
     unit = stated(unit)
     if unit is None or _UNCALIBRATED.search(unit):

@@ -6,9 +6,11 @@ stands for a function all along the band, so that errors of neighbouring pixels 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,12 @@ WAVELENGTH = np.arange(3300.0, 10201.0, 20.0)
 
 #: W / m2 / nm in the unit that fluxes are stored in, 1e-17 erg/s/cm2/A.
 _UNIT = 1e19
+
+#: From here on a float does not hold every whole number.
+_LARGEST_WHOLE = 2**53
+
+#: Where an id stands in a text, behind "Gaia DR3" or alone.
+_ID = re.compile(r"\d+$")
 
 #: Columns of a band, with its name before them.
 _COLUMNS = ("coefficients", "coefficient_errors", "coefficient_correlations")
@@ -88,8 +96,8 @@ def sources(hdus: Sequence[Hdu], path: Path) -> list[Source | Refusal]:
     hdu = _table(hdus)
     if hdu is None:
         raise FormatError(
-            f"{path.name}: no columns bp_coefficients and rp_coefficients, expected a table of Gaia's XP_CONTINUOUS. "
-            "Leave --survey at auto, or fetch the file again."
+            f"{path.name}: no columns source_id with bp_coefficients or rp_coefficients, expected a table of "
+            "Gaia's XP_CONTINUOUS. Leave --survey at auto, or fetch the file again."
         )
     return [_source(hdu, i, path) for i in range(len(hdu.table["source_id"]))]
 
@@ -132,12 +140,28 @@ def _spectrum(source: Source, path: Path) -> Spectrum:
 
 
 def _table(hdus: Sequence[Hdu]) -> Hdu | None:
-    wanted = {"source_id", "bp_coefficients", "rp_coefficients"}
-    return next((hdu for hdu in hdus if wanted <= set(hdu.table)), None)
+    bands = {f"{name}_coefficients" for name in RANGES}
+    return next((hdu for hdu in hdus if "source_id" in hdu.table and bands & set(hdu.table)), None)
+
+
+def _number(hdu: Hdu, i: int) -> int | None:
+    """The id of a source, "Gaia DR3 12" too; None where it has none, or one that a float has rounded."""
+    value: Any = hdu.table["source_id"][i]
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return int(number) if abs(number) < _LARGEST_WHOLE else None
+    found = None if value is np.ma.masked else _ID.search(str(value))
+    return int(found[0]) if found else None
 
 
 def _source(hdu: Hdu, i: int, path: Path) -> Source | Refusal:
-    number = int(hdu.table["source_id"][i])
+    number = _number(hdu, i)
+    if number is None:
+        return Refusal(
+            str(path),
+            f"{path.name}: row {i + 1} has the source_id {hdu.table['source_id'][i]}, expected a whole number with all "
+            "its digits. Fetch it again, or write the column as whole numbers.",
+        )
     bands = {}
     for name in RANGES:
         try:
@@ -163,13 +187,24 @@ def _band(hdu: Hdu, name: str, i: int) -> Coefficients | None:
         raise FormatError(
             f"{len(value)} coefficients of {name.upper()}, {len(error)} errors, expected {n} of each. Fetch it again."
         )
-    if not (error > 0).all():
+    if not np.isfinite(value).all():
+        wrong = int((~np.isfinite(value)).sum())
         raise FormatError(
-            f"{(error <= 0).sum()} errors of {name.upper()} are not above zero, expected all. Fetch it again."
+            f"{wrong} coefficients of {name.upper()} are no numbers, expected all. Fetch it again."
+        )
+    fine = np.isfinite(error) & (error > 0)
+    if not fine.all():
+        raise FormatError(
+            f"{(~fine).sum()} errors of {name.upper()} are not above zero, expected all. Fetch it again."
         )
     if len(correlation) not in (0, pairs):
         raise FormatError(
             f"{len(correlation)} correlations of {name.upper()}, expected {pairs} or none. Fetch it again."
+        )
+    fine = abs(correlation) <= 1
+    if not fine.all():
+        raise FormatError(
+            f"{(~fine).sum()} correlations of {name.upper()} are no numbers from -1 to 1, expected all. Fetch it again."
         )
     matrix = np.eye(n)
     if len(correlation):
