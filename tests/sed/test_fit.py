@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
 from spectrove.errors import ParameterError, Refusal
@@ -70,6 +71,41 @@ def test_a_limit_counts_against_models_that_are_too_bright(engine):
     )
     without = Photometry("a", 0.5, np.where(np.arange(8) == 0, np.nan, galaxy.flux), galaxy.error)
     assert agreement(models, low).chi2[place] > agreement(models, without).chi2[place] + 100
+
+
+def test_a_full_scale_is_where_chi2_of_bands_and_limits_is_least(engine):
+    """Against a minimiser over the scale, for limits that models exceed and others that they do not reach."""
+    galaxy, _, _ = mock(engine, np.random.default_rng(1), 0.5, limits=3)
+    tight = np.where(np.arange(8) < 2, 0.4, 1.0)
+    galaxy = Photometry("a", 0.5, galaxy.flux * tight, galaxy.error * tight)
+    models = engine.at(0.5)
+    plain, full = (agreement(models, galaxy, 0.1, scale=s) for s in ("measured", "full"))
+    assert (full.chi2 <= plain.chi2 + 1e-2).all()
+    sigma = galaxy.sigma(0.1)
+    for place in ((0, 0), (7, 3), (20, 30), (40, 11)):
+        model = models.flux(*place)
+
+        def chi2(log_mass):
+            apart = (galaxy.flux - 10**log_mass * model) / sigma  # noqa: B023
+            return (apart[3:] ** 2).sum() - 2 * norm.logcdf(apart[:3]).sum()
+
+        best = minimize_scalar(chi2, (8, 12), tol=1e-10)
+        assert_allclose(full.chi2[place], best.fun, rtol=1e-4, atol=1e-2)
+        assert_allclose(np.log10(full.scale[place]), best.x, atol=1e-4)
+        assert_allclose(residuals(models, galaxy, place, 0.1, "full")[:2], [best.fun, 10**best.x], rtol=1e-4)
+        h = 1e-3
+        bend = (chi2(best.x + h) + chi2(best.x - h) - 2 * best.fun) / h**2 / 2 / np.log(10) ** 2
+        assert_allclose(full.weight[place], bend, rtol=2e-3)
+    assert_allclose(best_model(models, galaxy, 0.1, "full").chi2, full.chi2.min(), rtol=1e-4, atol=1e-3)
+
+
+def test_without_limits_both_scales_are_one(engine):
+    galaxy, _, _ = mock(engine, np.random.default_rng(2), 0.5)
+    one, other = (agreement(engine.at(0.5), galaxy, scale=s) for s in ("measured", "full"))
+    assert_allclose(one.chi2, other.chi2)
+    assert_allclose(one.scale, other.scale)
+    with pytest.raises(ParameterError, match="scale half: expected measured or full"):
+        agreement(engine.at(0.5), galaxy, scale="half")
 
 
 @pytest.mark.parametrize("limits", [0, 2])

@@ -55,18 +55,18 @@ def _least(light: NDArray[np.float64], data: NDArray[np.float64]) -> float:
         return 0.0
 
 
-def best_model(models: Models, galaxy: Photometry, floor: float = 0.05) -> Found:
-    """The model of least chi2 of the grid, by branch and bound."""
+def best_model(models: Models, galaxy: Photometry, floor: float = 0.05, scale: str = "measured") -> Found:
+    """The model of least chi2 of the grid, by branch and bound; `scale` is that of `agreement`."""
     bound = bounds(models, galaxy, floor)
     least, best, count = np.inf, (0, 0), 0
     for block in np.argsort(bound, kind="stable"):
         if bound[block] - SLACK * max(bound[block], 1) > least:
             break
         one = replace(models, light=models.light[block : block + 1])
-        found = agreement(one, galaxy, floor)
+        found = agreement(one, galaxy, floor, scale=scale)
         chi2 = np.where(found.scale > 0, found.chi2, np.inf)[0]
         count += 1
         if chi2.min() < least:
             least, best = float(chi2.min()), (int(block), int(np.argmin(chi2)))
-    chi2, scale, _ = residuals(models, galaxy, best, floor)
-    return Found(best, chi2, scale, count / len(bound))
+    chi2, mass, _ = residuals(models, galaxy, best, floor, scale)
+    return Found(best, chi2, mass, count / len(bound))

@@ -62,17 +62,25 @@ class Fit:
         return row
 
 
-def fit(engine: Engine, galaxy: Photometry, floor: float = 0.05) -> Fit:
+def fit(engine: Engine, galaxy: Photometry, floor: float = 0.05, scale: str = "measured") -> Fit:
     """The fit of one galaxy at its redshift, from every model of the grid.
+
+    Args:
+        engine: Of the models.
+        galaxy: With its redshift.
+        floor: Share of each flux that is added to its error.
+        scale: How masses follow from upper limits, "measured" or "full", as for `likelihood.agreement`.
 
     Raises:
         ParameterError: Its redshift or its photometry cannot be fitted.
     """
     models = engine.at(galaxy.z)
-    return fitted(engine.grid, models, agreement(models, galaxy, floor), galaxy, floor)
+    return fitted(engine.grid, models, agreement(models, galaxy, floor, scale=scale), galaxy, floor, scale)
 
 
-def fitted(grid: Grid, models: Models, found: Agreement, galaxy: Photometry, floor: float) -> Fit:
+def fitted(
+    grid: Grid, models: Models, found: Agreement, galaxy: Photometry, floor: float, scale: str = "measured"
+) -> Fit:
     """What the agreement of all models says of a galaxy.
 
     Raises:
@@ -83,12 +91,12 @@ def fitted(grid: Grid, models: Models, found: Agreement, galaxy: Photometry, flo
             f"{galaxy.object_id}: no model above 0 agrees with its fluxes, most of which are negative."
         )
     known = posterior(models, found)
-    chi2, scale, apart = residuals(models, galaxy, known.best, floor)
+    chi2, mass, apart = residuals(models, galaxy, known.best, floor, scale)
     measured = galaxy.measured
     flags = edges(grid, models, known.best)
     if chi2 > BAD * measured.sum():
         flags.append(f"chi2 above {BAD:g} for each band")
-    model = scale * models.flux(*known.best)
+    model = mass * models.flux(*known.best)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(measured, galaxy.flux / model, np.nan)
     return Fit(galaxy, dict(known.quantities), chi2, int(measured.sum()), int(galaxy.limits.sum()), floor,

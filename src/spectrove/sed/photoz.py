@@ -60,15 +60,15 @@ class Scan:
     models: Models
     allowed: NDArray[np.bool_]
 
-    def fit(self, galaxy: Photometry, floor: float = 0.05) -> Fit:
+    def fit(self, galaxy: Photometry, floor: float = 0.05, scale: str = "measured") -> Fit:
         """The fit of one galaxy whose redshift is not read: it is one of the quantities.
 
         Raises:
             ParameterError: Its photometry cannot be fitted.
         """
-        found = agreement(self.models, galaxy, floor)
+        found = agreement(self.models, galaxy, floor, scale=scale)
         found.scale[~self.allowed] = 0.0  # no model
-        return fitted(self.grid, self.models, found, galaxy, floor)
+        return fitted(self.grid, self.models, found, galaxy, floor, scale)
 
 
 def scan(engine: Engine, redshifts: Array) -> Scan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from spectrove.sed.bands import Chosen
     from spectrove.sed.catalog import Fit
     from spectrove.sed.engine import Engine
-    from spectrove.sed.likelihood import Photometry as One
     from spectrove.sed.photometry import Galaxies
 
 #: What may be left out of models.
@@ -94,6 +94,9 @@ class Reading:
             "--free-redshift", metavar="LOW:HIGH", help="Find redshifts between these; none is read."
         ),
     ] = None
+    scale: Annotated[
+        str, typer.Option("--scale", metavar="NAME", help="Masses by measured bands, or full: limits, too.")
+    ] = "measured"
     residuals: Annotated[
         bool, typer.Option("--residuals", help="Write the residual of each band, in sigma.")
     ] = False
@@ -113,10 +116,12 @@ def fit(
     """
     check_output(output)
     from spectrove.sed.band_columns import band_values
+    from spectrove.sed.likelihood import check_scale
     from spectrove.sed.photometry import read_photometry
 
     with usage_errors():
         parts = _parts(making.without)
+        check_scale(reading.scale)
     galaxies = read_photometry(table, reading.unit)
     with usage_errors():
         galaxies = _chosen(galaxies, reading)
@@ -224,7 +229,8 @@ def _about(
         "software": f"spectrove {__version__}", "ssp": engine.populations.name, "imf": engine.populations.imf,
         "nebular": engine.nebula is not None, "dust": engine.dust is not None, "law": making.law,
         "sfh": making.history,
-        "models": models, "floor": reading.floor, "unit": galaxies.unit, "cosmology": COSMOLOGY_NAME,
+        "models": models, "floor": reading.floor, "masses": reading.scale, "unit": galaxies.unit,
+        "cosmology": COSMOLOGY_NAME,
         "guesses": "; ".join(f"{name}: {why}" for name, why in chosen.guesses.items()),
         "ignored": ", ".join(galaxies.ignored),
     }  # fmt: skip
@@ -247,6 +253,7 @@ def _fitted(
     between: tuple[float, float] | None,
 ) -> tuple[list[Fit], list[Refusal]]:
     from spectrove.sed.catalog import Fit, fit_all
+    from spectrove.sed.catalog import fit as one_fit
     from spectrove.sed.likelihood import Photometry as One
     from spectrove.sed.photoz import without_redshift
     from spectrove.sed.zeropoints import corrected, zero_points
@@ -264,9 +271,9 @@ def _fitted(
         )
         say(f" zero points (mag, {galaxies.bands[anchor]} kept): {about['zeropts']}", as_json=True)
         rows = [corrected(one, found) if isinstance(one, One) else one for one in rows]
-    by = None
+    by = partial(one_fit, engine, scale=reading.scale)
     if between is not None:
-        by = _scanning(engine, between)
+        by = partial(_scanning(engine, between), scale=reading.scale)
         rows = [without_redshift(one) if isinstance(one, One) else one for one in rows]
         about["redshift"] = f"free, {between[0]:g} to {between[1]:g}"
     fits, refused = [], []
@@ -280,7 +287,7 @@ def _fitted(
     return fits, refused
 
 
-def _scanning(engine: Engine, between: tuple[float, float]) -> Callable[[One, float], Fit]:
+def _scanning(engine: Engine, between: tuple[float, float]) -> Callable[..., Fit]:
     """Fits at all redshifts, with a grid of fewer models."""
     from spectrove.sed.engine import Engine
     from spectrove.sed.photoz import COARSE, scan, steps
