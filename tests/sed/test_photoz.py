@@ -51,6 +51,53 @@ def test_models_of_a_scan_are_those_of_each_redshift(engine, scanned):
     assert scanned.allowed[~last].any()
 
 
+def test_a_prior_that_is_learned_has_the_shares_of_the_galaxies(engine, scanned):
+    """Galaxies of two kinds, dusty or not: their shares come back, and redshifts are nearer with them."""
+    rng = np.random.default_rng(8)
+    levels = engine.blocks.parameters
+    kinds = [
+        np.flatnonzero((levels["ebv"] == ebv) & (levels["slope"] == levels["slope"].min()))
+        for ebv in (0.4, 0.1)
+    ]
+
+    def drawn(n: int) -> list[Photometry]:
+        galaxies = []
+        for i in range(n):
+            z = rng.uniform(0.3, 1.5)
+            flux = 1e10 * engine.at(z).flux(int(rng.choice(kinds[i % 4 > 0])), 3)
+            galaxies.append(Photometry("a", z, flux * (1 + 0.05 * rng.normal(size=8)), 0.05 * flux))
+        return galaxies
+
+    learned = scanned.learned(drawn(120), 0.02)
+    share = learned.prior.reshape(len(scanned.redshifts), -1, scanned.models.shape[1])
+    of_kind = [share[:, kind].sum() for kind in kinds]
+    grid = (scanned.models.blocks.prior[:, None] * scanned.models.prior * scanned.allowed).reshape(
+        share.shape
+    )
+    assert_allclose(share.sum(), 1, rtol=1e-5)
+    assert_allclose(share.sum((1, 2)), grid.sum((1, 2)), rtol=1e-3)
+    assert 1.5 < of_kind[1] / of_kind[0] < 6  # three to one
+    assert of_kind[1] > 2 * grid[:, kinds[1]].sum()
+    judged = drawn(40)
+    off = [
+        np.mean(
+            [
+                abs(one.fit(without_redshift(g), 0.02).quantities["redshift"].mean - g.z) / (1 + g.z)
+                for g in judged
+            ]
+        )
+        for one in (scanned, learned)
+    ]
+    assert off[1] < off[0]
+
+
+def test_few_galaxies_teach_no_prior(scanned):
+    with pytest.raises(
+        ParameterError, match=r"0 of 1 galaxies have a redshift from 0.1 to .* Give more galaxies"
+    ):
+        scanned.learned([Photometry("a", 9.0, np.ones(8), np.ones(8))])
+
+
 def test_every_redshift_has_its_prior_whatever_histories_it_has_room_for(scanned):
     """Flat in redshift."""
     prior = scanned.models.blocks.prior[:, None] * scanned.models.prior * scanned.allowed

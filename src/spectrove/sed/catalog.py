@@ -20,6 +20,23 @@ BAD = 5.0
 
 
 @dataclass(frozen=True)
+class Best:
+    """Which model of an engine is the best.
+
+    Attributes:
+        z: Its redshift.
+        block: Its place among attenuations, metallicities and the rest, as `engine.Blocks.index`, (6,).
+        history: Its place among all histories of the engine.
+        formed: Mass formed, Msun.
+    """
+
+    z: float
+    block: tuple[int, ...]
+    history: int
+    formed: float
+
+
+@dataclass(frozen=True)
 class Fit:
     """A galaxy with what its fit says.
 
@@ -35,6 +52,7 @@ class Fit:
         ratios: Flux over model of the best model, likewise.
         flags: What to be careful about, in words: "slope low" where the best model has the lowest of the grid.
         model: The best model in each band, mJy, also where none is measured, (n_bands,).
+        best: Which model that is.
     """
 
     galaxy: Photometry
@@ -48,6 +66,7 @@ class Fit:
     ratios: NDArray[np.float64]
     flags: tuple[str, ...]
     model: NDArray[np.float64]
+    best: Best
 
     def row(self, bands: tuple[str, ...] = ()) -> dict[str, Any]:
         """The fit as a flat row; with `bands` also the residual of each."""
@@ -79,9 +98,15 @@ def fit(engine: Engine, galaxy: Photometry, floor: float = 0.05, scale: str = "m
 
 
 def fitted(
-    grid: Grid, models: Models, found: Agreement, galaxy: Photometry, floor: float, scale: str = "measured"
+    grid: Grid,
+    models: Models,
+    found: Agreement,
+    galaxy: Photometry,
+    floor: float,
+    scale: str = "measured",
+    prior: NDArray[np.floating[Any]] | None = None,
 ) -> Fit:
-    """What the agreement of all models says of a galaxy.
+    """What the agreement of all models says of a galaxy; `prior` is that of `posterior`.
 
     Raises:
         ParameterError: No model agrees with its fluxes at a scale above 0.
@@ -90,7 +115,7 @@ def fitted(
         raise ParameterError(
             f"{galaxy.object_id}: no model above 0 agrees with its fluxes, most of which are negative."
         )
-    known = posterior(models, found)
+    known = posterior(models, found, prior)
     chi2, mass, apart = residuals(models, galaxy, known.best, floor, scale)
     measured = galaxy.measured
     flags = edges(grid, models, known.best)
@@ -100,7 +125,14 @@ def fitted(
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(measured, galaxy.flux / model, np.nan)
     return Fit(galaxy, dict(known.quantities), chi2, int(measured.sum()), int(galaxy.limits.sum()), floor,
-               known.effective, apart, ratios, tuple(flags), model)  # fmt: skip
+               known.effective, apart, ratios, tuple(flags), model, _which(models, known.best, mass))  # fmt: skip
+
+
+def _which(models: Models, place: tuple[int, int], formed: float) -> Best:
+    block, history = place
+    redshifts = models.blocks.parameters.get("redshift")
+    z = models.z if redshifts is None else float(redshifts[block])
+    return Best(z, tuple(models.blocks.index[block].tolist()), int(models.places[history]), formed)
 
 
 def fit_all(

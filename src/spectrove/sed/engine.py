@@ -113,6 +113,9 @@ class Models:
 class Engine:
     """Computes fluxes of the models of a grid in bands.
 
+    What `Blocks.index` counts: `attenuations`, `metallicities` (places among those of the populations), `log_u`,
+    `alphas`, `gas_levels` and `nuclei`.
+
     Args:
         populations: Of stars.
         filters: Of the bands.
@@ -146,7 +149,7 @@ class Engine:
         kept = np.unique(same)
         self.attenuations = models[kept]
         self._attenuation_prior = priors(models, self.grid.law.axes, same)[kept]
-        self._gas_levels = self._gas_metallicities()
+        self.gas_levels = self._gas_metallicities()
         self._nuclei()
         self._rest_frame()
         self.blocks = self._blocks()
@@ -181,7 +184,7 @@ class Engine:
 
     def _blocks(self) -> Blocks:
         z = self.populations.metallicities[self.metallicities]
-        gas = self._gas_levels if self.grid.gas_metallicity is not None and self.nebula is not None else None
+        gas = self.gas_levels if self.grid.gas_metallicity is not None and self.nebula is not None else None
         has_gas, has_dust = self.nebula is not None, self.dust is not None
         # Name, levels and scale of the prior of each axis behind attenuation, in the order of `Blocks.index`.
         axes = [
@@ -244,7 +247,7 @@ class Engine:
         self._photons = self.populations.ionising()[self.metallicities]
         self._bolometric = self._stars @ energy  # metallicities, ages
         if self.nebula is not None:
-            known = self._gas_levels
+            known = self.gas_levels
             lines, continuum = self.nebula.at(known.ravel(), self.log_u, wave)
             self._lines = lines.reshape(*known.shape, *lines.shape[1:])  # metallicities, those of gas, U
             self._continuum = continuum.reshape(*known.shape, *continuum.shape[1:])
@@ -323,7 +326,7 @@ class Engine:
             gas = np.einsum(
                 "zguw,aw->azgu", self._continuum[..., seen], self._gas[:, seen] * node, optimize=True
             )
-            lines = self._line_weights(one, z)
+            lines = line_weights(one, z, self.nebula.line_wavelength)
             gas = gas + np.einsum("zgul,al->azgu", self._lines, self._line_gas * lines, optimize=True)
             total = total + self._photons[None, :, None, None] * gas[..., None]
         total = total[:, :, :, :, None]
@@ -338,13 +341,15 @@ class Engine:
             total = total + self._bolometric[None, :, None, None, None, None] * nucleus[:, None]
         return np.asarray(total)
 
-    def _line_weights(self, one: Filter, z: float) -> Array:
-        """Weights of luminosities of lines in a band, (n_lines,)."""
-        assert self.nebula is not None
-        observed = self.nebula.line_wavelength * (1 + z)
-        # The density of quadrature weights per angstrom, at the lines themselves.
-        density = one.quadrature() / trapezoid_weights(one.wavelength)
-        return np.interp(observed, one.wavelength, density, 0, 0) * intergalactic.transmission(observed, z)
+
+def line_weights(one: Filter, z: float, wavelength: Array) -> Array:
+    """Weights of luminosities of lines in a band, as `wavelength` (angstrom in the galaxy's frame)."""
+    observed = wavelength * (1 + z)
+    # The density of quadrature weights per angstrom, at the lines themselves.
+    density = one.quadrature() / trapezoid_weights(one.wavelength)
+    return np.asarray(
+        np.interp(observed, one.wavelength, density, 0, 0) * intergalactic.transmission(observed, z)
+    )
 
 
 def projected(points: Array, weights: Array, nodes: Array) -> tuple[int, Array]:

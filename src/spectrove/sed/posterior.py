@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,19 +84,24 @@ class Posterior:
     evidence: float
 
 
-def posterior(models: Models, found: Agreement) -> Posterior:
+def posterior(models: Models, found: Agreement, prior: NDArray[np.floating[Any]] | None = None) -> Posterior:
     """Estimates of every quantity from the whole grid.
 
     The mass is drawn, too, for each model: with a prior flat in its logarithm it is uncertain by the inverse of its
     significance, which is added in quadrature and weighs models.
+
+    Args:
+        models: Of the grid.
+        found: How well each agrees.
+        prior: Of each model, (n_blocks, n_histories); the product of those of blocks and histories by default.
     """
     chi2 = np.where(found.scale > 0, found.chi2, np.inf)
     best = np.unravel_index(int(np.argmin(chi2)), chi2.shape)
     least = float(chi2[best])
     block, history = np.nonzero(chi2 < least + FAR)
-    prior = models.blocks.prior[block] * models.prior[history]
+    known = models.blocks.prior[block] * models.prior[history] if prior is None else prior[block, history]
     significance = np.sqrt(np.maximum(found.weight[block, history].astype(float), 1e-30))
-    likely = prior * np.exp(-0.5 * (chi2[block, history].astype(float) - least)) / significance
+    likely = known * np.exp(-0.5 * (chi2[block, history].astype(float) - least)) / significance
     total = likely.sum()
     weight = likely / total
     place = int(np.flatnonzero((block == best[0]) & (history == best[1]))[0])

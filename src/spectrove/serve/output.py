@@ -183,7 +183,16 @@ def write_table(
     Raises:
         DatasetError: It could not be written. An existing file is then unchanged.
     """
-    table = flat_table(rows)
+    write_columns(path, flat_table(rows), about, meaning)
+
+
+def write_columns(
+    path: Path,
+    table: pa.Table,
+    about: Mapping[str, Any],
+    meaning: Callable[[str], Meaning | None] | None = None,
+) -> None:
+    """Write a table of columns, as `write_table` writes rows."""
     if meaning is not None:
         table = _described(table, meaning)
     notes = {name: str(value) for name, value in about.items() if value not in (None, "")}

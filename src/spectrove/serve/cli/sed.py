@@ -13,16 +13,21 @@ import typer
 from spectrove.errors import CatalogError, ParameterError, Refusal
 from spectrove.serve.cli import options
 from spectrove.serve.exits import DONE, FAILED, usage_errors
-from spectrove.serve.output import check_output, json_line, print_json, say, write_table
-from spectrove.serve.progress import progress_bar
+from spectrove.serve.output import check_output, json_line, say, write_columns
 from spectrove.serve.text import count
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from spectrove.explanation.followup import Meaning
     from spectrove.sed.bands import Chosen
     from spectrove.sed.catalog import Fit
     from spectrove.sed.engine import Engine
+    from spectrove.sed.likelihood import Photometry as One
     from spectrove.sed.photometry import Galaxies
+    from spectrove.sed.photoz import Scan
+    from spectrove.serve.cli.sed_blocks import Blockwise, Work
 
 #: What may be left out of models.
 PARTS = ("nebular", "dust")
@@ -100,6 +105,13 @@ class Reading:
     residuals: Annotated[
         bool, typer.Option("--residuals", help="Write the residual of each band, in sigma.")
     ] = False
+    components: Annotated[
+        bool, typer.Option("--components", help="Write the best model's stars, gas, dust in each band.")
+    ] = False
+    spectra: Annotated[
+        Path | None,
+        typer.Option("--spectra", metavar="FILE", help="Write best models as spectra, by component."),
+    ] = None
 
 
 @options.grouped
@@ -114,10 +126,11 @@ def fit(
 
     Estimates are means of all models weighted by prior and likelihood, with errors and 68% intervals.
     """
-    check_output(output)
-    from spectrove.sed.band_columns import band_values
+    for path in (output, reading.spectra):
+        check_output(path)
     from spectrove.sed.likelihood import check_scale
     from spectrove.sed.photometry import read_photometry
+    from spectrove.serve.cli.sed_blocks import fit_blocks
 
     with usage_errors():
         parts = _parts(making.without)
@@ -130,21 +143,20 @@ def fit(
     about = _about(making, reading, engine, chosen, galaxies)
     for line in (*_notes(about, chosen), *([f" {why}"] if (why := galaxies.carried.unplaced) else [])):
         say(line, as_json=True)
-    fits, refused = _fitted(engine, galaxies, reading, about, between)
-    residuals = galaxies.bands if reading.residuals else ()
-    rows = [one.row(residuals) | band_values(one, galaxies.bands, chosen.filters) for one in fits]
-    if as_json:
-        for row in rows:
-            print_json(row)
-    else:
-        for line in _lines(rows):
-            say(line)
-    if output is not None and rows:
-        write_table(output, rows, about, _meaning)
-    for line in _refusals(refused, as_json=as_json):
+    work = _work(engine, galaxies, chosen, reading, about, between)
+    found = fit_blocks(work, output, as_json=as_json)
+    for line in [] if as_json else _lines(found.first, found.count):
+        say(line)
+    if output is not None and found.count:
+        write_columns(output, found.table, about, _meaning)
+    if reading.spectra is not None and found.count:
+        write_columns(reading.spectra, found.spectra, about, _meaning)
+    found.done()
+    for line in _refusals(found.refused, as_json=as_json):
         typer.echo(line, err=True)
-    say(_summary(fits, len(refused), reading.floor, output if rows else None), as_json=as_json)
-    raise typer.Exit(DONE if rows else FAILED)
+    written = [path for path in (output, reading.spectra) if path is not None] if found.count else []
+    say(_summary(found, reading.floor, written), as_json=as_json)
+    raise typer.Exit(DONE if found.count else FAILED)
 
 
 def _between(text: str | None) -> tuple[float, float] | None:
@@ -245,50 +257,68 @@ def _notes(about: dict[str, Any], chosen: Chosen) -> list[str]:
     return [*said, *(f" {name}: a guess, {why}" for name, why in chosen.guesses.items())]
 
 
-def _fitted(
+def _work(
     engine: Engine,
     galaxies: Galaxies,
+    chosen: Chosen,
     reading: Reading,
     about: dict[str, Any],
     between: tuple[float, float] | None,
-) -> tuple[list[Fit], list[Refusal]]:
-    from spectrove.sed.catalog import Fit, fit_all
+) -> Work:
+    """What is fitted, and how: zero points and priors are found here."""
     from spectrove.sed.catalog import fit as one_fit
     from spectrove.sed.likelihood import Photometry as One
     from spectrove.sed.photoz import without_redshift
-    from spectrove.sed.zeropoints import corrected, zero_points
-    from spectrove.work import doing
+    from spectrove.sed.zeropoints import corrected
+    from spectrove.serve.cli.sed_blocks import Work, Written, content
 
     rows: list[One | Refusal] = list(galaxies.rows(free_redshift=between is not None))
-    usable = [one for one in galaxies.rows() if isinstance(one, One)]
-    if reading.zero_points and usable:
-        anchor = galaxies.bands.index(reading.anchor) if reading.anchor else len(galaxies.bands) // 2
-        first = usable[: reading.zero_points]
-        with doing(f"fitting zero points on {count(len(first), 'galaxy', 'galaxies')}", 3 * len(first)):
-            found = zero_points(engine, first, anchor, reading.floor)
-        about["zeropts"] = ", ".join(
-            f"{name} {value:+.3f}" for name, value in zip(galaxies.bands, found, strict=True)
-        )
-        say(f" zero points (mag, {galaxies.bands[anchor]} kept): {about['zeropts']}", as_json=True)
-        rows = [corrected(one, found) if isinstance(one, One) else one for one in rows]
-    by = partial(one_fit, engine, scale=reading.scale)
-    if between is not None:
-        by = partial(_scanning(engine, between), scale=reading.scale)
+    first = [one for one in galaxies.rows() if isinstance(one, One)][: reading.zero_points]
+    scanned = _scanned(engine, between) if between is not None else None
+    if scanned is not None:
+        engine = scanned[0]
+    if first:
+        points = _zero_points(engine, galaxies, first, reading, about)
+        rows = [corrected(one, points) if isinstance(one, One) else one for one in rows]
+        first = [corrected(one, points) for one in first]
+    if scanned is None:
+        by: Callable[..., Fit] = partial(one_fit, engine, scale=reading.scale)
+        prior = None
+    else:
+        models = scanned[1]
+        if first:
+            from spectrove.work import doing
+
+            with doing(f"learning which models are common from {count(len(first), 'galaxy', 'galaxies')}"):
+                models = models.learned(first, reading.floor)
+            about["priors"] = f"of models, learned on {len(first)} galaxies"
+        by, prior = partial(models.fit, scale=reading.scale), models.prior
         rows = [without_redshift(one) if isinstance(one, One) else one for one in rows]
-        about["redshift"] = f"free, {between[0]:g} to {between[1]:g}"
-    fits, refused = [], []
-    with progress_bar("fitting", len(rows)) as advance:
-        for one in fit_all(engine, rows, reading.floor, by):
-            if isinstance(one, Fit):
-                fits.append(one)
-            else:
-                refused.append(one)
-            advance(1)
-    return fits, refused
+        about["redshift"] = f"free, {between[0]:g} to {between[1]:g}" if between is not None else ""
+    key = content(galaxies, engine, prior)
+    written = Written(engine, chosen, reading.residuals, reading.components, reading.spectra is not None)
+    return Work(rows, by, reading.floor, written, {"about": about, "content": key})
 
 
-def _scanning(engine: Engine, between: tuple[float, float]) -> Callable[..., Fit]:
-    """Fits at all redshifts, with a grid of fewer models."""
+def _zero_points(
+    engine: Engine, galaxies: Galaxies, first: list[One], reading: Reading, about: dict[str, Any]
+) -> NDArray[np.float64]:
+    """Zero points of the bands (mag), which are said and noted."""
+    from spectrove.sed.zeropoints import zero_points
+    from spectrove.work import doing
+
+    anchor = galaxies.bands.index(reading.anchor) if reading.anchor else len(galaxies.bands) // 2
+    with doing(f"fitting zero points on {count(len(first), 'galaxy', 'galaxies')}", 3 * len(first)):
+        found = zero_points(engine, first, anchor, reading.floor)
+    about["zeropts"] = ", ".join(
+        f"{name} {value:+.3f}" for name, value in zip(galaxies.bands, found, strict=True)
+    )
+    say(f" zero points (mag, {galaxies.bands[anchor]} kept): {about['zeropts']}", as_json=True)
+    return found
+
+
+def _scanned(engine: Engine, between: tuple[float, float]) -> tuple[Engine, Scan]:
+    """Models at all redshifts, with a grid of fewer models, and the engine that has this grid."""
     from spectrove.sed.engine import Engine
     from spectrove.sed.photoz import COARSE, scan, steps
     from spectrove.work import doing
@@ -301,18 +331,14 @@ def _scanning(engine: Engine, between: tuple[float, float]) -> Callable[..., Fit
         f" {found.allowed.sum()} models at {len(redshifts)} redshifts from {between[0]:g} to {between[1]:g}",
         as_json=True,
     )
-    return found.fit
+    return coarse, found
 
 
-#: How many galaxies are shown where there is no table of them.
-SHOWN = 20
-
-
-def _lines(rows: list[dict[str, Any]]) -> list[str]:
+def _lines(rows: list[dict[str, Any]], n: int) -> list[str]:
     if not rows:
         return []
     said = [" object              z     log M [Msun]       log SFR [Msun/yr]   chi2/bands  "]
-    for row in rows[:SHOWN]:
+    for row in rows:
         z, with_z = row["redshift"], row.get("bayes.redshift")
         z = z if with_z is None else with_z
         mass = f"{row['bayes.log_mass']:6.2f} +- {row['bayes.log_mass_err']:.2f}"
@@ -321,7 +347,7 @@ def _lines(rows: list[dict[str, Any]]) -> list[str]:
         said.append(
             f" {row['id']:<18} {z:6.4f}  {mass:<17}  {rate:<17}  {row['chi2']:6.1f}/{row['n_bands']}{flags}"
         )
-    return [*said, f" ... {len(rows) - SHOWN} more"] if len(rows) > SHOWN else said
+    return [*said, f" ... {n - len(rows)} more"] if n > len(rows) else said
 
 
 #: How many galaxies are named that are refused for the same reason.
@@ -342,23 +368,21 @@ def _refusals(refused: list[Refusal], *, as_json: bool) -> list[str]:
     ]
 
 
-def _summary(fits: list[Fit], refused: int, floor: float, output: Path | None) -> str:
+def _summary(found: Blockwise, floor: float, written: list[Path]) -> str:
     from statistics import median
 
-    said = f" {count(len(fits), 'galaxy', 'galaxies')} fitted"
-    if fits:
-        said += (
-            f", median chi2/band {median(one.chi2 / one.n_bands for one in fits):.2f} with an error "
-            f"floor of {floor:g}"
-        )
-    if refused:
-        said += f"; {refused} refused"
-    return said + (f"; wrote {output}" if output is not None else "")
+    said = f" {count(found.count, 'galaxy', 'galaxies')} fitted"
+    if found.count:
+        said += f", median chi2/band {median(found.chi2):.2f} with an error floor of {floor:g}"
+    if found.refused:
+        said += f"; {len(found.refused)} refused"
+    return said + (f"; wrote {', '.join(map(str, written))}" if written else "")
 
 
 def _meaning(name: str) -> Meaning | None:
     """Units and words of the columns of a file."""
     from spectrove.explanation.followup import Meaning
+    from spectrove.sed.components import BARE, PARTS
     from spectrove.sed.posterior import UNITS
 
     kind, _, quantity = name.partition(".")
@@ -372,6 +396,8 @@ def _meaning(name: str) -> Meaning | None:
         )
     if kind == "best" and words:
         return Meaning(f"Of the model of least chi2, no estimate: {words}", unit)
+    if kind == "component":
+        return Meaning(f"Best model, light of {quantity.partition('.')[0].replace('_', ', ')}", "mJy")
     of_band = {"residual": "(flux - best model) / sigma", "model": "Flux of the model of least chi2",
                "pivot": "Pivot wavelength of the curve"}  # fmt: skip
     if kind in of_band and quantity:
@@ -386,6 +412,10 @@ def _meaning(name: str) -> Meaning | None:
             "ra": Meaning("Right ascension, as in the table of photometry", "deg", "pos.eq.ra;meta.main"),
             "dec": Meaning("Declination, as in the table of photometry", "deg", "pos.eq.dec;meta.main"),
             "id": Meaning("Name", ucd="meta.id;meta.main"),
+            "wavelength": Meaning("In the frame of the observer", "Angstrom", "em.wl"),
+            "total": Meaning("Best model, all light that reaches us", "mJy", "phot.flux"),
+            **{part: Meaning(f"Best model, light of {part.replace('_', ', ')}", "mJy", "phot.flux")
+               for part in (*PARTS, *BARE)},
             "flags": Meaning("What to be careful about")}.get(name)  # fmt: skip
 
 
