@@ -152,3 +152,39 @@ def test_a_dataset_takes_workers_and_is_answered_once_if_named_twice(spectrove, 
     assert len(said.stdout.splitlines()) == 1
     assert "named more than once" in said.stderr
     assert spectrove("search", kb, survey.dataset, "--survey", "sdss").exit_code == 2
+
+
+def test_fits_of_photometry_are_joined_as_a_whole(spectrove, kb, tmp_path):
+    """Without --column; units stand in the list of labels, and a band does not fill it."""
+    from spectrove.serve.output import write_table
+
+    rows = KnowledgeBase.open(kb).rows(columns=["ra", "dec", "z"]).to_pylist()
+    fits = [
+        {"id": f"g{i}", "ra": row["ra"], "dec": row["dec"], "redshift": row["z"], "bayes.log_mass": 9.0 + i / 20,
+         "bayes.log_mass_err": 0.1, "chi2": 3.0, "n_bands": 5, "error_floor": 0.05, "flags": "", "flux.sdss.up": 0.1,
+         "flux.sdss.up_err": 0.01, "model.sdss.up": 0.11, "pivot.sdss.up": 3550.0}
+        for i, row in enumerate(rows)
+    ]  # fmt: skip
+    write_table(tmp_path / "sed.fits", fits, {"ssp": "made up"})
+    done = spectrove("kb", "label", kb, "--from", tmp_path / "sed.fits")
+    assert done.exit_code == 0, done.output
+    assert (
+        f"sed: {len(rows)} fits, {len(rows)} objects of the base found ({len(rows)} by position)"
+        in done.stdout
+    )
+    found = KnowledgeBase.open(kb).rows(columns=["ra", "bayes_log_mass"]).to_pylist()
+    mass = {row["ra"]: 9.0 + i / 20 for i, row in enumerate(rows)}
+    assert all(mass[row["ra"]] == row["bayes_log_mass"] for row in found)
+    shown = spectrove("kb", "labels", kb).stdout
+    assert "bayes_log_mass" in shown
+    assert (
+        "3 columns of single bands: sed_flux_sdss_up, sed_flux_sdss_up_err, sed_model_sdss_up; each with"
+        in shown
+    )
+    listed = [json.loads(line) for line in spectrove("kb", "labels", kb, "--json").stdout.splitlines()]
+    assert next(x for x in listed if x["column"] == "bayes_log_mass")["sources"][0]["unit"] == "dex(Msun)"
+    again = spectrove("kb", "label", kb, "--from", tmp_path / "sed.fits", "--json")
+    assert json.loads(again.stdout)["same"] == len(rows)
+    lacking = spectrove("kb", "label", kb, "--from", tmp_path / "sed.fits", "--as", "mass")
+    assert lacking.exit_code == 2
+    assert "kb label takes --from TABLE and --column NAME" in lacking.stderr

@@ -244,6 +244,11 @@ class KnowledgeBase:
         schema_now = self._store.objects.schema
         return joining.sources_of(schema_now.field(column)) if column in schema_now.names else []
 
+    def column_notes(self) -> dict[str, dict[str, Any]]:
+        """What the latest source of each joined column says of it, by column: `unit` and whatever else it noted."""
+        self._reader.refresh()
+        return {name: found[-1] for name, found in labelled.sources(self._store).items()}
+
     # --- changing it --------------------------------------------------------------------------------
 
     def add(self, spectra: Batch, views: Mapping[str, Embeddings]) -> int:

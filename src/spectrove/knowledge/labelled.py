@@ -27,8 +27,8 @@ def label_columns(store: Store, reader: Reader) -> dict[str, dict[str, int]]:
     """Label columns, with the number of objects of each value, most frequent first.
 
     Label columns are those that catalogs named in `labels`, or, without any, the text columns with few different
-    values, at least one of which occurs more than once; and those that were joined to the base. Counted once
-    for each version.
+    values, at least one of which occurs more than once; and those that were joined to the base, without what its
+    source calls remarks. Counted once for each version.
     """
     found = reader.remember(("label columns",), lambda: _label_columns(store, reader))
     return {name: dict(values) for name, values in found.items()}
@@ -37,7 +37,9 @@ def label_columns(store: Store, reader: Reader) -> dict[str, dict[str, int]]:
 def _label_columns(store: Store, reader: Reader) -> dict[str, dict[str, int]]:
     said = reader.scan(["labels"]).column("labels").combine_chunks()
     entries = pc.list_flatten(said)
-    joined = {f.name: {e["source"] for e in sources_of(f)} for f in store.objects.schema if sources_of(f)}
+    said_of = {f.name: own for f in store.objects.schema if (own := sources_of(f))}
+    joined = {name: {e["source"] for e in own} for name, own in said_of.items()}
+    remarks = {name for name, own in said_of.items() if own[-1].get("remark")}
     # Reviews and joins note their own columns in `labels`; the other label columns must still be found.
     by_catalog = {
         name
@@ -47,7 +49,7 @@ def _label_columns(store: Store, reader: Reader) -> dict[str, dict[str, int]]:
     found = {}
     for field in store.objects.schema:
         name, kind = field.name, field.type
-        if is_own(name) or (name in CORE_COLUMNS and name not in by_catalog):
+        if is_own(name) or name in remarks or (name in CORE_COLUMNS and name not in by_catalog):
             continue
         if name in by_catalog:
             chosen = True
@@ -126,6 +128,7 @@ def _source(
     """A source of a column; what came with the spectra has no version of the base."""
     n = counts.get((source, version), join.get("given", 0))
     details = {key: join.get(key) for key in ("base_version", "date", "file", "column")}
+    details |= {"unit": join["unit"]} if join.get("unit") else {}
     return {"source": source, "version": version, "n": n, **details}
 
 

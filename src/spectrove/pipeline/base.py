@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, fspath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spectrove import pipeline
 from spectrove.embeddings import Embeddings
@@ -21,6 +21,9 @@ from spectrove.pipeline.prepare import Prepared, prepare
 from spectrove.pipeline.queries import Spectra, batches_of
 from spectrove.pipeline.watch import Watched, watch
 from spectrove.targets import Target
+
+if TYPE_CHECKING:
+    from spectrove.pipeline.photometry import FitsJoined
 
 Progress = Callable[[int], None]
 
@@ -146,6 +149,12 @@ class Base(KnowledgeBase):
     def label(self, table: Any, column: str | Sequence[str], **options: Any) -> Labelled:
         """What came of adding columns of a table to the objects, as one version, see `pipeline.label`."""
         return label(self, table, column, **options)
+
+    def join_fits(self, table: str | PathLike[str], **options: Any) -> FitsJoined:
+        """What came of joining fits of photometry to the objects, as one version, see `pipeline.photometry`."""
+        from spectrove.pipeline.photometry import join_fits
+
+        return join_fits(self, table, **options)
 
     def prepare(self, **asked: Any) -> Prepared:
         """Everything that is fitted once for some questions, fitted now, see `pipeline.prepare.prepare`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -145,9 +146,10 @@ def columns_of(path: Path) -> dict[str, Any]:
 
             read = pq.read_table(path)
             return {name: read.column(name).to_numpy() for name in read.column_names}
-        found = Table.read(path)
+        named = {"use_names_over_ids": True} if kind in (".vot", ".votable", ".xml") else {}
+        found = Table.read(path, **named)
         return {name: found[name] for name in found.colnames}
-    except (OSError, EOFError, ValueError, IndexError, TypeError, IORegistryError) as error:
+    except (OSError, EOFError, ValueError, IndexError, TypeError, IORegistryError, csv.Error) as error:
         why = str(error).partition("\n")[0]
         raise CatalogError(f"{path}: cannot be read as a table ({why}). Expected .txt, .csv (also .gz), "
             f".fits, .vot, .ecsv or "
@@ -159,13 +161,10 @@ def _of_text(path: Path, lines: list[str]) -> dict[str, Any]:
     if not lines:
         raise ValueError("it is empty")
     comma = "," in lines[0]
-    split = [
-        [word.strip() for word in (line.split(",") if comma else line.split())]
-        for line in lines
-        if line is lines[0] or line[0] != "#"
-    ]
-    names = lines[0].lstrip("# ").split(",") if comma else lines[0].lstrip("# ").split()
-    names = [name.strip() for name in names]
+    kept = [line for line in lines if line is lines[0] or line[0] != "#"]
+    kept[0] = kept[0].lstrip("# ")
+    split = [[word.strip() for word in row] for row in (csv.reader(kept) if comma else map(str.split, kept))]
+    names = split[0]
     if len(set(names)) < len(names):
         raise ValueError(f"the column {next(n for n in names if names.count(n) > 1)} is there twice")
     for number, row in enumerate(split[1:], 2):
@@ -174,7 +173,7 @@ def _of_text(path: Path, lines: list[str]) -> dict[str, Any]:
     return {name: np.array([row[i] for row in split[1:]], dtype=str) for i, name in enumerate(names)}
 
 
-def _numbers(column: Any, name: str, refused: dict[int, str]) -> Array:
+def numbers_of(column: Any, name: str, refused: dict[int, str]) -> Array:
     """A column as numbers; what is no number is noted as why its row is refused."""
     values = (
         np.ma.filled(np.ma.asarray(column).astype(object), np.nan)
@@ -208,14 +207,14 @@ def _of_layout(table: dict[str, Any], layout: Layout, unit: str | None) -> Galax
             f"unit {unit}: this is the table {layout.name}, whose unit is {layout.unit}. Leave --unit out."
         )
     refused: dict[int, str] = {}
-    names, z = _names(table[layout.object_id]), _numbers(table[layout.redshift], layout.redshift, refused)
-    value = np.stack([_numbers(table[c], c, refused) for c, _ in layout.bands.values()], 1)
-    error = np.stack([_numbers(table[c], c, refused) for _, c in layout.bands.values()], 1)
+    names, z = _names(table[layout.object_id]), numbers_of(table[layout.redshift], layout.redshift, refused)
+    value = np.stack([numbers_of(table[c], c, refused) for c, _ in layout.bands.values()], 1)
+    error = np.stack([numbers_of(table[c], c, refused) for _, c in layout.bands.values()], 1)
     missing = (value <= layout.missing) | (error <= layout.missing)
     value[missing], error[missing] = np.nan, np.nan
     doubtful: dict[int, str] = {}
     if layout.quality:
-        classes = _numbers(table[layout.quality], layout.quality, refused)
+        classes = numbers_of(table[layout.quality], layout.quality, refused)
         for i in np.flatnonzero(~np.isin(np.floor(classes), layout.secure)):
             doubtful.setdefault(
                 int(i), f"its redshift is not secure (class {classes[i]:g} of {layout.name})."
@@ -247,12 +246,12 @@ def _of_cigale(path: Path, table: dict[str, Any], unit: str | None) -> Galaxies:
         )
     refused: dict[int, str] = {}
     stated = [_stated(path, table, n, unit) for n in bands]
-    names, z = _names(table[ID]), _numbers(table[REDSHIFT], REDSHIFT, refused)
+    names, z = _names(table[ID]), numbers_of(table[REDSHIFT], REDSHIFT, refused)
     flux, error = np.empty((len(names), len(bands))), np.empty((len(names), len(bands)))
     for i, (name, one) in enumerate(zip(bands, stated, strict=True)):
         value, sigma = (
-            _numbers(table[name], name, refused),
-            _numbers(table[f"{name}{ERROR}"], f"{name}{ERROR}", refused),
+            numbers_of(table[name], name, refused),
+            numbers_of(table[f"{name}{ERROR}"], f"{name}{ERROR}", refused),
         )
         value[_is_code(value, sigma, one)] = np.nan
         sigma[np.isnan(value)] = np.nan

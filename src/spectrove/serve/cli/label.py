@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,7 @@ from spectrove.serve.output import print_json, say
 if TYPE_CHECKING:
     from spectrove.knowledge import KnowledgeBase
     from spectrove.pipeline.label import Labelled
+    from spectrove.pipeline.photometry import FitsJoined
 
 #: Names, and classes, that people are shown.
 NAMED, MOST_VALUES = 3, 8
@@ -72,7 +74,7 @@ def label(
     drop: Drop = [],  # noqa: B006
     as_json: options.Json = False,
 ) -> None:
-    """Add labels or numbers of a table to a base.
+    """Add labels or numbers of a table to a base; a table of sed fit as a whole, without --column.
 
     Nothing is encoded again; rollback undoes it, and so does --drop for a column that is new.
     """
@@ -82,14 +84,18 @@ def label(
                 KnowledgeError("kb label --drop takes no other option than --json. Leave the others out.")
             )
         return _drop(kb, drop, as_json)
+    if table is not None and not table.exists():
+        raise UsageError(CatalogError(f"{table}: there is no such table. Correct the path."))
+    if table is not None and not column and name is None and value is None and _is_of_fits(table):
+        _join_fits(kb, table, JoinOptions(on.value if on else None, overwrite, dry_run, as_json))
+        return
     if table is None or not column:
         raise UsageError(
             KnowledgeError(
-                "kb label takes --from TABLE and --column NAME, or --drop NAME. Give the missing ones."
+                "kb label takes --from TABLE and --column NAME, or --drop NAME. Give the missing ones. Only a table "
+                "of fits of photometry is joined as a whole, without --column."
             )
         )
-    if not table.exists():
-        raise UsageError(CatalogError(f"{table}: there is no such table. Correct the path."))
     base = open_base(kb)
     from spectrove.pipeline.label import matched
 
@@ -105,9 +111,46 @@ def label(
     if as_json:
         print_json(done.to_dict())
         return
-    for line in (*report(done, overwrite), *_views_behind(base, done)):
+    change = done.change
+    views = _views_behind(base, list(change.columns)) if change.altered and not dry_run else []
+    for line in (*report(done, overwrite), *views):
         say(line)
-    say(f" {_outcome(kb, done, before)}")
+    say(f" {_outcome(kb, change.altered, dry_run, change.version, before)}")
+
+
+@dataclass(frozen=True)
+class JoinOptions:
+    """How fits are joined."""
+
+    on: str | None
+    overwrite: bool
+    dry_run: bool
+    as_json: bool
+
+
+def _is_of_fits(table: Path) -> bool:
+    from spectrove.sed.in_base import are_results
+
+    return table.is_file() and are_results(table)
+
+
+def _join_fits(kb: Path, table: Path, chosen: JoinOptions) -> None:
+    """Join a table of fits as a whole."""
+    base = open_base(kb)
+    from spectrove.pipeline.photometry import join_fits
+
+    before = base.version
+    with usage_errors():
+        done = join_fits(base, table, on=chosen.on, overwrite=chosen.overwrite, dry_run=True)
+    if not chosen.dry_run and done.altered:
+        done = join_fits(base, table, on=chosen.on, overwrite=chosen.overwrite)
+    if chosen.as_json:
+        print_json(done.to_dict())
+        return
+    views = _views_behind(base, done.columns) if done.altered and not done.dry_run else []
+    for line in (*fits_report(done), *views):
+        say(line)
+    say(f" {_outcome(kb, done.altered, done.dry_run, done.version_of_base, before)}")
 
 
 def labels(kb: options.Base, as_json: options.Json = False) -> None:
@@ -123,13 +166,25 @@ def labels(kb: options.Base, as_json: options.Json = False) -> None:
     rows = [("column", "type", "objects", "values", "sources")]
     from spectrove.inference.numbers.columns import MEASURED
 
-    others = {name: a for name, a in found.items() if not name.startswith(MEASURED)}
+    of_bands = {name for name in found if name.startswith(tuple(_of_bands()))}
+    others = {name: a for name, a in found.items() if not name.startswith(MEASURED) and name not in of_bands}
     rows += [(name, a["type"], str(a["n"]), values_text(a), sources_text(a)) for name, a in others.items()]
     for line in text.columns(rows) if others else ():
         say(line)
+    if of_bands:
+        say(
+            f" {text.count(len(of_bands), 'column', 'columns')} of single bands: {_some(sorted(of_bands))}; "
+            "each with --json"
+        )
     if names := measured_of(list(found)):
         first = found[f"{MEASURED}{names[0]}"]
         say(f" {measured_text(list(found))}; {sources_text(first)}; each with --json")
+
+
+def _of_bands() -> list[str]:
+    from spectrove.sed.in_base import OF_BANDS
+
+    return list(OF_BANDS.values())
 
 
 def measured_of(columns: Sequence[str]) -> list[str]:
@@ -179,25 +234,69 @@ def report(done: Labelled, overwrite: bool) -> list[str]:
     return lines
 
 
-def _views_behind(base: KnowledgeBase, done: Labelled) -> list[str]:
+def fits_report(done: FitsJoined) -> list[str]:
+    """Lines about what came of joining fits."""
+    how = ", ".join(f"{n} by {key}" for key, n in done.matched.items())
+    objects = text.count(sum(done.matched.values()), "object", "objects")
+    lines = [f" {done.source}: {text.count(done.rows, 'fit', 'fits')}, {objects} of the base found ({how})"]
+    if done.by_id:
+        lines.append(f" joined by id, because {done.by_id}")
+    if done.unmatched:
+        some = _some(done.unmatched)
+        lines.append(f" {text.count(len(done.unmatched), 'fit is', 'fits are')} about no object: {some}")
+    if done.shared:
+        first = next(iter(done.shared))
+        lines.append(
+            f" {text.count(len(done.shared), 'fit is', 'fits are')} about several objects, each of which has it: "
+            f"{first} is {_some(done.shared[first])}"
+        )
+    lines += [
+        f" {text.count(len(ids), 'object', 'objects')} {what}: {_some(ids)}"
+        for ids, what in (
+            (done.contradicted, "got none, several different fits being about each"),
+            (done.kept, "keep another fit (--overwrite replaces it)"),
+            (done.replaced, "have this fit in place of another"),
+            (
+                done.elsewhere,
+                "have another redshift in the base than in the fit, which is of another object or wrong",
+            ),
+        )
+        if ids
+    ]
+    given, others = ([f"{floor:g}" for floor in some] for some in done.floors)
+    if others and others != given:
+        lines.append(
+            f" these fits have an error floor of {', '.join(given)}, others in the base of {', '.join(others)}: errors "
+            "and chi2 do not compare"
+        )
+    if not done.states_units:
+        lines.append(
+            " the table states no units; those of sed fit are taken (masses in dex of Msun, fluxes in mJy)"
+        )
+    lines.append(
+        f" {done.new} new, {done.same} the same, {len(done.replaced)} replaced, {len(done.kept)} kept; "
+        f"{text.count(len(done.columns), 'column', 'columns')}: bayes_log_mass, bayes_log_mass_err, ... sed_chi2"
+    )
+    return lines
+
+
+def _views_behind(base: KnowledgeBase, columns: Sequence[str]) -> list[str]:
     """Lines about views of columns that were made before the columns changed."""
     from spectrove.pipeline.column_views import columns_in, views_made_of
 
-    if done.dry_run or not done.change.altered:
-        return []
     return [
         f" view {view} keeps the values that its columns had: make it again with kb view --name {view} --columns "
         f"{','.join(columns_in(base, [view]))}"
-        for view in views_made_of(base, list(done.change.columns))
+        for view in views_made_of(base, list(columns))
     ]
 
 
-def _outcome(kb: Path, done: Labelled, before: int) -> str:
-    if not done.change.altered:
-        return f"nothing to change; {kb} stays at version {done.change.version}"
-    if done.dry_run:
+def _outcome(kb: Path, altered: bool, dry_run: bool, version: int, before: int) -> str:
+    if not altered:
+        return f"nothing to change; {kb} stays at version {version}"
+    if dry_run:
         return "nothing was written (--dry-run)"
-    return f"version {done.change.version}; go back with kb rollback {kb} {before}"
+    return f"version {version}; go back with kb rollback {kb} {before}"
 
 
 def _some(names: Any) -> str:
