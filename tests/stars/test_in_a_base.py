@@ -13,7 +13,7 @@ import spectrove
 from spectrove.errors import DatasetError, KnowledgeError
 from spectrove.pipeline.kinds import domain_of_spectra, fits
 from spectrove.readers.dataset import write_dataset
-from spectrove.spectra import SpectrumSet
+from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.stars.estimators import NetworkEstimator
 from spectrove.stars.grid import log_wavelength
 from spectrove.stars.measuring import LEARNED, StarMeasurer, network
@@ -225,3 +225,41 @@ def test_files_of_fluxes_are_brought_to_a_base_of_stars(base, made):
     assert fits(made, "stars")
     assert fits(made, "galaxies")
     assert not fits(made, "xray")
+
+
+def test_answers_of_the_network_say_how_pixels_were_read(base, made):
+    """A mask of which all is bad is read the other way round: whoever reads the answer is told."""
+    [one] = made.take([3])
+    flags = ["mask_inverted", "no_redshift", "star"]
+    told = Spectrum.stored(
+        "told", one.wavelength, one.flux, one.ivar, one.mask, one.lsf, {**one.row, "flags": flags}
+    )
+    [answer] = base.estimate(SpectrumSet.from_spectra([told]), "teff", by="network")
+    assert "mask_inverted" in answer.flags
+    assert not {"no_redshift", "star"} & set(answer.flags)
+
+
+def test_spectra_that_share_an_id_are_refused(base, made):
+    """One would get the velocity and the labels of the other."""
+    one, other = made.take([3, 9])
+    same = Spectrum.stored(
+        one.object_id, other.wavelength, other.flux, other.ivar, other.mask, other.lsf, other.row
+    )
+    with pytest.raises(KnowledgeError, match=r"the id 'star-003' is that of 2 spectra, expected one"):
+        base.estimate(SpectrumSet.from_spectra([one, same]), "teff", by="network")
+
+
+def test_what_the_network_cannot_read_is_refused_for_the_reason_it_has():
+    rng = np.random.default_rng(0)
+    wavelength = np.arange(3650.0, 7350.0, 1.2)
+    noise = 1 + 0.3 * rng.normal(size=len(wavelength))
+    few = star(14, 20.0, name="few")
+    half = few.wavelength < 5400
+    made = [
+        Spectrum(wavelength, noise, error=np.full(len(noise), 0.3), object_id="noise"),
+        Spectrum(few.wavelength[half], few.flux[half], ivar=few.ivar[half], object_id="few"),
+    ]
+    found = NetworkEstimator().posterior(SpectrumSet.from_spectra(made))
+    reasons = {one.name: one.error for one in found.refusals}
+    assert reasons["noise"].startswith("noise: no radial velocity explains its lines")
+    assert reasons["few"].startswith("few: fewer than 60% of the pixels from 3560 to 7390 angstrom")

@@ -128,3 +128,18 @@ def test_one_setting_is_enough():
     assert found.has.tolist() == [[True, False]]
     assert not found.used[0, 2800:].any()
     assert len(widths()) == len(pixels())
+
+
+@pytest.mark.parametrize("factor", [1e10, 1e-6])
+def test_a_few_pixels_with_errors_that_cannot_be_change_nothing_elsewhere(factor):
+    """One pixel that is said to be known 100,000 times better set the usual error, and all others were left out."""
+    one = line(19_800, 0.1, noise=0.02)
+    ivar = one.ivar.copy()
+    ivar[[500, 1500]] *= factor
+    other = Spectrum(one.wavelength, one.flux, ivar=ivar, lsf=one.lsf, object_id="line")
+    at = HR10.pixels(0.1)
+    (flux, known), (flux_of_other, known_of_other) = (placed(s, at, 0.0, HR10) for s in (one, other))
+    same = known_of_other > 0
+    assert same.mean() > 0.99
+    assert_allclose(flux_of_other[same], flux[same])
+    assert known_of_other.max() <= 17 * np.median(known)

@@ -20,7 +20,7 @@ from spectrove.inference.numbers.quantities import quantity_of
 from spectrove.inference.numbers.regression import regress, with_own
 from spectrove.inference.numbers.several import AtLevels, Joint
 from spectrove.knowledge import KnowledgeBase, Neighbors
-from spectrove.pipeline.answers import NO_NEIGHBORS, Answers, described, provenance_of
+from spectrove.pipeline.answers import NO_NEIGHBORS, Answers, described, own_flags, provenance_of
 from spectrove.pipeline.domains import domain_of
 from spectrove.pipeline.encoders import encoders_of
 from spectrove.pipeline.options import EstimateOptions, options_of
@@ -29,6 +29,14 @@ from spectrove.spectra import SpectrumSet
 
 #: Options that mean something for neighbours alone.
 OF_NEIGHBOURS = ("k", "where", "allow_self")
+
+#: Flags of a spectrum that go with what is read off its pixels: these may be other than they seem.
+HOW_READ = frozenset(
+    {
+        "errors_unusable", "ivar_estimated", "ivar_is_error", "mask_inverted", "quality_unread", "reduction_warning",
+        "wavelength_unit_assumed",
+    }
+)  # fmt: skip
 
 
 @any_spectra
@@ -103,7 +111,7 @@ def _by_own(
     """What the kind of light reads off spectra themselves; no object of the base has a part in it.
 
     Raises:
-        KnowledgeError: An option of neighbours was given.
+        KnowledgeError: An option of neighbours was given, or spectra share an id.
     """
     usual = EstimateOptions()
     if given := [name for name in OF_NEIGHBOURS if getattr(chosen, name) != getattr(usual, name)]:
@@ -111,9 +119,11 @@ def _by_own(
             f"estimate by {chosen.by}: {' and '.join(given)} would change nothing, no object of the base has a part in "
             f"it. Leave it out, or ask by {NEIGHBOURS}."
         )
+    _check_ids(spectra)
     found = domain_of(base).estimators[chosen.by].posterior(spectra, chosen.samples)
     place = {str(name): i for i, name in enumerate(spectra.object_id)}
     read = spectra.take(np.array([place[str(name)] for name in found.object_id], np.int64))
+    found = replace(found, flags=_told_how_read(read, found.flags))
     parts = [Reading(found, one, chosen.by, chosen.samples) for one in quantities]
     reading: AtLevels = parts[0] if len(parts) == 1 else Joint(parts, found)
     names = ",".join(one.name for one in quantities)
@@ -121,6 +131,29 @@ def _by_own(
         "estimate", base, read, reading.estimates(chosen.level), found.refusals,
         provenance=provenance_of(base, {}, quantity=names, by=chosen.by, level=chosen.level), regression=reading,
     )  # fmt: skip
+
+
+def _told_how_read(spectra: SpectrumSet, flags: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The flags of each answer, behind those of its spectrum that say how its pixels were read."""
+    return [
+        tuple(dict.fromkeys([*(flag for flag in own if flag in HOW_READ), *of]))
+        for own, of in zip(own_flags(spectra), flags, strict=True)
+    ]
+
+
+def _check_ids(spectra: SpectrumSet) -> None:
+    """Refuse spectra that share an id: one would get the answer about another.
+
+    Raises:
+        KnowledgeError: Two do.
+    """
+    names, counts = np.unique(spectra.object_id, return_counts=True)
+    if (counts > 1).any():
+        name = names[counts > 1][0]
+        raise KnowledgeError(
+            f"the id {str(name)!r} is that of {counts[counts > 1][0]} spectra, expected one. Give each an id of "
+            "its own."
+        )
 
 
 def _regression(

@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from spectrove.spectra import SpectrumSet
 
 
+#: Why labels cannot be read, after the name of a spectrum.
+_WITHOUT_VELOCITY = (
+    "no radial velocity explains its lines, and the networks trained on MILES need one to bring the star to rest. Give "
+    "a spectrum of a star with more signal."
+)
+_FEW_PIXELS = (
+    f"fewer than {LEAST_SEEN:.0%} of the pixels from 3560 to 7390 angstrom are good, and the networks trained on MILES "
+    "read labels off these. Give a spectrum with more good pixels there."
+)
+
+
 class NetworkEstimator:
     """The networks that learned from MILES: a normal distribution for each label, independent of the others."""
 
@@ -40,12 +51,11 @@ class NetworkEstimator:
         covariance[:, range(len(LABELS)), range(len(LABELS))] = values[:, :, 1] ** 2
         refusals = tuple(
             Refusal(
-                str(name),
-                f"{name}: no radial velocity, or fewer than {LEAST_SEEN:.0%} of the pixels from 3560 to 7390 angstrom: "
-                f"{self.title} cannot read labels off it. Give a spectrum with more good pixels there.",
+                str(spectra.object_id[i]),
+                f"{spectra.object_id[i]}: {_WITHOUT_VELOCITY if 'velocity_failed' in flags[i] else _FEW_PIXELS}",
             )
-            for name in spectra.object_id[~read]
-        )  # fmt: skip
+            for i in np.flatnonzero(~read)
+        )
         return Posterior(
             spectra.object_id[read], LABELS, values[read, :, 0], covariance[read], None,
             [flags[i] for i in np.flatnonzero(read)], frozenset({"outside_labels", "learned_from", *ODD.values()}),

@@ -39,7 +39,8 @@ _REACH, _LEAST_SHARE = 3.5, 0.7
 #: Pixels that an interpolation goes through.
 _NODES = 6
 
-#: Pixels whose error is larger than the setting's mean inverse variance says, by this factor, are not used.
+#: Pixels whose error is larger than that of the setting's median inverse variance, by this factor, are not used; no
+#: error is taken to be smaller by more.
 _WORSE = 4.0
 
 
@@ -138,8 +139,9 @@ def placed(one: Spectrum, at: Floats, z: float, setting: Setting) -> tuple[Float
     if len(wavelength) < 2 * _NODES or not good.any():
         return nothing, nothing.copy()
     ivar = np.where(good, one.ivar[near].astype(float), 0.0)
-    usual = ivar[good].mean()
+    usual = float(np.median(ivar[good]))
     good = good & (ivar * _WORSE**2 > usual)
+    ivar = np.minimum(ivar, usual * _WORSE**2)
     step = _step(wavelength)
     added = math.sqrt(max(_width(setting) ** 2 - _sigma(one, np.flatnonzero(near), setting) ** 2, 0.0))
     if added > _NARROW * step:

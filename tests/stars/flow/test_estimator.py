@@ -14,7 +14,7 @@ from tests.stars.made import star
 from spectrove.pixels.air import air_to_vacuum
 from spectrove.spectra import FLAGS, Spectrum, SpectrumSet
 from spectrove.stars.domain import STARS
-from spectrove.stars.flow.estimator import DOUBTS
+from spectrove.stars.flow.estimator import DOUBTS, _without
 from spectrove.stars.labels import ASKED
 
 N = 100
@@ -160,3 +160,53 @@ def test_the_sun_is_found_by_the_flow_for_real_stars():
     assert abs(found.mean[0, 1] - 4.44) < 0.3
     assert abs(found.mean[0, 2]) < 0.15
     assert "poor_fit" not in found.flags[0]
+
+
+def test_every_spectrum_is_answered_or_refused_by_name(lte):
+    """A flux that is nowhere above zero has no continuum: it was neither answered nor refused."""
+    [one] = as_spectra(mocks(1))
+    fluxes = {"right": one.flux, "negative": -one.flux, "zero": 0 * one.flux, "shaded": one.flux - 2.0}
+    made = [
+        Spectrum(one.wavelength, flux, ivar=one.ivar, lsf=one.lsf, object_id=name)
+        for name, flux in fluxes.items()
+    ]
+    masked = Spectrum(
+        one.wavelength,
+        one.flux,
+        ivar=one.ivar,
+        lsf=one.lsf,
+        mask=np.ones(len(one.flux), bool),
+        object_id="masked",
+    )
+    found = lte.posterior(SpectrumSet.from_spectra([*made, masked]))
+    assert found.object_id.tolist() == ["right"]
+    reasons = {one.name: one.error for one in found.refusals}
+    assert set(reasons) == {"negative", "zero", "shaded", "masked"}
+    assert "the flux is nowhere above zero" in reasons["negative"]
+    assert "no good pixel in HR10" in reasons["masked"]
+
+
+def test_a_noisy_setting_is_taken_for_missing_and_the_spectra_stay_as_they_are(lte):
+    [one] = as_spectra(mocks(1))
+    blue = one.wavelength < 7000
+    ivar = np.where(blue, one.ivar, 1e-4 * one.ivar)
+    made = SpectrumSet.from_spectra(
+        [Spectrum(one.wavelength, one.flux, ivar=ivar, lsf=one.lsf, object_id="half")]
+    )
+    first, again = lte.posterior(made), lte.posterior(made)
+    assert "one_setting" in first.flags[0]
+    assert first.n_pixels[0] < blue.sum() + 1
+    assert_allclose(first.mean, again.mean)
+    rest, _, _ = lte.rest(made)
+    before = rest.has.copy()
+    lost = _without(rest, np.array([[False, True]]))
+    assert lost.has.tolist() == [[True, False]]
+    assert (rest.has == before).all()
+
+
+def test_a_resolution_that_no_file_says_is_flagged(lte):
+    [one] = as_spectra(mocks(1))
+    made = SpectrumSet.from_spectra(
+        [Spectrum(one.wavelength, one.flux, ivar=one.ivar, object_id="a", flags=["lsf_unknown"])]
+    )
+    assert "lsf_unknown" in lte.posterior(made).flags[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
@@ -87,10 +87,12 @@ class FlowEstimator:
         if not len(rest.object_id):  # the network is not asked, and need not be installed
             return _nothing(self.quantities, refusals)
         flow = shipped(self.name)
-        error, faint = _errors(rest)
+        error = _errors(rest)
+        noisy = error > 1 / LEAST_SN
+        faint = np.asarray(noisy.all(axis=1))
         refusals += [_too_faint(str(rest.object_id[i]), error[i]) for i in np.flatnonzero(faint)]
         rest, velocity = _take(rest, ~faint), [v for v, f in zip(velocity, faint, strict=True) if not f]
-        error = error[~faint]
+        rest, error = _without(rest, noisy[~faint]), np.where(np.isfinite(error), error, 1.0)[~faint]
         flux, given = network_input(flow, rest, error)
         with torch.no_grad():
             mean, covariance = flow.labels(given)
@@ -122,14 +124,15 @@ class FlowEstimator:
         refusals = [
             Refusal(
                 str(name),
-                f"{name}: no radial velocity: {one.reason} {self.title} needs one to bring the star to rest. Give a "
-                "spectrum of a star of spectral type F to K with more signal.",
+                f"{name}: no radial velocity, which would bring the star to rest: {one.reason} Give a spectrum of a "
+                "star of spectral type F to K with more signal.",
             )
             for name, one in zip(spectra.object_id, found, strict=True)
             if one is not None and one.failed
         ]
         elsewhere = spectra.take(np.array([one is None for one in found], bool))
-        refusals += at_rest(elsewhere, np.zeros(len(elsewhere)))[1]
+        there, uncovered = at_rest(elsewhere, np.zeros(len(elsewhere)))
+        refusals += [*uncovered, *(_without_light(str(name)) for name in there.object_id)]
         placed, uncovered = at_rest(spectra.take(known), z[known])
         by_name = {
             str(name): one for name, one in zip(spectra.object_id, found, strict=True) if one is not None
@@ -155,6 +158,7 @@ def _flags(
     is_set = {
         "medium_doubtful": is_doubtful(velocity, of_row), "outside_labels": is_outside,
         "poor_fit": reduced_chi2 > POOR, "one_setting": not has_both,
+        "lsf_unknown": "lsf_unknown" in of_row,
     }  # fmt: skip
     return tuple(flag for flag, here in is_set.items() if here)
 
@@ -236,36 +240,50 @@ def _level(rest: OnSettings, setting: int) -> NDArray[np.float64]:
     return np.where(mean > 0, mean, 1.0)[:, None]
 
 
-def _errors(rest: OnSettings) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """One sigma of a pixel over the mean flux of its setting, and which spectra have no setting with enough signal.
+def _errors(rest: OnSettings) -> NDArray[np.float64]:
+    """One sigma of a pixel over the mean flux of its setting, (n_spectra, n_settings).
 
-    A setting that has too much noise is taken for missing where the other has not.
+    Infinite where a setting is missing or has no flux above zero.
     """
     from spectrove.stars.flow.shown import parts
 
-    error = np.ones((len(rest.flux), len(SETTINGS)))
+    error = np.full((len(rest.flux), len(SETTINGS)), np.inf)
     for i, part in enumerate(parts()):
         used = rest.used[:, part]
         variance = np.where(used, 1 / np.where(used, rest.ivar[:, part], 1.0), 0.0)
         mean = variance.sum(axis=1) / np.maximum(used.sum(axis=1), 1)
         positive = (rest.flux[:, part] * used).sum(axis=1) > 0
         found = np.sqrt(mean) / _level(rest, i)[:, 0]
-        error[:, i] = np.where(rest.has[:, i], np.where(positive, found, np.inf), np.inf)
-    noisy = error > 1 / LEAST_SN
-    faint = np.asarray(noisy.all(axis=1))
+        error[:, i] = np.where(rest.has[:, i] & positive, found, np.inf)
+    return error
+
+
+def _without(rest: OnSettings, noisy: NDArray[np.bool_]) -> OnSettings:
+    """The spectra without settings that have too much noise, (n_spectra, n_settings): they are taken for missing."""
+    from spectrove.stars.flow.shown import parts
+
+    used = rest.used.copy()
     for i, part in enumerate(parts()):
-        gone = noisy[:, i] & ~faint
-        rest.has[gone, i] = False
-        rest.used[gone, part] = False
-    return np.where(np.isfinite(error), error, 1.0), faint
+        used[:, part] &= ~noisy[:, i, None]
+    return replace(rest, used=used, has=rest.has & ~noisy)
 
 
 def _too_faint(name: str, error: NDArray) -> Refusal:
+    if not np.isfinite(error).any():
+        return _without_light(name)
     best = 1 / error.min()
     return Refusal(
         name,
         f"{name}: a signal-to-noise ratio of {best:.1f} in a pixel of .1 angstrom, expected {LEAST_SN:g} or more. Add "
         "exposures of the star.",
+    )
+
+
+def _without_light(name: str) -> Refusal:
+    return Refusal(
+        name,
+        f"{name}: the flux is nowhere above zero in the mean of a setting, expected a star's. Give a spectrum of which "
+        "no more than the sky was subtracted.",
     )
 
 
