@@ -35,6 +35,12 @@ Single = NDArray[np.float32]
 #: Stars younger than this (yr) are in their clouds of birth.
 YOUNG = 1e7
 
+#: Share of the mass that a history may form in stars younger than the populations have.
+OLD_ENOUGH = 1e-4
+
+#: Stars count nothing beyond this wavelength (angstrom), so that populations may end there.
+STARLIGHT_ENDS = 2e5
+
 #: Parameters of an active nucleus.
 AGN = ("agn_fraction", "agn_ebv")
 
@@ -72,7 +78,7 @@ class Models:
         prior: Of each history, summing to one.
         light: Flux of one solar mass of each age in each block, mJy, (n_blocks, n_ages, n_bands).
         surviving: Mass that is left, (n_blocks, n_histories).
-        absorbed: Energy that dust radiates, Lsun, (n_blocks, n_histories).
+        absorbed: Energy that dust radiates, Lsun, (n_blocks, n_histories); NaN where populations begin too red.
     """
 
     z: float
@@ -137,6 +143,11 @@ class Engine:
     ) -> None:
         self.populations, self.filters, self.grid = populations, filters, grid or Grid()
         self.nebula, self.dust = nebula, dust
+        if not populations.begins_in_ultraviolet and (nebula is not None or dust is not None):
+            raise ParameterError(
+                f"{populations.name}: its spectra begin at {populations.wavelength[0]:.0f} A, and what gas and dust "
+                "take below is not known. Leave both out (--without nebular,dust)."
+            )
         self.metallicities = self._metallicities()
         self.log_u = np.array(self.grid.log_u if nebula is not None else (np.nan,))
         if nebula is not None and (wrong := [u for u in self.log_u if not np.isclose(nebula.log_u, u).any()]):
@@ -223,7 +234,19 @@ class Engine:
         models = self.grid.histories.models()
         same = self.grid.histories.same(models)
         kept = np.unique(same)
-        self.history_prior = priors(models, self.grid.histories.axes, same)[kept]
+        prior = priors(models, self.grid.histories.axes, same)[kept]
+        youngest = self.populations.ages[0]
+        if youngest > YOUNG:
+            # Stars younger than the table would count as its youngest: such histories are no models of these tables.
+            formed = self.grid.histories.made(models[kept], youngest * np.array([1, 1.001])).weights[:, 0]
+            old = formed < OLD_ENOUGH
+            if not old.any():
+                raise ParameterError(
+                    f"{self.populations.name}: its youngest stars are {youngest / 1e6:.0f} Myr old, and every history "
+                    f"of the grid forms more than {OLD_ENOUGH:g} of its mass later. Give it ones that ended before."
+                )
+            kept, prior = kept[old], prior[old]
+        self.history_prior = prior / prior.sum()
         self.histories = self.grid.histories.made(models[kept], self.populations.ages)
 
     def _rest_frame(self) -> None:
@@ -265,6 +288,7 @@ class Engine:
         """
         if not z > 0:
             raise ParameterError(f"redshift {z:g}: expected one above 0, as the distance follows from it.")
+        self._check_covered(float(z))
         known = epoch(round(float(z), 6))
         young = np.flatnonzero(self.histories.age <= known.age)
         if not young.size:
@@ -281,10 +305,26 @@ class Engine:
         light, absorbed = self._light(known.z, known.sphere)
         a, m, u, d, g, n = self.blocks.index.T
         surviving = histories.weights @ self.populations.surviving[self.metallicities].T
+        if not self.populations.begins_in_ultraviolet:
+            absorbed = np.full_like(
+                absorbed, np.nan
+            )  # what is absorbed of the light that is not there is not known
         energies = np.matmul(absorbed[a, m, g, u], histories.weights.T)
         prior = self.history_prior[young]
         return Models(known.z, self.blocks, histories, young, prior / prior.sum(), light[a, m, g, u, d, n],
                       surviving.T[m].astype(np.float32), energies.astype(np.float32))  # fmt: skip
+
+    def _check_covered(self, z: float) -> None:
+        """Refuse a redshift at which a band sees what the populations do not have."""
+        wave = self.populations.wavelength
+        for one in self.filters:
+            low, high = one.wavelength[[0, -1]] / (1 + z)
+            if low < wave[0] or (high > wave[-1] and wave[-1] < STARLIGHT_ENDS):
+                raise ParameterError(
+                    f"band {one.name} at redshift {z:g} sees {low:.0f} to {high:.0f} A of the galaxy, and "
+                    f"{self.populations.name} has {wave[0]:.0f} to {wave[-1]:.0f} A. Leave the band out (--leave-out), "
+                    "or take other populations (--ssp)."
+                )
 
     def _light(self, z: float, sphere: float) -> tuple[Single, Array]:
         """Fluxes of one solar mass by attenuation, metallicity, that of gas, U, alpha, nucleus, age and band (mJy).

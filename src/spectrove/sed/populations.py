@@ -1,6 +1,6 @@
 """Simple stellar populations: the light of one solar mass of stars born together, read from a folder of the user.
 
-No population is shipped. `SOURCES` is the table of what can be read; a new one is a function and a line.
+No population is shipped. `read_populations` has the table of what can be read; a new one is a function and a line.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, ParameterError
 from spectrove.sed.constants import HC, LYMAN_LIMIT, SOLAR_LUMINOSITY
-from spectrove.sed.tables import existing, numbers, trapezoid_weights
+from spectrove.sed.tables import numbers, trapezoid_weights
 
 Array = NDArray[np.float64]
 
@@ -45,6 +45,11 @@ class Populations:
     wavelength: Array
     luminosity: Array
     surviving: Array
+
+    @property
+    def begins_in_ultraviolet(self) -> bool:
+        """Whether there is light below the Lyman limit, so that gas and energy balance can be computed."""
+        return bool(self.wavelength[0] < LYMAN_LIMIT)
 
     def ionising(self) -> Array:
         """Hydrogen-ionising photons of one solar mass at birth, 1/s, (n_metallicities, n_ages)."""
@@ -115,30 +120,35 @@ def _refined(wavelength: Array, luminosity: Array) -> tuple[Array, Array]:
     )
 
 
-#: How a folder is known, by a file that it holds, and how it is read.
-SOURCES: dict[str, Callable[[Path, str], Populations]] = {"stellarmass.kroupa": read_maraston}
+def is_maraston(folder: Path) -> bool:
+    """Whether a folder has the tables of Maraston."""
+    return any((folder / f"stellarmass.kroupa{end}").is_file() for end in ("", ".gz"))
 
 
 def read_populations(folder: Path | str, imf: str = "kroupa") -> Populations:
     """The stellar populations of a folder.
 
     Args:
-        folder: Of the tables of Maraston (2005), as CIGALE has them; gzipped or not.
+        folder: Of the tables of Maraston (2005), as CIGALE has them, gzipped or not; or of files of E-MILES.
         imf: "kroupa" or "salpeter".
 
     Raises:
         FormatError: The folder holds no populations that can be read.
         ParameterError: No such initial mass function.
     """
+    from spectrove.sed.emiles import is_emiles, read_emiles
+
     if imf not in IMFS:
         raise ParameterError(f"imf {imf}: no such initial mass function here, expected {' or '.join(IMFS)}.")
-    for name, read in SOURCES.items():
-        try:
-            existing(folder, name)
-        except FormatError:
-            continue
-        return read(Path(folder), imf)
+    # How a folder is known, and how it is read: a new source is a line.
+    sources: tuple[tuple[Callable[[Path], bool], Callable[[Path, str], Populations]], ...] = (
+        (is_maraston, read_maraston), (is_emiles, read_emiles),
+    )  # fmt: skip
+    for known, read in sources:
+        if known(Path(folder)):
+            return read(Path(folder), imf)
     raise FormatError(
-        f"{folder}: no stellar populations there, expected the tables of Maraston (2005): sed.krz0001.rhb to "
-        "sed.krz004.rhb and stellarmass.kroupa, gzipped or not. None are shipped; docs/sed.md says where they are."
+        f"{folder}: no stellar populations there, expected the tables of Maraston (2005), sed.krz0001.rhb to "
+        "sed.krz004.rhb and stellarmass.kroupa, gzipped or not, or files of E-MILES, Eku1.30Zp0.06T01.0000_iTp0.00_"
+        "baseFe.fits and its fellows. None are shipped; docs/sed.md says where they are."
     )

@@ -127,7 +127,8 @@ def values_of(
     for name, rate in models.histories.rates.items():
         values[f"log_{name}"] = np.log10(np.maximum(formed * rate[history], LOWEST_SSFR * mass))
     values["log_ssfr"] = values["log_sfr100"] - values["log_mass"]
-    values["log_dust_luminosity"] = np.log10(np.maximum(formed * models.absorbed[block, history], 1.0))
+    if np.isfinite(models.absorbed[:1, :1]).all():
+        values["log_dust_luminosity"] = np.log10(np.maximum(formed * models.absorbed[block, history], 1.0))
     values["mean_age"] = models.histories.mean_age[history] / 1e9
     for name, level in models.histories.parameters.items():
         if name != "history" and np.ptp(level) > 0:

@@ -44,9 +44,7 @@ class Making:
 
     ssp: Annotated[
         Path,
-        typer.Option(
-            "--ssp", metavar="DIR", help="Stellar populations: Maraston's tables, as CIGALE has them."
-        ),
+        typer.Option("--ssp", metavar="DIR", help="Stellar populations: Maraston's tables, or E-MILES."),
     ]
     tables: Annotated[
         Path | None,
