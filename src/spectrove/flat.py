@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 Row = Mapping[str, Any]
 
@@ -79,6 +81,16 @@ class Vector(tuple[float, ...]):
     """Numbers that stay together in one column."""
 
     __slots__ = ()
+
+
+def matrix(vectors: Sequence[Sequence[float] | None]) -> NDArray[np.float64]:
+    """Vectors as rows, NaN where one ends before others or is unknown; (n, longest)."""
+    import numpy as np
+
+    made = np.full((len(vectors), max((len(v or ()) for v in vectors), default=0)), np.nan)
+    for row, vector in zip(made, vectors, strict=True):
+        row[: len(vector or ())] = vector or ()
+    return made
 
 
 def _joined(value: Any) -> Any:

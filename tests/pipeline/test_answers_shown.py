@@ -18,7 +18,9 @@ import spectrove
 from spectrove.errors import Refusal, SpectrumError
 from spectrove.explanation.sketch import HIGH, WIDE, points
 from spectrove.explanation.specviz import beside
+from spectrove.flat import Vector
 from spectrove.galaxies.mock import make_survey
+from spectrove.pipeline.answer_table import answer_table
 from spectrove.pipeline.verbs import VERBS
 from spectrove.xray import mock as xray_mock
 
@@ -262,3 +264,19 @@ def test_a_figure_is_a_picture_in_a_notebook(of_galaxies):
     """Without pyplot, whose absence would leave its size in words."""
     found = of_galaxies["search"]
     assert found.plot(0)._repr_png_()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_samples_that_one_answer_has_not_are_nan_in_the_table():
+    rows = [{"object_id": "a", "samples": [1.0, 2.0]}, {"object_id": "b", "samples": None}]
+    table = answer_table([{**one, "samples": Vector(one["samples"] or ())} for one in rows], {}, {})
+    assert_allclose(table["samples"], [[1.0, 2.0], [np.nan, np.nan]])
+    read = [
+        {"object_id": name, "estimates": {"teff": _read(s)}} for name, s in (("a", (1.0, 2.0)), ("b", ()))
+    ]
+    shorter = answer_table(read, {"teff_samples": "K"}, {})
+    assert table.colnames == ["object_id", "samples"]
+    assert_allclose(shorter["teff_samples"].to_value(u.K), [[1.0, 2.0], [np.nan, np.nan]])
+
+
+def _read(samples: tuple[float, ...]) -> dict[str, object]:
+    return {"value": 1.0, "interval": (0.0, 2.0), "confident": True, "samples": samples}

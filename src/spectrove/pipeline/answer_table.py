@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectrove.flat import flat_table
+from spectrove.flat import flat_table, matrix
 from spectrove.pixels.foreign import unit_of
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _column(name: str, column: pa.ChunkedArray, unit: str) -> Any:
     kind, empty = _kind(column.type)
     values = column.to_pylist()
     if kind is list:
-        rows = np.array(values, float)
+        rows = matrix(values)
         return rows if (of := unit_of(unit)) is None else rows * of
     # NaN is not itself.
     missing = np.array([value in (None, "") or value != value for value in values], dtype=bool)

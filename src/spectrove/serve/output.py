@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from spectrove.errors import DatasetError, Refusal
-from spectrove.flat import flat_table
+from spectrove.flat import flat_table, matrix
 from spectrove.folders import left_over, remove
 from spectrove.hats.layout import SUFFIX as HATS
 from spectrove.hats.layout import need_free
@@ -22,9 +22,7 @@ from spectrove.plain import plain
 from spectrove.serve.exits import UsageError, drop_stdout, usage_errors
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
-    from numpy.typing import NDArray
 
     from spectrove.explanation.followup import Meaning
 
@@ -274,16 +272,6 @@ def _write_csv(table: pa.Table, path: Path, notes: Mapping[str, str]) -> None:
     csv.write_csv(table, path)
 
 
-def _matrix(vectors: Sequence[Sequence[float] | None]) -> NDArray[np.float64]:
-    """Vectors as rows, NaN where one ends before others or is unknown; (n, longest)."""
-    import numpy as np
-
-    made = np.full((len(vectors), max((len(v or ()) for v in vectors), default=0)), np.nan)
-    for row, vector in zip(made, vectors, strict=True):
-        row[: len(vector or ())] = vector or ()
-    return made
-
-
 def _write_astropy(table: pa.Table, path: Path, notes: Mapping[str, str], kind: str) -> None:
     import numpy as np
     import pyarrow as pa
@@ -298,7 +286,7 @@ def _write_astropy(table: pa.Table, path: Path, notes: Mapping[str, str], kind: 
         elif pa.types.is_boolean(column.type):
             columns[name] = np.array([bool(value) for value in column.to_pylist()], dtype=bool)
         elif pa.types.is_list(column.type):
-            columns[name] = _matrix(column.to_pylist())
+            columns[name] = matrix(column.to_pylist())
         else:
             columns[name] = column.to_numpy()
         if metadata := {k.decode(): v.decode() for k, v in (table.field(name).metadata or {}).items()}:

@@ -77,10 +77,15 @@ def test_gaps_are_bridged_and_too_many_refused():
     few = Spectrum(holed.wavelength, holed.flux, ivar=ivar, object_id="few", flux_unit="relative")
     ivar[1000:2000] = 0
     many = Spectrum(holed.wavelength, holed.flux, ivar=ivar, object_id="many", flux_unit="relative")
-    found, refused = seen_by_bp(SpectrumSet.from_spectra([whole, few, many]))
+    seen = ivar > 0
+    gone = Spectrum(
+        holed.wavelength[seen], holed.flux[seen], ivar=ivar[seen], object_id="gone", flux_unit="relative"
+    )
+    found, refused = seen_by_bp(SpectrumSet.from_spectra([whole, few, many, gone]))
     assert found.object_id.tolist() == ["whole", "few"]
     assert_allclose(found.value[1, :N_BP], found.value[0, :N_BP], atol=5e-3 * found.value[0, 0])
     assert "67% of its pixels" in refused[0].error
+    assert "67% of its pixels" in refused[1].error, "pixels that were taken away are missing, too"
 
 
 def test_only_coefficients_are_known():

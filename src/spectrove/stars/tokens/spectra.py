@@ -92,6 +92,7 @@ def _unfit(one: Spectrum) -> str:
         return (
             "its flux is not calibrated, and coefficients of Gaia's BP need its shape. Give calibrated flux."
         )
+    one, _ = one.with_gaps_filled()
     inside = (one.wavelength >= BLUE) & (one.wavelength <= RED)
     good = one.good & (one.ivar > 0)
     if not good.any():
