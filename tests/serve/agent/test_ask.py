@@ -88,8 +88,50 @@ def test_words_that_say_more_are_never_left_out(tools, names):
         f"list spectra like {names[0]} but not {names[1]}",
         f"what looks like {names[0]} and {names[1]}?",
         f"what is the redshift of {names[0]} in 2020?",
+        f"which of {names[0]} and XX-12 are LINERs?",
+        f"what is the redshift of {names[0]} and XX-12?",
+        f"why is {names[0]} a quasar?",
+        f"why is {names[0]} redder than {names[1]}?",
+        "which are the most unusual LINERs?",
+        "which are not unusual?",
     ):
-        assert not converse(Rules(), question, tools).answer
+        assert not converse(Rules(), question, tools).answer, question
+
+
+def test_what_is_looked_for_is_not_whom_a_question_is_about(tools, names):
+    """A class beside an example, a comparison with one, a night: none of it is dropped."""
+    one, two = names[:2]
+    for question, text, within in (
+        (f"find LINERs like {one}", f"LINERs like {one}", False),
+        (f"show galaxies redder than {one}", f"galaxies redder than {one}", False),
+        (f"which of tonight's spectra look like {one}?", f"like {one}", True),
+    ):
+        asked = converse(Rules(), question, tools).steps[-2].action
+        assert asked["tool"] == "search_text", question
+        assert asked["arguments"]["text"] == text
+        assert ("where" in asked["arguments"]) == within
+    done = converse(Rules(), f"compare the redshift of {one} and {two}", tools)
+    assert done.steps[-2].action == {
+        "action": "call", "tool": "redshift", "arguments": {"objects": [one, two]}
+    }  # fmt: skip
+    done = converse(Rules(), f"why is {one} not like {two}?", tools)
+    assert done.steps[-2].action["arguments"]["against"] == two
+
+
+def test_objects_without_a_label_are_not_silently_among_the_others(tools):
+    """Neither LINERs nor others: the answer says of how many it is not known."""
+    done = answered(tools, "how many are not LINERs?")
+    about = done.results[-1].about
+    n = done.results[0].rows[0]["objects"]
+    unlabelled = n - sum(done.results[0].rows[0]["labels"]["class_derived"].values())
+    assert about["unknown"] == unlabelled > 0
+    assert f"Of {unlabelled} more it is not known" in done.answer
+
+
+def test_a_long_question_is_refused_in_a_sentence(tools):
+    for question in ("which " * 2000, "x" * 100_000, "which are " + "LINERs and " * 5000):
+        assert "at most 2000 are read" in converse(Rules(), question, tools).stopped
+    assert "no question" in converse(Rules(), "y" * 1999, tools).stopped
 
 
 @pytest.mark.parametrize(
@@ -149,6 +191,25 @@ def test_figures_are_compared_as_they_are_written():
     assert unfounded("see 0392-51793-0517 [O III] 5007", [], ["0392-51793-0517", "[O III] 5007"]) == []
 
 
+def test_digits_of_names_are_no_figures(tools):
+    """Objects called 1 to 9 leave no number without its digits, and a name is cited where it stands by itself."""
+    ids = [{"object_id": str(i)} for i in range(1, 10)]
+    assert unfounded("object 3: 456 of them, 3.5 each", ids, [row["object_id"] for row in ids]) == [
+        "456",
+        "3.5",
+    ]
+    assert unfounded("517 of them", [{"object_id": "0392-51793-0517"}], ["0392-51793-0517"]) == ["517"]
+    done = converse(Scripted([Reply(text="They are 1a and 12.")]), "?", tools)
+    done.answer, done.results = "They are 1a and 12.", [Result(({"object_id": "1"}, {"object_id": "12"}))]
+    assert done.cited() == ["12"]
+
+
+@pytest.mark.parametrize("text", ["1e999", "1e-999", "9" * 5000, "1e" + "9" * 5000, "\u0661\u0662"])
+def test_numbers_that_no_computer_holds_are_refused_as_others_are(tools, text):
+    assert unfounded(text, [{"note": text}]) in ([], [text])
+    assert not converse(Scripted([Reply(text=f"It is {text}.")]), "?", tools).answer
+
+
 def test_a_budget_is_never_exceeded(tools, names):
     many = Scripted([Call(tool="objects")] * 30)
     done = converse(many, "?", tools, Budget(calls=3, refusals=4))
@@ -159,6 +220,27 @@ def test_a_budget_is_never_exceeded(tools, names):
     assert len(converse(wide, "?", tools, Budget(spectra=6)).results) == 2
     late = converse(Scripted([Call(tool="objects")]), "?", tools, Budget(seconds=-1))
     assert not late.results
+
+
+def test_examples_count_as_spectra_too(tools, names):
+    asked = Call(tool="hunt_like", arguments={"objects": names[:1], "like": names[1:4]})
+    done = converse(Scripted([asked]), "?", tools, Budget(spectra=3))
+    assert "this would be 4 spectra, and 3 are allowed" in done.steps[0].refused
+
+
+def test_what_was_no_action_is_refused_alike_when_a_trace_is_done_again(tools, tmp_path):
+    odd = [
+        {"action": "reply", "text": ""},
+        {"action": "call", "tool": "objects", "arguments": "{broken"},
+        {"action": "call", "tool": "objects", "arguments": {"where": "\ud800"}},
+        {1: {"a", "b"}},
+        float("nan"),
+    ]
+    done = converse(Scripted([*odd, Stop(reason="so it is")]), "?", tools)
+    assert [bool(step.refused) for step in done.steps] == [True] * 5 + [False]
+    write_trace(done, tmp_path / "t.jsonl")
+    recorded = Recorded.read(tmp_path / "t.jsonl")
+    assert recorded.differences(converse(recorded, "?", tools)) == []
 
 
 def junk(rng: random.Random, deep: int = 0) -> Any:
@@ -234,4 +316,5 @@ def test_the_command_prints_the_answer_and_what_was_done(spectrove, survey, name
     assert names[0] in as_json["cited"]
     assert as_json["planner"] == "rules"
     assert spectrove("ask", survey.base, "sing").exit_code == 1
+    assert "\x1b" not in spectrove("ask", survey.base, "sing \x1b[2J \u202e").output
     assert spectrove("ask", survey.base).exit_code == 2

@@ -35,8 +35,12 @@ class Endpoint:
                 length = int(self.headers["Content-Length"])
                 outer.asked.append(json.loads(self.rfile.read(length)))
                 said = outer.script[min(len(outer.asked), len(outer.script)) - 1]
-                body = said if isinstance(said, bytes) else json.dumps(_completion(said)).encode()
-                self.send_response(500 if said == b"broken" else 200)
+                place = said.address if isinstance(said, Endpoint) else ""
+                plain = b"" if place else said
+                body = plain if isinstance(plain, bytes) else json.dumps(_completion(plain)).encode()
+                self.send_response(307 if place else 500 if said == b"broken" else 200)
+                if place:
+                    self.send_header("Location", f"{place}/chat/completions")
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -130,10 +134,62 @@ def test_a_model_that_never_ends_is_stopped_by_the_budget(tools, endpoint):
     assert "tokens are used" in few.stopped, "also where an endpoint says that it used none"
 
 
+def test_tokens_are_counted_before_they_are_asked_for(tools, endpoint):
+    """No request is sent that would go beyond, and an answer may be as long as what is left."""
+    server = endpoint(call("contents", {}))
+    most = 30_000
+    model = LanguageModel("made-up", server.address, tokens=most)
+    done = converse(model, "?", tools, Budget(calls=1000, refusals=1000))
+    assert "the next request needs more" in done.stopped
+    assert server.asked
+    assert model.spent <= most
+    for request in server.asked:
+        assert 0 < request.get("max_completion_tokens", request.get("max_tokens")) < most
+
+
+def test_nothing_goes_to_an_address_that_the_endpoint_names(tools, endpoint):
+    """A server that sends the question elsewhere gets no second request, and nobody else the first."""
+    elsewhere = endpoint(say("Got it."))
+    server = endpoint(elsewhere)
+    done = asked(tools, server)
+    assert "no answer that can be read" in done.stopped
+    assert len(server.asked) == 1
+    assert elsewhere.asked == []
+
+
 @pytest.mark.parametrize("said", [b"broken", b"{}", b"no json"])
 def test_an_endpoint_that_is_broken_ends_the_question_with_a_sentence(tools, endpoint, said):
     done = asked(tools, endpoint(said))
     assert "no answer that can be read" in done.stopped
+
+
+def test_hostile_replies_change_nothing_and_end_in_a_sentence(tools, endpoint):
+    """Files, statements, escapes, thousands of calls in one reply, and depth without end."""
+    deep = "[" * 20_000 + "]" * 20_000
+    many = call("contents", {})
+    many["tool_calls"] = [{**many["tool_calls"][0], "id": f"c{i}"} for i in range(500)]
+    for said in (
+        call("hunt", {"objects": ["a"], "target": "/etc/passwd"}),
+        call("hunt", {"objects": ["a"], "target": "../../secret.toml"}),
+        call("objects", {"where": "1=1; DROP TABLE objects"}),
+        call("objects", {"columns": ["no such"], "order": "labels"}),
+        call("objects", deep),
+        call("search", {"objects": ["a"], "survey": "/etc/passwd"}),
+        {"content": "\x1b[2J" * 100_000},
+        {"content": "1e999 and " + "9" * 6000},
+        many,
+    ):
+        server = endpoint(said)
+        done = asked(tools, server, calls=3, refusals=3)
+        assert len(done.results) <= 3
+        assert done.answer or done.stopped
+        assert all(
+            not result.rows or step_tool in ("contents", "objects") for result, step_tool in _made(done)
+        )
+
+
+def _made(done) -> list[tuple[Any, str]]:
+    return [(step.result, step.action["tool"]) for step in done.steps if step.result is not None]
 
 
 def test_the_command_asks_the_model_that_is_named(spectrove, survey, endpoint):

@@ -26,6 +26,13 @@ from spectrove.serve.agent.phrases import Clause, clauses_of, same, subject_of
         ("what does the base hold?", [("holds", "")]),
         ("why is a-1 not a LINER", [("why", "")]),
         ("which are strong lenses?", [("which", "strong lenses")]),
+        ("are there any strong lenses?", [("which", "strong lenses")]),
+        ("what\u2019s the redshift of a-1?", [("number", "redshift")]),
+        ("redshift of a-1", [("number", "redshift")]),
+        ("what is a-1?", [("class", "")]),
+        ("are a-1, b-2 and c-3 LINERs?", [("which", "LINERs")]),
+        ("find LINERs like a-1", [("like", "LINERs")]),
+        ("which are the most unusual LINERs?", [("odd", "most unusual LINERs")]),
     ],
 )  # fmt: skip
 def test_questions_are_read_as_what_they_ask(question, read):
@@ -45,6 +52,12 @@ def test_whom_a_question_is_about():
     assert subject_of("it").before
     assert subject_of("0392-51793-0517 with z < 0.05").names == ("0392-51793-0517",)
     assert not subject_of("last night").place
+    [clause] = clauses_of("are a-1, b-2 and c-3 LINERs?")
+    assert clause.of.names == ("a-1", "b-2", "c-3")
+    [clause] = clauses_of("show galaxies redder than a-1")
+    assert clause.of.names == (), "it is part of what is looked for, not whom the question is about"
+    [clause] = clauses_of("which are the most unusual LINERs?")
+    assert clause.of.rest == "LINERs"
 
 
 def test_names_are_known_in_the_forms_that_people_write():

@@ -23,7 +23,8 @@ def numbers_in(value: Any) -> Iterator[float]:
     elif isinstance(value, Mapping):
         for key, one in value.items():
             yield from numbers_in(str(key))
-            yield from numbers_in(one)
+            if key != "object_id":  # digits of a name are no figures
+                yield from numbers_in(one)
     else:
         for one in value:
             yield from numbers_in(one)
@@ -38,13 +39,21 @@ def unfounded(text: str, results: Iterable[Any], names: Iterable[str] = ()) -> l
         names: What is not read as figures: names of objects and columns, and the question.
     """
     known = sorted({abs(number) for result in results for number in numbers_in(result)})
-    for name in sorted((n for n in names if n), key=len, reverse=True):
-        text = text.replace(name, " ")
+    text = without(text, names)
     return [
         written
         for (number, step), written in zip(_figures(text), _written(text), strict=True)
         if not any(abs(one - abs(number)) <= 0.5 * step * (1 + 1e-9) for one in known)
     ]
+
+
+def without(text: str, names: Iterable[str]) -> str:
+    """The text without names, where each stands by itself: object "1" is not in "12"."""
+    for name in sorted((n for n in set(names) if n in text), key=len, reverse=True):
+        text = re.sub(
+            rf"(?<![\w.]){re.escape(name)}(?!\w|\.\d)" if name[-1:].isalnum() else re.escape(name), " ", text
+        )
+    return text
 
 
 def _written(text: str) -> list[str]:
@@ -59,4 +68,4 @@ def _figures(text: str) -> Iterator[tuple[float, float]]:
         mantissa, _, power = digits.lower().partition("e")
         decimals = len(mantissa.partition(".")[2])
         share = 0.01 if percent else 1.0
-        yield float(digits) * share, 10.0 ** (int(power or 0) - decimals) * share
+        yield float(digits) * share, float(f"1e{int((power or '0')[:9]) - decimals}") * share

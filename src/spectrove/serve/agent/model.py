@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from spectrove.errors import SpectroveError
-from spectrove.serve.agent.actions import Reply, Stop
+from spectrove.serve.agent.actions import LONGEST, Stop
 from spectrove.serve.agent.run import Plan
 from spectrove.serve.agent.tools import Result, Tools
 
@@ -48,6 +48,7 @@ class LanguageModel:
 
     def __init__(self, model: str, endpoint: str, key: str = "none", tokens: int = 200_000) -> None:
         try:
+            from openai import AsyncOpenAI, DefaultAsyncHttpxClient
             from pydantic_ai.models.openai import OpenAIChatModel
             from pydantic_ai.providers.openai import OpenAIProvider
         except ModuleNotFoundError as error:
@@ -56,7 +57,14 @@ class LanguageModel:
             ) from error
         self.name = f"model {model}"
         self.tokens, self.spent = tokens, 0
-        self._model: Model = OpenAIChatModel(model, provider=OpenAIProvider(base_url=endpoint, api_key=key))
+        # Nothing goes to an address that the endpoint names in place of its own, and nothing is sent twice uncounted.
+        client = AsyncOpenAI(
+            base_url=endpoint,
+            api_key=key,
+            max_retries=0,
+            http_client=DefaultAsyncHttpxClient(follow_redirects=False),
+        )
+        self._model: Model = OpenAIChatModel(model, provider=OpenAIProvider(openai_client=client))
 
     def plan(self, question: str, tools: Tools) -> Plan:
         """What the model proposes, and the results that it is sent."""
@@ -70,8 +78,8 @@ class LanguageModel:
 
         asked = _parameters(tools)
         messages: list[Any] = [ModelRequest([SystemPromptPart(INSTRUCTIONS), UserPromptPart(question)])]
-        while self.spent < self.tokens:
-            response, problem = self._response(messages, asked)
+        while (left := self.tokens - self.spent - _tokens(messages, asked)) > 0:
+            response, problem = self._response(messages, asked, left)
             if response is None:
                 yield Stop(reason=problem)
                 return
@@ -81,14 +89,16 @@ class LanguageModel:
                 messages.append((yield from _called(calls)))
                 continue
             text = "\n".join(part.content for part in response.parts if isinstance(part, TextPart)).strip()
-            refused = yield Reply(text=text[:8000]) if text else {"action": "reply", "text": ""}
+            refused = yield {"action": "reply", "text": text[:LONGEST]}
             messages.append(ModelRequest([UserPromptPart(f"Refused: {refused.error}")]))
-        yield Stop(reason=f"{self.spent} tokens are used, and {self.tokens} are allowed")
+        yield Stop(
+            reason=f"{self.spent} tokens are used, {self.tokens} are allowed, and the next request needs more"
+        )
 
     def _response(
-        self, messages: Sequence[ModelMessage], asked: ModelRequestParameters
+        self, messages: Sequence[ModelMessage], asked: ModelRequestParameters, most: int
     ) -> tuple[ModelResponse | None, str]:
-        """What the model says; None with the reason where it says nothing that can be read."""
+        """What the model says in so many tokens at the most; None with the reason where nothing can be read."""
         import openai
         from pydantic_ai.direct import model_request_sync
         from pydantic_ai.exceptions import AgentRunError
@@ -98,13 +108,19 @@ class LanguageModel:
                 self._model,
                 messages,
                 model_request_parameters=asked,
-                model_settings={"timeout": PATIENCE, "temperature": 0.0},
+                model_settings={"timeout": PATIENCE, "temperature": 0.0, "max_tokens": most},
             )
         except (AgentRunError, openai.OpenAIError, ValueError) as error:
             return None, f"the endpoint gave no answer that can be read: {error}"[:500]
-        written = sum(len(repr(part)) for message in [*messages, response] for part in message.parts)
-        self.spent += max(response.usage.total_tokens, written // LETTERS_OF_TOKEN)
+        self.spent += max(response.usage.total_tokens, _tokens([*messages, response], asked))
         return response, ""
+
+
+def _tokens(messages: Sequence[ModelMessage], asked: ModelRequestParameters) -> int:
+    """Tokens of messages with the schemas of the tools, by their letters."""
+    written = sum(len(repr(part)) for message in messages for part in message.parts)
+    schemas = sum(len(repr(tool)) for tool in asked.function_tools)
+    return -(-(written + schemas) // LETTERS_OF_TOKEN)
 
 
 def _parameters(tools: Tools) -> ModelRequestParameters:

@@ -61,6 +61,8 @@ _COMPARING = frozenset(
         "are",
         "does",
         "do",
+        "compare",
+        "compared",
         "differ",
         "differs",
         "different",
@@ -71,13 +73,21 @@ _COMPARING = frozenset(
 
 _DECIMAL = re.compile(r"\d+\.\d*")
 
+#: One name in a pattern, and several; and words for what was spoken of.
+_ONE = r"(?=[\w.#+:-]*\d)[\w.#+:-]+"
+_SEVERAL = rf"{_ONE}(?:\s*(?:,|,?\s+(?:and|or))\s+{_ONE})*"
+_THEY = r"(?:it|they|these|those|this one|that one|(?:the\s+)?\w+ one)"
+
 _ODD = re.compile(
     r"\b(?:outliers?|unusual|odd(?:est)?|strange(?:st)?|weird(?:est)?|anomal(?:y|ies|ous)|peculiar)\b",
     re.IGNORECASE,
 )
 
 _ARE = r"(?:are|is|looks? like|have|has|shows?)"
-_THERE = r"(?:are there|are|is|do we have|does it hold|does the base hold|exist)"
+_THERE = r"(?:are there|are|is|do (?:we|you) have|have you|does it (?:hold|have)|does the base (?:hold|have)|exist)"
+
+#: Words that make "unusual" stronger or say of what, and nothing more.
+_STRESSING = frozenset(["most", "more", "very", "really", "quite", "about", "in", "with", "there"])
 
 #: Patterns of a clause, tried in this order; `thing` is what is looked for, `of` whom it is about.
 _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = tuple(
@@ -91,7 +101,7 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = tuple(
         ),
         (
             "like",
-            r"^(?:what|which|find|show|list).*?\b(?:looks?|is|are|spectra|objects|ones)?\s*(?:most\s+)?",
+            r"^(?:what|which|find|show|list)(?: me)?\b(?P<thing>.*?)\s*\b(?:(?:looks?|is|are)\s+)?(?:most\s+)?",
             r"(?:like|similar to)\s+(?P<of>.+)$",
         ),
         ("like", r"^(?:what|which) are the (?:nearest )?neighbou?rs of (?P<of>.+)$"),
@@ -106,6 +116,7 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = tuple(
         ),
         ("class", r"^(?:what|which)\s+(?:kind|class|type|sort)\b.*\b(?:is|are|of)\s+(?P<of>.+)$"),
         ("class", r"^classify\s+(?P<of>.+)$"),
+        ("class", rf"^what (?:is|are)\s+(?P<of>{_SEVERAL}|{_THEY})$"),
         (
             "number",
             r"^(?:what is|estimate|give|find)(?: me)?\s+(?:the\s+)?(?P<thing>.+?)\s+(?:of|for)\s+(?P<of>.+)$",
@@ -121,15 +132,20 @@ _PATTERNS: tuple[tuple[Intent, re.Pattern[str]], ...] = tuple(
         ),
         (
             "which",
-            r"^(?:is|are)\s+(?P<of>it|they|these|those|this one|that one|(?:the\s+)?\w+ one|",
-            r"(?=[\w.#+:-]*\d)[\w.#+:-]+)\s+(?P<thing>.+)$",
+            rf"^(?:is|are)\s+(?P<of>{_THEY}|{_SEVERAL})\s+(?P<thing>.+)$",
         ),
+        (
+            "which",
+            r"^(?:(?:is|are) there\s+)?(?:any|an?)\s+(?P<thing>.+?)(?:\s+(?:among|in|from)\s+(?P<of>.+))?$",
+        ),
+        ("which", r"^(?:is|are) there\s+(?P<thing>.+?)(?:\s+(?:among|in|from)\s+(?P<of>.+))?$"),
         ("which", rf"^(?:which|what|are any)\b(?: of)?\s+(?P<of>.*?)\s*\b{_ARE}\s+(?P<thing>.+)$"),
         (
             "which",
             r"^(?:find|show|list|give|which)(?: me)?\s+(?:all |any |the )*(?P<thing>.+?)",
             r"(?:\s+(?:among|of|from)\s+(?P<of>.+))?$",
         ),
+        ("number", rf"^(?:the\s+)?(?P<thing>[\w ]+?)\s+(?:of|for)\s+(?P<of>{_SEVERAL}|{_THEY})$"),
     )
 )
 
@@ -144,6 +160,7 @@ class Subject:
         before: Whom the question before was about.
         names: Words that may be names of objects.
         rest: Words that say more of whom it is about, which nothing above holds.
+        words: The same with what may be names, in their order.
     """
 
     newest: bool = False
@@ -151,6 +168,7 @@ class Subject:
     before: bool = False
     names: tuple[str, ...] = ()
     rest: str = ""
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -172,6 +190,9 @@ class Clause:
 
 def clauses_of(question: str) -> list[Clause | str]:
     """The questions of a sentence, in order; what cannot be read is left as its words."""
+    question = re.sub(
+        r"\b(what|which|how)'s\b", r"\1 is", question.replace("\u2019", "'"), flags=re.IGNORECASE
+    )
     parts = [part.strip(" \t\n?.!,;") for part in _CLAUSES.split(question)]
     return [_clause(re.sub(r"^and\s+", "", part, flags=re.IGNORECASE)) for part in parts if part]
 
@@ -184,11 +205,17 @@ def _clause(text: str) -> Clause | str:
         thing = (groups.get("thing") or "").strip()
         # Of "list tonight's outliers" both the thing and whom it is about stand in one place.
         about = groups.get("of") or ("" if intent == "number" else thing)
-        odd = intent in ("which", "count") and _ODD.search(thing)
         subject = subject_of(about, _COMPARING if intent == "compare" else frozenset())
+        if intent in ("which", "count") and _ODD.search(thing):
+            more = subject_of(_ODD.sub(" ", thing), _STRESSING)
+            said = " ".join([subject.rest, more.rest]).strip() if about != thing else more.rest
+            return Clause("odd", replace(subject, rest=said), bare(thing), text)
         if about == thing:  # its words are looked for, they say nothing more of whom
-            subject = replace(subject, rest="")
-        return Clause("odd" if odd else intent, subject, bare(thing), text)
+            subject = replace(subject, names=(), rest="", words="")
+        if intent == "like":
+            more = subject_of(thing)
+            thing = thing if more.rest or more.newest or more.place is not None else ""
+        return Clause(intent, subject, bare(thing) if intent != "like" else thing, text)
     return text
 
 
@@ -205,13 +232,14 @@ def subject_of(text: str, filling: frozenset[str] = frozenset()) -> Subject:
     for pattern in (_NEWEST, _ORDINAL, _PRONOUN):
         rest = pattern.sub(" ", rest)
     words = [word.strip(",;'\"") for word in rest.split()]
-    said = [word for word in words if word and word not in names and word.lower() not in _FILLING | filling]
+    told = [word for word in words if word and word.lower() not in _FILLING | filling]
     return Subject(
         newest=bool(_NEWEST.search(text)),
         place=None if ordinal is None else _ORDINALS[ordinal.group(1).lower()],
         before=bool(_PRONOUN.search(text)),
         names=names,
-        rest=" ".join(said),
+        rest=" ".join(word for word in told if word not in names),
+        words=" ".join(told),
     )
 
 

@@ -6,13 +6,24 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from spectrove.serve.agent.actions import Call, Reply, Stop
-from spectrove.serve.agent.phrases import Clause, Subject, bare, clauses_of, same
+from spectrove.serve.agent.actions import LONGEST, Call, Reply, Stop
+from spectrove.serve.agent.phrases import Clause, Subject, bare, clauses_of, same, subject_of
 from spectrove.serve.agent.run import Plan
 from spectrove.serve.agent.tools import Result, Tools
 
 #: Objects that an answer names, and that one call may be about.
 NAMED, MOST = 10, 2000
+
+#: Longest question, characters, and letters of it that a sentence repeats.
+LONGEST_QUESTION, REPEATED = 2000, 200
+
+#: Words of "why is ID not called a LINER" that say nothing of the class.
+SAYING = frozenset(
+    ["is", "are", "was", "not", "no", "called", "classified", "considered", "as", "be", "said", "to"]
+)
+
+#: Words that make two names a comparison: "why is ID not like ID".
+BESIDE = frozenset(["like", "near", "neighbour", "neighbor", "similar", "unlike"])
 
 #: Columns that say when an object was observed, the first that a base has.
 WHEN = ("mjd", "night", "date_obs", "obs_date", "date")
@@ -54,18 +65,27 @@ class Rules:
         """Each part of the question in turn; the reply joins what was found."""
         del tools
         result = yield Call(tool="contents")
+        if result.error:
+            yield Stop(reason=result.error[:LONGEST])
+            return
         memory = Memory(result.rows[0])
         said: list[str] = []
+        if len(question) > LONGEST_QUESTION:
+            n = len(question)
+            yield Stop(
+                reason=f"the question has {n} characters, at most {LONGEST_QUESTION} are read. Ask less at once."
+            )
+            return
         clauses = clauses_of(question)
         if not any(isinstance(clause, Clause) for clause in clauses):
-            yield Stop(reason=f"{question!r} is no question that is understood. {KNOWN}")
+            yield Stop(reason=f"{question[:REPEATED]!r} is no question that is understood. {KNOWN}")
             return
         for clause in clauses:
             if isinstance(clause, str):
-                said.append(Failed(f"Not understood: {clause!r}."))
+                said.append(Failed(f"Not understood: {clause[:REPEATED]!r}."))
                 continue
             said += yield from _ANSWERS[clause.intent](clause, memory)
-        text = "\n".join(said)
+        text = "\n".join(said)[:LONGEST]
         if all(isinstance(sentence, Failed) for sentence in said):
             yield Stop(reason=text)
             return
@@ -90,7 +110,7 @@ def _part(make: Callable[[Clause, Memory], Part]) -> Callable[[Clause, Memory], 
         try:
             return (yield from make(clause, memory))
         except _Unanswered as error:
-            return [Failed(f"{clause.text}: {error}")]
+            return [Failed(f"{clause.text[:REPEATED]}: {error}")]
 
     return made
 
@@ -121,10 +141,13 @@ def _whom(
     return objects, words
 
 
-def _rest(subject: Subject, memory: Memory) -> str:
+def _rest(subject: Subject, memory: Memory, words: str | None = None) -> str:
     """Words of a subject that are not understood; those for any object of the base are."""
     nouns = {form for noun in memory.contents["nouns"] for form in (noun, noun.removesuffix("s"))}
-    return " ".join(word for word in subject.rest.split() if word.lower() not in nouns)
+    said = [word for word in (subject.rest if words is None else words).split() if word.lower() not in nouns]
+    while subject.names and said and said[-1].lower() in ("and", "or"):  # between names
+        said.pop()
+    return " ".join(said if not subject.names else [w for w in said if w.lower() not in ("and", "or")])
 
 
 def _meant(subject: Subject, memory: Memory, named: bool) -> Generator[Call, Result, tuple[list[str], str]]:
@@ -133,10 +156,11 @@ def _meant(subject: Subject, memory: Memory, named: bool) -> Generator[Call, Res
         found = _asked((yield Call(tool="objects", arguments=asked)))
         known = {str(row["object_id"]) for row in found.rows}
         names = [name for name in dict.fromkeys(subject.names) if name in known]
+        lost = [name for name in subject.names if name not in known]
+        if lost and (names or named):
+            raise _Unanswered(f"no object of the base is called {' or '.join(lost)[:REPEATED]}.")
         if names:
             return names, " and ".join(names)
-        if named and subject.place is None and not subject.newest and not subject.before:
-            raise _Unanswered(f"no object of the base is called {' or '.join(subject.names)}.")
     if subject.newest:
         return (yield from _newest(memory))
     if subject.place is not None:
@@ -144,8 +168,8 @@ def _meant(subject: Subject, memory: Memory, named: bool) -> Generator[Call, Res
             raise _Unanswered("the answer before names no such object.")
         one = memory.names[subject.place]
         return [one], one
-    if subject.before and memory.asked:
-        return list(memory.asked), " and ".join(memory.asked) if len(memory.asked) < 3 else "these"
+    if subject.before and (meant := list(memory.asked or memory.names)):
+        return meant, " and ".join(meant) if len(meant) < 3 else "these"
     return [], "the base"
 
 
@@ -181,7 +205,8 @@ def _target(thing: str, memory: Memory) -> str:
 @_part
 def _which(clause: Clause, memory: Memory) -> Part:
     objects, words = yield from _whom(clause.of, memory, named=False)
-    target, rest = _target(clause.thing, memory), _rest(clause.of, memory)
+    known = set(objects) >= set(clause.of.names)
+    target, rest = _target(clause.thing, memory), _rest(clause.of, memory, None if known else clause.of.words)
     if objects and target and not rest:
         return (yield from _hunted(target, objects, words, memory))
     where = {} if not objects else {"where": _among(objects)}
@@ -219,7 +244,21 @@ def _described(found: Result, thing: str, words: str) -> list[str]:
     listed = ", ".join(_with_probability(row) for row in found.rows)
     more = f", the first {len(found.rows)}" if n > len(found.rows) else ""
     read = f", read as {about['sentence']!r}" if about.get("sentence") else ""
-    return [f"In {words.rstrip(',')}: {n} match {thing!r}{read}{more}.", *([f"{listed}."] if listed else [])]
+    said = [f"In {words.rstrip(',')}: {n} match {thing!r}{read}{more}."]
+    if lost := about.get("unknown"):
+        said.append(f"Of {lost} more it is not known: they have no value or label that decides.")
+    return (
+        said
+        + [f"{listed}."] * bool(listed)
+        + [f"{_sentence(note)}" for note in about.get("notes", ())[:NAMED]]
+    )
+
+
+def _sentence(note: str) -> str:
+    begun = (
+        note if "_" in note.partition(" ")[0] else f"{note[:1].upper()}{note[1:]}"
+    )  # names of columns stay
+    return f"{begun.rstrip('.')}."
 
 
 def _with_probability(row: Mapping[str, Any]) -> str:
@@ -239,6 +278,10 @@ def _count(clause: Clause, memory: Memory) -> Part:
     if bare(clause.thing).lower() in nouns and whole and clause.of.place is None:
         n = memory.contents["objects"]
         return [f"The base {memory.contents['name']} holds {n} objects."]
+    if bare(clause.thing).lower() in nouns and clause.of.newest and not _rest(clause.of, memory):
+        names, words = yield from _newest(memory)
+        memory.names = memory.asked = names
+        return [f"{words[:1].upper()}{words[1:].rstrip(',')}."]
     return (yield from _which(clause, memory))
 
 
@@ -250,20 +293,23 @@ def _why(clause: Clause, memory: Memory) -> Part:
     objects, _ = yield from _whom(subject, memory)
     if not objects:
         raise _Unanswered("name the object that is meant.")
-    named = next(
-        (t for t, about in memory.contents["targets"].items() if _mentions(clause.text, t, about)), ""
-    )
-    target = named or memory.target
+    said = [word for word in _rest(clause.of, memory).split() if word.lower() not in SAYING]
     asked: dict[str, Any] = {"objects": objects[:1], "figures": False}
+    if len(subject.names) == 2 and {word.lower() for word in said} <= BESIDE:
+        asked["against"], said = objects[1], []
+    elif len(subject.names) > 1:
+        raise _Unanswered(
+            f"{len(subject.names)} objects are named, expected one. Ask for each, or compare two."
+        )
+    named = " ".join(said)
+    target = _target(named, memory) if named else memory.target
+    values = [str(value) for counts in memory.contents["labels"].values() for value in counts]
+    if named and not target and not any(same(named, value) for value in values):
+        targets = ", ".join(memory.contents["targets"])
+        raise _Unanswered(f"{named!r} is neither a target ({targets}) nor a value of a label of the base.")
     asked |= {"target": target} if target else {}
     found = _asked((yield Call(tool="explain", arguments=asked)))
     return [" ".join(found.rows[0]["sentences"])]
-
-
-def _mentions(text: str, name: str, target: Mapping[str, Any]) -> bool:
-    words = text.lower().replace("?", " ").split()
-    pairs = [" ".join(words[i : i + n]) for n in (1, 2, 3) for i in range(len(words) - n + 1)]
-    return any(same(pair, name) or same(pair, target["positive"]) for pair in pairs)
 
 
 @_part
@@ -281,9 +327,16 @@ def _class(clause: Clause, memory: Memory) -> Part:
     found = _asked((yield Call(tool="classify", arguments={"label": label, "objects": objects})))
     memory.names, memory.target = [str(row["object_id"]) for row in found.rows], ""
     if len(found.rows) <= NAMED:
-        return [f"{row['object_id']}: {label} {row['value']}{_sure(row)}." for row in found.rows]
+        return [_class_of(row, label) for row in found.rows]
     values = ", ".join(f"{n} {value}" for value, n in found.counts.get("values", {}).items())
     return [f"By {label}, {words} {'is' if len(objects) == 1 else 'are'}: {values}."]
+
+
+def _class_of(row: Mapping[str, Any], label: str) -> str:
+    if row["value"] is None:
+        why = row.get("none_of_these") or row.get("reason_no_interval") or "no neighbour has a label"
+        return f"{row['object_id']}: no {label}. {_sentence(why)}"
+    return f"{row['object_id']}: {label} {row['value']}{_sure(row)}."
 
 
 def _sure(row: Mapping[str, Any]) -> str:
@@ -296,7 +349,11 @@ def _number(clause: Clause, memory: Memory) -> Part:
     objects, _ = yield from _whom(clause.of, memory)
     if not objects:
         raise _Unanswered("name the objects that are meant.")
-    wanted = bare(clause.thing)
+    return (yield from _numbers(bare(clause.thing), objects, memory))
+
+
+def _numbers(wanted: str, objects: list[str], memory: Memory) -> Part:
+    """The number that words mean, of each object."""
     if wanted.lower() in ("redshift", "z", "radial velocity", "velocity"):
         found = _asked((yield Call(tool="redshift", arguments={"objects": objects})))
         return [_estimate(row, "z", 5) for row in found.rows[:NAMED]]
@@ -326,6 +383,16 @@ def _like(clause: Clause, memory: Memory) -> Part:
     objects, _ = yield from _whom(clause.of, memory)
     if len(objects) != 1:
         raise _Unanswered(f"{len(objects)} objects are meant, expected one.")
+    if clause.thing:
+        more = subject_of(clause.thing)
+        if what := _rest(more, memory):  # "LINERs like ID"
+            return (
+                yield from _which(
+                    replace(clause, of=replace(more, rest=""), thing=f"{what} like {objects[0]}"), memory
+                )
+            )
+        if more.newest or more.place is not None:
+            return (yield from _which(replace(clause, of=more, thing=f"like {objects[0]}"), memory))
     found = _asked((yield Call(tool="search", arguments={"objects": objects[:1], "k": 5})))
     near = found.rows[0]["neighbors"]
     memory.names, memory.target = [str(one["object_id"]) for one in near], ""
@@ -342,6 +409,8 @@ def _compare(clause: Clause, memory: Memory) -> Part:
     objects = list(dict.fromkeys([*before, *objects]))
     if len(objects) != 2:
         raise _Unanswered(f"{len(objects)} objects are named, expected two of the base.")
+    if wanted := " ".join(word for word in _rest(clause.of, memory).split() if word.lower() != "in"):
+        return (yield from _numbers(wanted, objects, memory))
     asked = {"objects": objects[:1], "against": objects[1], "figures": False}
     found = _asked((yield Call(tool="explain", arguments=asked)))
     return [f"Beside {objects[1]}: {' '.join(found.rows[0]['sentences'])}"]
@@ -365,7 +434,12 @@ def _odd(clause: Clause, memory: Memory) -> Part:
         for row in ranked[:5]
         if row["p_value"] is not None
     ]
-    return [f"Of {words} the most unusual: {'; '.join(said)}."]
+    counts = found.counts
+    many = (
+        f"Of {words} {counts['unusual']} {'is' if counts['unusual'] == 1 else 'are'} unusual at p up to "
+        f"{counts['unusual_from']:g} ({counts['by_chance']:.1f} expected by chance)"
+    )
+    return [f"{many}. The most unusual: {'; '.join(said)}."]
 
 
 @_part

@@ -14,9 +14,15 @@ from pydantic import ValidationError
 from spectrove.errors import DatasetError
 from spectrove.plain import plain
 from spectrove.serve.agent.actions import Action, Call, Reply, Stop, action_of
-from spectrove.serve.agent.figures import unfounded
+from spectrove.serve.agent.figures import unfounded, without
 from spectrove.serve.agent.tools import Result, Tools
 from spectrove.serve.service.problems import Problem
+
+#: Longest action that is kept as it is where it is none of those that are understood, characters of JSON.
+KEPT = 20_000
+
+#: Arguments of tools that name spectra.
+NAMING = ("objects", "spectra", "like", "unlike")
 
 #: A planner at work: it gives actions and is sent the result of each.
 Plan = Generator[Any, Result, None]
@@ -88,6 +94,9 @@ class Conversation:
         steps: In their order.
         answer: The reply; "" if there is none.
         stopped: Why there is no answer; "" if there is one.
+        results: Of the calls that were made.
+        spectra: That these calls named, together.
+        refused: Actions that were not done.
     """
 
     question: str
@@ -96,16 +105,22 @@ class Conversation:
     steps: list[Step] = field(default_factory=list)
     answer: str = ""
     stopped: str = ""
+    results: list[Result] = field(default_factory=list)
+    spectra: int = 0
+    refused: int = 0
 
-    @property
-    def results(self) -> list[Result]:
-        """Of the calls that were made."""
-        return [step.result for step in self.steps if step.result is not None]
+    def add(self, step: Step) -> None:
+        """Note a step, and count it."""
+        self.steps.append(step)
+        self.refused += bool(step.refused)
+        if step.result is not None:
+            self.results.append(step.result)
+            self.spectra += _n_spectra(step.action.get("arguments", {}))
 
     def cited(self) -> list[str]:
         """The objects that the answer names and a result holds."""
-        known = dict.fromkeys(name for result in self.results for name in _names(result.to_dict()))
-        return [name for name in known if name in self.answer]
+        known = dict.fromkeys(name for result in self.results for name in _object_ids(result.to_dict()))
+        return [name for name in known if without(self.answer, [name]) != self.answer]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as `ask --json` prints them."""
@@ -145,11 +160,11 @@ def converse(
             done.stopped = "the planner has ended without an answer"
             break
         step = _done(proposed, done, tools, budget, monotonic() - begun)
-        done.steps.append(step)
+        done.add(step)
         if tell is not None:
             tell(step)
         given = step.result or Result(error=step.refused)
-        if sum(bool(one.refused) for one in done.steps) > budget.refusals and not done.answer:
+        if done.refused > budget.refusals and not done.answer:
             done.stopped = f"{budget.refusals + 1} actions were refused, the last because: {step.refused}"
     plan.close()
     return done
@@ -158,12 +173,11 @@ def converse(
 def _done(proposed: Any, done: Conversation, tools: Tools, budget: Budget, elapsed: float) -> Step:
     """Do what is proposed, or say why not."""
     begun = monotonic()
+    proposed = proposed if isinstance(proposed, Call | Reply | Stop) else _plainly(proposed)
     try:
         action: Action = proposed if isinstance(proposed, Call | Reply | Stop) else action_of(proposed)
     except ValidationError as error:
-        return Step(
-            _short(proposed), refused=f"no action: {error.errors()[0]['msg']}. Call a tool, reply, or stop."
-        )
+        return Step(proposed, refused=f"no action: {error.errors()[0]['msg']}. Call a tool, reply, or stop.")
     if isinstance(action, Stop):
         done.stopped = action.reason
         return Step(action.model_dump())
@@ -186,14 +200,10 @@ def _afford(asked: Any, done: Conversation, budget: Budget, elapsed: float) -> N
     Raises:
         Problem: It does not.
     """
-    calls = len(done.results)
-    spent = sum(
-        _n_spectra(step.action.get("arguments", {})) for step in done.steps if step.result is not None
-    )
     wanted = _n_spectra(asked.model_dump())
     for name, would_be, most in (
-        ("calls", calls + 1, budget.calls),
-        ("spectra", spent + wanted, budget.spectra),
+        ("calls", len(done.results) + 1, budget.calls),
+        ("spectra", done.spectra + wanted, budget.spectra),
     ):
         if would_be > most:
             raise Problem(
@@ -205,7 +215,7 @@ def _afford(asked: Any, done: Conversation, budget: Budget, elapsed: float) -> N
 
 
 def _n_spectra(arguments: Any) -> int:
-    return sum(len(arguments.get(name) or ()) for name in ("objects", "spectra"))
+    return sum(len(arguments.get(name) or ()) for name in NAMING)
 
 
 def _unfounded(reply: Reply, done: Conversation, tools: Tools) -> str:
@@ -219,19 +229,31 @@ def _unfounded(reply: Reply, done: Conversation, tools: Tools) -> str:
 def _names(value: Any) -> Iterable[str]:
     """Names of objects in plain values, and of their columns."""
     if isinstance(value, dict):
-        for key, one in value.items():
-            if key == "object_id" and isinstance(one, str):
-                yield one
-            else:
-                yield str(key)
-                yield from _names(one)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _names(one)
+        yield from map(str, value)
+        yield from (one for one in (value.get("object_id"),) if isinstance(one, str))
+    for one in (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    ):
+        yield from _names(one)
 
 
-def _short(value: Any) -> str:
-    return repr(value)[:200]
+def _object_ids(value: Any) -> Iterable[str]:
+    """Names of objects in plain values."""
+    if isinstance(value, dict) and isinstance(value.get("object_id"), str):
+        yield value["object_id"]
+    for one in (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    ):
+        yield from _object_ids(one)
+
+
+def _plainly(value: Any) -> Any:
+    """What is proposed as a trace keeps it, which is judged: done again from the trace it is judged alike."""
+    try:
+        text = json.dumps(value)
+        return json.loads(text) if len(text) <= KEPT else repr(value)[:200]
+    except (TypeError, ValueError, RecursionError):
+        return repr(value)[:200]
 
 
 def write_trace(done: Conversation, path: Path) -> None:
@@ -239,7 +261,14 @@ def write_trace(done: Conversation, path: Path) -> None:
     head = {"question": done.question, "planner": done.planner, "base": done.base}
     end = {"answer": done.answer, "stopped": done.stopped}
     lines = [head, *(step.line() for step in done.steps), end]
-    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), "utf-8")
+    path.write_text("".join(_json(line) + "\n" for line in lines), "utf-8")
+
+
+def _json(line: dict[str, Any]) -> str:
+    text = json.dumps(line, ensure_ascii=False)
+    return (
+        text if text.isprintable() else json.dumps(line)
+    )  # halves of characters cannot be written otherwise
 
 
 @dataclass(frozen=True)
@@ -268,7 +297,7 @@ class Recorded:
         try:
             head, *steps, end = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line]
             return Recorded(head["question"], tuple(steps), end["answer"], end["stopped"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DatasetError(
                 f"{path}: no trace of a question ({error}). Give a file that ask --trace wrote."
             ) from error

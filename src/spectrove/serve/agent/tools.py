@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+import pyarrow as pa
 from pydantic import Field, ValidationError
 
 from spectrove.errors import SpectroveError
+from spectrove.inference.outlier_score import UNUSUAL
 from spectrove.plain import plain
 from spectrove.serve.service import looking
 from spectrove.serve.service.asking import Item, Question
@@ -33,7 +35,8 @@ class Result:
         rows: Its answers.
         refusals: Objects without an answer, with the reason.
         about: Where answers come from.
-        counts: What the program counted: answers, refusals, targets and how many are expected, values of classes.
+        counts: What the program counted: answers, refusals, targets and how many are expected, values of classes, and
+            how many are unusual.
         error: Why there is no answer; "" if there is one.
     """
 
@@ -193,6 +196,10 @@ class Tools(Mapping[str, Tool]):
                     422, f"{strange[0]}: no column of {self._served.name}. It has {', '.join(base.columns)}."
                 )
             table = base.rows(asked.where, list(dict.fromkeys(["object_id", *named])))
+        if asked.order and pa.types.is_nested(table.schema.field(asked.order).type):
+            raise Problem(
+                422, f"{asked.order}: objects are sorted by numbers or words, this column has lists."
+            )
         order = [(asked.order, "descending")] if asked.order else []
         rows = table.sort_by([*order, ("object_id", "ascending")]).slice(0, asked.limit).to_pylist()
         return Result(tuple(plain(row) for row in rows), counts={"objects": table.num_rows})
@@ -218,6 +225,13 @@ def _counts(rows: tuple[Mapping[str, Any], ...]) -> dict[str, Any]:
         counts["targets"] = sum(row.get("is_target") is True for row in rows)
         known = [row["probability"] for row in rows if row.get("probability") is not None]
         counts["expected"] = sum(known)
+    if any("p_value" in row for row in rows):
+        known = [row["p_value"] for row in rows if row.get("p_value") is not None]
+        counts |= {
+            "unusual": sum(p <= UNUSUAL for p in known),
+            "unusual_from": UNUSUAL,
+            "by_chance": UNUSUAL * len(known),
+        }
     values = Counter(row["value"] for row in rows if isinstance(row.get("value"), str))
     return counts | ({"values": dict(values.most_common())} if values else {})
 

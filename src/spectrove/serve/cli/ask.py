@@ -107,14 +107,24 @@ def _print(
         print_json(done.to_dict() | ({"differs": differs} if replayed else {}))
     else:
         for line in (done.answer or f"No answer: {done.stopped}").splitlines():
-            say(line)
+            say(_visible(line))
         for step in done.steps:
-            say(f" {_line(step)}")
+            say(f" {_visible(_line(step))}")
     if replayed:
         same = "the same results and the same end as in the trace"
         say(f" {same if not differs else 'not as in the trace: ' + '; '.join(differs)}", as_json=as_json)
     if trace is not None:
         say(f" wrote {trace}", as_json=as_json)
+
+
+def _visible(text: str) -> str:
+    """The text without what a terminal would obey: a model or a name may hold such characters."""
+    import unicodedata
+
+    kept = (
+        letter if unicodedata.category(letter)[0] != "C" else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
+    return "".join(kept)
 
 
 def _line(step: Step) -> str:
