@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-stars page test check docs browser bench clean
+.PHONY: help setup demo demo-stars page test check lint docs browser bench clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,12 +33,14 @@ page: setup ## open the demo's bases as a page in a browser
 test: setup ## run the tests
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -rs $(TEST_ARGS)
 
-check: setup ## lint, types, docs
+check: lint ## lint, types, docs, and the tests that compare code and documentation
+	$(BIN)/python -m pytest tests/test_documented.py tests/test_public_names.py tests/test_architecture.py tests/test_imports.py
+	$(MAKE) docs
+
+lint: setup ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests/test_documented.py tests/test_public_names.py tests/test_architecture.py tests/test_imports.py
-	$(MAKE) docs
 
 docs: setup ## build the documentation, notebooks run; build/docs/index.html
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -b html -W --keep-going -q -d build/doctrees docs build/docs

@@ -38,7 +38,8 @@ PIXELS = ("flux", "loglam", "ivar", "and_mask", "or_mask", "wdisp")
 
 
 def _find(hdus: fits.HDUList, column: str) -> fits.BinTableHDU:
-    return next(h for h in hdus[1:] if column in [name.lower() for name in h.columns.names])
+    # Only these three: the exposures behind them would be read, too.
+    return next(h for h in hdus[1:4] if column in [name.lower() for name in h.columns.names])
 
 
 def _parts(
@@ -248,8 +249,10 @@ def test_the_redshift_and_the_pixels_do_matter(case):
         spectra.rows,
     )  # fmt: skip
     for changed in (moved, brighter):
-        found = answers(base, changed)
-        assert all(found[i]["vector"] != expected[i]["vector"] for i in spectra.object_id.tolist())
+        found = pipeline.embed(changed, load_encoder(base.encoder))
+        assert found.spectra.object_id.tolist() == spectra.object_id.tolist()
+        for i, vector in zip(spectra.object_id.tolist(), found.embeddings.vectors, strict=True):
+            assert vector.tobytes() != expected[i]["vector"]
 
 
 def test_a_redshift_from_a_catalog_serves_as_well_as_the_files(case, tmp_path):

@@ -25,6 +25,8 @@ from spectrove.pipeline.verbs import VERBS
 from spectrove.xray import mock as xray_mock
 
 N, N_BASE = 58, 50
+#: Of sources, each of which is fitted by all models.
+N_SOURCES, N_KNOWN = 24, 18
 EXAMPLES = {"like": 4, "unlike": 4}
 
 
@@ -64,10 +66,10 @@ def of_galaxies(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def of_sources(tmp_path_factory):
-    spectra = xray_mock.make_survey(N, seed=5)
+    spectra = xray_mock.make_survey(N_SOURCES, seed=5)
     place = tmp_path_factory.mktemp("shown") / "x.kb"
-    base, _ = spectrove.create(place, spectra.take(np.arange(N_BASE)), domain="xray", views={})
-    return asked(base, spectra.take(np.arange(N_BASE, N)))
+    base, _ = spectrove.create(place, spectra.take(np.arange(N_KNOWN)), domain="xray", views={})
+    return asked(base, spectra.take(np.arange(N_KNOWN, N_SOURCES)))
 
 
 @pytest.fixture(params=["of_galaxies", "of_sources"])
