@@ -20,3 +20,14 @@ def test_a_candidate_that_fits_better_than_the_answer_has_one_sign():
         "confident": True,
     }
     assert "next best 0.2291 (-10), 0.2286 (+23)" in "\n".join(redshift_table([row]))
+
+
+def test_the_velocity_of_a_star_has_the_digits_that_are_known():
+    """.1 km/s is 3e-7 of the speed of light: five decimals are 3 km/s."""
+    row = {
+        "object_id": "a", "value": 6.654321e-5, "interval": (6.634e-5, 6.674e-5), "level": 0.68, "type": "star",
+        "z_candidates": [], "cautions": [], "flags": [], "confident": True,
+    }  # fmt: skip
+    assert "0.00006654 [0.00006634 0.00006674]" in "\n".join(redshift_table([row]))
+    galaxy = row | {"type": "galaxy"}
+    assert "0.00007 [0.00007 0.00007]" in "\n".join(redshift_table([galaxy]))

@@ -263,3 +263,20 @@ def test_what_the_network_cannot_read_is_refused_for_the_reason_it_has():
     reasons = {one.name: one.error for one in found.refusals}
     assert reasons["noise"].startswith("noise: no radial velocity explains its lines")
     assert reasons["few"].startswith("few: fewer than 60% of the pixels from 3560 to 7390 angstrom")
+
+
+def test_a_velocity_at_the_telescope_says_so(base, made):
+    """It holds the motion of the Earth, 30 km/s and more than any error."""
+    one, other = made.take([3, 9])
+    row = {**one.row, "flags": ["topocentric", "mask_inverted"]}
+    moving = Spectrum.stored("moving", one.wavelength, one.flux, one.ivar, one.mask, one.lsf, row)
+    told, untold = base.redshift(SpectrumSet.from_spectra([moving, other]))
+    assert "topocentric" in told.flags
+    assert "topocentric" not in untold.flags
+
+
+def test_velocities_of_spectra_that_share_an_id_are_refused(base, made):
+    one, other = made.take([3, 9])
+    same = Spectrum.stored(one.object_id, other.wavelength, other.flux, other.ivar, other.mask, other.lsf, {})
+    with pytest.raises(KnowledgeError, match="the id 'star-003' is that of 2 spectra"):
+        base.redshift(SpectrumSet.from_spectra([one, same]))

@@ -24,7 +24,7 @@ from spectrove.pipeline.answers import NO_NEIGHBORS, Answers, described, own_fla
 from spectrove.pipeline.domains import domain_of
 from spectrove.pipeline.encoders import encoders_of
 from spectrove.pipeline.options import EstimateOptions, options_of
-from spectrove.pipeline.queries import any_spectra
+from spectrove.pipeline.queries import any_spectra, check_ids
 from spectrove.spectra import SpectrumSet
 
 #: Options that mean something for neighbours alone.
@@ -119,7 +119,7 @@ def _by_own(
             f"estimate by {chosen.by}: {' and '.join(given)} would change nothing, no object of the base has a part in "
             f"it. Leave it out, or ask by {NEIGHBOURS}."
         )
-    _check_ids(spectra)
+    check_ids(spectra)
     found = domain_of(base).estimators[chosen.by].posterior(spectra, chosen.samples)
     place = {str(name): i for i, name in enumerate(spectra.object_id)}
     read = spectra.take(np.array([place[str(name)] for name in found.object_id], np.int64))
@@ -139,21 +139,6 @@ def _told_how_read(spectra: SpectrumSet, flags: Sequence[tuple[str, ...]]) -> li
         tuple(dict.fromkeys([*(flag for flag in own if flag in HOW_READ), *of]))
         for own, of in zip(own_flags(spectra), flags, strict=True)
     ]
-
-
-def _check_ids(spectra: SpectrumSet) -> None:
-    """Refuse spectra that share an id: one would get the answer about another.
-
-    Raises:
-        KnowledgeError: Two do.
-    """
-    names, counts = np.unique(spectra.object_id, return_counts=True)
-    if (counts > 1).any():
-        name = names[counts > 1][0]
-        raise KnowledgeError(
-            f"the id {str(name)!r} is that of {counts[counts > 1][0]} spectra, expected one. Give each an id of "
-            "its own."
-        )
 
 
 def _regression(

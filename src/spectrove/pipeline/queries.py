@@ -90,6 +90,21 @@ def any_spectra(
     return for_any
 
 
+def check_ids(spectra: SpectrumSet) -> None:
+    """Refuse spectra that share an id: one would get the answer about another.
+
+    Raises:
+        KnowledgeError: Two do.
+    """
+    names, counts = np.unique(spectra.object_id, return_counts=True)
+    if (counts > 1).any():
+        name = names[counts > 1][0]
+        raise KnowledgeError(
+            f"the id {str(name)!r} is that of {counts[counts > 1][0]} spectra, expected one. Give each an id of "
+            "its own."
+        )
+
+
 def one_version(
     verb: Callable[Concatenate[KnowledgeBase, P], R],
 ) -> Callable[Concatenate[KnowledgeBase, P], R]:

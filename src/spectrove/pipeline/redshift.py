@@ -17,7 +17,7 @@ from spectrove.pipeline.answers import Answers, provenance_of
 from spectrove.pipeline.domains import domain_called, domain_of, needed
 from spectrove.pipeline.encoders import encoders_of
 from spectrove.pipeline.options import RedshiftOptions, options_of
-from spectrove.pipeline.queries import any_spectra
+from spectrove.pipeline.queries import any_spectra, check_ids
 from spectrove.redshift_estimate import RedshiftEstimate
 from spectrove.spectra import CORE_COLUMNS, SpectrumSet
 
@@ -44,11 +44,12 @@ def redshift(base: KnowledgeBase | None, spectra: SpectrumSet, **options: Any) -
         options: See `options.RedshiftOptions`.
 
     Raises:
-        KnowledgeError: The kind of light of the base has no redshift estimator.
+        KnowledgeError: The kind of light of the base has no redshift estimator, or spectra share an id.
     """
     chosen = options_of(RedshiftOptions, "redshift", options)
     domain = domain_of(base)
     estimator = needed(domain.redshift, domain, "estimate --quantity z", "redshift estimator")
+    check_ids(spectra)
     bare = without_redshifts(spectra)
     estimates = estimator(bare, chosen.n, chosen.level)
     provenance = {name: value for name, value in chosen.model_dump().items() if value is not None}
@@ -57,7 +58,16 @@ def redshift(base: KnowledgeBase | None, spectra: SpectrumSet, **options: Any) -
         provenance = provenance_of(base, encoders, **provenance)
         if all(e.frame == "rest" for e in encoders.values()):
             estimates = _with_neighbors(base, bare, estimates, encoders, chosen.k)
-    return Answers("redshift", base, spectra, tuple(estimates), provenance=provenance)
+    return Answers("redshift", base, spectra, tuple(_told(spectra, estimates)), provenance=provenance)
+
+
+def _told(spectra: SpectrumSet, estimates: Sequence[RedshiftEstimate]) -> list[RedshiftEstimate]:
+    """The estimates with the flag of wavelengths that move with the Earth, of which redshifts hold a part."""
+    of_rows = spectra.column("flags")
+    return [
+        replace(one, flags=(*one.flags, "topocentric")) if "topocentric" in (own or ()) else one
+        for one, own in zip(estimates, of_rows, strict=True)
+    ]
 
 
 def with_redshifts(spectra: SpectrumSet, estimates: Collection[RedshiftEstimate] | Answers) -> SpectrumSet:

@@ -50,8 +50,16 @@ def redshift_table(found: Sequence[Row]) -> list[str]:
             else "no redshift fits"
         )
         said = " ".join(["", *row["cautions"]])
-        rows.append((row["object_id"], _value(row, 5), evidence + _cautions(row) + said))
+        rows.append((row["object_id"], _value(row, _decimals(row)), evidence + _cautions(row) + said))
     return columns(rows)
+
+
+def _decimals(row: Row) -> int:
+    """Of a redshift: five, and more for a star, whose velocity is the better known part of a km/s (3e-6)."""
+    low, high = row["interval"] or (0.0, 0.0)
+    if row["type"] != "star" or not 0 < high - low < 1e-4:
+        return 5
+    return max(5, 1 - int(f"{high - low:e}".partition("e")[2]))
 
 
 def estimate_summary(found: Sequence[Row]) -> str:
