@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,11 @@ from spectrove.knowledge.files import Files
 from spectrove.provenance import canonical_json
 from spectrove.work import advance
 from spectrove.work import doing as at_work
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from spectrove.domain import Measure
 
 T = TypeVar("T")
 
@@ -97,6 +102,33 @@ def contents(base: KnowledgeBase, *columns: Any) -> list[Any]:
 def once(base: KnowledgeBase) -> str:
     """The end of a sentence about work that is done once for this version of a base."""
     return f"{len(base):,} objects, once for version {base.version} of {base.path.name}"
+
+
+def measured_table(
+    object_id: Sequence[str],
+    values: NDArray[np.float64],
+    measures: Sequence[Measure],
+    flags: Sequence[str] = (),
+) -> pa.Table:
+    """The table of a measurer from its numbers, NaN as missing; with flags it has a list of those that are set.
+
+    Args:
+        object_id: Names of the objects.
+        values: (n_objects, 2 n_measures + n_flags): value and error of each measure by turns, then 1 for a set flag.
+        measures: What was measured.
+        flags: Names of the flags.
+    """
+    import pyarrow as pa
+
+    columns: dict[str, pa.Array] = {"object_id": pa.array(object_id, pa.string())}
+    for i, measure in enumerate(measures):
+        columns[measure.name] = pa.array(values[:, 2 * i], pa.float64(), from_pandas=True)
+        columns[measure.error] = pa.array(values[:, 2 * i + 1], pa.float64(), from_pandas=True)
+    if flags:
+        is_set = values[:, 2 * len(measures) :] > 0
+        said = [[flag for flag, one in zip(flags, row, strict=True) if one] for row in is_set.tolist()]
+        columns["flags"] = pa.array(said, pa.list_(pa.string()))
+    return pa.table(columns)
 
 
 def measured_once(

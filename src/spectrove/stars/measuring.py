@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import as_file, files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -172,13 +172,6 @@ def rest(spectra: SpectrumSet, found: dict[str, Velocity]) -> tuple[OnGrid, NDAr
 
 def as_table(object_id: Sequence[str], values: NDArray[np.float64]) -> pa.Table:
     """Rows of `measured` as a table."""
-    columns: dict[str, Any] = {"object_id": pa.array(object_id, pa.string())}
-    for i, measure in enumerate(MEASURES):
-        columns[measure.name] = pa.array(values[:, 2 * i], pa.float64(), from_pandas=True)
-        columns[measure.error] = pa.array(values[:, 2 * i + 1], pa.float64(), from_pandas=True)
-    flags = [
-        [flag for flag, is_set in zip(FLAGS, row, strict=True) if is_set > 0]
-        for row in values[:, 2 * len(MEASURES) :].tolist()
-    ]
-    columns["flags"] = pa.array(flags, pa.list_(pa.string()))
-    return pa.table(columns)
+    from spectrove.inference.kept import measured_table
+
+    return measured_table(object_id, values, MEASURES, FLAGS)

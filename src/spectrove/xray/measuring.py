@@ -267,13 +267,6 @@ def column_of(column: Interval) -> tuple[float, float]:
 
 
 def _table(object_id: Sequence[str], values: NDArray[np.float64]) -> pa.Table:
-    columns: dict[str, pa.Array] = {"object_id": pa.array(object_id, pa.string())}
-    for i, measure in enumerate(MEASURES):
-        columns[measure.name] = pa.array(values[:, 2 * i], pa.float64(), from_pandas=True)
-        columns[measure.error] = pa.array(values[:, 2 * i + 1], pa.float64(), from_pandas=True)
-    flags = [
-        [flag for flag, is_set in zip(FLAGS, row, strict=True) if is_set > 0]
-        for row in values[:, 2 * len(MEASURES) :].tolist()
-    ]
-    columns["flags"] = pa.array(flags, pa.list_(pa.string()))
-    return pa.table(columns)
+    from spectrove.inference.kept import measured_table
+
+    return measured_table(object_id, values, MEASURES, FLAGS)

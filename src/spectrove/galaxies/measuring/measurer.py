@@ -65,8 +65,6 @@ class GalaxyMeasurer:
 
 def as_table(object_id: Sequence[str], values: NDArray[np.float64]) -> pa.Table:
     """The table of a measurer from values and errors by turns, (n_objects, 2 n_measures)."""
-    columns: dict[str, pa.Array] = {"object_id": pa.array(object_id, pa.string())}
-    for i, measure in enumerate(MEASURES):
-        columns[measure.name] = pa.array(values[:, 2 * i], pa.float64(), from_pandas=True)
-        columns[measure.error] = pa.array(values[:, 2 * i + 1], pa.float64(), from_pandas=True)
-    return pa.table(columns)
+    from spectrove.inference.kept import measured_table
+
+    return measured_table(object_id, values, MEASURES)

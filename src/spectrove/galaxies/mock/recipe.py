@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from spectrove.errors import RecipeError
+from spectrove.recipes import Recipes
 
 #: Kinds of host galaxy; each has a table [classes.KIND] in the recipe.
 GALAXY_CLASSES = ("SF", "Composite", "Seyfert", "LINER", "quiescent", "red")
@@ -20,7 +18,7 @@ KINDS = (*GALAXY_CLASSES, "lens", "outlier")
 #: Recipes that come with the package: what `load_recipe` takes by name.
 RECIPES = ("default", "train", "test")
 
-_FOLDER = Path(__file__).parent
+_RECIPES = Recipes(Path(__file__).parent, RECIPES, whole=("shares",))
 
 
 class _Model(BaseModel):
@@ -156,39 +154,4 @@ def load_recipe(name_or_path: Path | str | None = None) -> MockRecipe:
     Raises:
         RecipeError: If the file cannot be read, or holds a key or value that a recipe cannot have.
     """
-    if name_or_path is None or name_or_path in RECIPES:
-        return _packaged(str(name_or_path or "default"))
-    return _validate(_over_default(Path(name_or_path)), str(name_or_path))
-
-
-@cache
-def _packaged(name: str) -> MockRecipe:
-    return _validate(_over_default(_FOLDER / f"{name}.toml"), f"{name}.toml")
-
-
-def _over_default(path: Path) -> dict:
-    return _merged(_read(_FOLDER / "default.toml"), _read(path))
-
-
-def _read(path: Path) -> dict:
-    try:
-        return tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(f"{path}: not a readable TOML file ({error}).") from error
-
-
-def _validate(values: dict, name: str) -> MockRecipe:
-    try:
-        return MockRecipe.model_validate(values)
-    except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())
-        raise RecipeError(f"{name}: {found}. default.toml beside mock/recipe.py shows every key.") from error
-
-
-def _merged(base: dict, change: dict) -> dict:
-    """`base` with the values of `change`; shares are replaced whole, so that one left out is zero."""
-    out = dict(base)
-    for key, value in change.items():
-        nested = isinstance(value, dict) and isinstance(out.get(key), dict) and key != "shares"
-        out[key] = _merged(out[key], value) if nested else value
-    return out
+    return _RECIPES.load(MockRecipe, name_or_path)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
-from functools import cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from spectrove.errors import RecipeError
+from spectrove.recipes import Recipes
 from spectrove.stars.labels import ELEMENTS
 
 #: Recipes that come with the package: what `load_recipe` takes by name.
 RECIPES = ("default", "train", "test", "real")
 
-_FOLDER = Path(__file__).parent
+_RECIPES = Recipes(Path(__file__).parent, RECIPES)
 
 #: Least and largest.
 Limits = tuple[float, float]
@@ -99,35 +97,4 @@ def load_recipe(name_or_path: Path | str | None = None) -> MockRecipe:
     Raises:
         RecipeError: If the file cannot be read, or holds a key or value that a recipe cannot have.
     """
-    if name_or_path is None or name_or_path in RECIPES:
-        return _packaged(str(name_or_path or "default"))
-    return _validated(_merged(_read(_FOLDER / "default.toml"), _read(Path(name_or_path))), str(name_or_path))
-
-
-@cache
-def _packaged(name: str) -> MockRecipe:
-    return _validated(
-        _merged(_read(_FOLDER / "default.toml"), _read(_FOLDER / f"{name}.toml")), f"{name}.toml"
-    )
-
-
-def _read(path: Path) -> dict:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(f"{path}: not a readable TOML file ({error}).") from error
-
-
-def _merged(base: dict, change: dict) -> dict:
-    out = dict(base)
-    for key, value in change.items():
-        out[key] = _merged(out[key], value) if isinstance(value, dict) and key in out else value
-    return out
-
-
-def _validated(values: dict, name: str) -> MockRecipe:
-    try:
-        return MockRecipe.model_validate(values)
-    except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())
-        raise RecipeError(f"{name}: {found}. default.toml beside mock/recipe.py shows every key.") from error
+    return _RECIPES.load(MockRecipe, name_or_path)
