@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-stars page test check lint docs browser bench clean
+.PHONY: help setup demo demo-stars demo-sed page test check lint docs browser bench clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ demo: setup ## run the main job on embedded defaults; writes demo/report.html
 
 demo-stars: setup ## the same for stars, two minutes; writes demo/stars.html
 	$(BIN)/python -m experiments demo_stars $(DEMO_ARGS)
+
+demo-sed: setup ## the same for photometry, two minutes; writes demo/sed.html
+	$(BIN)/python -m experiments demo_sed $(DEMO_ARGS)
 
 page: setup ## open the demo's bases as a page in a browser
 	@ls -d demo/*-base.kb > /dev/null 2>&1 || { echo "no base in demo/: run make demo first"; exit 1; }

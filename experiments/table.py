@@ -78,6 +78,10 @@ PROGRAMS: dict[str, Experiment] = {
     ),
     "demo": Experiment("experiments.demo", "three hunts on a mock survey, with a report"),
     "demo_stars": Experiment("experiments.demo_stars", "a mock survey of stars, read in every way there is"),
+    "demo_sed": Experiment(
+        "experiments.demo_sed",
+        "mock photometry fitted, joined to a base of mock spectra, and explained on a page",
+    ),
     "literature": Experiment(
         "experiments.literature.run", "spectra and the papers that speak of them: links, retrieval, numbers"
     ),

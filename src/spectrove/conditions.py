@@ -8,6 +8,7 @@ table, or against many draws of uncertain values.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -263,7 +264,11 @@ def _node(found: Expression, text: str) -> _Node:
         return _node(found.this, text)
     if kind == "Column":
         if found.args.get("table") is not None:
-            raise _refusal(text, found.sql(), _start(found), "columns have no table before them")
+            ours = re.sub(r"\W+", "_", found.sql(identify=False)).strip("_").lower()
+            raise _refusal(
+                text, found.sql(), _start(found), f"names of columns have no dots; a base calls this one {ours}, if it "
+                "has it",
+            )  # fmt: skip
         return _Node("Column", name=found.name)
     if kind == "Literal":
         return _number(found, text)

@@ -307,6 +307,25 @@ class Measurer(Protocol):
         """
 
 
+class JoinedPanel(Protocol):
+    """What a page shows of columns that were joined to an object. No answer rests on it.
+
+    Notes are what the latest source of each joined column says of it (`KnowledgeBase.column_notes`).
+
+    Attributes:
+        title: Heading.
+    """
+
+    @property
+    def title(self) -> str: ...
+
+    def knows(self, notes: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Whether a base with these notes has such columns."""
+
+    def of_row(self, row: Mapping[str, Any], notes: Mapping[str, Mapping[str, Any]]) -> Any:
+        """An `explanation.panel.RowPanel`; None where nothing was joined to the object."""
+
+
 class OwnEstimator(Protocol):
     """Something trained that reads numbers off spectra, beside the neighbours of the base (`estimate --by`).
 
@@ -434,6 +453,7 @@ class Domain:
         review: What stored spectra themselves say about their labels and redshifts.
         variability: What may change between two epochs of one object.
         panels: Sentences, tables and figures of an explanation: an `explanation.evidence.PanelMaker`.
+        joined: What a page shows of columns that were joined to an object.
         overlay: A figure of one spectrum over others, with a title, where they are no fluxes on wavelengths.
         sketch: Values along such a spectrum, (n,), for a small curve of it.
         mock: A simulated survey.
@@ -471,6 +491,7 @@ class Domain:
     review: Reviewer | None = None
     variability: Variability | None = None
     panels: Any = None
+    joined: JoinedPanel | None = None
     overlay: Callable[[Any, Sequence[Any], str], Any] | None = None
     sketch: Callable[[Any], NDArray] | None = None
     mock: Mock | None = None

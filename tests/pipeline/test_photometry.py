@@ -15,7 +15,7 @@ from spectrove.pipeline.base import Base
 from spectrove.pipeline.photometry import join_fits
 from spectrove.sed.in_base import band_name, read_results
 from spectrove.serve.cli.label import fits_report
-from spectrove.serve.cli.sed import _meaning
+from spectrove.serve.cli.sed import meaning
 from spectrove.serve.output import write_table
 from spectrove.spectra import Spectrum, SpectrumSet
 
@@ -46,7 +46,7 @@ def fit(name: str, i: int, mass: float = 10.0, **other: object) -> dict[str, obj
 
 
 def table(path: Path, *rows: dict[str, object]) -> Path:
-    write_table(path, list(rows), ABOUT, _meaning)
+    write_table(path, list(rows), ABOUT, meaning)
     return path
 
 

@@ -90,6 +90,7 @@ class Evidence:
         against: Comparison with a named object; None if none was named.
         panels: What the kind of light of the base adds: sentences, tables, figures.
         papers: Papers that speak of the neighbours, a few; None where the base has no papers.
+        column_notes: What the base notes of the columns that were joined to it, see `KnowledgeBase.column_notes`.
     """
 
     prediction: Prediction
@@ -105,6 +106,7 @@ class Evidence:
     against: Against | None = None
     panels: Panels = field(default_factory=Panels)
     papers: tuple[Mention, ...] | None = None
+    column_notes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         p = self.prediction.probability
@@ -240,6 +242,7 @@ def build_evidence(
         provenance=_provenance(kb, prediction, neighbors, target),
         z_source="estimated" if math.isfinite(query.measurement.z) else z_source,
         threshold=target.limit if target else math.nan,
+        column_notes=kb.column_notes(),
     )
     shown = Panels() if panels is None else panels.answer(evidence)
     return replace(evidence, panels=with_values(shown, prediction, target))

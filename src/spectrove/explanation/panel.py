@@ -179,6 +179,24 @@ class Panels:
     footer: str = ""
 
 
+@dataclass(frozen=True)
+class RowPanel:
+    """What columns that were joined to an object say of it, beside its spectrum. No answer rests on it.
+
+    Attributes:
+        title: Heading.
+        sentence: The most important of it.
+        cautions: What to be careful about, a sentence each.
+        figures, tables: As those of `Panels`; figures draw nothing behind.
+    """
+
+    title: str
+    sentence: str = ""
+    cautions: tuple[str, ...] = ()
+    figures: tuple[FigurePanel, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
 def one(name: str | None, names: Names) -> str:
     """A class after "is called": "a quasar"."""
     return names[name][0] if name and name in names else f"“{name}”"

@@ -16,6 +16,7 @@ from spectrove.galaxies.quantities import ADMINISTRATION, QUANTITIES
 from spectrove.galaxies.review import LineReviewer
 from spectrove.galaxies.variability import VARIABILITY
 from spectrove.galaxies.words import WORDS
+from spectrove.sed.joined_panel import PhotometryPanel
 
 if TYPE_CHECKING:
     from spectrove.domain import ClassWitness, Floats, Residuals
@@ -166,5 +167,6 @@ GALAXIES = Domain(
     signs={"second_redshift": SecondRedshifts()},
     variability=VARIABILITY,
     panels=GalaxyPanels(),
+    joined=PhotometryPanel(),
     mock=MockSurvey(),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from spectrove.explanation.panel import Comparison, FigurePanel, Measurement, Names, Panels
+from spectrove.explanation.panel import Comparison, FigurePanel, Measurement, Names, Panels, RowPanel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,7 +59,7 @@ class GalaxyPanels:
         from spectrove.galaxies.lenses import behind
         from spectrove.galaxies.works import of_lines, of_surveys
 
-        seen = behind.sentence(evidence)
+        seen, joined = behind.sentence(evidence), _joined(evidence)
         cautions = sentences.cautions(evidence, behind.one_line(evidence))
         return Panels(
             names=sentences.PHRASES,
@@ -72,8 +72,8 @@ class GalaxyPanels:
             columns=measured.COLUMNS,
             columns_note=measured.COLUMNS_NOTE,
             row_notes=tuple(_unmeasured(evidence)),
-            figures=tuple(_figures(evidence)),
-            tables=tables.line_tables(evidence),
+            figures=(*_figures(evidence), *(joined.figures if joined else ())),
+            tables=(*tables.line_tables(evidence), *(joined.tables if joined else ())),
             close=behind.close_up(evidence) or CLOSE,
             surveys=tuple(of_surveys(evidence)),
             cited=tuple(of_lines(evidence, cautions)),
@@ -102,6 +102,14 @@ class GalaxyPanels:
             return hits_bpt_figure(hits, background=background, truth=truth)
 
         return (FigurePanel("bpt", caption, draw, caption),)
+
+
+def _joined(evidence: Evidence) -> RowPanel | None:
+    """The fit of photometry that was joined to the object."""
+    from spectrove.sed.joined_panel import PhotometryPanel
+
+    spectrum = evidence.query.spectrum
+    return None if spectrum is None else PhotometryPanel().of_row(spectrum.row, evidence.column_notes)
 
 
 def _unmeasured(evidence: Evidence) -> Iterator[str]:

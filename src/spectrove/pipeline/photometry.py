@@ -21,7 +21,8 @@ from spectrove.errors import CatalogError, KnowledgeError
 from spectrove.knowledge import KnowledgeBase
 from spectrove.knowledge.joining import ColumnsAdded, Source
 from spectrove.provenance import file_hash
-from spectrove.sed.in_base import ALWAYS, KIND, Results, read_results
+from spectrove.sed.in_base import Results, read_results
+from spectrove.sed.joined_names import ALWAYS, KIND
 
 #: Difference of redshifts over 1 + z from which a fit is at another redshift than the object's spectrum.
 ELSEWHERE = 0.01

@@ -18,6 +18,7 @@ import pyarrow as pa
 from spectrove.errors import CatalogError
 from spectrove.sed.band_columns import ERROR, FLUX, MODEL, PIVOT, RESIDUAL
 from spectrove.sed.carried import IDS, POSITION
+from spectrove.sed.joined_names import KIND
 from spectrove.sed.photometry import ID, columns_of, numbers_of
 from spectrove.sed.posterior import UNITS
 
@@ -32,15 +33,11 @@ OWN = {
 WHOLE = ("n_bands", "n_limits")
 #: In words, from the header: what was fitted.
 MODELS = "sed_models"
-#: The column that every object with a fit has.
-ALWAYS = "sed_chi2"
 #: Beginnings of names in a base, by those in a table: of quantities, and of bands.
 QUANTITIES = {"bayes.": "bayes_", "best.": "best_"}
 OF_BANDS = {FLUX: "sed_flux_", MODEL: "sed_model_", RESIDUAL: "sed_residual_"}
 BAND_UNITS = {FLUX: "mJy", MODEL: "mJy", RESIDUAL: ""}
 
-#: What the details of a column's source say it is: `KIND` of each, which tells a column of a fit from any other.
-KIND = {"kind": "fit of photometry"}
 #: A column of remarks, which is no label.
 REMARK = {"remark": "yes"}
 

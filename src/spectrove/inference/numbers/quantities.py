@@ -41,7 +41,8 @@ def quantity_of(base: KnowledgeBase, name: str, domain: Domain) -> Quantity:
         if numeric(column.type):
             values = [v for v in column.to_pylist() if v is not None and v == v]
             if len(set(values)) > 1:
-                return domain.quantities.get(name) or Quantity(name)
+                noted = base.column_notes().get(name, {}).get("unit", "")
+                return domain.quantities.get(name) or Quantity(name, noted)
             found = "no object has a value" if not values else f"all {len(values)} values are {values[0]:g}"
         else:
             found = f"it holds no numbers ({column.type})"

@@ -146,9 +146,9 @@ def fit(
     for line in [] if as_json else _lines(found.first, found.count):
         say(line)
     if output is not None and found.count:
-        write_columns(output, found.table, about, _meaning)
+        write_columns(output, found.table, about, meaning)
     if reading.spectra is not None and found.count:
-        write_columns(reading.spectra, found.spectra, about, _meaning)
+        write_columns(reading.spectra, found.spectra, about, meaning)
     found.done()
     for line in _refusals(found.refused, as_json=as_json):
         typer.echo(line, err=True)
@@ -377,7 +377,7 @@ def _summary(found: Blockwise, floor: float, written: list[Path]) -> str:
     return said + (f"; wrote {', '.join(map(str, written))}" if written else "")
 
 
-def _meaning(name: str) -> Meaning | None:
+def meaning(name: str) -> Meaning | None:
     """Units and words of the columns of a file."""
     from spectrove.explanation.followup import Meaning
     from spectrove.sed.components import BARE, PARTS

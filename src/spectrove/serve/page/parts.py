@@ -215,6 +215,30 @@ def _measured_shown(asked: Asked, row: Mapping[str, Any]) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
+def _joined(asked: Asked) -> Iterator[Item]:
+    """What columns that were joined to the object say, or that there is nothing."""
+    from spectrove.pipeline.domains import domain_of
+
+    name = str(asked.spectra.object_id[0])
+    with asked.served.shown() as base:
+        domain, notes = domain_of(base), base.column_notes()
+    assert domain.joined is not None  # else the part is not needed
+    found = domain.joined.of_row(asked.spectra.rows.to_pylist()[0], notes)
+    if found is None:
+        where = f"none was joined to this object of {asked.served.name}" if asked.look.object else (
+            "it was brought by you, and fits are joined to objects of the base"
+        )  # fmt: skip
+        yield Item("refusal", {"id": name, "error": f"{name} has no fit of photometry: {where}."})
+        return
+    yield Item("answer", {"object_id": name, "panel": found})
+
+
+def _joined_shown(asked: Asked, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    from spectrove.explanation.style import png
+
+    return {"panel": row["panel"], "drawn": [(one, png(one.draw(None))) for one in row["panel"].figures]}
+
+
 def _nothing_more(asked: Asked, row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
@@ -238,6 +262,11 @@ PARTS: dict[str, Part] = {
         Part(
             "redshift", "Redshift", lambda asked: asked.ask("redshift"), _nothing_more,
             lambda base, domain: domain.redshift is not None, at_redshift=False,
+        ),
+        Part(
+            "joined", "Photometry", _joined, _joined_shown,
+            lambda base, domain: domain.joined is not None and domain.joined.knows(base.column_notes()),
+            at_redshift=False,
         ),
         Part("oddity", "How unusual it is", lambda asked: asked.ask("outliers"), _nothing_more),
         Part(
