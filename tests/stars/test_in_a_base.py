@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from tests.stars.giraffe import as_spectra, mocks
 from tests.stars.made import run, star
 
 import spectrove
@@ -280,3 +281,18 @@ def test_velocities_of_spectra_that_share_an_id_are_refused(base, made):
     same = Spectrum.stored(one.object_id, other.wavelength, other.flux, other.ivar, other.mask, other.lsf, {})
     with pytest.raises(KnowledgeError, match="the id 'star-003' is that of 2 spectra"):
         base.redshift(SpectrumSet.from_spectra([one, same]))
+
+
+def test_a_trend_that_leads_away_from_all_stars_gives_no_number(base):
+    """Of two narrow ranges of wavelengths the trend made temperatures of a million kelvin."""
+    drawn = as_spectra(mocks(6, ratio=50.0), [30.0, -50.0, 100.0, 0.0, 10.0, 20.0])
+    known = np.array(base.rows("teff > 0", ["teff"]).column("teff").to_pylist())
+    answers = base.estimate(drawn, "teff")
+    given = [a.value for a in answers if a.value is not None]
+    assert len(given) < len(answers)
+    assert all(known.min() ** 2 / known.max() <= one <= known.max() ** 2 / known.min() for one in given)
+    for one in answers:
+        if one.value is None:
+            assert one.interval is None
+            assert not one.confident
+            assert "far beyond all its values of teff" in one.reason_no_interval

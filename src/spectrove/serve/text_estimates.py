@@ -98,6 +98,8 @@ def _evidence(row: Row) -> str:
     if by := row.get("by"):
         chi2 = row.get("chi2")
         return f"by {by}" + ("" if chi2 is None else f"; chi2 {chi2:.0f} of {row['n_pixels']} pixels")
+    if row["value"] is None and row.get("reason_no_interval"):
+        return str(row["reason_no_interval"])
     voters = [n for n in row["neighbors"] if n["adjusted"] is not None]
     if not voters:
         return "no neighbour with a value"

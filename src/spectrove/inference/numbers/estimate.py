@@ -154,10 +154,16 @@ class Regression:
         p_distance = self.estimator.conformal.p_distance(self.result.nearest)
         sure = (p_distance > FARTHEST) & (half_68 < WIDEST * robust_sigma(known.value))
         voters = self._neighbor_values(adjusted)
+        led_away = self._led_away()
         made = []
         for i in range(len(self.neighbors)):
-            valued = bool(np.isfinite(self.result.value[i]))
-            reason = self._no_interval(valued, bool(np.isfinite(half[i])), level)
+            valued = bool(np.isfinite(self.result.value[i])) and not led_away[i]
+            reason = (
+                f"The trend of the base leads to {value[i]:.3g}, far beyond all its values of {quantity.name}: the "
+                "spectrum is unlike those of the base."
+                if led_away[i]
+                else self._no_interval(valued, bool(np.isfinite(half[i])), level)
+            )
             made.append(
                 Estimate(
                     object_id=str(self.neighbors.query_id[i]),
@@ -178,6 +184,14 @@ class Regression:
                 )
             )
         return tuple(made)
+
+    def _led_away(self) -> NDArray[np.bool_]:
+        """Estimates that lie beyond the base's values by more than all these span: no number for anybody to use."""
+        known = self.estimator.known.value
+        if not len(known) or not (span := float(np.ptp(known))):
+            return np.zeros(len(self.result.value), bool)
+        value = self.result.value
+        return (value < known.min() - span) | (value > known.max() + span)
 
     def _half_width(self, level: float) -> NDArray[np.float64]:
         """Half width of each interval on the scale of the quantity, (n_queries,); infinite without one."""
