@@ -68,7 +68,7 @@ def engine(
     populations: Populations, nebula: Nebula, dust: DustEmission, filters: tuple[Filter, ...]
 ) -> Engine:
     grid = Grid(
-        DelayedBurst((0.3, 1.0, 4.0), (0.3, 1.0, 3.0, 6.0, 12.0), (0.0, 0.1)),
+        DelayedBurst((0.3, 1.0, 4.0), (0.3, 1.0, 3.0, 6.0, 12.0), (0.0, 0.1), age_burst=(0.02, 0.1)),
         law=Calzetti((0.0, 0.1, 0.2, 0.4), (-0.3, 0.0)),
     )
     return Engine(populations, filters, grid, nebula, dust)

@@ -147,6 +147,8 @@ def test_models_that_are_the_same_are_there_once(engine):
 def test_cells_are_half_as_wide_at_the_ends():
     assert_allclose(cells(np.array([0.0, 1.0, 3.0]), "linear"), np.array([0.5, 1.5, 1.0]) / 3)
     assert_allclose(cells(np.array([1.0, 10.0, 100.0]), "log"), [0.25, 0.5, 0.25])
+    assert_allclose(cells(np.array([0.0, 0.1, 0.3]), "half none"), [0.5, 0.25, 0.25])
+    assert_allclose(cells(np.array([0.0]), "half none"), [1.0])
     with pytest.raises(ParameterError, match="above the one before"):
         cells(np.array([1.0, 1.0]), "linear")
 

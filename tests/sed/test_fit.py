@@ -155,6 +155,23 @@ def test_errors_are_as_large_as_they_say(engine):
     assert abs(np.mean(off)) < 3 * np.std(off) / np.sqrt(300)
 
 
+def test_errors_are_widened_where_no_model_fits(engine):
+    """As if the errors of the photometry were larger by the factor that makes the best chi2 the number of bands."""
+    galaxy, _, _ = mock(engine, np.random.default_rng(3), 0.5)
+    bent = Photometry("a", 0.5, galaxy.flux * (1 + 0.2 * (-1.0) ** np.arange(8)), galaxy.error)
+    models = engine.at(0.5)
+    factor = float(np.sqrt(agreement(models, bent, 0.0).chi2.min() / 8))
+    assert factor > 1.5
+    found = fit(engine, bent, 0.0)
+    larger = fit(engine, Photometry("a", 0.5, bent.flux, bent.error * factor), 0.0)
+    assert_allclose([found.widening, larger.widening], [factor, 1], rtol=1e-4)
+    for name, known in found.quantities.items():
+        same = larger.quantities[name]
+        assert_allclose([known.mean, known.error], [same.mean, same.error], rtol=1e-3, atol=1e-3)
+    assert fit(engine, galaxy, 0.1).widening == 1.0
+    assert_allclose(found.chi2, 8 * factor**2, rtol=1e-4)  # what is said of the best model is not widened
+
+
 def test_a_scale_that_noise_leaves_open_widens_the_mass(engine):
     """One model alone: the error of its mass is that of its scale, 1 / S/N."""
     grid = Grid(DelayedBurst((1.0,), (3.0,), (0.0,)), (0.02,), (-3.0,), Calzetti((0.0,), (0.0,)))

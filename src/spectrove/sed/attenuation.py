@@ -46,8 +46,8 @@ class Calzetti:
         slope: Levels of the slope added to the law; 0 is the law itself, negative ones are steeper.
     """
 
-    ebv: tuple[float, ...] = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8)
-    slope: tuple[float, ...] = (-0.4, -0.2, 0.0)
+    ebv: tuple[float, ...] = (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.36, 0.43, 0.5, 0.6, 0.7, 0.8)
+    slope: tuple[float, ...] = (-0.4, -0.3, -0.2, -0.1, 0.0)
 
     @property
     def axes(self) -> dict[str, tuple[tuple[float, ...], str]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spectrove.errors import ParameterError, Refusal
 from spectrove.sed.engine import Engine, Models
 from spectrove.sed.grid import Grid
-from spectrove.sed.likelihood import Agreement, Photometry, agreement, residuals
+from spectrove.sed.likelihood import Agreement, Photometry, agreement, residuals, widened
 from spectrove.sed.posterior import Estimate, edges, posterior
 
 #: chi2 for each band above which a fit is called bad.
@@ -53,6 +53,7 @@ class Fit:
         flags: What to be careful about, in words: "slope low" where the best model has the lowest of the grid.
         model: The best model in each band, mJy, also where none is measured, (n_bands,).
         best: Which model that is.
+        widening: By how much errors were taken larger for estimates, 1 or more, so that the best model fits.
     """
 
     galaxy: Photometry
@@ -67,6 +68,7 @@ class Fit:
     flags: tuple[str, ...]
     model: NDArray[np.float64]
     best: Best
+    widening: float = 1.0
 
     def row(self, bands: tuple[str, ...] = ()) -> dict[str, Any]:
         """The fit as a flat row; with `bands` also the residual of each."""
@@ -76,7 +78,7 @@ class Fit:
                     f"bayes.{name}_high": one.high}  # fmt: skip
         row |= {f"best.{name}": one.best for name, one in self.quantities.items()}
         row |= {"chi2": self.chi2, "n_bands": self.n_bands, "n_limits": self.n_limits, "error_floor": self.floor,
-                "n_effective": self.effective, "flags": "; ".join(self.flags)}  # fmt: skip
+                "n_effective": self.effective, "widening": self.widening, "flags": "; ".join(self.flags)}  # fmt: skip
         row |= {f"residual.{name}": float(value) for name, value in zip(bands, self.residuals, strict=False)}
         return row
 
@@ -115,7 +117,8 @@ def fitted(
         raise ParameterError(
             f"{galaxy.object_id}: no model above 0 agrees with its fluxes, most of which are negative."
         )
-    known = posterior(models, found, prior)
+    nearer, widening = widened(found, int(galaxy.measured.sum()))
+    known = posterior(models, nearer, prior)
     chi2, mass, apart = residuals(models, galaxy, known.best, floor, scale)
     measured = galaxy.measured
     flags = edges(grid, models, known.best)
@@ -125,7 +128,8 @@ def fitted(
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(measured, galaxy.flux / model, np.nan)
     return Fit(galaxy, dict(known.quantities), chi2, int(measured.sum()), int(galaxy.limits.sum()), floor,
-               known.effective, apart, ratios, tuple(flags), model, _which(models, known.best, mass))  # fmt: skip
+               known.effective, apart, ratios, tuple(flags), model, _which(models, known.best, mass),
+               widening)  # fmt: skip
 
 
 def _which(models: Models, place: tuple[int, int], formed: float) -> Best:

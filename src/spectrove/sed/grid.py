@@ -40,12 +40,24 @@ class Grid:
     agn_ebv: tuple[float, ...] = (0.0,)
 
 
+#: A sixth of the models of the default, for a first look: its steps are wide, so that errors come out too small.
+QUICK = Grid(
+    DelayedBurst(
+        age_main=(0.1, 0.3, 0.6, 1.0, 1.6, 2.5, 4.0, 5.5, 7.0, 9.0, 11.0, 13.0),
+        f_burst=(0.0, 0.02, 0.1),
+        age_burst=(0.02, 0.1),
+    ),
+    law=Calzetti((0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8), (-0.4, -0.2, 0.0)),
+)
+
+
 def cells(levels: Array, scale: str) -> Array:
     """The prior of each level: the width of its cell, which ends half-way to its neighbours, summing to one.
 
     Args:
         levels: Growing, (n_levels,).
-        scale: "linear" or "log", in which the prior is flat; "equal" gives each level the same.
+        scale: "linear" or "log", in which the prior is flat; "equal" gives each level the same; "half none" gives a
+            level of 0 one half, and the rest is flat in the levels above.
 
     Raises:
         ParameterError: Levels that are not growing, or not above 0 where the prior is flat in the logarithm.
@@ -55,6 +67,10 @@ def cells(levels: Array, scale: str) -> Array:
         raise ParameterError(f"levels {levels.tolist()}: expected at least one, each above the one before.")
     if levels.size == 1 or scale == "equal":
         return np.full(levels.size, 1 / levels.size)
+    if scale == "half none":
+        if levels[0] != 0:
+            return cells(levels, "linear")
+        return np.concatenate([[0.5], cells(levels[1:], "linear") / 2])
     if scale == "log" and levels[0] <= 0:
         raise ParameterError(
             f"levels {levels.tolist()}: expected values above 0, as the prior is flat in their logarithm."

@@ -129,23 +129,26 @@ class DelayedBurst:
     Attributes:
         tau_main: Levels, Gyr.
         age_main: Levels of the time since it began, Gyr.
-        f_burst: Levels of the share of mass formed in the burst; 0 is no burst.
+        f_burst: Levels of the share of mass formed in the burst; 0 is no burst, and has half of the prior: one flat in
+            the share would say that nearly all galaxies had a burst of late.
         tau_burst: Levels, Gyr.
         age_burst: Levels of the time since the burst began, Gyr.
     """
 
     tau_main: tuple[float, ...] = (0.1, 0.3, 0.6, 1.0, 2.0, 3.5, 6.0, 10.0)
-    age_main: tuple[float, ...] = (0.1, 0.3, 0.6, 1.0, 1.6, 2.5, 4.0, 5.5, 7.0, 9.0, 11.0, 13.0)
-    f_burst: tuple[float, ...] = (0.0, 0.02, 0.1)
+    age_main: tuple[float, ...] = (
+        0.1, 0.2, 0.3, 0.45, 0.7, 1.0, 1.4, 1.8, 2.3, 2.9, 3.6, 4.5, 5.5, 7.0, 9.0, 11.0, 13.0,
+    )  # fmt: skip
+    f_burst: tuple[float, ...] = (0.0, 0.02, 0.06, 0.15)
     tau_burst: tuple[float, ...] = (0.05,)
-    age_burst: tuple[float, ...] = (0.02, 0.1)
+    age_burst: tuple[float, ...] = (0.02, 0.05, 0.1)
 
     @property
     def axes(self) -> dict[str, tuple[tuple[float, ...], str]]:
         """Levels of each parameter, and whether its prior is flat in it or in its logarithm."""
         return {
             "tau_main": (self.tau_main, "log"), "age_main": (self.age_main, "linear"),
-            "f_burst": (self.f_burst, "linear"),
+            "f_burst": (self.f_burst, "half none"),
             "tau_burst": (self.tau_burst, "log"), "age_burst": (self.age_burst, "log"),
         }  # fmt: skip
 

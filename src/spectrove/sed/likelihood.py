@@ -115,6 +115,25 @@ def check_scale(scale: str) -> None:
         raise ParameterError(f"scale {scale}: expected {' or '.join(SCALES)}.")
 
 
+def widened(found: Agreement, n_bands: int) -> tuple[Agreement, float]:
+    """The agreement with errors made so large that the best model fits, and the factor of the errors, 1 or more.
+
+    Where the least chi2 is above the number of bands, models or errors are wrong by more than is said, be it that a
+    galaxy lies between the models of a grid, and its quantities would be told too surely: chi2 of every model comes as
+    far nearer to the least as errors that make it the number of bands would bring it.
+
+    Args:
+        found: Of all models.
+        n_bands: Measured ones.
+    """
+    least = float(np.where(found.scale > 0, found.chi2, np.inf).min())
+    factor = max(1.0, least / n_bands)
+    if not 1 < factor < np.inf:
+        return found, 1.0
+    nearer = (least + (found.chi2.astype(float) - least) / factor).astype(np.float32)
+    return Agreement(nearer, found.scale, found.weight / np.float32(factor)), float(np.sqrt(factor))
+
+
 #: Mass for which fluxes are compared, Msun.
 UNIT = 1e10
 

@@ -406,6 +406,7 @@ def meaning(name: str) -> Meaning | None:
         return Meaning("Flux as fitted, zero points applied", "mJy", "phot.flux")
     return {"chi2": Meaning("Of the best model, upper limits included", ucd="stat.fit.chi2"),
             "error_floor": Meaning("Share of each flux that was added to its error"),
+            "widening": Meaning("By how much errors were taken larger for estimates, so that the best model fits"),
             "redshift": Meaning("Redshift of the fit", ucd="src.redshift"),
             "ra": Meaning("Right ascension, as in the table of photometry", "deg", "pos.eq.ra;meta.main"),
             "dec": Meaning("Declination, as in the table of photometry", "deg", "pos.eq.dec;meta.main"),
