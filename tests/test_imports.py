@@ -30,7 +30,7 @@ ORDER = (
         "polite",
         "recipes",
     },
-    {"spectra", "words", "cores"},
+    {"spectra", "words", "cores", "agents"},
     {"catalog", "embeddings", "targets", "redshift_estimate", "posterior"},
     {"readers", "preprocess", "knowledge", "statistics"},
     {"encoders"},

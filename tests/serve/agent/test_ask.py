@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from spectrove.agents.figures import unfounded
 from spectrove.serve.agent.actions import Call, Reply, Stop
-from spectrove.serve.agent.figures import unfounded
 from spectrove.serve.agent.rules import Rules
 from spectrove.serve.agent.run import Budget, Recorded, converse, write_trace
 from spectrove.serve.agent.tools import Result, Tools

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from spectrove.agents.figures import unfounded, without
 from spectrove.errors import DatasetError
 from spectrove.plain import plain
 from spectrove.serve.agent.actions import Action, Call, Reply, Stop, action_of
-from spectrove.serve.agent.figures import unfounded, without
 from spectrove.serve.agent.tools import Result, Tools
 from spectrove.serve.service.problems import Problem
 

@@ -29,6 +29,7 @@ from spectrove.serve.cli import (
     outliers,
     search,
     sed,
+    sed_plan,
     serve,
     train,
     watch,
@@ -90,7 +91,7 @@ def build() -> typer.Typer:
         archives.command(name)(command)
     program.add_typer(archives, name="fetch")
     photometry = typer.Typer(no_args_is_help=True, help=sed.__doc__.partition(": ")[2], **plain)  # type: ignore[arg-type, union-attr]
-    for name, command in sed.SED_COMMANDS.items():
+    for name, command in (sed.SED_COMMANDS | sed_plan.PLAN_COMMANDS).items():
         photometry.command(name)(command)
     program.add_typer(photometry, name="sed")
     return program

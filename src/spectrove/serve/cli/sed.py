@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from spectrove.explanation.followup import Meaning
     from spectrove.sed.bands import Chosen
     from spectrove.sed.catalog import Fit
+    from spectrove.sed.dust import DustEmission
     from spectrove.sed.engine import Engine
     from spectrove.sed.likelihood import Photometry as One
+    from spectrove.sed.nebula import Nebula
     from spectrove.sed.photometry import Galaxies
     from spectrove.sed.photoz import Scan
+    from spectrove.sed.populations import Populations
     from spectrove.serve.cli.sed_blocks import Blockwise, Work
 
 #: What may be left out of models.
@@ -43,9 +46,14 @@ class Making:
     """What models are made of."""
 
     ssp: Annotated[
-        Path,
-        typer.Option("--ssp", metavar="DIR", help="Stellar populations: Maraston's tables, or E-MILES."),
-    ]
+        Path | None,
+        typer.Option(
+            "--ssp",
+            metavar="DIR",
+            envvar="SPECTROVE_SSP",
+            help="Stellar populations: Maraston's tables, or E-MILES.",
+        ),
+    ] = None
     tables: Annotated[
         Path | None,
         typer.Option(
@@ -60,6 +68,12 @@ class Making:
         str | None, typer.Option("--without", metavar="NAME,...", help="Leave out of models: nebular, dust.")
     ] = None
     imf: Annotated[str, typer.Option("--imf", metavar="NAME", help="kroupa or salpeter.")] = "kroupa"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Of which form models are."""
+
     law: Annotated[str, typer.Option("--law", metavar="NAME", help="calzetti or charlot-fall.")] = "calzetti"
     history: Annotated[
         str, typer.Option("--history", metavar="NAME", help="Of star formation: delayed, burst or bins.")
@@ -116,6 +130,7 @@ class Reading:
 def fit(
     table: Photometry,
     making: Making,
+    shape: Shape,
     reading: Reading,
     as_json: options.Json = False,
     output: options.Output = None,
@@ -131,14 +146,15 @@ def fit(
     from spectrove.serve.cli.sed_blocks import fit_blocks
 
     with usage_errors():
-        parts = _parts(making.without)
+        parts = parts_of(making.without)
+        making = placed(making, table)
         check_scale(reading.scale)
     galaxies = read_photometry(table, reading.unit)
     with usage_errors():
-        galaxies = _chosen(galaxies, reading)
+        galaxies = chosen_of(galaxies, reading)
     between = _between(reading.free_redshift)
-    engine, chosen = _engine(making, galaxies, parts)
-    about = _about(making, reading, engine, chosen, galaxies)
+    engine, chosen = _engine(making, shape, galaxies.bands, parts)
+    about = _about(making, shape, reading, engine, chosen, galaxies)
     for line in (*_notes(about, chosen), *([f" {why}"] if (why := galaxies.carried.unplaced) else [])):
         say(line, as_json=True)
     work = _work(engine, galaxies, chosen, reading, about, between)
@@ -150,11 +166,34 @@ def fit(
     if reading.spectra is not None and found.count:
         write_columns(reading.spectra, found.spectra, about, meaning)
     found.done()
-    for line in _refusals(found.refused, as_json=as_json):
+    for line in refusals_of(found.refused, as_json=as_json):
         typer.echo(line, err=True)
     written = [path for path in (output, reading.spectra) if path is not None] if found.count else []
     say(_summary(found, reading.floor, written), as_json=as_json)
     raise typer.Exit(DONE if found.count else FAILED)
+
+
+#: Where stellar populations lie beside a table, as in CIGALE's own folders.
+BESIDE = "cigale_db/maraston2005"
+
+
+def placed(making: Making, table: Path) -> Making:
+    """With the folder of stellar populations: the one that is named, or the one beside the table.
+
+    Raises:
+        ParameterError: None is named, and none lies there.
+    """
+    from dataclasses import replace
+
+    if making.ssp is not None:
+        return making
+    beside = table.absolute().parent / BESIDE
+    if not beside.is_dir():
+        raise ParameterError(
+            f"no stellar populations: there is no {BESIDE} beside {table.name}. Name their folder (--ssp), or set "
+            f"SPECTROVE_SSP to it."
+        )
+    return replace(making, ssp=beside)
 
 
 def _between(text: str | None) -> tuple[float, float] | None:
@@ -173,7 +212,7 @@ def _between(text: str | None) -> tuple[float, float] | None:
     return ends
 
 
-def _parts(without: str | None) -> set[str]:
+def parts_of(without: str | None) -> set[str]:
     """What models have beside stars."""
     left_out = [word.strip() for word in (without or "").split(",") if word.strip()]
     if wrong := [word for word in left_out if word not in PARTS]:
@@ -181,7 +220,7 @@ def _parts(without: str | None) -> set[str]:
     return set(PARTS) - set(left_out)
 
 
-def _chosen(galaxies: Galaxies, reading: Reading) -> Galaxies:
+def chosen_of(galaxies: Galaxies, reading: Reading) -> Galaxies:
     """Without bands that are left out, and the first rows alone."""
     from dataclasses import replace
 
@@ -198,20 +237,32 @@ def _chosen(galaxies: Galaxies, reading: Reading) -> Galaxies:
                    carried=galaxies.carried.first(n))  # fmt: skip
 
 
-def _engine(making: Making, galaxies: Galaxies, parts: set[str]) -> tuple[Engine, Chosen]:
-    from spectrove.sed.attenuation import LAWS
+@dataclass(frozen=True)
+class Tables:
+    """What was read of the folders that are named.
+
+    Attributes:
+        populations: Of stars.
+        chosen: Curves of the bands.
+        nebula: Of gas; None where it is left out.
+        dust: Its emission; None where it is left out.
+    """
+
+    populations: Populations
+    chosen: Chosen
+    nebula: Nebula | None
+    dust: DustEmission | None
+
+
+def tables_of(making: Making, bands: Sequence[str], parts: set[str]) -> Tables:
+    """Read what models are made of."""
     from spectrove.sed.bands import curves_of
     from spectrove.sed.dust import read_dust
-    from spectrove.sed.engine import Engine
-    from spectrove.sed.grid import Grid
-    from spectrove.sed.histories import HISTORIES
     from spectrove.sed.nebula import read_nebula
     from spectrove.sed.populations import read_populations
 
     with usage_errors():
-        for given, known, option in ((making.law, LAWS, "--law"), (making.history, HISTORIES, "--history")):
-            if given not in known:
-                raise ParameterError(f"{option} {given}: expected {', '.join(known)}.")
+        assert making.ssp is not None, "placed before"
         folder = making.tables or making.ssp.absolute().parent
         for name, part in (("nebular", "nebular"), ("dale2014", "dust")):
             if part in parts and not (folder / name).is_dir():
@@ -219,16 +270,31 @@ def _engine(making: Making, galaxies: Galaxies, parts: set[str]) -> tuple[Engine
                     f"(--tables), or leave it out of the "
                                      f"models (--without {part}).")  # fmt: skip
         filters = making.filters or (folder / "filters" if (folder / "filters").is_dir() else None)
-        chosen = curves_of(list(galaxies.bands), filters)
+        chosen = curves_of(list(bands), filters)
         populations = read_populations(making.ssp, making.imf)
         nebula = read_nebula(folder / "nebular") if "nebular" in parts else None
         dust = read_dust(folder / "dale2014") if "dust" in parts else None
-        grid = Grid(HISTORIES[making.history](), law=LAWS[making.law]())
-        return Engine(populations, chosen.filters, grid, nebula, dust), chosen
+        return Tables(populations, chosen, nebula, dust)
+
+
+def _engine(making: Making, shape: Shape, bands: Sequence[str], parts: set[str]) -> tuple[Engine, Chosen]:
+    from spectrove.sed.attenuation import LAWS
+    from spectrove.sed.engine import Engine
+    from spectrove.sed.grid import Grid
+    from spectrove.sed.histories import HISTORIES
+
+    with usage_errors():
+        for given, known, option in ((shape.law, LAWS, "--law"), (shape.history, HISTORIES, "--history")):
+            if given not in known:
+                raise ParameterError(f"{option} {given}: expected {', '.join(known)}.")
+        tables = tables_of(making, bands, parts)
+        grid = Grid(HISTORIES[shape.history](), law=LAWS[shape.law]())
+        made = Engine(tables.populations, tables.chosen.filters, grid, tables.nebula, tables.dust)
+        return made, tables.chosen
 
 
 def _about(
-    making: Making, reading: Reading, engine: Engine, chosen: Chosen, galaxies: Galaxies
+    making: Making, shape: Shape, reading: Reading, engine: Engine, chosen: Chosen, galaxies: Galaxies
 ) -> dict[str, Any]:
     """What stands in the header of a table."""
     from spectrove.sed.constants import COSMOLOGY_NAME
@@ -237,8 +303,8 @@ def _about(
     models = len(engine.blocks.prior) * len(engine.histories.weights)
     return {
         "software": f"spectrove {__version__}", "ssp": engine.populations.name, "imf": engine.populations.imf,
-        "nebular": engine.nebula is not None, "dust": engine.dust is not None, "law": making.law,
-        "sfh": making.history,
+        "nebular": engine.nebula is not None, "dust": engine.dust is not None, "law": shape.law,
+        "sfh": shape.history,
         "models": models, "floor": reading.floor, "masses": reading.scale, "unit": galaxies.unit,
         "cosmology": COSMOLOGY_NAME,
         "guesses": "; ".join(f"{name}: {why}" for name, why in chosen.guesses.items()),
@@ -352,7 +418,7 @@ def _lines(rows: list[dict[str, Any]], n: int) -> list[str]:
 NAMED = 3
 
 
-def _refusals(refused: list[Refusal], *, as_json: bool) -> list[str]:
+def refusals_of(refused: list[Refusal], *, as_json: bool) -> list[str]:
     """A line for each reason, or with `as_json` for each galaxy."""
     if as_json:
         return [json_line({"id": one.name, "error": one.error}) for one in refused]

@@ -1,0 +1,1 @@
+"""What every planner that answers for a person shares: figures that must be those of results, and language models."""
