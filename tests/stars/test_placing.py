@@ -75,6 +75,23 @@ def test_no_noise_is_claimed_to_be_lower_than_it_is(resolution, step):
     assert ((flux - 1) ** 2 * ivar).mean() < 1.15, "no pixel scatters more than its error"
 
 
+def test_pixels_of_even_and_of_uneven_width_are_read_alike():
+    """A polynomial of fifth order is met exactly; in even pixels it is counted in these, and not in angstrom."""
+    even = 5310.0 + 0.1 * np.arange(3200)
+    uneven = even + 0.02 * np.sin(np.arange(3200))
+    at = np.linspace(5331.5, 5611.5, 2801)[:-1]
+    middle = 5470.0
+
+    def curve(x):
+        return 1 + ((x - middle) / 150) ** 5 - ((x - middle) / 140) ** 2
+
+    for wavelength in (even, uneven):
+        one = Spectrum(wavelength, curve(wavelength), error=np.full(3200, 0.01), object_id="curve")
+        flux, ivar = placed(one, at, 0.0, HR10)
+        assert (ivar > 0).all()
+        assert_allclose(flux, curve(at), atol=2e-6)
+
+
 def test_a_grid_that_is_the_setting_s_is_left_alone():
     drawn = mocks(2)
     placed_, refused = at_rest(as_spectra(drawn), np.zeros(2))

@@ -9,12 +9,13 @@ import pytest
 from numpy.testing import assert_allclose
 from tests.stars.made import star, stars
 
+from spectrove.errors import ParameterError
 from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.pixels.air import air_to_vacuum
 from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.stars.medium import MEDIUM, is_doubtful
 from spectrove.stars.redshifts import estimate_redshifts
-from spectrove.stars.velocity import FASTEST, velocities
+from spectrove.stars.velocity import FASTEST, templates, velocities
 
 
 def of(spectrum):
@@ -123,3 +124,29 @@ def test_company_does_not_matter():
     whole, _ = velocities(made)
     alone, _ = velocities(made.take([17]))
     assert_allclose(alone["star-017"].value, whole["star-017"].value, atol=1e-3)
+
+
+@pytest.mark.parametrize("velocity", [-690.0, -3.7, 0.0, 412.3])
+def test_templates_are_means_over_the_pixels_of_stars(velocity):
+    """By the trapezoidal rule on a hundred points of each pixel, from straight lines between pixels of the template."""
+    known = templates()
+    at = (
+        known.edges[0] + (known.edges[1] - known.edges[0]) * np.arange(100 * (len(known.edges) - 1) + 1) / 100
+    )
+    at = at - np.log10(1 + velocity / SPEED_OF_LIGHT)
+    pixel = known.log_first + known.step * np.arange(known.lines.shape[1])
+    fine = np.interp(at, pixel, known.lines[7])
+    expected = np.stack(
+        [0.5 * (fine[i : i + 100] + fine[i + 1 : i + 101]).mean() for i in range(0, len(at) - 1, 100)]
+    )
+    inside = (at[:-1:100] >= pixel[0]) & (at[100::100] <= pixel[-1])
+    (found,) = known.moved(velocity, slice(7, 8))
+    assert_allclose(found[inside], expected[inside], atol=2e-5)
+    assert not found[~inside].any()
+    assert_allclose(known.moved(velocity)[7], found)
+
+
+def test_pixels_that_are_no_whole_number_of_the_templates_are_refused():
+    known = templates()
+    with pytest.raises(ParameterError, match="whole number"):
+        replace(known, edges=known.edges[0] + 1.7 * (known.edges - known.edges[0])).moved(0.0)

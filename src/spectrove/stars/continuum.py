@@ -36,6 +36,8 @@ def lines(flux: Floats, used: NDArray[np.bool_], width: int = WIDTH) -> Floats:
 
 
 def _sums(values: NDArray, width: int) -> Floats:
-    half = width // 2
-    added = np.cumsum(np.pad(np.asarray(values, float), ((0, 0), (half + 1, half))), axis=1)
-    return np.asarray(added[:, width:] - added[:, :-width])
+    half, n = width // 2, values.shape[1]
+    added = np.zeros((len(values), n + 1))
+    np.cumsum(values, axis=1, out=added[:, 1:])
+    at = np.arange(n)
+    return np.asarray(added[:, np.minimum(at + half + 1, n)] - added[:, np.maximum(at - half, 0)])

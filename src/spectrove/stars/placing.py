@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,8 +111,8 @@ def _refusal(one: Spectrum, reasons: list[str]) -> Refusal:
 def why_not(one: Spectrum, setting: Setting, z: float = 0.0) -> str:
     """Why a spectrum cannot be brought to a setting; "" if it can."""
     low, high = setting.low * (1 + z), setting.high * (1 + z)
-    inside = (one.wavelength >= low) & (one.wavelength <= high)
-    if inside.sum() < 2 * _NODES or not one.good[inside].any():
+    inside = _between(one.wavelength, low, high)
+    if inside.stop - inside.start < 2 * _NODES or not one.good[inside].any():
         return f"no good pixel in {setting.name}"
     step, sigma = _step(one.wavelength[inside]), _sigma(one, inside, setting)
     if FEWEST * step > WIDEST * _FWHM * _width(setting) or sigma > WIDEST * _width(setting):
@@ -133,7 +134,7 @@ def placed(one: Spectrum, at: Floats, z: float, setting: Setting) -> tuple[Float
     wanted = at * (1 + z)
     gaps = np.diff(wanted)
     edges = np.concatenate([[wanted[0] - gaps[0] / 2], wanted[:-1] + gaps / 2, [wanted[-1] + gaps[-1] / 2]])
-    near = (one.wavelength >= edges[0] - 3) & (one.wavelength <= edges[-1] + 3)
+    near = _between(one.wavelength, edges[0] - 3, edges[-1] + 3)
     wavelength, flux, good = one.wavelength[near], one.flux[near].astype(float), one.good[near]
     nothing = np.zeros(len(at))
     if len(wavelength) < 2 * _NODES or not good.any():
@@ -143,7 +144,7 @@ def placed(one: Spectrum, at: Floats, z: float, setting: Setting) -> tuple[Float
     good = good & (ivar * _WORSE**2 > usual)
     ivar = np.minimum(ivar, usual * _WORSE**2)
     step = _step(wavelength)
-    added = math.sqrt(max(_width(setting) ** 2 - _sigma(one, np.flatnonzero(near), setting) ** 2, 0.0))
+    added = math.sqrt(max(_width(setting) ** 2 - _sigma(one, near, setting) ** 2, 0.0))
     if added > _NARROW * step:
         value, fine = _smoothed(wavelength, flux, good, wanted, added)
     else:
@@ -153,6 +154,12 @@ def placed(one: Spectrum, at: Floats, z: float, setting: Setting) -> tuple[Float
     return np.where(fine, value, 0.0), np.where(fine, gained, 0.0)
 
 
+def _between(wavelength: Floats, low: float, high: float) -> slice:
+    """Where wavelengths, which rise, lie between two."""
+    start, stop = np.searchsorted(wavelength, [low, high], "left")
+    return slice(int(start), int(stop + (stop < len(wavelength) and wavelength[stop] == high)))
+
+
 def _width(setting: Setting) -> float:
     """One sigma of a setting's profile in its middle, angstrom."""
     return 0.5 * (setting.low + setting.high) / setting.resolution / _FWHM
@@ -160,10 +167,16 @@ def _width(setting: Setting) -> float:
 
 def _step(wavelength: Floats) -> float:
     """Angstrom from pixel to pixel, of most."""
-    return float(np.quantile(np.diff(wavelength), 0.5))
+    size = np.diff(wavelength)
+    return float(size.mean()) if size.max() < 1.1 * size.min() else _middle(size)
 
 
-def _sigma(one: Spectrum, where: NDArray, setting: Setting) -> float:
+def _middle(values: Floats) -> float:
+    """The value with as many below as above."""
+    return float(np.partition(values, len(values) // 2)[len(values) // 2])
+
+
+def _sigma(one: Spectrum, where: slice, setting: Setting) -> float:
     """One sigma of the profile of a spectrum there, angstrom; where it is not known, from its pixels.
 
     Pixels do not say how sharp a spectrum is: five or six to a full width are usual. Those that would then be too blunt
@@ -181,7 +194,7 @@ def _smoothed(
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Means under a Gaussian at the wanted wavelengths, and where enough of it lies on good pixels."""
     size = np.gradient(wavelength)
-    reach = math.ceil(_REACH * sigma / float(np.quantile(size, 0.5)))
+    reach = math.ceil(_REACH * sigma / _middle(size))
     middle = np.searchsorted(wavelength, wanted)
     place = middle[:, None] + np.arange(-reach, reach + 1)
     inside = (place >= 0) & (place < len(wavelength))
@@ -200,22 +213,61 @@ def _interpolated(
     size = np.diff(edges)
     n = max(1, round(float(size.mean()) / step))
     value, fine = np.zeros(len(size)), np.ones(len(size), bool)
+    even, bad = _is_even(wavelength), ~good
+    some_bad = bool(bad.any())
+    share = _even_shares() if even else _shares(wavelength)
+    index = np.arange(len(wavelength), dtype=float)
     for i in range(n):
         at = edges[:-1] + size * (i + 0.5) / n
-        first = np.searchsorted(wavelength, at) - _NODES // 2
-        fine &= (first >= 0) & (first + _NODES <= len(wavelength))
-        place = first.clip(0, len(wavelength) - _NODES)[:, None] + np.arange(_NODES)
-        nodes = wavelength[place]
-        off = at[:, None] - nodes
-        weight = np.ones(nodes.shape)
+        place = np.interp(at, wavelength, index, -1.0, -1.0)
+        first = place.astype(np.int64) - (_NODES // 2 - 1)
+        fine &= (place >= 0) & (first >= 0) & (first + _NODES <= len(wavelength))
+        first = first.clip(0, len(wavelength) - _NODES)
+        # In even pixels distances are counted in these.
+        off = [place - first - k if even else at - wavelength[first + k] for k in range(_NODES)]
+        others = _without_one(off)
         for k in range(_NODES):
-            for m in range(_NODES):
-                if m != k:
-                    weight[:, k] *= off[:, m] / (nodes[:, k] - nodes[:, m])
-        matters = abs(weight) > 1e-6
-        fine &= (good[place] | ~matters).all(axis=1)
-        value += (weight * flux[place]).sum(axis=1) / n
-    return value, fine
+            weight = others[k] * share[k][0 if even else first]
+            value += weight * flux[first + k]
+            if some_bad:
+                fine &= ~(bad[first + k] & (abs(weight) > 1e-6))
+    return value / n, fine
+
+
+def _is_even(wavelength: Floats) -> bool:
+    """Whether each pixel is as wide as the next, to a thousandth."""
+    size = np.diff(wavelength)
+    return bool((abs(np.diff(size)) < 1e-3 * size[1:]).all())
+
+
+@cache
+def _even_shares() -> list[Floats]:
+    """`_shares` of even pixels, which are all alike: of one node."""
+    return _shares(np.arange(_NODES, dtype=float))
+
+
+def _shares(wavelength: Floats) -> list[Floats]:
+    """One over the product of each node's distances from the others, by the first node; each (n_pixels - 5,)."""
+    n = len(wavelength) - _NODES + 1
+    node = [wavelength[k : k + n] for k in range(_NODES)]
+    found = []
+    for k in range(_NODES):
+        product = np.ones(n)
+        for m in range(_NODES):
+            if m != k:
+                product *= node[k] - node[m]
+        found.append(1 / product)
+    return found
+
+
+def _without_one(factors: list[Floats]) -> list[Floats]:
+    """The product of all factors but one, for each of them."""
+    before, after = [factors[0]], [factors[-1]]
+    for k in range(1, len(factors) - 1):
+        before.append(before[-1] * factors[k])
+        after.append(after[-1] * factors[-1 - k])
+    after.reverse()
+    return [after[0], *(one * other for one, other in zip(before, after[1:], strict=False)), before[-1]]
 
 
 def _light(wavelength: Floats, ivar: Floats, edges: Floats) -> Floats:

@@ -27,8 +27,8 @@ FASTEST, COARSE, FINE = 500.0, 8.0, 2.0
 #: No velocity is better known than this, km/s: that by which a template and a star of other labels differ.
 FLOOR = 0.15
 
-#: km/s of a pixel of the star, and of one of the templates.
-_STEP, _TEMPLATE_STEP = 6.0, 2.0
+#: km/s of a pixel of the templates, and how many of these one of the star has.
+_TEMPLATE_STEP, _WIDE = 2.0, 3
 
 #: Pixels that the continuum is the mean of: 1,200 km/s.
 _WIDTH = 201
@@ -36,8 +36,8 @@ _WIDTH = 201
 #: Number of templates, and of mock stars that they are chosen among; their broadening in km/s.
 _TEMPLATES, _AMONG, _BROADENING = 12, 2000, 5.0
 
-#: Velocities that are one minimum, km/s.
-_APART = 40.0
+#: Velocities that are one minimum, km/s, and templates that are looked at in narrow steps.
+_APART, _CLOSELY = 40.0, 2
 
 #: Least share of good pixels with which a setting takes part.
 _LEAST = 0.3
@@ -77,7 +77,7 @@ def _edges(setting: Setting) -> Floats:
     """log10 of the edges of pixels that stars are on: the range of the setting for stars at any velocity."""
     most = FASTEST / SPEED_OF_LIGHT
     low, high = np.log10([setting.low * (1 - most), setting.high * (1 + most)])
-    step = np.log10(1 + _STEP / SPEED_OF_LIGHT)
+    step = _WIDE * np.log10(1 + _TEMPLATE_STEP / SPEED_OF_LIGHT)
     return low + step * np.arange(int((high - low) / step) + 1)
 
 
@@ -95,7 +95,7 @@ def _lines(one: Spectrum, setting: Setting) -> tuple[Floats, Floats]:
     fine = used & (level > 0)
     level = np.where(fine, level, 1.0)
     variance = 1 / np.where(fine, ivar * level**2, 1.0) + SYSTEMATIC**2
-    return lines(flux[None], used[None], _WIDTH)[0], np.where(fine, 1 / variance, 0.0)
+    return np.where(fine, flux / level - 1, 0.0), np.where(fine, 1 / variance, 0.0)
 
 
 @cache
@@ -128,7 +128,7 @@ def _search() -> Search:
         log_first = float(np.log10(at[0]))
         places = 10 ** (log_first + step * np.arange(int((np.log10(at[-1]) - log_first) / step)))
         spectra = CubicSpline(at, here, axis=1)(places)
-        width = int(_WIDTH * _STEP / _TEMPLATE_STEP) // 2 * 2 + 1
+        width = _WIDTH * _WIDE // 2 * 2 + 1
         over = np.asarray(lines(spectra, np.ones(spectra.shape, bool), width), np.float64)
         parts.append(Templates(log_first, over, labels[:, 0], _edges(setting), float(step)))
-    return Search(_Both(parts), FASTEST, COARSE, FINE, FLOOR, _APART)
+    return Search(_Both(parts), FASTEST, COARSE, FINE, FLOOR, _APART, _CLOSELY, FINE)

@@ -6,6 +6,7 @@ where noise is smoothed most: 40 km/s for nearly every star of LAMOST. Templates
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
@@ -15,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrove.errors import Refusal
+from spectrove.errors import ParameterError, Refusal
 from spectrove.lines import SPEED_OF_LIGHT
 from spectrove.redshift_estimate import WARNINGS
 from spectrove.spectra import SpectrumSet
@@ -101,7 +102,8 @@ class Templates:
         log_first: log10 of the first wavelength, vacuum angstrom; pixels follow in steps of `step`.
         lines: (n_templates, n_pixels).
         teff: Mean effective temperature of each, K.
-        edges: log10 of the edges of the pixels that stars are on, even, (n_pixels_of_stars + 1,).
+        edges: log10 of the edges of the pixels that stars are on, even, a whole number of steps apart,
+            (n_pixels_of_stars + 1,).
         step: In log10 of the wavelength.
     """
 
@@ -117,25 +119,49 @@ class Templates:
         A star is the mean of the light in each of its pixels. A template that were taken at their centres would draw
         velocities by up to 7 km/s towards those that are whole pixels.
         """
-        place = (self.edges - np.log10(1 + velocity / SPEED_OF_LIGHT) - self.log_first) / self.step
-        inside = (place[:-1] >= 0) & (place[1:] <= self.lines.shape[1] - 1)
-        share = self.step / float(self.edges[1] - self.edges[0])
-        return np.where(inside, np.diff(self._integral(place, which)) * share, 0.0)
-
-    def _integral(self, place: Floats, which: slice) -> Floats:
-        """From the first pixel to these places, in pixels of the templates: straight lines between these."""
-        place = np.clip(place, 0, self.lines.shape[1] - 1)
-        whole = np.minimum(place.astype(np.int64), self.lines.shape[1] - 2)
-        part = place - whole
-        lines, summed = self.lines[which], self._summed[which]
-        here = lines[:, whole]
-        return summed[:, whole] + part * here + part**2 / 2 * (lines[:, whole + 1] - here)
+        place = (self.edges[0] - np.log10(1 + velocity / SPEED_OF_LIGHT) - self.log_first) / self.step
+        wide, last = self._wide, self.lines.shape[1] - 1
+        first = max(0, math.ceil(-place / wide))  # the first edge that lies on the templates, and the last
+        final = min(len(self.edges) - 1, math.floor((last - place) / wide))
+        out = np.zeros((len(range(len(self.lines))[which]), len(self.edges) - 1))
+        if final <= first:
+            return out
+        begin = math.floor(place + wide * first)
+        part, n = place + wide * first - begin, final - first + 1
+        summed, here, above = (
+            kept[which, at % wide, at // wide : at // wide + n]
+            for kept, at in ((self._sums, begin), (self._pixels, begin), (self._pixels, begin + 1))
+        )
+        # The integral to each edge: between pixels of the templates are straight lines.
+        whole = summed + (part - part**2 / 2) * here + part**2 / 2 * above
+        out[:, first:final] = np.diff(whole, axis=1) / wide
+        return out
 
     @cached_property
-    def _summed(self) -> Floats:
+    def _wide(self) -> int:
+        """Pixels of the templates in one of the stars."""
+        found = float(self.edges[1] - self.edges[0]) / self.step
+        if abs(found - round(found)) * len(self.edges) > 1e-3:
+            raise ParameterError(
+                f"a pixel of stars is {found:.6f} of the templates; expected a whole number."
+            )
+        return round(found)
+
+    def _every(self, values: Floats) -> Floats:
+        """Values of pixels that are a pixel of stars apart, one after the other, (n_templates, wide, n)."""
+        more = -(values.shape[1] + 1) % self._wide + 1
+        padded = np.pad(values, ((0, 0), (0, more)))
+        return np.ascontiguousarray(padded.reshape(len(values), -1, self._wide).transpose(0, 2, 1))
+
+    @cached_property
+    def _pixels(self) -> Floats:
+        return self._every(self.lines)
+
+    @cached_property
+    def _sums(self) -> Floats:
         """The integral to each pixel by the trapezoidal rule."""
         steps = (self.lines[:, 1:] + self.lines[:, :-1]) / 2
-        return np.concatenate([np.zeros((len(steps), 1)), np.cumsum(steps, axis=1)], axis=1)
+        return self._every(np.concatenate([np.zeros((len(steps), 1)), np.cumsum(steps, axis=1)], axis=1))
 
 
 @cache
@@ -159,6 +185,9 @@ class Search:
         fastest, coarse, fine: Velocities that are tried, km/s, and how far apart, first and then.
         floor: No velocity is better known than this, km/s.
         apart: Velocities that are one minimum, km/s.
+        closely: Templates that are looked at in narrow steps.
+        reach: How far on both sides these go from the vertex of a parabola through the wide steps, km/s. None: a wide
+            step from the best of these, for steps too wide for a parabola.
     """
 
     templates: Movable
@@ -167,6 +196,8 @@ class Search:
     fine: float = FINE
     floor: float = FLOOR
     apart: float = _ONE_MINIMUM
+    closely: int = _CLOSELY
+    reach: float | None = None
 
     @cached_property
     def _all_moved(self) -> tuple[Floats, NDArray[np.float32], NDArray[np.float32]]:
@@ -193,10 +224,11 @@ class Search:
     def _closely(self, star: Floats, weight: Floats, velocity: Floats, gain: Floats) -> Velocity:
         """The velocity of one spectrum from what templates gain at each velocity, (n_velocities, n_templates)."""
         total, n = float(weight @ star**2), int((weight > 0).sum())
-        tried = np.argsort(-gain.max(axis=0), kind="stable")[:_CLOSELY]
+        tried = np.argsort(-gain.max(axis=0), kind="stable")[: self.closely]
+        weighted = weight * star
         found = [
             self._maximum(
-                partial(self._gain, star, weight, int(i)), int(i), float(velocity[gain[:, i].argmax()])
+                partial(self._gain, weighted, weight, int(i)), int(i), self._near(velocity, gain[:, i])
             )
             for i in tried
         ]
@@ -222,7 +254,8 @@ class Search:
         self, gain_at: Callable[[float], float], template: int, near: float
     ) -> tuple[float, float, float, int]:
         """Where a template gains most near a velocity, its error, the gain there, and the template."""
-        velocity = np.arange(near - self.coarse, near + self.coarse + 0.5 * self.fine, self.fine)
+        reach = self.coarse if self.reach is None else self.reach
+        velocity = np.arange(near - reach, near + reach + 0.5 * self.fine, self.fine)
         gain = np.array([gain_at(v) for v in velocity])
         i = int(np.clip(gain.argmax(), 1, len(gain) - 2))
         below, here, above = gain[i - 1 : i + 2]
@@ -231,9 +264,18 @@ class Search:
         best = float(velocity[i]) + step
         return best, float((2 / curvature) ** 0.5), gain_at(best), template
 
-    def _gain(self, star: Floats, weight: Floats, template: int, velocity: float) -> float:
-        (moved,) = self.templates.moved(velocity, slice(template, template + 1))
-        across = float(weight @ (star * moved))
+    def _near(self, velocity: Floats, gain: Floats) -> float:
+        """Where the narrow steps begin, from what a template gains in wide ones."""
+        i = int(gain.argmax())
+        if self.reach is None or not 0 < i < len(gain) - 1:
+            return float(velocity[i])
+        below, here, above = gain[i - 1 : i + 2].astype(float)
+        bent = max(2 * here - below - above, 1e-12)
+        return float(velocity[i] + self.coarse * np.clip(0.5 * (above - below) / bent, -0.5, 0.5))
+
+    def _gain(self, weighted: Floats, weight: Floats, template: int, velocity: float) -> float:
+        moved = self.templates.moved(velocity, slice(template, template + 1))[0]
+        across = float(weighted @ moved)
         return across**2 / max(float(weight @ moved**2), 1e-12) if across > 0 else 0.0
 
 
