@@ -21,7 +21,7 @@ from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.stars.domain import STARS
 from spectrove.stars.flow.estimator import shipped
 from spectrove.stars.flow.saliency import agreement, sensitivities, true_derivatives
-from spectrove.stars.labels import ASKED, ELEMENTS, PIXEL, lte_spectra, pixels
+from spectrove.stars.labels import ASKED, ELEMENTS, PIXEL, kept_lte_spectra, lte_spectra, pixels
 from spectrove.stars.mock import MockSpectra, draw, draw_labels, load_recipe, observe
 from spectrove.stars.settings import SETTINGS
 
@@ -75,15 +75,13 @@ def computed(folder: Path, n: int = STARS_TESTED) -> tuple[Floats, torch.Tensor]
     labels = draw_labels(1_000, recipe, np.random.default_rng([recipe.stream, SEED, 0]))[:n]
     folder.mkdir(parents=True, exist_ok=True)
     made = []
+
+    def told(done: int, total: int) -> None:
+        if done == total:
+            print(f" flow: {total} more spectra computed", file=sys.stderr, flush=True)
+
     for start in range(0, n, 100):
-        path = folder / f"{start:04d}.npy"
-        if not path.exists():
-            part = path.with_suffix(f".{os.getpid()}.part")
-            with part.open("wb") as file:
-                np.save(file, lte_spectra(labels[start : start + 100]))
-            part.replace(path)
-            print(f" flow: {min(start + 100, n)} of {n} spectra computed", file=sys.stderr, flush=True)
-        made.append(np.load(path, allow_pickle=False))
+        made.append(kept_lte_spectra(folder / f"{start:04d}.npy", labels[start : start + 100], told))
     return labels, torch.from_numpy(np.concatenate(made)[:n])
 
 
@@ -211,10 +209,10 @@ def draw_speed(n: int = 256) -> float:
     """Spectra a second of one core for which the network gives 128 samples, without velocity and pixels."""
     flow = shipped("flow_lte")
     given = torch.zeros((n, flow.network.first.in_features))
-    flow.draws(given[:8], 128)
+    flow.draws(given[:8], 128, range(8))
     began = time.process_time()
     with torch.no_grad():
-        flow.draws(given, 128)
+        flow.draws(given, 128, range(n))
     return n / (time.process_time() - began)
 
 
@@ -244,7 +242,9 @@ def text_of(rows: list[dict[str, Any]]) -> str:
         f"S/N of the continuum in a pixel of .1 A. Ridge: quadratic, refitted at each ratio to {LEARNED:,} stars. "
         f"rms in K and dex; coverage and simulation-based calibration of {DRAWS} samples (p of Kolmogorov and "
         "Smirnov); TARP is the largest difference of expected and found coverage (Lemos et al. 2023). One seed; a "
-        "share of .68 has a standard error of .027, one of .90 of .017."
+        "share of .68 has a standard error of .015, one of .90 of .009, and TARP of exact posteriors of 1,000 stars is "
+        ".026 on average, .042 or more for one set in twenty. The stars that are learned and tested have one "
+        "distribution of labels."
     )
     speed = (
         "Spectra/s of one core from spectra to means and covariances, velocity and emulated spectrum included; the "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,25 @@ class Posterior:
     refusals: tuple[Refusal, ...] = ()
     chi2: NDArray[np.float64] | None = None
     n_pixels: NDArray[np.int64] | None = None
+
+    @staticmethod
+    def concatenate(parts: Sequence[Posterior]) -> Posterior:
+        """Those of several sets of spectra, one after the other: of the same quantities, and made in one way.
+
+        Args:
+            parts: One at least.
+        """
+        some = [one for one in parts if len(one.object_id)] or list(parts[:1])
+
+        def joined(name: str) -> Any:
+            values = [getattr(one, name) for one in some]
+            return None if any(value is None for value in values) else np.concatenate(values)
+
+        return Posterior(
+            joined("object_id"), some[0].quantities, joined("mean"), joined("covariance"), joined("draws"),
+            [flags for one in some for flags in one.flags], some[0].doubts,
+            tuple(refusal for one in parts for refusal in one.refusals), joined("chi2"), joined("n_pixels"),
+        )  # fmt: skip
 
     def samples(self, n: int) -> NDArray[np.float64]:
         """n samples of each spectrum, (n_spectra, n, n_quantities): those it has, else of the normal distribution.

@@ -7,7 +7,18 @@ import pytest
 from numpy.testing import assert_allclose
 
 from spectrove.errors import ParameterError, ShapeError
-from spectrove.stars.labels import ASKED, ELEMENTS, LABELS, PIXEL, lte_spectra, lte_spectrum, pixels, star_of
+from spectrove.stars import labels as labels_of_stars
+from spectrove.stars.labels import (
+    ASKED,
+    ELEMENTS,
+    LABELS,
+    PIXEL,
+    kept_lte_spectra,
+    lte_spectra,
+    lte_spectrum,
+    pixels,
+    star_of,
+)  # fmt: skip
 from spectrove.stars.settings import SETTINGS, setting_of
 
 SUN = np.array([5777, 4.44, 0.0, 0, 0.0, 0, 0, 0, 0, 1.0, 3.0])
@@ -53,3 +64,20 @@ def test_a_star_beyond_the_atmospheres_is_refused():
 def test_a_setting_that_is_not_there_is_refused():
     with pytest.raises(ParameterError, match="HR10, HR21"):
         setting_of("HR15")
+
+
+def test_spectra_are_computed_once_and_read_from_their_file(tmp_path, monkeypatch):
+    calls = []
+
+    def fake(labels, progress):
+        calls.append(len(labels))
+        return np.full((len(labels), len(pixels())), 0.5, np.float32)
+
+    monkeypatch.setattr(labels_of_stars, "lte_spectra", fake)
+    stars = np.zeros((3, len(LABELS)))
+    for _ in range(2):
+        assert kept_lte_spectra(tmp_path / "some.npy", stars).shape == (3, len(pixels()))
+    assert calls == [3]
+    assert [one.name for one in tmp_path.iterdir()] == ["some.npy"]
+    with pytest.raises(ShapeError, match=r"some\.npy: spectra have shape"):
+        kept_lte_spectra(tmp_path / "some.npy", stars[:2])

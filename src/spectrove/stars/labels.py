@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,3 +109,30 @@ def lte_spectra(labels: NDArray, progress: Callable[[int, int], None] = lambda d
         flux[i] = lte_spectrum(row)
         progress(i + 1, len(labels))
     return flux
+
+
+def kept_lte_spectra(
+    path: Path, labels: NDArray, progress: Callable[[int, int], None] = lambda done, total: None
+) -> NDArray:
+    """`lte_spectra` from a file that holds them; they are computed and put there if it is not there.
+
+    Args:
+        path: Of the file, .npy.
+        labels: (n_stars, n_labels).
+        progress: Told how many are done, of how many.
+
+    Raises:
+        ShapeError: The file holds another number of spectra, or other pixels.
+    """
+    if not path.exists():
+        flux = lte_spectra(labels, progress)
+        unfinished = path.with_suffix(f".{os.getpid()}.part")
+        with unfinished.open("wb") as file:
+            np.save(file, flux)
+        unfinished.replace(path)
+    found = np.load(path, allow_pickle=False)
+    if found.shape != (len(labels), len(pixels())):
+        raise ShapeError(
+            f"{path}: spectra have shape {found.shape}, expected ({len(labels)}, {len(pixels())}). Remove the file."
+        )
+    return np.asarray(found, np.float32)

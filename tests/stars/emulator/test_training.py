@@ -11,6 +11,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from spectrove.errors import RecipeError
+from spectrove.stars import labels as labels_of_stars
 from spectrove.stars.emulator import spectra, training
 from spectrove.stars.emulator.network import load_emulator, packed, unpacked
 from spectrove.stars.labels import LABELS, pixels
@@ -78,7 +79,7 @@ def test_spectra_that_are_there_are_not_computed_again(tmp_path: Path, monkeypat
         calls.append(len(labels))
         return np.zeros((len(labels), len(pixels())), np.float32) + labels[:, :1].astype(np.float32)
 
-    monkeypatch.setattr(spectra, "lte_spectra", fake)
+    monkeypatch.setattr(labels_of_stars, "lte_spectra", fake)
     monkeypatch.setattr(spectra, "PART", 4)
     spectra.computed(tmp_path, "test", 5, recipe)
     labels, flux = spectra.computed(tmp_path, "test", 10, recipe)

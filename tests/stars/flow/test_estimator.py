@@ -14,6 +14,7 @@ from tests.stars.made import star
 from spectrove.pixels.air import air_to_vacuum
 from spectrove.spectra import FLAGS, Spectrum, SpectrumSet
 from spectrove.stars.domain import STARS
+from spectrove.stars.flow import estimator
 from spectrove.stars.flow.estimator import DOUBTS, _without
 from spectrove.stars.labels import ASKED
 
@@ -71,6 +72,34 @@ def test_company_the_unit_and_the_velocity_do_not_matter(lte):
     assert (abs(here.mean - there.mean) < 0.5 * sigma).all()
     alone = lte.posterior(as_spectra(drawn).take([3]))
     assert (abs(alone.mean[0] - here.mean[3]) < 0.01 * sigma[3]).all()
+
+
+def test_samples_are_a_spectrum_s_own_in_any_company(lte):
+    drawn = mocks(6)
+    together = lte.posterior(as_spectra(drawn), n_draws=200)
+    alone = lte.posterior(as_spectra(drawn).take([4]), n_draws=200)
+    sigma = np.sqrt(np.diagonal(together.covariance, axis1=1, axis2=2))
+    assert (abs(alone.draws[0] - together.draws[4]) < 0.05 * sigma[4]).all()
+    off = (together.draws - together.draws.mean(axis=1, keepdims=True)) / sigma[:, None]
+    assert abs(np.corrcoef(off[:, :, 0])[np.triu_indices(6, 1)]).max() < 0.35, "not those of another star"
+
+
+def test_many_spectra_are_read_in_parts_as_they_are_together(lte, monkeypatch):
+    blunt = [star(14, 20.0, name=f"blunt-{i}") for i in range(3)]
+    spectra = SpectrumSet.from_spectra([*as_spectra(mocks(5)), *blunt])
+    whole = lte.posterior(spectra, n_draws=16)
+    monkeypatch.setattr(estimator, "TOGETHER", 3)
+    parts = lte.posterior(spectra, n_draws=16)
+    assert parts.object_id.tolist() == whole.object_id.tolist() == [f"mock-{i}" for i in range(5)]
+    assert [one.name for one in parts.refusals] == [f"blunt-{i}" for i in range(3)]
+    assert parts.flags == whole.flags
+    sigma = np.sqrt(np.diagonal(whole.covariance, axis1=1, axis2=2))
+    assert (abs(parts.mean - whole.mean) < 0.01 * sigma).all()
+    assert (abs(parts.draws - whole.draws) < 0.05 * sigma[:, None]).all()
+    assert_allclose(parts.chi2, whole.chi2, rtol=1e-3)
+    assert_allclose(parts.n_pixels, whole.n_pixels)
+    assert len(lte.posterior(spectra.take([5, 6, 7]), n_draws=16).refusals) == 3
+    assert len(lte.posterior(spectra.take([])).object_id) == 0
 
 
 @pytest.mark.parametrize("setting", [0, 1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from spectrove.errors import RecipeError
 from spectrove.provenance import canonical_json
-from spectrove.stars.labels import LABELS, lte_spectra, pixels
+from spectrove.stars.labels import kept_lte_spectra
 from spectrove.stars.mock.recipe import MockRecipe, load_recipe
 from spectrove.stars.mock.stars import draw_labels
 
@@ -58,6 +57,7 @@ def computed(
 
     Raises:
         RecipeError: The folder holds spectra of another recipe.
+        ShapeError: A file of it holds other spectra.
     """
     folder.mkdir(parents=True, exist_ok=True)
     about, wanted = folder / "recipe.json", canonical_json(recipe.model_dump())
@@ -66,19 +66,12 @@ def computed(
     about.write_text(wanted, "utf-8")
     labels, parts = labels_of(kind, -(-n // PART) * PART, recipe), []
     for i in range(0, n, PART):
-        path = folder / f"{kind}-{i // PART:04d}.npy"
-        if not path.exists():
-            flux = lte_spectra(
+        parts.append(
+            kept_lte_spectra(
+                folder / f"{kind}-{i // PART:04d}.npy",
                 labels[i : i + PART],
                 lambda done, _, i=i: progress(min(i + done, n), n),  # type: ignore[misc]
             )
-            unfinished = path.with_suffix(f".{os.getpid()}.part")
-            with unfinished.open("wb") as file:
-                np.save(file, flux)
-            unfinished.replace(path)
-        parts.append(np.load(path, allow_pickle=False))
+        )
         progress(min(i + PART, n), n)
-    flux = np.concatenate(parts)[:n]
-    if flux.shape[1:] != pixels().shape or labels.shape[1] != len(LABELS):
-        raise RecipeError(f"{folder}: spectra have {flux.shape[1]} pixels, expected {len(pixels())}.")
-    return labels[:n], flux
+    return labels[:n], np.concatenate(parts)[:n]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import blake2b
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,9 @@ _DEPTH, _CONTINUUM = 0.15, 0.005
 #: Reduced chi2, with what a model is off by, from which a fit is called poor.
 POOR = 2.5
 
+#: Spectra that are read together: pixels of more do not fit into a processor's cache.
+TOGETHER = 100
+
 #: Flags with which no label is confident.
 DOUBTS = frozenset({"outside_labels", "poor_fit"})
 
@@ -77,8 +81,17 @@ class FlowEstimator:
 
         Args:
             spectra: Flux on wavelengths, in any unit; nothing but pixels is read.
-            n_draws: Samples of each posterior; none if 0.
+            n_draws: Samples of each posterior, independent of those of any other spectrum; none if 0.
         """
+        from spectrove.posterior import Posterior
+
+        parts = [
+            self._of_part(spectra.take(range(i, min(i + TOGETHER, len(spectra)))), n_draws)
+            for i in range(0, max(len(spectra), 1), TOGETHER)
+        ]
+        return Posterior.concatenate(parts)
+
+    def _of_part(self, spectra: SpectrumSet, n_draws: int) -> Posterior:
         import torch
 
         from spectrove.posterior import Posterior
@@ -94,14 +107,15 @@ class FlowEstimator:
         rest, velocity = _take(rest, ~faint), [v for v, f in zip(velocity, faint, strict=True) if not f]
         rest, error = _without(rest, noisy[~faint]), np.where(np.isfinite(error), error, 1.0)[~faint]
         flux, given = network_input(flow, rest, error)
+        place = {str(name): i for i, name in enumerate(spectra.object_id)}
         with torch.no_grad():
             mean, covariance = flow.labels(given)
-            draws = flow.draws(given, n_draws).double().numpy() if n_draws else None
+            seeds = [_seed(spectra, place[str(name)]) for name in rest.object_id] if n_draws else []
+            draws = flow.draws(given, n_draws, seeds).double().numpy() if n_draws else None
         chi2, n_pixels, reduced = explained(flow, flux, rest, mean, self.depth)
         n = len(ASKED)
         sigma = covariance.diagonal(dim1=1, dim2=2).sqrt()
         outside = ((mean - sigma < flow.low) | (mean + sigma > flow.high))[:, :n].any(dim=1).numpy()
-        place = {str(name): i for i, name in enumerate(spectra.object_id)}
         of_rows = spectra.column("flags")
         flags = [
             _flags(one, of_rows[place[str(name)]] or (), bool(beyond), float(r), bool(here.all()))
@@ -149,6 +163,12 @@ def _nothing(quantities: tuple[str, ...], refusals: list[Refusal]) -> Posterior:
         np.zeros(0, str), quantities, np.zeros((0, n)), np.zeros((0, n, n)), None, [], DOUBTS, tuple(refusals),
         np.zeros(0), np.zeros(0, np.int64),
     )  # fmt: skip
+
+
+def _seed(spectra: SpectrumSet, i: int) -> int:
+    """A number of a spectrum's pixels, so that its samples are its own, and the same in any company."""
+    flux = np.ascontiguousarray(spectra.flux[spectra.offsets[i] : spectra.offsets[i + 1]])
+    return int.from_bytes(blake2b(flux.tobytes(), digest_size=8).digest(), "little") >> 1
 
 
 def _flags(

@@ -16,7 +16,7 @@ from spectrove.provenance import canonical_json, hash_arrays
 from spectrove.stars.emulator.network import load_emulator
 from spectrove.stars.flow.recipe import FlowRecipe
 from spectrove.stars.flow.shown import Basis, over_continuum, parts
-from spectrove.stars.labels import ASKED, LABELS
+from spectrove.stars.labels import ASKED, LABELS, kept_lte_spectra
 from spectrove.stars.mock import MockSpectra, draw_labels, load_recipe, observe
 from spectrove.stars.mock.recipe import MockRecipe
 
@@ -25,6 +25,12 @@ PART, TOGETHER = 10_000, 250
 
 #: Stars that components are made of, and those at which spectra are derived by their labels.
 STARS, DERIVED = 3_000, 600
+
+#: First draws of the computed stars that the emulator is compared with, and of those that widths are checked with.
+COMPARED, CHECKED = 600_000, 600_008
+
+#: Computed stars one of which shows what the emulator is off by at a star.
+NEAREST = 8
 
 #: Weight of each label's derivatives beside the spectra themselves.
 _DERIVATIVES = 0.5
@@ -146,6 +152,52 @@ def pool(
         made.append({name: tensor[:size] for name, tensor in found.items()})
         progress(start + size, n)
     return {name: torch.cat([one[name] for one in made]) for name in made[0]}
+
+
+def differences(recipe: FlowRecipe, basis: Basis, folder: Path, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """What the emulator is off by at computed stars, and which of these are most like each star.
+
+    Args:
+        recipe: Of the flow.
+        basis: Of the components.
+        folder: For the computed spectra.
+        labels: Of the stars, (n_stars, n_labels).
+
+    Returns:
+        Components of computed less those of emulated spectra, (n_compared, n_components), and numbers of the computed
+        stars, (n_stars, `NEAREST`).
+    """
+    known, flux = computed(folder, COMPARED, recipe.compared)
+    emulator = load_emulator()
+    with torch.no_grad():
+        emulated = emulator(torch.minimum(torch.maximum(known, emulator.low), emulator.high))
+    off = basis.components(flux)[0] - basis.components(emulated)[0]
+    spread = labels.std(dim=0)
+    near = [
+        torch.cdist(part / spread, known / spread).topk(min(NEAREST, len(known)), largest=False).indices
+        for part in labels.split(2_000)
+    ]
+    return off, torch.cat(near)
+
+
+def checks(recipe: FlowRecipe, basis: Basis, folder: Path) -> dict[str, Tensor]:
+    """As `pool`, of computed stars that nothing else has seen."""
+    labels, flux = computed(folder, CHECKED, recipe.checked)
+    clean = observe(labels.double().numpy(), flux, load_recipe(recipe.mocks), CHECKED).clean
+    components, level = basis.components(clean)
+    return {"components": components, "level": level, "labels": labels}
+
+
+def computed(folder: Path, first: int, n: int) -> tuple[Tensor, Tensor]:
+    """Labels and computed spectra of stars of the recipe "train", (n, n_labels) and (n, n_pixels); kept in a folder."""
+    mocks, labels, flux = load_recipe("train"), [], []
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(-(-n // TOGETHER)):
+        drawn = draw_labels(TOGETHER, mocks, np.random.default_rng([mocks.stream, first + i, 0]))
+        drawn = drawn[: n - i * TOGETHER]
+        labels.append(torch.from_numpy(drawn).float())
+        flux.append(torch.from_numpy(kept_lte_spectra(folder / f"{first + i}.npy", drawn)))
+    return torch.cat(labels), torch.cat(flux)
 
 
 def _drawn(n: int, mocks: MockRecipe, basis: Basis, first: int) -> dict[str, Tensor]:

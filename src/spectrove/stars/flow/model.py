@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +34,10 @@ _LEAST = 1e-3
 
 #: Spectra whose labels are drawn together.
 TOGETHER = 64
+
+
+#: Least share of the normal distribution beyond a sample.
+_EDGE = 1e-7
 
 
 class Normal(NamedTuple):
@@ -159,14 +164,22 @@ class Flow:
         factor = (self.spread * self.errors)[:, None] * normal.factor
         return normal.mean * self.spread + self.centre, factor @ factor.transpose(1, 2)
 
-    def draws(self, given: Tensor, n: int, seed: int = 0) -> Tensor:
-        """Samples of the posterior of the asked labels, (n_spectra, n, n_asked); the same whenever asked."""
+    def draws(self, given: Tensor, n: int, seeds: Sequence[int]) -> Tensor:
+        """Samples of the posterior of the asked labels, (n_spectra, n, n_asked); the same for a seed.
+
+        Samples of a spectrum fill its posterior more evenly than independent ones: points of Sobol's sequence, moved by
+        a step and in an order of its own. The same points for all would be off alike for all, and so would intervals.
+
+        Args:
+            given: What the network is given, (n_spectra, n_given).
+            n: Samples of each.
+            seeds: One of each spectrum, 0 to 2^63 - 1: spectra that have the same are not independent.
+        """
         found = []
-        for part in given.split(TOGETHER):
+        for part, own in zip(given.split(TOGETHER), _split(seeds, TOGETHER), strict=True):
             normal, context = self.network(part)
             mean, factor = normal.mean[:, None, :N_ASKED], normal.factor[:, None, :N_ASKED, :N_ASKED]
-            generator = torch.Generator().manual_seed(seed)
-            base = torch.randn((1, n, N_ASKED), generator=generator).expand(len(part), -1, -1)
+            base = torch.stack([_normal_points(n, seed) for seed in own])
             with_context = context[:, None].expand(-1, n, -1)
             off = self.network.flow(with_context).transform.inv(base)
             apart = (factor @ off[..., None])[..., 0] * self.widening
@@ -214,6 +227,24 @@ class Flow:
             tuple(stored[f"{name}.{i}"] for i in range(len(SETTINGS))) for name in ("rows", "spread")
         )
         return Flow(recipe, network, Basis(stored["mean"], rows, spread), _below(stored, "units."))
+
+
+@lru_cache(maxsize=8)
+def _points(n: int) -> Tensor:
+    """Points that fill a cube evenly, (n, n_asked), double."""
+    return torch.quasirandom.SobolEngine(N_ASKED, scramble=True, seed=0).draw(n, dtype=torch.float64)
+
+
+def _normal_points(n: int, seed: int) -> Tensor:
+    """Points of a normal distribution, (n, n_asked): independent of those of another seed."""
+    generator = torch.Generator().manual_seed(seed)
+    step = torch.rand(N_ASKED, generator=generator, dtype=torch.float64)
+    order = torch.randperm(n, generator=generator)
+    return torch.special.ndtri(((_points(n)[order] + step) % 1).clamp(_EDGE, 1 - _EDGE)).float()
+
+
+def _split(seeds: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [seeds[i : i + size] for i in range(0, len(seeds), size)]
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

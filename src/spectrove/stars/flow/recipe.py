@@ -18,6 +18,8 @@ class FlowRecipe(BaseModel):
         units: Of each of the two hidden layers of a coupling.
         bins: Of its splines.
         pool: Mock spectra without noise that are drawn, in all.
+        compared: Computed stars: what the emulator of the mock spectra is off by at them is noise to the flow.
+        checked: Further computed stars, by which widths are corrected.
         steps: Of training of the normal distributions; then ...
         shaping: ... of the flow, while these stay as they are.
         batch: Spectra of a step; each has other noise every time ...
@@ -40,9 +42,11 @@ class FlowRecipe(BaseModel):
     transforms: int = Field(3, ge=1)
     units: int = Field(64, ge=1)
     bins: int = Field(8, ge=2)
-    pool: int = Field(160_000, ge=1)
-    steps: int = Field(16_000, ge=1)
-    shaping: int = Field(4_000, ge=1)
+    pool: int = Field(320_000, ge=1)
+    compared: int = Field(2_000, ge=1, le=2_000)
+    checked: int = Field(2_000, ge=1)
+    steps: int = Field(20_000, ge=1)
+    shaping: int = Field(6_000, ge=1)
     batch: int = Field(384, ge=2)
     shaped: int = Field(192, ge=2)
     learning_rate: float = Field(2e-3, gt=0)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from spectrove.errors import RecipeError
 from spectrove.provenance import canonical_json, hash_arrays
-from spectrove.stars.flow.mocks import make_basis, pool
+from spectrove.stars.flow.mocks import checks, differences, make_basis, pool
 from spectrove.stars.flow.model import N_ASKED, Flow, FlowNetwork
 from spectrove.stars.flow.recipe import FlowRecipe
 from spectrove.stars.flow.shown import Basis, seen
@@ -26,11 +26,8 @@ Progress = Callable[[int, int], None]
 #: Steps over which the rate rises, and between two states that are kept.
 RISING, KEPT = 300, 500
 
-#: First draw of the mock stars that widths are checked with, and how many: no training draws them.
-CHECKED, CHECKS = 500_000, 4_000
-
-#: Draws of each of them.
-_DRAWS = 128
+#: Draws of each star that widths are checked with, and how often each has other noise.
+_DRAWS, _NOISES = 256, 3
 
 
 class _Pair(nn.Module):
@@ -54,6 +51,7 @@ def train(
     progress: Progress = lambda done, total: None,
     drawn: Progress = lambda done, total: None,
     start: Flow | None = None,
+    stars: Path | None = None,
 ) -> tuple[Flow, dict[str, Any]]:
     """A flow, and a report; a run that was stopped goes on from the folder.
 
@@ -63,6 +61,7 @@ def train(
         progress: Told the steps.
         drawn: Told the mock spectra.
         start: A flow of the same shape, of other mock stars: its components are kept, and its weights are learned on.
+        stars: For computed spectra, which runs may share; in `folder` if None.
 
     Raises:
         RecipeError: The folder holds a run of another recipe, or the loss is not finite.
@@ -81,6 +80,8 @@ def train(
         pair.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
     about = _begun(folder / "last.safetensors", pair, optimizer, recipe, mocks)
+    stars = folder / "computed" if stars is None else stars
+    off, near = differences(recipe, basis, stars, mocks["labels"])
     labels = (mocks["labels"] - units["centre"]) / units["spread"]
     losses, began = [], time.process_time() - about["seconds"]
     total = recipe.steps + recipe.shaping
@@ -94,7 +95,9 @@ def train(
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
         size = recipe.shaped if shaping else recipe.batch
         chosen = torch.randint(len(labels), (size,), generator=generator)
-        given = noisy(mocks["components"][chosen], mocks["level"][chosen], basis, recipe, generator)
+        which = near[chosen, torch.randint(near.shape[1], (size,), generator=generator)]
+        components = mocks["components"][chosen] + off[which]
+        given = noisy(components, mocks["level"][chosen], basis, recipe, generator)
         learn = pair.network.flow_loss if shaping else pair.network.normal_loss
         loss = learn(given, labels[chosen])
         optimizer.zero_grad()
@@ -119,7 +122,7 @@ def train(
             save_state(folder / "last.safetensors", pair, optimizer, about)
             losses = []
     flow = Flow(recipe, pair.mean, basis, units)
-    flow.widening, flow.errors = widened(flow, folder / "checks")
+    flow.widening, flow.errors = widened(flow, checks(recipe, basis, stars))
     return flow, about | {
         name: [round(w, 3) for w in getattr(flow, name).tolist()] for name in ("widening", "errors")
     }
@@ -156,26 +159,29 @@ def noisy(
     return seen(components + noise, error, has, basis.spread)
 
 
-def widened(flow: Flow, folder: Path, n: int = CHECKS) -> tuple[Tensor, Tensor]:
+def widened(flow: Flow, mocks: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     """By which factors draws and errors hold what they say of mock stars that no training has seen.
+
+    Args:
+        flow: Which.
+        mocks: As `mocks.checks` gives them.
 
     Returns:
         For draws, (n_asked,): their central intervals of 68.3% then hold as many stars; and for errors, (n_labels,):
         the mean square of what is off is then theirs.
     """
-    mocks = pool(flow.recipe, flow.basis, folder, first=CHECKED, n=n)
-    generator = torch.Generator().manual_seed(flow.recipe.seed)
-    given = noisy(mocks["components"], mocks["level"], flow.basis, flow.recipe, generator)
     drawn, off = [], []
-    with torch.no_grad():
-        for part, truth in zip(given.split(1000), mocks["labels"].split(1000), strict=True):
-            mean, covariance = flow.labels(part)
-            off.append((truth - mean) / covariance.diagonal(dim1=1, dim2=2).sqrt())
-            asked = truth[:, :N_ASKED]
-            draws = flow.draws(part, _DRAWS)
-            low, middle, high = torch.quantile(draws, torch.tensor([0.1587, 0.5, 0.8413]), dim=1)
-            apart = asked - middle
-            drawn.append(apart.abs() / torch.where(apart > 0, high - middle, middle - low))
+    levels = torch.tensor([0.1587, 0.5, 0.8413])
+    for turn in range(_NOISES):
+        generator = torch.Generator().manual_seed(flow.recipe.seed * 1_000 + turn)
+        given = noisy(mocks["components"], mocks["level"], flow.basis, flow.recipe, generator)
+        with torch.no_grad():
+            mean, covariance = flow.labels(given)
+            draws = flow.draws(given, _DRAWS, range(turn * len(given), (turn + 1) * len(given)))
+        off.append((mocks["labels"] - mean) / covariance.diagonal(dim1=1, dim2=2).sqrt())
+        low, middle, high = torch.quantile(draws, levels, dim=1)
+        apart = mocks["labels"][:, :N_ASKED] - middle
+        drawn.append(apart.abs() / torch.where(apart > 0, high - middle, middle - low))
     return torch.quantile(torch.cat(drawn), 0.6827, dim=0), (torch.cat(off) ** 2).mean(dim=0).sqrt()
 
 
