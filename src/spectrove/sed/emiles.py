@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spectrove.errors import FormatError, ParameterError
 from spectrove.pixels.air import air_to_vacuum
 from spectrove.sed.constants import SOLAR_LUMINOSITY
-from spectrove.sed.populations import Populations
+from spectrove.sed.population_spectra import Populations
 
 Array = NDArray[np.float64]
 

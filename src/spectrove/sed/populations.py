@@ -6,15 +6,15 @@ No population is shipped. `read_populations` has the table of what can be read; 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrove.errors import FormatError, ParameterError
-from spectrove.sed.constants import HC, LYMAN_LIMIT, SOLAR_LUMINOSITY
-from spectrove.sed.tables import numbers, trapezoid_weights
+from spectrove.sed.constants import SOLAR_LUMINOSITY
+from spectrove.sed.population_spectra import Populations
+from spectrove.sed.tables import numbers
 
 Array = NDArray[np.float64]
 
@@ -22,40 +22,6 @@ Array = NDArray[np.float64]
 #: that falls as a power: points are added there, on straight lines in the logarithms.
 SPARSE = 1e5
 ADDED = 60
-
-
-@dataclass(frozen=True)
-class Populations:
-    """Spectra of simple stellar populations of one initial mass function.
-
-    Attributes:
-        name: What they are, to be cited.
-        imf: Their initial mass function.
-        ages: (n_ages,), yr, growing.
-        metallicities: (n_metallicities,), mass fraction of metals, growing.
-        wavelength: Vacuum angstrom, (n_wavelengths,), growing.
-        luminosity: Lsun / angstrom of one solar mass at birth, (n_metallicities, n_ages, n_wavelengths).
-        surviving: What is left of that mass in stars and remnants, (n_metallicities, n_ages).
-    """
-
-    name: str
-    imf: str
-    ages: Array
-    metallicities: Array
-    wavelength: Array
-    luminosity: Array
-    surviving: Array
-
-    @property
-    def begins_in_ultraviolet(self) -> bool:
-        """Whether there is light below the Lyman limit, so that gas and energy balance can be computed."""
-        return bool(self.wavelength[0] < LYMAN_LIMIT)
-
-    def ionising(self) -> Array:
-        """Hydrogen-ionising photons of one solar mass at birth, 1/s, (n_metallicities, n_ages)."""
-        blue = self.wavelength <= LYMAN_LIMIT
-        weights = trapezoid_weights(self.wavelength[blue]) * self.wavelength[blue] / HC * SOLAR_LUMINOSITY
-        return np.asarray(self.luminosity[:, :, blue] @ weights)
 
 
 #: Metallicities of Maraston's tables by their logarithm in solar units; .001 to .04.
