@@ -221,3 +221,33 @@ def test_a_table_that_is_none_of_fits_is_refused(tmp_path: Path):
     (tmp_path / "mine.csv").write_text("id,ra,dec,mass\na,10,5,11\n")
     with pytest.raises(CatalogError, match="expected a table that sed fit wrote"):
         join_fits(small_base(), tmp_path / "mine.csv")
+
+
+def test_units_are_known_where_a_quantity_is_estimated_and_names_with_dots_are_led_on(tmp_path: Path):
+    from spectrove.conditions import Condition
+    from spectrove.errors import ConditionError
+    from spectrove.inference.numbers.quantities import quantity_of
+    from spectrove.pipeline.domains import domain_of
+
+    base = small_base()
+    join_fits(base, table(tmp_path / "sed.fits", fit("a", 0, 9.0), fit("b", 1, 11.0)))
+    assert quantity_of(base, "bayes_log_mass", domain_of(base)).unit == "dex(Msun)"
+    assert base.count("bayes_log_mass > 10.5") == 1
+    with pytest.raises(KnowledgeError, match=r"did you mean .*bayes_log_mass"):
+        base.count("bayes.log_mass > 10.5")
+    with pytest.raises(
+        ConditionError, match="names of columns have no dots; a base calls this one bayes_log_mass"
+    ):
+        Condition.parse("bayes.log_mass > 10.5")
+
+
+def test_fits_make_a_view_that_is_searched_by_name(tmp_path: Path):
+    """A view of masses and rates: neighbours are those of like mass and rate, and answers are flagged."""
+    base = small_base()
+    rows = [fit(f"g{i}", i, 9.0 + i / 2, **{"bayes.log_ssfr": -9.0 - i}) for i in range(6)]
+    join_fits(base, table(tmp_path / "sed.fits", *rows))
+    _, counts = base.add_view("photometry", ["bayes_log_mass", "bayes_log_ssfr"])
+    assert counts == {"bayes_log_mass": 6, "bayes_log_ssfr": 6}
+    found = base.search(base.spectra([IDS[0]]), view="photometry", k=2)
+    assert [one["object_id"] for one in found[0].neighbors] == [IDS[1], IDS[2]]
+    assert "catalog_columns" in found[0].flags
