@@ -38,6 +38,12 @@ PARTS: dict[str, Part] = {
         "labels by the network: MILES in folds by star, LAMOST from MILES",
         real=True,
     ),
+    "shared": Part(
+        "experiments.stars.shared_errors",
+        "what keeps labels from being better: a kernel beside the network, errors they share, and the continuum",
+        ("labels.py",),
+        real=True,
+    ),
     "saliency": Part(
         "experiments.stars.saliency",
         "what the network of labels looks at: gradients in the windows of known lines",

@@ -34,7 +34,7 @@ PREPROCESS = PreprocessRecipe(n_pixels=120)
 RECIPES = {
     "counts": EncoderRecipe(name="small-counts", kind="counts", counts={"version": 3}),
     "star_lines": EncoderRecipe(name="small-stars", kind="star_lines", star_lines={"n_components": 3}),
-    "star_tokens": EncoderRecipe(name="small-tokens", kind="star_tokens", star_tokens={"version": 1}),
+    "star_tokens": EncoderRecipe(name="small-tokens", kind="star_tokens", star_tokens={"version": 2}),
     "hardness_pca": EncoderRecipe(
         name="small-hardness", kind="hardness_pca", hardness_pca={"n_bins": 8, "n_components": 3}
     ),

@@ -22,7 +22,7 @@ SHIPPED = {
     "sources16": "1df5fadaf7ab2051",
     "sources8": "8751f179f3233725",
     "surprise": "493af0b075a17a5b",
-    "tokens": "c84985b2a9d84042",
+    "tokens": "30cb9d1d08bbe521",
 }
 OTHERS = {
     "base_measured": "0f5e6d02b61800f8",

@@ -13,7 +13,7 @@ from spectrove.encoders import load_encoder
 from spectrove.errors import RecipeError
 from spectrove.pipeline.domains import DOMAINS
 from spectrove.readers import read_file
-from spectrove.spectra import SpectrumSet
+from spectrove.spectra import Spectrum, SpectrumSet
 from spectrove.stars.tokens.encoder import train_star_tokens
 from spectrove.stars.tokens.infer import StarTokens
 from spectrove.stars.tokens.vocabulary import LABELS
@@ -67,6 +67,20 @@ def test_the_encoder_gives_vectors_whatever_the_batch():
     assert_allclose(alone[0], vectors[1], atol=1e-4)
     near, far = (np.linalg.norm(vectors[i] - vectors[1]) for i in (0, 2))
     assert near < 0.5 * far
+
+
+def test_a_vector_does_not_depend_on_how_well_a_star_is_known():
+    """The same pixels with errors ten times as large."""
+    encoder = load_encoder("tokens", DOMAINS["stars"].folders("weights"), DOMAINS["stars"].kinds)
+    one = fine(5000.0)
+    other = Spectrum(
+        one.wavelength, one.flux, error=np.full(len(one.flux), 0.2), object_id="faint", flux_unit="relative"
+    )
+    near = fine(5100.0, "near")
+    spectra = SpectrumSet.from_spectra([one, other, near])
+    vectors = encoder.encode(encoder.prepare(spectra)[0]).vectors
+    assert_allclose(vectors[1], vectors[0], atol=1e-4)
+    assert np.linalg.norm(vectors[2] - vectors[0]) > 0.1
 
 
 def test_an_encoder_needs_some_stars():

@@ -22,8 +22,13 @@ from spectrove.stars.tokens.spectra import BLUE, RED, seen_by_bp, tokens_of
 
 KIND = "star_tokens"
 
-#: Raised whenever the same spectrum gives other coefficients.
-VERSION = 1
+#: Raised whenever the same spectrum gives other coefficients or other errors.
+VERSION = 2
+
+#: Norm of the coefficients over the error that all of them are shown with. With errors of their own, the neighbours of
+#: a star were those as bright as it (correlation of their signal-to-noise ratios with its own .94; so .07), and its own
+#: second spectrum came first for .14 of 600 mock stars; with this for .61, with 300 for .38, with 1,000 for .25.
+STEADY = 100.0
 
 #: Fewer stars say nothing of the scatter of vectors.
 _LEAST = 10
@@ -126,9 +131,11 @@ class StarTokensEncoder(Encoder):
 
 
 def seen(spectra: SpectrumSet) -> tuple[SeenByBp, list[Refusal]]:
-    """What the network sees of spectra, and a sentence for each that it cannot."""
+    """What the network sees of spectra, as well known in all, and a sentence for each that it cannot."""
     found, refused = seen_by_bp(spectra)
-    value, error = on_scale(*tokens_of(found))
+    value, error = tokens_of(found)
+    norm = np.sqrt(np.nansum(value**2, axis=1, keepdims=True))
+    value, error = on_scale(value, np.where(np.isfinite(error), norm / STEADY, np.nan))
     return SeenByBp(found.object_id, value, error, f"{KIND}-{VERSION}"), refused
 
 
