@@ -39,7 +39,8 @@ def fit(name: str, i: int, mass: float = 10.0, **other: object) -> dict[str, obj
     return {
         "id": name, "ra": 10.0 + i, "dec": 5.0, "redshift": 0.1, "bayes.log_mass": mass, "bayes.log_mass_err": 0.1,
         "bayes.log_mass_low": mass - 0.1, "bayes.log_mass_high": mass + 0.1, "best.log_mass": mass + 0.05,
-        "chi2": 7.5, "n_bands": 4, "n_limits": 1, "error_floor": 0.05, "n_effective": 33.0, "flags": "slope low",
+        "chi2": 7.5, "n_bands": 4, "n_limits": 1, "error_floor": 0.05, "n_effective": 33.0,
+        "widening": 1.25, "flags": "slope low",
         "flux.subaru.suprime.r+": 0.02, "flux.subaru.suprime.r+_err": -0.001, "model.subaru.suprime.r+": 0.019,
         "pivot.subaru.suprime.r+": 6275.4,
     } | other  # fmt: skip
@@ -79,6 +80,7 @@ def test_fits_find_objects_by_position_from_every_kind_of_file(tmp_path: Path, s
     assert (done.new, done.same, done.kept) == (2, 0, ())
     found = values(base, "bayes_log_mass", "sed_n_bands", "sed_flags", "sed_flux_subaru_suprime_r_plus_err")
     assert found[IDS[2]] == (10.5, 4, "slope low", -0.001)
+    assert values(base, "sed_widening")[IDS[2]] == (1.25,)
     assert found[IDS[4]][0] == 11.25
     assert found[IDS[0]] == (None, None, None, None)
     notes = base.column_notes()

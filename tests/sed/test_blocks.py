@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from astropy.table import Table
 from numpy.testing import assert_allclose
 from typer.testing import CliRunner, Result
 
-from spectrove.sed import catalog
+from spectrove.sed import catalog, populations
 from spectrove.serve.cli import app, sed_blocks
 
 BOXES = (3600, 4500, 5500, 6500, 7700, 9100, 12500, 22000)
@@ -83,6 +84,67 @@ def test_parts_of_other_work_are_not_taken(table, maraston, tmp_path, monkeypatc
     again = ran(table, maraston, output, "--floor", 0.1)
     assert "held parts of other work, which are removed" in again.output
     assert set(pq.read_table(output)["error_floor"].to_pylist()) == {0.1}
+
+
+@pytest.mark.parametrize("option", ["--residuals", "--components", "--spectra"])
+def test_parts_of_a_table_with_fewer_columns_are_not_taken(option, table, maraston, tmp_path, monkeypatch):
+    """A run that is stopped and asked for more has the more for all galaxies."""
+    monkeypatch.setattr(sed_blocks, "BLOCK", 2)
+    output, spectra = tmp_path / "o.parquet", tmp_path / "s.parquet"
+    stop_at(monkeypatch, 3)
+    assert ran(table, maraston, output).exit_code == 130
+    assert ran(table, maraston, output, option, *([spectra] if option == "--spectra" else [])).exit_code == 0
+    found = pq.read_table(output)
+    assert found.num_rows == 5
+    assert all(found[name].null_count == 0 for name in found.column_names)
+    if option == "--spectra":
+        assert set(pq.read_table(spectra)["id"].to_pylist()) == set("abdef")
+
+
+def test_a_row_that_was_mended_is_fitted(table, maraston, tmp_path, monkeypatch):
+    """A word in place of a number refuses a row; with "nan" there, the part that has the refusal is not taken."""
+    monkeypatch.setattr(sed_blocks, "BLOCK", 2)
+    output, right = tmp_path / "o.parquet", table.read_text()
+    lines = right.splitlines()
+    for word in ("spoilt", "nan"):
+        lines[1] = " ".join([*lines[1].split()[:-2], word, word])
+        table.write_text("\n".join(lines))
+        if word == "spoilt":
+            with monkeypatch.context() as patch:
+                stop_at(patch, 3)
+                assert ran(table, maraston, output).exit_code == 130
+    assert ran(table, maraston, output).exit_code == 0
+    assert pq.read_table(output)["id"].to_pylist() == list("abdef")
+
+
+def test_parts_of_other_populations_are_not_taken(table, maraston, tmp_path, monkeypatch):
+    """Ages that are others, with the same light, are another table."""
+    monkeypatch.setattr(sed_blocks, "BLOCK", 2)
+    output = tmp_path / "o.parquet"
+    stop_at(monkeypatch, 3)
+    assert ran(table, maraston, output).exit_code == 130
+    read = populations.read_populations
+
+    def aged(folder, imf):
+        found = read(folder, imf)
+        return replace(found, ages=1.1 * found.ages)
+
+    monkeypatch.setattr(populations, "read_populations", aged)
+    assert "held parts of other work, which are removed" in ran(table, maraston, output).output
+
+
+def stop_at(monkeypatch, number: int) -> None:
+    """Interrupt the fit of this number, counted from now."""
+    fit, count = catalog.fit, 0
+
+    def stopped(*words, **named):
+        nonlocal count
+        count += 1
+        if count == number:
+            raise KeyboardInterrupt
+        return fit(*words, **named)
+
+    monkeypatch.setattr(catalog, "fit", stopped)
 
 
 def test_components_of_each_band_add_up_and_spectra_are_written(table, maraston, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,19 @@ def test_files_become_populations_in_vacuum(folder):
     )
     assert (np.diff(found.surviving, axis=1) < 0).all()
     assert_allclose(found.surviving[:, -1], 0.5, atol=0.05)
+
+
+def test_salpeter_s_function_loses_less_mass_than_kroupa_s(folder, tmp_path):
+    """Integrals of both functions from .1 to 100 Msun say how much mass is in stars that lose any."""
+    for path in folder.iterdir():
+        shutil.copy(path, tmp_path / path.name.replace("Eku", "Eun"))
+    mass = np.geomspace(0.1, 100, 20001)
+    heavy = []
+    for shape in (np.where(mass < 0.5, mass**-1.3, 0.5 * mass**-2.3), mass**-2.35):
+        log_mass = shape * mass**2
+        heavy.append(np.trapezoid(log_mass[mass >= 0.5]) / np.trapezoid(log_mass))
+    kroupa, salpeter = (read_populations(d, imf) for d, imf in ((folder, "kroupa"), (tmp_path, "salpeter")))
+    assert_allclose((1 - salpeter.surviving) / (1 - kroupa.surviving), heavy[1] / heavy[0], rtol=2e-3)
 
 
 def test_only_histories_without_young_stars_are_models(folder, filters):

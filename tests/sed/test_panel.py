@@ -90,6 +90,12 @@ def test_another_redshift_and_one_that_was_found_are_said():
     )
 
 
+def test_errors_that_were_widened_are_said():
+    assert not any("times as large" in said for said in panel_of(ROW | {"sed_widening": 1.0}, NOTES).cautions)
+    said = panel_of(ROW | {"sed_widening": 1.756}, NOTES).cautions
+    assert sum("errors 1.76 times as large" in one for one in said) == 1
+
+
 def test_there_is_none_without_a_fit():
     panel = PhotometryPanel()
     assert panel.of_row(ROW | {"sed_chi2": None}, NOTES) is None

@@ -117,3 +117,5 @@ def test_a_best_model_of_a_scan_is_never_older_than_the_universe(scanned, engine
 def test_a_range_of_redshifts_has_two_ends():
     with pytest.raises(ParameterError, match="expected a lower end above 0"):
         steps(1.0, 0.5)
+    with pytest.raises(ParameterError, match="expected a lower end above 0"):
+        steps(0.1, np.inf)

@@ -36,8 +36,9 @@ OWN_LUMINOSITY = 3.826e33
 TOGETHER = 12
 
 #: Mass that stars lose: a share LOST ln(age / SINCE + 1). Source: Leitner & Kravtsov (2011), ApJ 734, 48, equation 1,
-#: for the function of Chabrier, which ages as that of Kroupa; the files have no masses.
-LOST, SINCE = 0.046, 2.76e5
+#: for the function of Chabrier, which ages as that of Kroupa; the files have no masses. Salpeter's has .527 of its mass
+#: in stars above .5 Msun where Kroupa's has .733, with slopes nearly the same there, and loses less by as much.
+LOST, SINCE = {"kroupa": 0.046, "salpeter": 0.046 * 0.527 / 0.733}, 2.76e5
 
 
 def is_emiles(folder: Path) -> bool:
@@ -49,7 +50,8 @@ def read_emiles(folder: Path, imf: str) -> Populations:
     """The populations of a folder, with ages that all of its metallicities have.
 
     Wavelengths begin at 1680 A and end at 5 um, and ages at 30 or 63 Myr, so that an engine takes histories without
-    young stars alone. Surviving masses are those of a formula, .04 to .06 dex below those of Maraston's tables.
+    young stars alone. Surviving masses are those of a formula, .02 to .06 dex below those of Maraston's
+    tables beyond 1 Gyr.
 
     Raises:
         FormatError: A file is not as published, or metallicities and ages are no full table.
@@ -93,7 +95,9 @@ def read_emiles(folder: Path, imf: str) -> Populations:
             wavelength = own
             luminosity.append(flux)
     years = ages * 1e9
-    surviving = np.broadcast_to(1 - LOST * np.log(years / SINCE + 1), (metallicities.size, ages.size)).copy()
+    surviving = np.broadcast_to(
+        1 - LOST[imf] * np.log(years / SINCE + 1), (metallicities.size, ages.size)
+    ).copy()
     shape = (metallicities.size, ages.size, wavelength.size)
     return Populations("E-MILES, surviving masses by Leitner & Kravtsov 2011", imf, years, metallicities, wavelength,
                        np.array(luminosity).reshape(shape), surviving)  # fmt: skip

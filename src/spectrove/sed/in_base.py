@@ -28,7 +28,8 @@ MARKS = frozenset({ID, "bayes.log_mass", "bayes.log_mass_err", "chi2", "n_bands"
 #: What a fit says of itself, and its name in a base.
 OWN = {
     "redshift": "sed_redshift", "chi2": "sed_chi2", "n_bands": "sed_n_bands", "n_limits": "sed_n_limits",
-    "error_floor": "sed_error_floor", "n_effective": "sed_n_effective", "flags": "sed_flags",
+    "error_floor": "sed_error_floor", "n_effective": "sed_n_effective", "widening": "sed_widening",
+    "flags": "sed_flags",
 }  # fmt: skip
 WHOLE = ("n_bands", "n_limits")
 #: In words, from the header: what was fitted.

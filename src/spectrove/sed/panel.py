@@ -82,6 +82,8 @@ def _cautions(row: Mapping[str, Any]) -> Iterator[str]:
         ]
         yield f"The best model is at the end of the grid: {', '.join(said)}."
     yield from (f"Flag: {flag}." for flag in flags if flag not in edges)
+    if (widening := number(row, "sed_widening")) > 1:
+        yield f"No model fits as well as errors say: estimates are those of errors {widening:.2f} times as large."
     own, fitted = number(row, "z"), number(row, "sed_redshift")
     if math.isfinite(own) and math.isfinite(fitted) and abs(own - fitted) > ELSEWHERE * (1 + own):
         yield (

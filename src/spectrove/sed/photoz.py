@@ -47,9 +47,9 @@ def steps(low: float, high: float) -> Array:
     """Redshifts from low to high, each `STEP` of 1 + z after the one before.
 
     Raises:
-        ParameterError: Not 0 < low < high.
+        ParameterError: Not 0 < low < high, or no end.
     """
-    if not 0 < low < high:
+    if not 0 < low < high < np.inf:
         raise ParameterError(
             f"redshifts from {low:g} to {high:g}: expected a lower end above 0 and a higher upper one."
         )

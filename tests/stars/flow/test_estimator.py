@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose
 from tests.stars.giraffe import as_spectra, mocks
 from tests.stars.made import star
@@ -82,6 +83,15 @@ def test_samples_are_a_spectrum_s_own_in_any_company(lte):
     assert (abs(alone.draws[0] - together.draws[4]) < 0.05 * sigma[4]).all()
     off = (together.draws - together.draws.mean(axis=1, keepdims=True)) / sigma[:, None]
     assert abs(np.corrcoef(off[:, :, 0])[np.triu_indices(6, 1)]).max() < 0.35, "not those of another star"
+
+
+def test_samples_of_spectra_that_are_all_too_noisy_are_refusals(lte):
+    found = lte.posterior(as_spectra(mocks(2, ratio=2.0)), n_draws=10)
+    assert not len(found.object_id)
+    assert len(found.refusals) == 2
+    from spectrove.stars.flow.estimator import shipped
+
+    assert shipped("flow_lte").draws(torch.zeros((0, 156)), 7, []).shape == (0, 7, len(ASKED))
 
 
 def test_many_spectra_are_read_in_parts_as_they_are_together(lte, monkeypatch):

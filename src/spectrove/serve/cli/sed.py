@@ -361,7 +361,10 @@ def _work(
         about["redshift"] = f"free, {between[0]:g} to {between[1]:g}" if between is not None else ""
     key = content(galaxies, engine, prior)
     written = Written(engine, chosen, reading.residuals, reading.components, reading.spectra is not None)
-    return Work(rows, by, reading.floor, written, {"about": about, "content": key})
+    # What is written counts, too: parts without residuals or spectra are none of a table that has them.
+    asked = {"residuals": written.residuals, "components": written.components, "spectra": written.spectra,
+             "redshifts": between, "zero_points": reading.zero_points, "anchor": reading.anchor}  # fmt: skip
+    return Work(rows, by, reading.floor, written, {"about": about, "asked": asked, "content": key})
 
 
 def _zero_points(

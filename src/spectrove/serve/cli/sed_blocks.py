@@ -211,22 +211,22 @@ def fit_blocks(work: Work, output: Path | None, *, as_json: bool) -> Blockwise:
 
 def content(galaxies: Galaxies, engine: Engine, prior: NDArray[Any] | None) -> str:
     """A digest of photometry, tables and grid, so that parts of other data are never taken for those of these."""
+    from dataclasses import fields
+
     import numpy as np
 
     carried = {name: list(values) for name, values in galaxies.carried.values.items()}
-    words = repr((engine.grid, galaxies.bands, list(galaxies.names), carried))
+    refused = sorted(galaxies.refused.items()), sorted(galaxies.doubtful.items())
+    words = repr((engine.grid, galaxies.bands, list(galaxies.names), carried, refused))
     made = blake2b(words.encode(), digest_size=16)
-    arrays = [
-        galaxies.z,
-        galaxies.flux,
-        galaxies.error,
-        engine.populations.luminosity,
-        engine.populations.surviving,
+    tables = [
+        one for one in (engine.populations, engine.nebula, engine.dust, *engine.filters) if one is not None
     ]
-    arrays += [engine.nebula.lines, engine.nebula.continuum] if engine.nebula is not None else []
-    arrays += [engine.dust.luminosity] if engine.dust is not None else []
-    arrays += [array for one in engine.filters for array in (one.wavelength, one.transmission)]
-    for array in [*arrays, *([prior] if prior is not None else [])]:
+    arrays = [galaxies.z, galaxies.flux, galaxies.error, *([prior] if prior is not None else [])]
+    held = [getattr(one, each.name) for one in tables for each in fields(one)]
+    arrays += [value for value in held if isinstance(value, np.ndarray)]
+    for array in arrays:
+        made.update(repr(array.shape).encode())
         made.update(np.ascontiguousarray(array).tobytes())
     return made.hexdigest()
 

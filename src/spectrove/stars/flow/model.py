@@ -175,6 +175,8 @@ class Flow:
             n: Samples of each.
             seeds: One of each spectrum, 0 to 2^63 - 1: spectra that have the same are not independent.
         """
+        if not len(given):  # a split of nothing is one part
+            return torch.zeros((0, n, N_ASKED))
         found = []
         for part, own in zip(given.split(TOGETHER), _split(seeds, TOGETHER), strict=True):
             normal, context = self.network(part)
@@ -184,7 +186,7 @@ class Flow:
             off = self.network.flow(with_context).transform.inv(base)
             apart = (factor @ off[..., None])[..., 0] * self.widening
             found.append((mean + apart) * self.spread[:N_ASKED] + self.centre[:N_ASKED])
-        return torch.cat(found) if found else torch.zeros((0, n, N_ASKED))
+        return torch.cat(found)
 
     def save(self, path: Path, report: Mapping[str, Any]) -> None:
         """Write components and weights in half precision, units in single, and the report."""
