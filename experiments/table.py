@@ -85,6 +85,9 @@ PROGRAMS: dict[str, Experiment] = {
     "literature": Experiment(
         "experiments.literature.run", "spectra and the papers that speak of them: links, retrieval, numbers"
     ),
+    "sed": Experiment(
+        "experiments.sed.run", "planners of photometric fits, beside planners that know nothing"
+    ),
     "stars": Experiment(
         "experiments.stars.run", "stars: velocities, labels by a network and by neighbours, on real spectra"
     ),

@@ -45,7 +45,7 @@ def settle(
         if idle >= most:
             if not seen.promising:
                 break
-            here = here | seen.promising
+            here = dict(seen.best) | seen.promising
             least, idle, place, most = np.inf, 0, 0, min(SHORT, len(order))
         names = [name for name in order[place % len(order)] if name in seen.levels]
         place += 1

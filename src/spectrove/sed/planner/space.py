@@ -37,8 +37,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
 
 #: Levels of what every structure has. Metallicities and ionisation parameters are those of the tables.
 CORE: Levels = {
-    "tau_main": (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
-    "age_main": (0.03, 0.1, 0.2, 0.4, 0.7, 1.1, 1.6, 2.2, 3.0, 4.5, 6.5, 9.0, 12.0),
+    "tau_main": (0.05, 0.07, 0.1, 0.14, 0.2, 0.28, 0.4, 0.6, 1.0, 2.0, 4.0, 10.0),
+    "age_main": (0.03, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0, 2.5, 3.2, 4.5, 6.5, 9.0, 12.0),
     "ebv": (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8),
 }
 
