@@ -113,6 +113,28 @@ def test_a_plan_that_was_interrupted_goes_on(table: Path, maraston: Path, tmp_pa
     assert "another planner" in " ".join(other.output.split())
 
 
+def test_a_plan_that_goes_on_writes_the_galaxies_before_too(table: Path, maraston: Path, tmp_path: Path):
+    """The table of an interrupted command is that of one that was not; a galaxy whose fluxes changed is planned again,
+    and so is the second of two with one name."""
+    lines = table.read_text().splitlines()
+    head, one, two = lines[:3]
+    table.write_text("\n".join([head, one, two, one.replace("one,0.4", "one,0.6")]) + "\n")
+    trace, output = tmp_path / "t.jsonl", tmp_path / "o.csv"
+    options = ("--ssp", maraston, *BARE, "--planner", "fixed", "--rounds", 2)
+    run("plan", table, *options, "-o", output)
+    whole = Table.read(output)
+    run("plan", table, *options, "--rows", 2, "--trace", trace)
+    done = run("plan", table, *options, "--trace", trace, "-o", output)
+    assert f"1 galaxy planned by fixed; 2 are in {trace} already" in " ".join(done.output.split())
+    again = Table.read(output)
+    assert again.colnames == whole.colnames
+    assert [list(map(str, row)) for row in again] == [list(map(str, row)) for row in whole]
+    table.write_text("\n".join([head, one.replace("one,0.4", "one,0.41")]) + "\n")
+    done = run("plan", table, *options, "--trace", trace)
+    assert "1 galaxy planned by fixed; 3 of" in " ".join(done.output.split())
+    assert run("replay", trace).exit_code == 0
+
+
 def test_populations_beside_the_table_are_found(table: Path, maraston: Path, tmp_path: Path):
     missing = run("plan", table, *BARE)
     assert missing.exit_code == 2
@@ -132,6 +154,7 @@ def test_populations_beside_the_table_are_found(table: Path, maraston: Path, tmp
         (("--model", "m", "--endpoint", "http://localhost:1/v1"), "all three"),
         (("--leave-out", "box1"), "band box1: not in the table"),
         (("--rounds", "31"), "30"),
+        (("--max-seconds", "inf"), "--max-seconds inf: expected a number of seconds"),
     ],
 )
 def test_wrong_usage_is_said(table: Path, maraston: Path, words: tuple[str, ...], said: str):

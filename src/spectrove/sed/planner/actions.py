@@ -72,15 +72,23 @@ class Recall(_Computes):
     similar: int = Field(ge=1, le=100)
 
 
-class Accept(_Action):
-    """The structure is found. Every figure of the reason must be one of an observation."""
+class _Ends(_Action):
+    """Which node is meant; the last one if none is named."""
+
+    node: int | None = Field(
+        None, ge=0, description="Number of the node that is meant; the last one if none."
+    )
+
+
+class Accept(_Ends):
+    """The structure of a node is found. Every figure of the reason must be one of an observation."""
 
     action: Literal["accept"] = "accept"
     reason: str = Field(min_length=1, max_length=LONGEST)
 
 
-class Stop(_Action):
-    """No structure is accepted, and why."""
+class Stop(_Ends):
+    """No structure is accepted, and why; the one of a node is fitted all the same."""
 
     action: Literal["stop"] = "stop"
     reason: str = Field(min_length=1, max_length=LONGEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,6 +14,7 @@ from spectrove.errors import ParameterError
 from spectrove.sed.bound import bounds
 from spectrove.sed.catalog import Fit, fitted
 from spectrove.sed.likelihood import Photometry, agreement, residuals
+from spectrove.sed.photoz import without_redshift
 from spectrove.sed.planner.actions import (
     Action,
     AddAgn,
@@ -28,6 +30,9 @@ from spectrove.sed.posterior import edges
 
 #: Fewest bands that a galaxy may be left with.
 FEWEST = 5
+
+#: Most models that a structure may have: the last fit looks at all of them, and they must fit into memory.
+MOST_IN_ALL = 200_000_000
 
 #: How many residuals and steps of a redshift an observation shows.
 SHOWN = 5
@@ -147,20 +152,12 @@ class Sheet:
         return self.space.allowed[np.ix_(*part)]
 
     def compute(self, part: Part) -> tuple[float, tuple[int, int]]:
-        """The least chi2 of a sub-grid and its model.
-
-        Raises:
-            ParameterError: No model of it agrees at a scale above 0, or none is as young as the universe.
-        """
+        """The least chi2 of a sub-grid and its model; infinite where none agrees at a scale above 0."""
         found = agreement(self.space.only(*part), self.galaxy, self.floor)
         chi2 = np.where((found.scale > 0) & self._allowed(part), found.chi2, np.inf)
         self.seen[np.ix_(*part)] = True
         block, history = np.unravel_index(int(np.argmin(chi2)), chi2.shape)
         least = float(chi2[block, history])
-        if not np.isfinite(least):
-            raise ParameterError(
-                "refine: no model of this sub-grid agrees with the fluxes at a mass above 0."
-            )
         place = int(part[0][block]), int(part[1][history])
         if least < self.chi2:
             self.chi2, self.place = least, place
@@ -206,7 +203,8 @@ class Bench:
         self.rounds = self.total = self.node = 0
         self._sheets: dict[Place, Sheet] = {}
         self._nodes: list[Place] = []
-        self._recent: tuple[dict[str, float], ...] = ()
+        #: What knowledge brought in the last action; None where it was not asked.
+        self.recalled: tuple[dict[str, float], ...] | None = None
 
     @property
     def galaxy(self) -> Photometry:
@@ -219,6 +217,12 @@ class Bench:
         """Of the structure in hand."""
         return self._sheets[self.structure, self.dropped]
 
+    @property
+    def best(self) -> dict[str, float]:
+        """Parameters of the best model of the structure in hand that was computed."""
+        assert self.sheet.place is not None
+        return self.sheet.space.parameters(self.sheet.place)
+
     def start(self) -> Observation:
         """The simplest structure: bounds of its blocks, and the middle history of the block of least bound."""
         computed, found = self._open(self.structure, self.dropped)
@@ -230,15 +234,13 @@ class Bench:
         Raises:
             ParameterError: It cannot be done, or not within the budget. Nothing has changed then.
         """
+        self.recalled = None
         if self.rounds >= self.budget.rounds:
             raise ParameterError(f"all {self.budget.rounds} rounds are used. Accept what is known, or stop.")
-        node = getattr(action, "node", None)
-        if node is not None and node >= len(self._nodes):
-            raise ParameterError(f"node {node}: there are 0 to {len(self._nodes) - 1}.")
-        parent = self.node if node is None else node
+        parent = self._known(getattr(action, "node", None))
         last = self.structure, self.dropped
         self.structure, self.dropped = self._nodes[parent]
-        before, self._recent = self.sheet.chi2, ()
+        before = self.sheet.chi2
         try:
             if isinstance(action, Refine):
                 computed, found = self._refined(action)
@@ -251,6 +253,20 @@ class Bench:
             raise
         self.rounds += 1
         return self._observed(computed, found, before, parent)
+
+    def go_back(self, node: int | None) -> None:
+        """Take up the structure of a node again, which costs nothing; the last one if none is named.
+
+        Raises:
+            ParameterError: There is no such node.
+        """
+        self.node = self._known(node)
+        self.structure, self.dropped = self._nodes[self.node]
+
+    def _known(self, node: int | None) -> int:
+        if node is not None and node >= len(self._nodes):
+            raise ParameterError(f"node {node}: there are 0 to {len(self._nodes) - 1}.")
+        return self.node if node is None else node
 
     def _changed(self, action: Action) -> tuple[Structure, tuple[str, ...]]:
         """The structure and the bands left out after an action."""
@@ -287,22 +303,61 @@ class Bench:
             assert sheet.place is not None
             return 0, (sheet.chi2, sheet.space.parameters(sheet.place))
         before = self.structure, self.dropped
-        # Bounds of blocks, and with free redshifts about as many histories.
-        self._afford(self._n_blocks(structure) * (2 if structure.redshift else 1) + 2, at_once=False)
+        blocks = self._n_blocks(structure)
+        self._has_room(structure)
+        self._afford(blocks + 2, at_once=False)
+        space = Space.of(self.ingredients, structure, self.given.z)
+        if structure.redshift is not None:  # one block at each redshift is begun with all of its histories
+            self._afford(blocks + 1 + self._n_begun(space), at_once=False)
         self.dropped = dropped
         try:
-            sheet = Sheet.of(Space.of(self.ingredients, structure, self.given.z), self.galaxy, self.floor)
+            sheet = Sheet.of(space, self.galaxy, self.floor)
         finally:
             self.dropped = before[1]
-        computed = int(sheet.bound.size)
-        found = (np.inf, (0, 0))
-        for part in self._starts(sheet, before):
-            computed += sheet.fresh(part)
-            found = min(found, sheet.compute(part))
+        parts = self._starts(sheet, before)
+        total = self.total
+        self.total += int(sheet.bound.size)
+        found = self._least(sheet, parts)
         self._sheets[structure, dropped] = sheet
         self.structure, self.dropped = structure, dropped
-        self.total += computed
-        return computed, (found[0], sheet.space.parameters(found[1]))
+        return self.total - total, (found[0], sheet.space.parameters(found[1]))
+
+    def _least(self, sheet: Sheet, parts: list[Part]) -> tuple[float, tuple[int, int]]:
+        """The least chi2 of some sub-grids and its model; those that are new are counted.
+
+        Raises:
+            ParameterError: No model of them agrees at a scale above 0.
+        """
+        found = (np.inf, (0, 0))
+        for part in parts:
+            self.total += sheet.fresh(part)
+            found = min(found, sheet.compute(part))
+        if not np.isfinite(found[0]):
+            raise ParameterError(
+                "none of the models computed agrees with the fluxes at a mass above 0: many of these are negative."
+            )
+        return found
+
+    @staticmethod
+    def _n_begun(space: Space) -> int:
+        """How many models are computed where a structure of many redshifts is begun."""
+        assert space.allowed is not None
+        _, first = np.unique(space.models.blocks.parameters["redshift"], return_index=True)
+        return int(space.allowed[first].sum())
+
+    def _has_room(self, structure: Structure) -> None:
+        """Refuse a structure of more models than a fit can look at.
+
+        Raises:
+            ParameterError: It has.
+        """
+        levels = self.ingredients.levels(structure)
+        count = math.prod(len(values) for values in levels.values())
+        if count > MOST_IN_ALL:
+            raise ParameterError(
+                f"{structure} would have {count:.1e} models with these values, and {MOST_IN_ALL:.0e} are allowed. "
+                f"Name fewer values, or values among the levels."
+            )
 
     def _starts(self, sheet: Sheet, before: Place) -> list[Part]:
         """Where a structure is begun: the block of least bound, of each redshift, and the best model before it."""
@@ -362,7 +417,9 @@ class Bench:
             )
         computed = 0
         new = {
-            name: tuple(v for v in values if not np.isclose(v, sheet.space.levels[name], rtol=1e-9).any())
+            name: tuple(
+                v for v in values if not np.isclose(v, sheet.space.levels[name], rtol=1e-9, atol=1e-12).any()
+            )
             for name, values in wanted.items()
         }
         if any(new.values()):
@@ -376,26 +433,26 @@ class Bench:
             )
         fresh = sheet.fresh(part)
         self._afford(fresh)
-        least, place = sheet.compute(part)
-        self.total += fresh
+        least, place = self._least(sheet, [part])
         return computed + fresh, (least, sheet.space.parameters(place))
 
     def _extended(self, new: Mapping[str, tuple[float, ...]], size: int) -> tuple[int, Sheet]:
         """The sheet of the structure with levels added; what was computed before counts again if it is asked for."""
         structure, known = self.structure.with_levels(new), self.sheet
         assert known.place is not None
+        self._has_room(structure)
         self._afford(size + 1, at_once=False)
         space = Space.of(self.ingredients, structure, self.given.z)
         sheet = Sheet.of(space, self.galaxy, self.floor, bounded=False)
         place = self._nearest(sheet, known.space.parameters(known.place))
-        sheet.compute((np.array([place[0]]), np.array([place[1]])))
+        self._least(sheet, [(np.array([place[0]]), np.array([place[1]]))])
         self.structure = structure
         self._sheets[structure, self.dropped] = sheet
-        self.total += 1
         return 1, sheet
 
     def _recalled(self, action: Recall) -> tuple[int, tuple[float, dict[str, float]]]:
         similar = self.knowledge.similar(self.given, self.bands, action.similar)
+        self.recalled = tuple(similar)
         if not similar:
             raise ParameterError("recall: no other galaxy with these bands is known.")
         sheet = self.sheet
@@ -403,9 +460,7 @@ class Bench:
         parts = [(np.array([block]), np.array([history])) for block, history in places]
         fresh = sum(sheet.fresh(part) for part in parts)
         self._afford(fresh)
-        found = min(sheet.compute(part) for part in parts)
-        self.total += fresh
-        self._recent = tuple(similar)
+        found = self._least(sheet, parts)
         return fresh, (found[0], sheet.space.parameters(found[1]))
 
     def _afford(self, models: int, *, at_once: bool = True) -> None:
@@ -441,11 +496,13 @@ class Bench:
             float(before - sheet.chi2), computed, self.total, self.budget.rounds - self.rounds,
             tuple(edges(space.engine.grid, space.models, sheet.place)),
             {self.bands[i]: float(apart[i]) for i in worst if np.isfinite(apart[i])},
-            promising, bound, self._recent, space.open,
+            promising, bound, self.recalled or (), space.open,
         )  # fmt: skip
 
     def fit(self) -> Fit:
         """The fit of the structure in hand by all of its models: means of the posterior, not the best model found.
+
+        Where the structure looks for the redshift, the fit has none but that estimate, as for `photoz.Scan.fit`.
 
         Raises:
             ParameterError: No model agrees with the fluxes at a mass above 0.
@@ -454,7 +511,9 @@ class Bench:
         found = agreement(sheet.space.models, sheet.galaxy, self.floor)
         if sheet.space.allowed is not None:
             found.scale[~sheet.space.allowed] = 0.0
-        return fitted(sheet.space.engine.grid, sheet.space.models, found, sheet.galaxy, self.floor)
+        free = self.structure.redshift is not None
+        galaxy = without_redshift(sheet.galaxy) if free else sheet.galaxy
+        return fitted(sheet.space.engine.grid, sheet.space.models, found, galaxy, self.floor)
 
 
 def plain(observation: Observation) -> dict[str, Any]:

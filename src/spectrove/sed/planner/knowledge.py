@@ -1,6 +1,6 @@
 """What earlier fits taught: the best models of galaxies, which are tried where another galaxy looks alike.
 
-A galaxy never learns from itself: `Knowledge.similar` leaves out what has its name or its photometry.
+A galaxy never learns from itself: `Knowledge.similar` leaves out what has its name, its place or its photometry.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ PER_REDSHIFT, MOST = 5.0, 1.0
 #: Fewest bands in common.
 COMMON = 4
 
-#: Magnitudes that differ by less in every band are the same photometry.
-SAME = 1e-6
+#: Magnitudes that differ by less in every band are the same photometry, and positions within so many arcsec one object.
+SAME, SAME_PLACE = 0.01, 2.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Known:
         magnitudes: By band, less their median.
         best: Parameters of the best model.
         modules: Of its structure.
+        place: Right ascension and declination, degrees; None if they are not known.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Known:
     magnitudes: dict[str, float]
     best: dict[str, float]
     modules: tuple[str, ...] = ()
+    place: tuple[float, float] | None = None
 
 
 @dataclass
@@ -60,11 +62,11 @@ class Knowledge:
 
     def similar(self, galaxy: Photometry, bands: tuple[str, ...], count: int) -> list[dict[str, float]]:
         """Best models of the galaxies whose colours and redshifts are nearest, never of the galaxy itself."""
-        own = magnitudes(galaxy, bands)
+        own, place = magnitudes(galaxy, bands), place_of(galaxy)
         found: list[tuple[float, int, dict[str, float]]] = []
         for one in self.galaxies:
             common = [band for band in own if band in one.magnitudes]
-            if one.name == galaxy.object_id or len(common) < COMMON:
+            if one.name == galaxy.object_id or len(common) < COMMON or _one_place(one.place, place):
                 continue
             apart = np.array([own[band] - one.magnitudes[band] for band in common])
             apart -= np.median(apart)
@@ -81,7 +83,9 @@ class Knowledge:
     ) -> None:
         """Keep the best model of a galaxy, in the place of an earlier one of the same name."""
         self.galaxies = [one for one in self.galaxies if one.name != galaxy.object_id]
-        self.galaxies.append(Known(galaxy.object_id, galaxy.z, magnitudes(galaxy, bands), best, modules))
+        self.galaxies.append(
+            Known(galaxy.object_id, galaxy.z, magnitudes(galaxy, bands), best, modules, place_of(galaxy))
+        )
 
     def write(self, path: Path) -> None:
         """Write all as JSON."""
@@ -100,18 +104,54 @@ class Knowledge:
             if made["version"] != VERSION:
                 raise ValueError(f"its form is version {made['version']}, expected {VERSION}")
             return Knowledge([
-                Known(str(row["name"]), float(row["z"]), _numbers(row["magnitudes"]), _numbers(row["best"]),
-                      tuple(str(name) for name in row["modules"]))
+                Known(str(row["name"]), _number(row["z"]), _numbers(row["magnitudes"]), _numbers(row["best"]),
+                      tuple(str(name) for name in row["modules"]), _place(row.get("place")))
                 for row in made["galaxies"]
             ])  # fmt: skip
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ) as error:
             raise DatasetError(
                 f"{path}: no knowledge of galaxies ({error}). Give a file that sed plan --knowledge wrote."
             ) from error
 
 
 def _numbers(row: dict[str, Any]) -> dict[str, float]:
-    return {str(name): float(value) for name, value in row.items()}
+    return {str(name): _number(value) for name, value in row.items()}
+
+
+def _number(value: Any) -> float:
+    if not np.isfinite(number := float(value)):
+        raise ValueError(f"{number:g}, expected a number")
+    return number
+
+
+def _place(value: Any) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    ra, dec = value
+    return _number(ra), _number(dec)
+
+
+def place_of(galaxy: Photometry) -> tuple[float, float] | None:
+    """Right ascension and declination, degrees; None if its table has none."""
+    ra, dec = (float(galaxy.carried.get(name, np.nan)) for name in ("ra", "dec"))
+    return (ra, dec) if np.isfinite([ra, dec]).all() else None
+
+
+def _one_place(one: tuple[float, float] | None, other: tuple[float, float] | None) -> bool:
+    """Whether two positions are of one object."""
+    if one is None or other is None:
+        return False
+    ra, dec, ra2, dec2 = np.radians([*one, *other])
+    half = np.sin((dec - dec2) / 2) ** 2 + np.cos(dec) * np.cos(dec2) * np.sin((ra - ra2) / 2) ** 2
+    return bool(np.degrees(2 * np.arcsin(min(1.0, np.sqrt(half)))) * 3600 < SAME_PLACE)
 
 
 def magnitudes(galaxy: Photometry, bands: tuple[str, ...]) -> dict[str, float]:

@@ -8,7 +8,7 @@ make every change look needed. Thresholds and the order of sub-grids were learne
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,9 @@ class Trial:
         return "band" if self.name.startswith("without ") else self.name
 
 
+Tried = Generator[Any, Observation | Refused, tuple[list[Trial], int]]
+
+
 class Rules:
     """Tries changes one by one and keeps what is needed.
 
@@ -83,17 +86,22 @@ class Rules:
         if seen is None:
             seen = yield from self._settled(first, FIRST, budget)
         kept: list[tuple[Observation, Trial]] = []
+        trials: list[Trial] = []
         while seen.rounds > TRIED:
-            trials = yield from self._tried(seen, budget)
+            trials, left = yield from self._tried(seen, budget)
             best = self.needed(seen, trials)
             if best is None:
+                seen = replace(seen, rounds=left)
                 break
             kept.append((seen, best))
-            seen = yield from self._settled(best.seen, KEPT, budget)
+            trials = []
+            seen = yield from self._settled(replace(best.seen, rounds=left), KEPT, budget)
         seen = yield from self._settled(seen, seen.rounds, budget)
+        reason = told(seen, kept, trials)
+        # By its node: the last structure in hand may be one that was tried and is not kept.
         if seen.chi2 > BAD * seen.n_bands:
-            yield Stop(reason=f"no structure tried explains the photometry: {told(seen, kept)}")
-        yield Accept(reason=told(seen, kept))
+            yield Stop(reason=f"no structure tried explains the photometry: {reason}", node=seen.node)
+        yield Accept(reason=reason, node=seen.node)
 
     def order(self, seen: Observation, budget: Budget) -> Order:
         """Sub-grids of the structure in hand: those that were learned, or ones that cover it."""
@@ -104,8 +112,8 @@ class Rules:
     def _settled(self, seen: Observation, rounds: int, budget: Budget) -> Going:
         return (yield from settle(seen, rounds, self.order(seen, budget), budget.at_once))
 
-    def _tried(self, seen: Observation, budget: Budget) -> Generator[Any, Observation | Refused, list[Trial]]:
-        """Each change of a structure, by an action and a sub-grid of what it opens."""
+    def _tried(self, seen: Observation, budget: Budget) -> Tried:
+        """Each change of a structure, by an action and a sub-grid of what it opens; and how many rounds are left."""
         trials, left = [], seen.rounds
         for change in changes(seen):
             if left < TRIED:
@@ -113,6 +121,7 @@ class Rules:
             opened = yield change.action
             if isinstance(opened, Refused):
                 continue
+            left = opened.rounds
             if change.name == "redshift":
                 z = opened.best["redshift"]
                 low, high = (float((1 + z) * np.exp(off) - 1) for off in (-NEAR, NEAR))
@@ -125,7 +134,7 @@ class Rules:
             tried = yield from settle(opened, rounds, order, budget.at_once)
             left = tried.rounds
             trials.append(Trial(change.name, tried))
-        return trials
+        return trials, left
 
     def needed(self, before: Observation, trials: list[Trial]) -> Trial | None:
         """The change that gains most beyond its threshold; None where none gains as much as that."""
@@ -178,10 +187,21 @@ def scores(before: Observation, trials: list[Trial]) -> dict[str, float]:
     return {one.name: (before.chi2 - one.seen.chi2) / unit for one in trials}
 
 
-def told(seen: Observation, kept: list[tuple[Observation, Trial]]) -> str:
-    """Why a structure is accepted, in figures of observations."""
+def told(seen: Observation, kept: list[tuple[Observation, Trial]], trials: list[Trial]) -> str:
+    """Why a structure is accepted, in figures of observations: what was kept, and what was tried in vain or not at all.
+
+    Args:
+        seen: The structure.
+        kept: Each change that was kept, after what it is one of.
+        trials: Changes of the structure that were not.
+    """
     said = [f"chi2 is {seen.chi2:.1f} for {seen.n_bands} bands."]
     for before, trial in kept:
         said.append(f"{trial.name}: chi2 fell from {before.chi2:.1f} to {trial.seen.chi2:.1f}.")
-    said.append("No other change lowers chi2 by more than galaxies do that do not need it.")
+    if trials:
+        named = ", ".join(one.name for one in trials)
+        said.append(f"Not needed: {named}; chi2 falls by no more than for galaxies that do not need it.")
+    names = {one.name for one in trials}
+    if left := [one.name for one in changes(seen) if one.name not in names]:
+        said.append(f"Not tried with this structure: {', '.join(left)}.")
     return " ".join(said)

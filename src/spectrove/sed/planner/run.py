@@ -53,6 +53,7 @@ class Step:
         refused: Why it was not done; "" if it was.
         seconds: How long it took.
         late: Whether it was refused because time was over, which another run cannot repeat.
+        recalled: What knowledge brought where the action was refused after; None where it was not asked.
     """
 
     action: Any
@@ -60,6 +61,7 @@ class Step:
     refused: str = ""
     seconds: float = 0.0
     late: bool = False
+    recalled: tuple[dict[str, float], ...] | None = None
 
     def line(self) -> dict[str, Any]:
         """As plain values, with a sum of all digits of the observation."""
@@ -68,6 +70,8 @@ class Step:
             made["refused"] = self.refused
         if self.late:
             made["late"] = True
+        if self.recalled is not None:
+            made["recalled"] = as_plain(self.recalled)
         if self.observation is not None:
             known = plain(self.observation)
             made |= {"observation": known, "sum": digest(known)}
@@ -171,6 +175,10 @@ def _done(proposed: Any, done: Planned, elapsed: float) -> Step:
         return Step(repr(proposed)[:200], refused=str(error)[:500])
     told = action.model_dump()
     if isinstance(action, Stop):
+        try:
+            done.bench.go_back(action.node)
+        except ParameterError as error:
+            return Step(told, refused=str(error)[:500])
         done.stopped = action.reason
         return Step(told)
     if isinstance(action, Accept):
@@ -179,6 +187,10 @@ def _done(proposed: Any, done: Planned, elapsed: float) -> Step:
         if wrong:
             return Step(told, refused=f"figures that no observation has: {', '.join(wrong[:5])}. Give those of "
                 f"observations.")  # fmt: skip
+        try:
+            done.bench.go_back(action.node)
+        except ParameterError as error:
+            return Step(told, refused=str(error)[:500])
         done.reason = action.reason
         return Step(told)
     if elapsed > done.bench.budget.seconds:
@@ -187,5 +199,5 @@ def _done(proposed: Any, done: Planned, elapsed: float) -> Step:
     try:
         observation = done.bench.do(action)
     except ParameterError as error:
-        return Step(told, refused=str(error)[:500])
+        return Step(told, refused=str(error)[:500], recalled=done.bench.recalled)
     return Step(told, observation, seconds=monotonic() - begun)

@@ -50,7 +50,8 @@ def lines(done: Planned) -> list[dict[str, Any]]:
     given = done.bench.given
     galaxy = {"id": given.object_id, "redshift": given.z, "flux": given.flux, "error": given.error}
     first = plain(done.start)
-    end: dict[str, Any] = {"reason": done.reason, "stopped": done.stopped, "changes": done.changes()}
+    end: dict[str, Any] = {"reason": done.reason, "stopped": done.stopped, "changes": done.changes(),
+                           "rounds": done.bench.rounds, "models": done.bench.total}  # fmt: skip
     if done.fit is not None:
         row = {
             name: value for name, value in done.fit.row(done.bench.bands).items() if name not in given.carried
@@ -78,6 +79,11 @@ class Told:
     steps: tuple[dict[str, Any], ...]
     end: dict[str, Any]
 
+    def of(self, galaxy: Photometry) -> bool:
+        """Whether it is this galaxy: the same name, redshift and photometry."""
+        ours, theirs = (np.concatenate([[one.z], one.flux, one.error]) for one in (self.galaxy, galaxy))
+        return self.galaxy.object_id == galaxy.object_id and np.array_equal(ours, theirs, equal_nan=True)
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -104,6 +110,8 @@ class Trace:
             raw = path.read_bytes()
             head_line, _, rest = raw.partition(b"\n")
             head = json.loads(head_line)
+            if len(head_line) == len(raw):
+                raise ValueError("its first line was not finished")
             if head["trace"] != VERSION:
                 raise ValueError(f"its form is version {head['trace']}, expected {VERSION}")
             galaxies, whole, group = [], len(head_line) + 1, []
@@ -117,7 +125,8 @@ class Trace:
                     galaxies.append(_told(group))
                     group, whole = [], at
             return Trace(head, tuple(galaxies), whole)
-        except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError,
+                RecursionError) as error:  # fmt: skip
             raise DatasetError(
                 f"{path}: no trace of plans ({error}). Give a file that sed plan --trace wrote."
             ) from error
@@ -130,19 +139,70 @@ class Trace:
             DatasetError: The head has none.
         """
         try:
-            return replace(Budget(**self.head["budget"]), seconds=float("inf"))
+            known = Budget(**self.head["budget"])
+            counts = (known.rounds, known.models, known.at_once, known.refusals)
+            if not all(type(one) is int and one >= 0 for one in counts):
+                raise TypeError(f"{counts}, expected whole numbers")
+            return replace(known, seconds=float("inf"))
         except (KeyError, TypeError) as error:
             raise DatasetError(f"the trace has no budget ({error}). Make it again with sed plan.") from error
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Labels of the filters.
+
+        Raises:
+            DatasetError: The head has none, one twice, or not as many as a galaxy has fluxes.
+        """
+        bands = self.head.get("bands")
+        if not isinstance(bands, list) or not all(isinstance(one, str) for one in bands):
+            raise DatasetError("the trace does not say its bands. Make it again with sed plan.")
+        if len(set(bands)) < len(bands):
+            raise DatasetError("the trace has a band twice. Make it again with sed plan.")
+        for one in self.galaxies:
+            if not len(one.galaxy.flux) == len(one.galaxy.error) == len(bands):
+                raise DatasetError(
+                    f"{one.galaxy.object_id}: {len(one.galaxy.flux)} fluxes and {len(one.galaxy.error)} errors in "
+                    f"the trace, expected {len(bands)}, one for each band. Make it again with sed plan."
+                )
+        return tuple(bands)
+
+    @property
+    def floor(self) -> float:
+        """Share of each flux that is added to its error.
+
+        Raises:
+            DatasetError: The head has none.
+        """
+        floor = self.head.get("floor")
+        if not isinstance(floor, int | float) or not 0 <= floor <= 1:
+            raise DatasetError(f"the trace has an error floor of {floor!r:.40}, expected 0 to 1.")
+        return float(floor)
 
 
 def _told(group: Sequence[dict[str, Any]]) -> Told:
     first, start, *steps, last = group
+    for step in steps:
+        if "action" not in step or not isinstance(step["action"], dict | str):
+            raise ValueError("a step has no action")
+        _recalled(step)
     known = first["galaxy"]
     galaxy = Photometry(
         str(known["id"]), _number(known["redshift"]), np.array([_number(v) for v in known["flux"]]),
         np.array([_number(v) for v in known["error"]]),
     )  # fmt: skip
-    return Told(galaxy, str(first["planner"]), str(start["sum"]), tuple(steps), dict(last["end"]))
+    end = dict(last["end"])
+    end |= {"changes": [str(one) for one in end["changes"]], **{key: str(end[key]) for key in ("reason", "stopped")},
+            **{key: int(end[key]) for key in ("rounds", "models")}}  # fmt: skip
+    if not isinstance(end.get("fit", {}), dict):
+        raise ValueError("a fit has no names")
+    return Told(galaxy, str(first["planner"]), str(start["sum"]), tuple(steps), end)
+
+
+def _recalled(step: dict[str, Any]) -> list[dict[str, float]] | None:
+    """What knowledge brought in a step; None where it was not asked."""
+    rows = step.get("recalled", step.get("observation", {}).get("recalled") or None)
+    return None if rows is None else [{str(n): float(v) for n, v in row.items()} for row in rows]
 
 
 def _number(value: Any) -> float:
@@ -181,18 +241,13 @@ class Remembered(Knowledge):
 
     def __init__(self, told: Told) -> None:
         super().__init__()
-        self._lists: Iterator[Any] = iter(
-            [
-                line["observation"]["recalled"]
-                for line in told.steps
-                if line.get("observation", {}).get("recalled")
-            ]
-        )
+        brought = [_recalled(line) for line in told.steps if not line.get("late")]
+        self._lists: Iterator[list[dict[str, float]]] = iter([one for one in brought if one is not None])
 
     def similar(self, galaxy: Photometry, bands: tuple[str, ...], count: int) -> list[dict[str, float]]:
         """The same as then."""
         del galaxy, bands, count
-        return [dict(one) for one in next(self._lists, [])]
+        return next(self._lists, [])
 
 
 def differences(told: Told, again: Planned) -> list[str]:

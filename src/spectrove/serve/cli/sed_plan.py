@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -14,7 +15,7 @@ import typer
 from spectrove.errors import DatasetError, ParameterError, Refusal
 from spectrove.serve.cli import options, sed
 from spectrove.serve.exits import DONE, FAILED, usage_errors
-from spectrove.serve.output import check_output, in_folder, print_json, say, write_table
+from spectrove.serve.output import check_output, in_folder, print_json, replace_file, say, write_table
 from spectrove.serve.progress import progress_bar
 from spectrove.serve.text import count
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from spectrove.sed.planner.knowledge import Knowledge
     from spectrove.sed.planner.run import Planned, Planner
     from spectrove.sed.planner.space import Ingredients
-    from spectrove.sed.planner.trace import Trace
+    from spectrove.sed.planner.trace import Told, Trace
 
 #: How many galaxies are shown where there is no table of them.
 SHOWN = 20
@@ -131,12 +132,16 @@ def plan(
     done_before = _opened(trace, head)
     known = _knowledge(choosing.knowledge)
     rows: list[dict[str, Any]] = []
+    before = 0
     refused: list[Refusal] = []
     with progress_bar("planning", len(galaxies)) as advance:
         for one in galaxies.rows():
             if isinstance(one, Refusal):
                 refused.append(one)
-            elif one.object_id not in done_before:
+            elif (told := _taken(done_before, one)) is not None:
+                rows.append(_row_again(told, one))
+                before += 1
+            else:
                 made = _one(one, ingredients, galaxies.bands, reading.floor, (budget, known, choosing))
                 if isinstance(made, Refusal):
                     refused.append(made)
@@ -149,13 +154,18 @@ def plan(
         write_table(output, rows, head, meaning_of)
     for line in sed.refusals_of(refused, as_json=as_json):
         typer.echo(line, err=True)
-    said = f" {count(len(rows), 'galaxy', 'galaxies')} planned by {choosing.planner}"
-    said += f"; {len(done_before)} are in {trace} already" if done_before else ""
+    said = f" {count(len(rows) - before, 'galaxy', 'galaxies')} planned by {choosing.planner}"
+    said += f"; {before} are in {trace} already" if before else ""
+    said += (
+        f"; {len(done_before)} of {trace} are not as in {table.name}, or not among its rows"
+        if done_before
+        else ""
+    )
     said += f"; {len(refused)} refused" if refused else ""
     said += f"; wrote {', '.join(str(p) for p in (output, trace, choosing.knowledge) if p is not None and rows)}" if (
         rows and (output or trace or choosing.knowledge)) else ""  # fmt: skip
     say(said, as_json=as_json)
-    raise typer.Exit(DONE if rows or done_before else FAILED)
+    raise typer.Exit(DONE if rows else FAILED)
 
 
 def _check(choosing: Choosing) -> None:
@@ -166,6 +176,8 @@ def _check(choosing: Choosing) -> None:
     """
     if choosing.planner not in PLANNERS:
         raise ParameterError(f"--planner {choosing.planner}: expected {', '.join(PLANNERS)}.")
+    if not math.isfinite(choosing.max_seconds):
+        raise ParameterError(f"--max-seconds {choosing.max_seconds}: expected a number of seconds.")
     asks = choosing.planner == "model"
     if asks != (choosing.model is not None) or asks != (choosing.endpoint is not None):
         raise ParameterError(
@@ -212,14 +224,14 @@ def _head(
     }  # fmt: skip
 
 
-def _opened(trace: Path | None, head: dict[str, Any]) -> set[str]:
+def _opened(trace: Path | None, head: dict[str, Any]) -> list[Told]:
     """Begin a trace, or go on with one of the same head; gives the galaxies that it has.
 
     Raises:
         DatasetError: There is a trace of something else, or a file that is none.
     """
     if trace is None:
-        return set()
+        return []
     from spectrove.sed.planner.trace import Trace
 
     if trace.exists() and trace.stat().st_size:
@@ -231,9 +243,15 @@ def _opened(trace: Path | None, head: dict[str, Any]) -> set[str]:
             )
         with trace.open("r+b") as file:
             file.truncate(known.whole)
-        return {told.galaxy.object_id for told in known.galaxies}
+        return list(known.galaxies)
     in_folder(trace).write_text(json.dumps(head, ensure_ascii=False) + "\n", "utf-8")
-    return set()
+    return []
+
+
+def _taken(done: list[Told], galaxy: One) -> Told | None:
+    """The galaxy of a trace that has this name and photometry, which is taken off the list; None if none has."""
+    found = next((i for i, told in enumerate(done) if told.of(galaxy)), None)
+    return None if found is None else done.pop(found)
 
 
 def _knowledge(path: Path | None) -> Knowledge:
@@ -281,18 +299,32 @@ def _keep(made: Planned, trace: Path | None, known: Knowledge, path: Path | None
         with trace.open("a", encoding="utf-8") as file:
             file.write(text)
     if path is not None and made.reason:
-        last = made.observations[-1]
-        known.learn(made.bench.given, made.bench.bands, last.best, last.modules)
-        known.write(in_folder(path))
+        known.learn(made.bench.given, made.bench.bands, made.bench.best, made.bench.structure.modules)
+        replace_file(path, known.write)
 
 
 def _row(made: Planned) -> dict[str, Any]:
     """A galaxy as a flat row: its fit, and what the planner did."""
     row = {"id": made.bench.given.object_id} if made.fit is None else made.fit.row()
     return row | {
+        "given_redshift": made.bench.given.z,
         "planner": made.planner, "changes": "; ".join(made.changes()), "reason": made.reason,
         "stopped": made.stopped, "rounds": made.bench.rounds, "n_models": made.bench.total,
         "refused_actions": sum(bool(step.refused) for step in made.steps),
+    }  # fmt: skip
+
+
+def _row_again(told: Told, galaxy: One) -> dict[str, Any]:
+    """A galaxy that a trace has, as `_row` made it."""
+    end, row = told.end, {"id": galaxy.object_id}
+    if "fit" in end:
+        row |= galaxy.carried
+        row |= {name: float("nan") if value is None else value for name, value in end["fit"].items()
+                if not name.startswith("residual.")}  # fmt: skip
+    return row | {
+        "given_redshift": galaxy.z, "planner": told.planner, "changes": "; ".join(end["changes"]),
+        "reason": end["reason"], "stopped": end["stopped"], "rounds": end["rounds"], "n_models": end["models"],
+        "refused_actions": sum(bool(step.get("refused")) for step in told.steps),
     }  # fmt: skip
 
 
@@ -307,7 +339,7 @@ def _shown(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         if "chi2" not in row:
             say(f" {row['id']:<18} not fitted: {row['stopped']}")
             continue
-        z = row["redshift"] if row.get("bayes.redshift") is None else row["bayes.redshift"]
+        z = row.get("bayes.redshift", row["redshift"])
         mass = f"{row['bayes.log_mass']:6.2f} +- {row['bayes.log_mass_err']:.2f}"
         changes = row["changes"] or "none"
         ended = f"  no structure accepted: {row['stopped']}" if row["stopped"] else ""
@@ -322,6 +354,7 @@ def meaning_of(name: str) -> Meaning | None:
     from spectrove.explanation.followup import Meaning
 
     own = {
+        "given_redshift": "Of the table; where `changes` has redshift, the fit does not use it",
         "planner": "Who chose what was done", "changes": "How the structure differs from the simplest one",
         "reason": "Why the structure is accepted", "stopped": "Why no structure is",
         "rounds": "Actions that computed models", "n_models": "Models computed, bounds of blocks among them",
@@ -348,12 +381,12 @@ def replay(trace: Replayed, ssp: Ssp = None, as_json: options.Json = False) -> N
 
     known = Trace.read(trace)
     ingredients = _again(known, ssp)
-    bands, budget = tuple(known.head["bands"]), known.budget
+    bands, budget, floor = known.bands, known.budget, known.floor
     differs: dict[str, list[str]] = {}
     steps = 0
     with progress_bar("replaying", len(known.galaxies)) as advance:
         for told in known.galaxies:
-            bench = Bench(ingredients, bands, told.galaxy, known.head["floor"], budget, Remembered(told))
+            bench = Bench(ingredients, bands, told.galaxy, floor, budget, Remembered(told))
             again = planned(Recorded(told), bench)
             steps += len(again.steps)
             if wrong := differences(told, again):
@@ -365,7 +398,7 @@ def replay(trace: Replayed, ssp: Ssp = None, as_json: options.Json = False) -> N
         say(f" {name}: not as in the trace: {', '.join(wrong[:5])}", as_json=as_json)
     what = f"{count(len(known.galaxies), 'galaxy', 'galaxies')}, {count(steps, 'step', 'steps')}"
     same = "the same to the last digit" if not differs else f"{len(differs)} not as in the trace"
-    say(f" {what} of {known.head['planner']} done again: {same}", as_json=as_json)
+    say(f" {what} of {known.head.get('planner')} done again: {same}", as_json=as_json)
     raise typer.Exit(DONE if known.galaxies and not differs else FAILED)
 
 
@@ -382,18 +415,18 @@ def _again(known: Trace, ssp: Path | None) -> Ingredients:
     def path(name: str) -> Path | None:
         return None if head.get(name) is None else Path(str(head[name]))
 
+    without, imf = head.get("without"), str(head.get("imf", "kroupa"))
     making = sed.Making(
         ssp or path("ssp"),
         path("tables"),
         path("filters"),
-        head.get("without"),
-        str(head.get("imf", "kroupa")),
+        None if without is None else str(without),
+        imf,
     )
     if making.ssp is None:
         raise DatasetError("the trace names no stellar populations. Name their folder (--ssp).")
-    bands = tuple(str(band) for band in head["bands"])
-    ingredients, _ = _ingredients(making, bands, sed.parts_of(making.without))
-    if print_of(ingredients) != head["models"]:
+    ingredients, _ = _ingredients(making, known.bands, sed.parts_of(making.without))
+    if print_of(ingredients) != head.get("models"):
         raise DatasetError(
             f"models of {making.ssp} are not those of the trace: tables, filters or levels have changed since. "
             f"Name the folder that the trace was made with (--ssp), or plan again."
