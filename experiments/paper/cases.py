@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -167,6 +167,10 @@ class Shelf:
     def count(self) -> int:
         """How many objects the base holds."""
         return self.base.count()
+
+    def column_notes(self) -> dict[str, dict[str, Any]]:
+        """What the base notes of its columns."""
+        return self.base.column_notes()
 
     def spectra(self, object_ids: Sequence[str]) -> SpectrumSet:
         """Whole spectra, in the order asked for."""

@@ -72,8 +72,9 @@ def quiet_libraries() -> None:
 
     Called before they are imported. `RUST_LOG=...` or `python -W ...` turns them on.
     """
-    for name in ("LANCE_LOG", "RUST_LOG"):
-        os.environ.setdefault(name, "off")
+    # "off" is no level of Python's logging, which Lance hands it to where columns are written.
+    for name, level in (("LANCE_LOG", "error"), ("RUST_LOG", "off")):
+        os.environ.setdefault(name, level)
     if not sys.warnoptions and "PYTHONWARNINGS" not in os.environ:
         os.environ["PYTHONWARNINGS"] = "ignore"
         warnings.simplefilter("ignore")
